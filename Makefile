@@ -1,0 +1,45 @@
+# Thin front over Meson. `make demo` and `make test` are all that a newcomer needs: each first
+# installs what is missing (tools/bootstrap says what and asks apt), then builds, then runs.
+BUILD ?= build
+.PHONY: all demo test test-cross test-sanitize lint bench clean help
+
+help:
+	@echo "make demo           install what is missing, build, run the main job"
+	@echo "make test           install what is missing, build, run all tests"
+	@echo "make test-sanitize  the tests under ASan+UBSan and under TSan, and with clang"
+	@echo "make test-cross     the tests for arm64 and armhf under qemu-user, in a chroot of its own"
+	@echo "make lint           formatting, static analysis, structure"
+	@echo "make bench          every benchmark, us and the peers interleaved"
+	@echo "make clean          remove the build folders"
+
+$(BUILD)/build.ninja:
+	@tools/bootstrap build
+	@meson setup $(BUILD) --buildtype=release -Db_lto=false >$(BUILD).log 2>&1 || (cat $(BUILD).log; exit 1)
+	@mv $(BUILD).log $(BUILD)/meson-setup.log
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+demo: all
+	@$(BUILD)/src/cli/tactus demo
+
+test: $(BUILD)/build.ninja
+	@tools/bootstrap test
+	@ninja -C $(BUILD) --quiet
+	@tools/run-tests $(BUILD)
+
+test-sanitize:
+	@tools/bootstrap test
+	@tools/test-sanitize
+
+test-cross:
+	@tools/test-cross
+
+lint: all
+	@tools/run-tests $(BUILD) --suite lint
+
+bench: all
+	@tools/run-bench $(BUILD)
+
+clean:
+	rm -rf build build-*

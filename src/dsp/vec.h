@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * vec.h - tac_v: a vector of TAC_LANES floats, the word that all DSP code is written in.
+ *
+ * How     GCC vector extensions: + - * / and comparisons work on tac_v as on float, and the compiler
+ *         picks the instructions of the variant that this file is compiled for (src/dsp/meson.build
+ *         lists the variants; each passes -DTAC_LANES=n -DTAC_VARIANT=name). Comparisons give tac_m,
+ *         a mask of all-ones or all-zeros lanes.
+ * Threads pure. Real-time: yes, all of it. */
+#ifndef TAC_DSP_VEC_H
+#define TAC_DSP_VEC_H
+
+#include <stdint.h>
+#include <string.h>
+
+#ifndef TAC_LANES
+#error "vec.h is for code that is compiled per variant: TAC_LANES must be set"
+#endif
+
+typedef float tac_v __attribute__((vector_size(TAC_LANES * 4)));
+typedef int32_t tac_m __attribute__((vector_size(TAC_LANES * 4)));
+typedef uint32_t tac_u __attribute__((vector_size(TAC_LANES * 4)));
+
+#define TAC_INLINE static inline __attribute__((always_inline))
+
+TAC_INLINE tac_v tac_v_set(float x)
+{
+    return x - (tac_v){0};
+}
+
+/* Aligned to the vector, as all signals are. */
+TAC_INLINE tac_v tac_v_load(const float *p)
+{
+    tac_v v;
+    memcpy(&v, __builtin_assume_aligned(p, TAC_LANES * 4), sizeof v);
+    return v;
+}
+
+TAC_INLINE void tac_v_store(float *p, tac_v v)
+{
+    memcpy(__builtin_assume_aligned(p, TAC_LANES * 4), &v, sizeof v);
+}
+
+/* mask ? a : b, lane by lane. */
+TAC_INLINE tac_v tac_v_select(tac_m mask, tac_v a, tac_v b)
+{
+    return (tac_v)((mask & (tac_m)a) | (~mask & (tac_m)b));
+}
+
+TAC_INLINE tac_v tac_v_min(tac_v a, tac_v b)
+{
+    return tac_v_select(a < b, a, b);
+}
+
+TAC_INLINE tac_v tac_v_max(tac_v a, tac_v b)
+{
+    return tac_v_select(a > b, a, b);
+}
+
+TAC_INLINE tac_v tac_v_clamp(tac_v x, float low, float high)
+{
+    return tac_v_min(tac_v_max(x, tac_v_set(low)), tac_v_set(high));
+}
+
+TAC_INLINE tac_v tac_v_abs(tac_v x)
+{
+    return (tac_v)((tac_m)x & 0x7fffffff);
+}
+
+TAC_INLINE tac_m tac_v_to_int(tac_v x) /* towards zero; |x| < 2^31 */
+{
+    return __builtin_convertvector(x, tac_m);
+}
+
+TAC_INLINE tac_v tac_m_to_float(tac_m x)
+{
+    return __builtin_convertvector(x, tac_v);
+}
+
+/* Largest whole number <= x, for |x| < 2^31. */
+TAC_INLINE tac_v tac_v_floor(tac_v x)
+{
+    tac_v t = tac_m_to_float(tac_v_to_int(x));
+    return t - tac_v_select(t > x, tac_v_set(1), tac_v_set(0));
+}
+
+/* True when any lane of the mask is set. */
+TAC_INLINE int tac_m_any(tac_m mask)
+{
+    int32_t any = 0;
+    for (int i = 0; i < TAC_LANES; i++)
+        any |= mask[i];
+    return any != 0;
+}
+
+#endif
