@@ -16,7 +16,16 @@ static int test_count, test_failures, test_bad;
 static const char *test_skip;
 static const char *test_filter;
 
-#define CHECK(x) ((x) ? 1 : (test_bad++, printf("# %s:%d: %s\n", __FILE__, __LINE__, #x), 0))
+static inline int test_check(int ok, const char *file, int line, const char *text)
+{
+    if (!ok) {
+        test_bad++;
+        printf("# %s:%d: %s\n", file, line, text);
+    }
+    return ok;
+}
+
+#define CHECK(x) test_check((x) ? 1 : 0, __FILE__, __LINE__, #x)
 
 #define CHECK_MSG(x, ...)                                                                          \
     ((x) ? 1 : (test_bad++, printf("# %s:%d: %s: ", __FILE__, __LINE__, #x), printf(__VA_ARGS__),  \
