@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ * engine.h - plays patches: load, process, set, notes, meters, statistics.
+ *
+ * The engine owns no audio device and no audio thread: the caller calls tac_engine_process() from
+ * whatever callback it has, with whatever number of frames, and may do its own work around it.
+ *
+ *     struct tac_engine *engine;
+ *     struct tac_error err;
+ *     if (tac_engine_new(&(struct tac_engine_config){.rate_hz = 48000}, &engine) < 0 ||
+ *         tac_engine_load(engine, "patch.yaml", &err) < 0)
+ *         ...
+ *     in the callback:  tac_engine_process(engine, in, out, frames);
+ *
+ * Threads   "control" functions may be called from any thread but the audio thread; they lock among
+ *           themselves. "audio" functions are called from one thread at a time, and never wait for
+ *           a control thread. Loading while the sound runs is an edit: the new plan is built by the
+ *           caller of load, and the audio thread takes it over at the edge of a cycle.
+ * Real time audio functions obey the law: no allocation, lock, system call, fault or log.
+ * Sameness  the output has the same bits for every length of the process calls (feedback cables and
+ *           parameter events included), because the engine cuts time into slices of
+ *           TAC_ENGINE_SLICE_FRAMES at fixed places. */
+#ifndef TACTUS_ENGINE_H
+#define TACTUS_ENGINE_H
+
+#include "tactus/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TAC_ENGINE_SLICE_FRAMES 64
+#define TAC_ENGINE_CHANNELS_MAX 64
+
+struct tac_engine;
+
+struct tac_engine_config {
+    double rate_hz;   /* 8 000 .. 768 000; 0: 48 000 */
+    uint32_t offline; /* 1: nobody waits for the sound: files are read inside process, complete and
+                         repeatable, and no helper thread runs. process is not real-time then */
+    uint32_t threads; /* threads that compute, the caller's among them; 0 or 1: the caller alone */
+    uint32_t no_lock; /* 1: do not try to lock memory */
+};
+
+/* What is loaded. Strings belong to the engine and hold until the next load. */
+struct tac_engine_info {
+    const char *name; /* of the patch */
+    double rate_hz, tempo_bpm;
+    double length_s; /* how long the patch says it plays; 0: it does not say */
+    uint32_t inputs, outputs; /* channels of process; 0 before the first load */
+    uint32_t nodes, banks, cables, voices;
+    size_t memory_bytes;   /* plan, buffers, states, streams */
+    uint32_t memory_locked; /* 1: all of it */
+    const char *variant;    /* the widest variant in use: "avx512_16" */
+};
+
+/* Counted since tac_engine_new. Each number is exact; together they may be one cycle apart. */
+struct tac_engine_stats {
+    uint64_t cycles, frames;
+    uint64_t notes, notes_dropped, voices_stolen;
+    uint64_t events_dropped;      /* parameter changes and notes that found the queue full */
+    uint64_t stream_underruns;    /* frames that a sound file could not deliver in time */
+    uint64_t plans;               /* plans taken over by the audio thread */
+    uint64_t worst_ns, last_ns;   /* time inside process: largest since the last reset, latest */
+    uint64_t busy_ns;             /* sum */
+    uint32_t voices_active;
+};
+
+/* Cost of a node, from cycles that are timed node by node (one in 64). */
+struct tac_engine_cost {
+    const char *node, *block;
+    uint32_t lanes;
+    double mean_ns, worst_ns; /* per slice of TAC_ENGINE_SLICE_FRAMES */
+};
+
+/* Level of an output channel. peak: since the last reading; rms: about the last 300 ms; 1 = 0 dBFS. */
+struct tac_engine_meter {
+    float peak, rms;
+};
+
+/* Description of a parameter as it is in the patch. Strings hold until the next load. */
+struct tac_engine_param {
+    const char *node, *name, *doc, *unit; /* unit: "Hz", "dB", ... */
+    float min, max, fallback, value;      /* in the unit; a percentage is 0..1 */
+    const char *const *choices;           /* names of the values of a switch, ends with NULL; or NULL */
+};
+
+/* ---- control ------------------------------------------------------------------------------- */
+
+/* -EINVAL: a value of config is out of range; -ENOMEM. config may be NULL. */
+TAC_API TAC_MUST_CHECK int tac_engine_new(const struct tac_engine_config *config,
+                                          struct tac_engine **ret_engine);
+
+/* Not while process runs. NULL is fine. */
+TAC_API void tac_engine_free(struct tac_engine *engine);
+
+/* Read, check and build a patch (docs/patch-format.md). On failure the sound that was loaded goes
+ * on unchanged and *err says in one line, with file, line and column, what is wrong. Sound files
+ * are looked for relative to the patch's folder. Waits until the audio thread has taken over an
+ * earlier load, at most 2 s (-TAC_E_BUSY). An edit may not change the number of channels while
+ * process runs (-EINVAL). */
+TAC_API TAC_MUST_CHECK int tac_engine_load(struct tac_engine *engine, const char *path,
+                                           struct tac_error *err);
+
+/* The same for text in memory; name stands in errors for the file, folder is where sound files are
+ * looked for (NULL: the current one). */
+TAC_API TAC_MUST_CHECK int tac_engine_load_text(struct tac_engine *engine, const char *text,
+                                                size_t bytes, const char *name, const char *folder,
+                                                struct tac_error *err);
+
+TAC_API void tac_engine_info(struct tac_engine *engine, struct tac_engine_info *ret_info);
+TAC_API void tac_engine_stats(struct tac_engine *engine, struct tac_engine_stats *ret_stats);
+
+/* Begin worst_ns anew. */
+TAC_API void tac_engine_stats_reset(struct tac_engine *engine);
+
+/* -ENOENT past the last output channel. */
+TAC_API int tac_engine_meter(struct tac_engine *engine, uint32_t channel,
+                             struct tac_engine_meter *ret_meter);
+
+/* Cost of node index, in the order of the plan; -ENOENT past the last. */
+TAC_API int tac_engine_cost(struct tac_engine *engine, uint32_t index,
+                            struct tac_engine_cost *ret_cost);
+
+/* Look a parameter up: path is "node.param". The id is good for the life of the engine, also while
+ * the node is away. -TAC_E_UNKNOWN. */
+TAC_API int tac_engine_param_find(struct tac_engine *engine, const char *path, uint32_t *ret_id);
+
+/* -ENOENT past the last, or when the node is not in the patch now. Ids count from 0. */
+TAC_API int tac_engine_param_get(struct tac_engine *engine, uint32_t id,
+                                 struct tac_engine_param *ret_param);
+
+/* Set a parameter, clamped to its range, smoothed unless it is a switch. delay_frames: from the
+ * start of the next process call, sample-accurate. -EAGAIN when the queue is full (counted). */
+TAC_API int tac_engine_param_set(struct tac_engine *engine, uint32_t id, float value,
+                                 uint32_t delay_frames);
+
+/* Play a note on a voices section (by its name) or on every section (NULL). velocity 0..1, 0 ends
+ * the note of that pitch. delay_frames as above. -TAC_E_UNKNOWN, -EAGAIN. */
+TAC_API int tac_engine_note(struct tac_engine *engine, const char *section, float pitch_semitones,
+                            float velocity, uint32_t delay_frames);
+
+/* ---- audio --------------------------------------------------------------------------------- */
+
+/* Compute frames (0 or more) of sound. in: info.inputs channels (may be NULL when silent), out:
+ * info.outputs channels, each an array of frames floats. Before the first load out is not touched.
+ * Sets and restores the FTZ/DAZ bits of the calling thread. */
+TAC_API void tac_engine_process(struct tac_engine *engine, const float *const *in,
+                                float *const *out, uint32_t frames);
+
+/* The same with interleaved frames. in may be NULL. */
+TAC_API void tac_engine_process_interleaved(struct tac_engine *engine, const float *in, float *out,
+                                            uint32_t frames);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
