@@ -109,10 +109,11 @@ void tac_framework_stop(struct tac_framework *framework)
 
 const char *tac_framework_describe(const struct tac_framework *framework, char *buffer, size_t size)
 {
-    snprintf(buffer, size,
-             "%u messages of 16-4299 bytes allocated and freed in each callback; a loader thread of "
-             "normal priority replaces %d objects of 16 bytes-216 KB at random; one malloc arena "
-             "(M_ARENA_MAX=1)",
-             framework->messages, TAC_FRAMEWORK_OBJECTS);
+    snprintf(
+        buffer, size,
+        "%u messages of 16-4299 bytes allocated and freed in each callback; a loader thread of "
+        "normal priority replaces %d objects of 16 bytes-216 KB at random; one malloc arena "
+        "(M_ARENA_MAX=1)",
+        framework->messages, TAC_FRAMEWORK_OBJECTS);
     return buffer;
 }

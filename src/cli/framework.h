@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * framework.h - the program around the sound in the founding story: it allocates as a certain kind of
- * application framework does.
+ * framework.h - the program around the sound in the founding story: it allocates as a certain kind
+ * of application framework does.
  *
- * What it does is ordinary: the audio callback posts and delivers messages that are heap objects, and
- * a loader thread of normal priority builds and drops a document of the same kind of objects and of
- * larger ones. On many small boards all threads share one malloc arena, because MALLOC_ARENA_MAX=1
- * (or mallopt) is the usual advice to save memory there; the framework sets that too. Small
- * allocations alone cost little; what hurts is that the loader's work and the callback's meet at one
- * lock. All of it goes through malloc and free, whoever provides them.
+ * What it does is ordinary: the audio callback posts and delivers messages that are heap objects,
+ * and a loader thread of normal priority builds and drops a document of the same kind of objects
+ * and of larger ones. On many small boards all threads share one malloc arena, because
+ * MALLOC_ARENA_MAX=1 (or mallopt) is the usual advice to save memory there; the framework sets that
+ * too. Small allocations alone cost little; what hurts is that the loader's work and the callback's
+ * meet at one lock. All of it goes through malloc and free, whoever provides them.
  *
  * Threads: start and stop control; post and deliver the audio thread; the loader is its own. */
 #ifndef TAC_CLI_FRAMEWORK_H
@@ -37,13 +37,15 @@ int tac_framework_start(struct tac_framework *framework, uint32_t messages, int 
 /* In the audio callback: allocate this cycle's messages and fill them. */
 void tac_framework_post(struct tac_framework *framework);
 
-/* In the audio callback: read them and free them. Returns a checksum, so that nothing is left out. */
+/* In the audio callback: read them and free them. Returns a checksum, so that nothing is left out.
+ */
 uint64_t tac_framework_deliver(struct tac_framework *framework);
 
 /* End the loader and free all objects. */
 void tac_framework_stop(struct tac_framework *framework);
 
 /* One line that says what it does, for the printed configuration. Returns buffer. */
-const char *tac_framework_describe(const struct tac_framework *framework, char *buffer, size_t size);
+const char *tac_framework_describe(const struct tac_framework *framework, char *buffer,
+                                   size_t size);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * main.c - `tactus COMMAND ...`: finds the command, parses its options by its descriptor, prints help.
+ * main.c - `tactus COMMAND ...`: finds the command, parses its options by its descriptor, prints
+ * help.
  *
- * There is no option that is known here but --help and --version; all else belongs to the commands. */
+ * There is no option that is known here but --help and --version; all else belongs to the commands.
+ */
 #include "cli/cmd.h"
 
 #include "cli/optional.h"
@@ -175,7 +177,8 @@ static bool take_option(const struct tac_cmd *cmd, int argc, char **argv, int *i
     if (!value && *i + 1 < argc)
         value = argv[++*i];
     if (!value) {
-        tac_cmd_fail(0, "--%s needs a value: %s", cmd->option[index].name, cmd->option[index].value);
+        tac_cmd_fail(0, "--%s needs a value: %s", cmd->option[index].name,
+                     cmd->option[index].value);
         return false;
     }
     args->option[index] = value;

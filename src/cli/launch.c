@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * launch.c - fork, preload, exec, wait; see launch.h.
+ *
+ * A failed exec is told to the parent through a close-on-exec pipe, so that "no such program" is
+ * one line of ours and not a mute exit code. */
+#include "cli/launch.h"
+
+#include "cli/install_paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
+enum { PASSED_ON = sizeof passed_on / sizeof *passed_on };
+
+static volatile sig_atomic_t child_pid;
+
+static void pass_on(int number)
+{
+    if (child_pid > 0)
+        kill(child_pid, number);
+}
+
+int tac_launch_self(char *buffer, unsigned long size)
+{
+    ssize_t n = readlink("/proc/self/exe", buffer, size - 1);
+    if (n < 0)
+        return -errno;
+    buffer[n] = 0;
+    return 0;
+}
+
+int tac_launch_library(enum tac_preload preload, char *buffer, unsigned long size)
+{
+    static const char *const part[] = {"", "mem", "watch"};
+    char self[PATH_MAX];
+    if (tac_launch_self(self, sizeof self) < 0)
+        return -TAC_E_NOT_BUILT;
+    const char *folder = dirname(self);
+    int n =
+        snprintf(buffer, size, "%s/../%s/libtactus-%s.so", folder, part[preload], part[preload]);
+    if (n > 0 && (unsigned long)n < size && !access(buffer, R_OK))
+        return 0;
+    n = snprintf(buffer, size, "%s/../" TAC_LIBDIR "/libtactus-%s.so", folder, part[preload]);
+    if (n > 0 && (unsigned long)n < size && !access(buffer, R_OK))
+        return 0;
+    return -TAC_E_NOT_BUILT;
+}
+
+/* In the child: environment, output, exec. Returns only on failure. */
+static void become(const struct tac_launch *launch, const char *library)
+{
+    char preload[2 * PATH_MAX];
+    const char *before = getenv("LD_PRELOAD");
+    if (library[0]) {
+        snprintf(preload, sizeof preload, "%s%s%s", library, before && *before ? ":" : "",
+                 before ? before : "");
+        setenv("LD_PRELOAD", preload, 1);
+    }
+    for (const char *const *e = launch->env; e && *e; e++) {
+        char name[128];
+        size_t length = strcspn(*e, "=");
+        snprintf(name, sizeof name, "%.*s", (int)length, *e);
+        setenv(name, (*e)[length] ? *e + length + 1 : "", 1);
+    }
+    if (launch->stdout_fd > 0)
+        dup2(launch->stdout_fd, STDOUT_FILENO);
+    execvp(launch->argv[0], launch->argv);
+}
+
+static int wait_for(pid_t pid, int *ret_status)
+{
+    int status;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return 0;
+}
+
+/* 0, or the errno of the child's exec. */
+static int read_exec_errno(int fd)
+{
+    int failed = 0;
+    ssize_t n;
+    do
+        n = read(fd, &failed, sizeof failed);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof failed ? failed : 0;
+}
+
+static int start_and_wait(const struct tac_launch *launch, const char *library, int *ret_status,
+                          struct tac_error *err)
+{
+    int told[2];
+    if (pipe2(told, O_CLOEXEC) < 0)
+        return tac_error_set(err, -errno, NULL, 0, 0, "no pipe: %s", strerror(errno));
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) {
+        int code = -errno;
+        close(told[0]);
+        close(told[1]);
+        return tac_error_set(err, code, launch->argv[0], 0, 0, "no process can be made: %s",
+                             strerror(-code));
+    }
+    if (pid == 0) {
+        become(launch, library);
+        int failed = errno;
+        if (write(told[1], &failed, sizeof failed) < 0)
+            _exit(126);
+        _exit(127);
+    }
+    struct sigaction old[PASSED_ON], action = {.sa_handler = pass_on};
+    child_pid = pid;
+    for (int i = 0; i < PASSED_ON; i++)
+        sigaction(passed_on[i], &action, &old[i]);
+    close(told[1]);
+    int failed = read_exec_errno(told[0]);
+    close(told[0]);
+    int r = wait_for(pid, ret_status);
+    child_pid = 0;
+    for (int i = 0; i < PASSED_ON; i++)
+        sigaction(passed_on[i], &old[i], NULL);
+    if (failed)
+        return tac_error_set(err, -failed, launch->argv[0], 0, 0, "cannot be started: %s",
+                             strerror(failed));
+    return r < 0 ? tac_error_set(err, r, launch->argv[0], 0, 0, "lost: %s", strerror(-r)) : 0;
+}
+
+int tac_launch_run(const struct tac_launch *launch, int *ret_status, struct tac_error *err)
+{
+    char library[PATH_MAX] = "";
+    if (launch->preload != TAC_PRELOAD_NONE &&
+        tac_launch_library(launch->preload, library, sizeof library) < 0)
+        return tac_error_set(err, -TAC_E_NOT_BUILT, NULL, 0, 0,
+                             "%s is not there; build or install all of Tactus", library);
+    return start_and_wait(launch, library, ret_status, err);
+}
