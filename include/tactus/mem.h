@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ * mem.h - the real-time heap: one block of memory taken at start, every call bounded.
+ *
+ * Two ways to use it:
+ *   whole program   link libtactus-mem (or LD_PRELOAD it): malloc, free and the C++ operators are
+ *                   then this heap, and nothing in the program changes.
+ *   side by side    call tac_heap_malloc() and tac_heap_free(); the system's heap stays.
+ * The heap opens itself at the first call, from the environment (below), or explicitly with
+ * tac_heap_open(). It never closes: blocks may outlive every destructor.
+ *
+ * Bounds. After the heap is open, malloc, free, realloc (without its copy) and calloc (without its
+ * clearing) run a number of instructions that has a constant bound, whatever the state of the heap,
+ * however many blocks other threads freed: docs/heap.md has the counted maxima. They make no system
+ * call, take no lock and do not fault when the memory is populated; this holds for a thread's first
+ * call and its exit as well. A thread stopped at any instruction stops no other.
+ *
+ * TACTUS_HEAP=word[,word...] in the environment; sizes take K, M, G:
+ *   size=BYTES          the arena. With a size every page is populated at start; without one the
+ *                       heap reserves address space (as much as the machine has memory) and the
+ *                       kernel populates on first touch
+ *   populate=BYTES      populate only so much of the arena at start (0: none)
+ *   lock=no|try|yes     mlock the arena. try (default with size=): lock if permitted; yes: if it
+ *                       cannot be locked say so on standard error, and go on unlocked
+ *   full=fail|grow|reserve  when the arena is full: ENOMEM (default with size=); take address space
+ *                       of up to the machine's memory, first touched on use (default without); or
+ *                       ENOMEM for all but real-time threads, which have the reserve
+ *   reserve=BYTES       the part that only threads after tac_heap_thread_real_time() may take
+ *   low=BYTES           the low-water mark (see tac_heap_low_water_set)
+ *   huge=no|yes         ask for huge pages
+ *   threads=COUNT       thread heaps in the static table (default 1024)
+ *   stats=exit|shm      print statistics at exit; keep them where `tactus heap PID` finds them
+ * A wrong word gets one line on standard error, and its default.
+ *
+ * Threads: any, unless said otherwise. Real-time: "yes" means bounded as above. */
+#ifndef TACTUS_MEM_H
+#define TACTUS_MEM_H
+
+#include "tactus/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Allocation: the meaning, errno included, of the C and POSIX functions of the same name.
+ * Every block is aligned to 16 bytes. Real-time: yes. ---- */
+
+TAC_API void *tac_heap_malloc(size_t bytes);
+TAC_API void *tac_heap_calloc(size_t count, size_t bytes);
+TAC_API void *tac_heap_realloc(void *block, size_t bytes);
+TAC_API void tac_heap_free(void *block);
+
+/* alignment: a power of two; otherwise NULL and EINVAL. bytes need not be a multiple of it. */
+TAC_API void *tac_heap_aligned_alloc(size_t alignment, size_t bytes);
+
+/* The bytes that may be used in the block, at least those asked for; 0 for NULL. */
+TAC_API size_t tac_heap_usable_size(const void *block);
+
+/* 1 if the address lies in the arena of this heap. */
+TAC_API int tac_heap_owns(const void *address);
+
+/* ---- Opening ---- */
+
+enum tac_heap_full { TAC_HEAP_FULL_FAIL, TAC_HEAP_FULL_GROW, TAC_HEAP_FULL_RESERVE };
+enum tac_heap_lock { TAC_HEAP_LOCK_NO, TAC_HEAP_LOCK_TRY, TAC_HEAP_LOCK_YES };
+
+struct tac_heap_config {
+    size_t size_bytes;     /* 0: reserve address space, populate on touch */
+    size_t populate_bytes; /* SIZE_MAX: the default, everything when size_bytes is given, else 0 */
+    size_t reserve_bytes;
+    size_t low_bytes;
+    unsigned threads; /* 0: 1024 */
+    enum tac_heap_lock lock;
+    enum tac_heap_full full;
+    int huge;
+    int stats_exit, stats_shm;
+};
+
+/* The configuration for real-time work with an arena of that size, or (0) for general use. */
+TAC_API void tac_heap_config_init(struct tac_heap_config *config, size_t size_bytes);
+
+/* Read TACTUS_HEAP's syntax into an initialised config. Returns 0, or a negative code with *err
+ * (may be NULL) naming the first wrong word; the good words are taken all the same. */
+TAC_API int tac_heap_config_parse(struct tac_heap_config *config, const char *text,
+                                  struct tac_error *err);
+
+/* Open the heap now instead of at the first call. Returns 0; -EALREADY when it is open (the first
+ * call was earlier: keep the heap as it is); -ENOMEM; -TAC_E_MEMLOCK: the heap is open but could not
+ * be locked. Thread: before others start. Real-time: no. */
+TAC_API int tac_heap_open(const struct tac_heap_config *config);
+
+/* ---- Threads ---- */
+
+/* Attach the calling thread to a thread heap now, instead of at its first allocation. Returns 0 or
+ * -ENOMEM (the table is full: the thread works, with whole pages for each block). Real-time: yes. */
+TAC_API int tac_heap_thread_attach(void);
+
+/* The same, and the thread may use the reserve from now on (on = 0: no longer). */
+TAC_API int tac_heap_thread_real_time(int on);
+
+/* ---- Statistics. Always on. Reading takes a walk over the table of pages: not real-time. ---- */
+
+#define TAC_HEAP_CLASSES 96
+
+struct tac_heap_class_stats {
+    size_t block_bytes;
+    size_t live_blocks; /* in use, or ready in a thread's list (at most one slab's worth a thread) */
+    size_t slab_bytes;  /* memory that the class holds */
+};
+
+struct tac_heap_stats {
+    size_t arena_bytes, locked_bytes, populated_bytes;
+    size_t taken_bytes;      /* pages handed out: to slabs and to large blocks */
+    size_t taken_peak_bytes; /* the most there ever was */
+    size_t live_bytes;       /* in blocks (with the error of live_blocks) */
+    size_t large_blocks, large_bytes;
+    size_t free_span_bytes; /* the largest block that would succeed now */
+    double fragmentation;   /* 1 - free_span / free; 0 when nothing is free */
+    size_t reserve_bytes;
+    uint64_t slow_mallocs, slow_frees; /* calls that left the fast path */
+    uint64_t remote_frees;             /* blocks freed by another thread and taken back */
+    uint64_t failures;                 /* calls that returned NULL */
+    uint64_t foreign_frees;            /* frees of addresses that are not ours: ignored */
+    uint64_t worst_ticks;              /* the slowest call that left the fast path, tac_counter() */
+    unsigned threads, threads_max;     /* thread heaps in use now, and in the table */
+    unsigned class_count;
+    struct tac_heap_class_stats of_class[TAC_HEAP_CLASSES];
+};
+
+TAC_API void tac_heap_stats_get(struct tac_heap_stats *ret_stats);
+
+/* Check every invariant that a walk can check while no other thread allocates. Returns 0 or
+ * -TAC_E_CORRUPT; text (may be NULL) says what is wrong. Not real-time. */
+TAC_API int tac_heap_is_valid(char *text, size_t text_bytes);
+
+/* Called once by the thread that brings the free memory below the mark, inside its malloc, so it
+ * must be real-time safe and must not allocate (set a flag, write an eventfd); armed again when the
+ * free memory has been above twice the mark. NULL: none. */
+TAC_API void tac_heap_low_water_set(size_t low_bytes, void (*callback)(void *user), void *user);
+
+/* Give the memory of free pages back to the kernel (malloc_trim). Returns the bytes given; none of a
+ * locked arena. Not real-time; other threads may allocate meanwhile. */
+TAC_API size_t tac_heap_trim(void);
+
+/* ---- Guard: who allocates where nobody should? ---- */
+
+enum tac_heap_guard {
+    TAC_HEAP_ALLOW,
+    TAC_HEAP_COUNT,  /* count and note the call site */
+    TAC_HEAP_FORBID, /* the same, then malloc fails with ENOMEM; free is done all the same */
+    TAC_HEAP_ABORT,  /* one line on standard error, then abort() */
+};
+
+/* Set the mode of the calling thread and return the one before: scopes nest by restoring it.
+ * Costs nothing where it is not used. Real-time: yes. */
+TAC_API enum tac_heap_guard tac_heap_guard_set(enum tac_heap_guard mode);
+
+struct tac_heap_violation {
+    const void *site; /* return address of the call */
+    size_t bytes;     /* 0 for a free */
+    int thread;       /* kernel thread id, 0 if not known */
+};
+
+/* Violations of all threads since the start. */
+TAC_API uint64_t tac_heap_violation_count(void);
+
+/* Copy the latest (at most max, at most 256) violations, newest first. Returns how many. */
+TAC_API unsigned tac_heap_violations_get(struct tac_heap_violation *ret_list, unsigned max);
+
+/* ---- Hooks: a recorder listens. Called on the allocating thread, within its call, so they obey the
+ * real-time law and do not allocate. Calls of threads that attach after the set, and of the calling
+ * thread, are heard. NULL members are skipped; NULL removes. A hooked call leaves the fast path:
+ * about 30 instructions more. ---- */
+
+struct tac_heap_hooks {
+    void (*alloc)(void *block, size_t bytes, const void *site);
+    void (*free)(void *block, size_t bytes, const void *site);
+    void (*realloc)(void *old_block, void *block, size_t bytes, const void *site);
+};
+
+/* hooks must live as long as they are set. */
+TAC_API void tac_heap_hooks_set(const struct tac_heap_hooks *hooks);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
