@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * cycle.h - cycles: the work that has a deadline.
+ *
+ * A cycle is one audio callback (or one frame, one control period): begin, deadline, end. A program
+ * may have any number of independent cycle sources (a driver's callback, a control loop), up to
+ * TAC_CYCLE_SOURCES_MAX; one thread at a time runs the cycles of a source. A cycle whose end is
+ * later than its deadline is a miss; the doctor accounts for each of its microseconds. */
+#ifndef TACTUS_CYCLE_H
+#define TACTUS_CYCLE_H
+
+#include "tactus/trace.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TAC_CYCLE_SOURCES_MAX 64
+
+/* Register a source of cycles. name is copied (31 bytes kept). period_ns: time between two
+ * deadlines, 0 when it varies. Returns the source's id (>= 0), the same for the same name; or
+ * -TAC_E_LIMIT. Thread: control. Lasts until the process ends. */
+TAC_API int tac_cycle_source_open(const char *name, uint64_t period_ns);
+
+/* The cycle begins now on the calling thread. deadline_ns: CLOCK_MONOTONIC time by which it must
+ * have ended, 0 when not known. frames: how much is to be computed, 0 when that has no meaning.
+ * A negative source is ignored. Real-time: yes (with TAC_EVIDENCE_CLOCK: two system calls). */
+TAC_API void tac_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames);
+
+/* It ends now. Same thread. Real-time: as above. */
+TAC_API void tac_cycle_end(int source);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
