@@ -2,9 +2,10 @@
  * test.h - the whole test harness.
  *
  * A test program is: #include "test.h", functions `static void subject_condition_outcome(void)`,
- * and int main(int argc, char **argv) { TEST(f); TEST(g); return test_end(); }. It prints TAP, which
- * tools/run-tests counts. CHECK notes a failure and goes on; REQUIRE leaves the test function;
- * SKIP leaves it with a reason. With an argument only tests whose names contain it are run. */
+ * and int main(int argc, char **argv) { TEST(f); TEST(g); return test_end(); }. It prints TAP,
+ * which tools/run-tests counts. CHECK notes a failure and goes on; REQUIRE leaves the test
+ * function; SKIP leaves it with a reason. With an argument only tests whose names contain it are
+ * run. */
 #ifndef TAC_TEST_H
 #define TAC_TEST_H
 
@@ -28,8 +29,9 @@ static inline int test_check(int ok, const char *file, int line, const char *tex
 #define CHECK(x) test_check((x) ? 1 : 0, __FILE__, __LINE__, #x)
 
 #define CHECK_MSG(x, ...)                                                                          \
-    ((x) ? 1 : (test_bad++, printf("# %s:%d: %s: ", __FILE__, __LINE__, #x), printf(__VA_ARGS__),  \
-                putchar('\n'), 0))
+    ((x) ? 1                                                                                       \
+         : (test_bad++, printf("# %s:%d: %s: ", __FILE__, __LINE__, #x), printf(__VA_ARGS__),      \
+            putchar('\n'), 0))
 
 #define REQUIRE(x)                                                                                 \
     do {                                                                                           \

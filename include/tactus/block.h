@@ -24,6 +24,7 @@
 #ifndef TACTUS_BLOCK_H
 #define TACTUS_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +44,8 @@ enum tac_unit {
     TAC_UNIT_HZ,
     TAC_UNIT_S, /* patches may write ms, us */
     TAC_UNIT_DB,
-    TAC_UNIT_SEMITONES, /* patches may write cents; as a pitch: MIDI note number, 69 = A4 = 440 Hz */
+    TAC_UNIT_SEMITONES, /* patches may write cents; as a pitch: MIDI note number, 69 = A4 = 440 Hz
+                         */
     TAC_UNIT_PERCENT,   /* 0..1 inside, 0..100 % outside */
     TAC_UNIT_BEATS,
     TAC_UNIT_BPM,
@@ -83,7 +85,7 @@ struct tac_param {
 enum tac_option_kind {
     TAC_OPTION_NUMBER, /* structural: lengths, counts; changing it rebuilds the node */
     TAC_OPTION_CHOICE,
-    TAC_OPTION_FILE,   /* a sound file that the engine opens and streams */
+    TAC_OPTION_FILE,    /* a sound file that the engine opens and streams */
     TAC_OPTION_NUMBERS, /* a list of numbers (steps of a sequencer) */
 };
 
@@ -98,10 +100,10 @@ struct tac_option {
 };
 
 struct tac_note {
-    uint32_t frame;    /* within the cycle */
-    uint32_t on;       /* 1 on, 0 off */
-    float pitch;       /* semitones, MIDI note numbering, fractions allowed */
-    float velocity;    /* 0..1 */
+    uint32_t frame; /* within the cycle */
+    uint32_t on;    /* 1 on, 0 off */
+    float pitch;    /* semitones, MIDI note numbering, fractions allowed */
+    float velocity; /* 0..1 */
 };
 
 enum { TAC_NOTES_MAX = 256 };
@@ -127,8 +129,8 @@ struct tac_stream {
     /* Copy up to frames interleaved frames to out and return how many there were; fewer than asked
      * means under-run or end. Real-time: yes, wait-free. */
     uint32_t (*read)(struct tac_stream *self, float *out, uint32_t frames);
-    uint64_t length_frames; /* 0 when unknown */
-    _Bool (*at_end)(struct tac_stream *self); /* true when all was read and looping is off */
+    uint64_t length_frames;                  /* 0 when unknown */
+    bool (*at_end)(struct tac_stream *self); /* true when all was read and looping is off */
 };
 
 /* What a node is built from; constant for its life. */
@@ -136,11 +138,12 @@ struct tac_setup {
     float rate_hz;
     uint32_t frames_max; /* no process call is longer */
     uint32_t lanes;      /* of this variant: 1, 4, 8, 16 */
-    uint32_t lanes_used; /* lanes that carry voices or channels; the others compute and are ignored */
+    uint32_t
+        lanes_used; /* lanes that carry voices or channels; the others compute and are ignored */
     uint32_t lane_first; /* index of lane 0 among all voices or channels of the node */
     uint64_t seed;       /* for random sources: from the patch and the node's name */
     float tempo_bpm;     /* of the patch */
-    float option[TAC_BLOCK_OPTIONS_MAX]; /* NUMBER and CHOICE options, by index */
+    float option[TAC_BLOCK_OPTIONS_MAX];         /* NUMBER and CHOICE options, by index */
     const float *numbers[TAC_BLOCK_OPTIONS_MAX]; /* NUMBERS options */
     uint32_t numbers_count[TAC_BLOCK_OPTIONS_MAX];
     struct tac_stream *stream; /* FILE option, or NULL when none was given */
@@ -177,8 +180,8 @@ struct tac_block {
     struct tac_option option[TAC_BLOCK_OPTIONS_MAX];
     uint32_t state_bytes;
     uint32_t latency_frames;
-    float tail_s;        /* time until the output has decayed by 120 dB after the input stops;
-                            < 0: depends on parameters, may be endless */
+    float tail_s; /* time until the output has decayed by 120 dB after the input stops;
+                     < 0: depends on parameters, may be endless */
     uint8_t not_in_place;
     uint8_t blockwise;   /* output depends on the split into blocks (block-rate control) */
     uint8_t elementwise; /* out[f][l] depends on inputs at [f][l] alone: no state, may be fused */

@@ -48,10 +48,10 @@ struct tac_engine_config {
 struct tac_engine_info {
     const char *name; /* of the patch */
     double rate_hz, tempo_bpm;
-    double length_s; /* how long the patch says it plays; 0: it does not say */
+    double length_s;          /* how long the patch says it plays; 0: it does not say */
     uint32_t inputs, outputs; /* channels of process; 0 before the first load */
     uint32_t nodes, banks, cables, voices;
-    size_t memory_bytes;   /* plan, buffers, states, streams */
+    size_t memory_bytes;    /* plan, buffers, states, streams */
     uint32_t memory_locked; /* 1: all of it */
     const char *variant;    /* the widest variant in use: "avx512_16" */
 };
@@ -60,11 +60,11 @@ struct tac_engine_info {
 struct tac_engine_stats {
     uint64_t cycles, frames;
     uint64_t notes, notes_dropped, voices_stolen;
-    uint64_t events_dropped;      /* parameter changes and notes that found the queue full */
-    uint64_t stream_underruns;    /* frames that a sound file could not deliver in time */
-    uint64_t plans;               /* plans taken over by the audio thread */
-    uint64_t worst_ns, last_ns;   /* time inside process: largest since the last reset, latest */
-    uint64_t busy_ns;             /* sum */
+    uint64_t events_dropped;    /* parameter changes and notes that found the queue full */
+    uint64_t stream_underruns;  /* frames that a sound file could not deliver in time */
+    uint64_t plans;             /* plans taken over by the audio thread */
+    uint64_t worst_ns, last_ns; /* time inside process: largest since the last reset, latest */
+    uint64_t busy_ns;           /* sum */
     uint32_t voices_active;
 };
 
@@ -75,7 +75,8 @@ struct tac_engine_cost {
     double mean_ns, worst_ns; /* per slice of TAC_ENGINE_SLICE_FRAMES */
 };
 
-/* Level of an output channel. peak: since the last reading; rms: about the last 300 ms; 1 = 0 dBFS. */
+/* Level of an output channel. peak: since the last reading; rms: about the last 300 ms; 1 = 0 dBFS.
+ */
 struct tac_engine_meter {
     float peak, rms;
 };
@@ -84,7 +85,7 @@ struct tac_engine_meter {
 struct tac_engine_param {
     const char *node, *name, *doc, *unit; /* unit: "Hz", "dB", ... */
     float min, max, fallback, value;      /* in the unit; a percentage is 0..1 */
-    const char *const *choices;           /* names of the values of a switch, ends with NULL; or NULL */
+    const char *const *choices; /* names of the values of a switch, ends with NULL; or NULL */
 };
 
 /* ---- control ------------------------------------------------------------------------------- */

@@ -87,14 +87,15 @@ TAC_API int tac_heap_config_parse(struct tac_heap_config *config, const char *te
                                   struct tac_error *err);
 
 /* Open the heap now instead of at the first call. Returns 0; -EALREADY when it is open (the first
- * call was earlier: keep the heap as it is); -ENOMEM; -TAC_E_MEMLOCK: the heap is open but could not
- * be locked. Thread: before others start. Real-time: no. */
+ * call was earlier: keep the heap as it is); -ENOMEM; -TAC_E_MEMLOCK: the heap is open but could
+ * not be locked. Thread: before others start. Real-time: no. */
 TAC_API int tac_heap_open(const struct tac_heap_config *config);
 
 /* ---- Threads ---- */
 
 /* Attach the calling thread to a thread heap now, instead of at its first allocation. Returns 0 or
- * -ENOMEM (the table is full: the thread works, with whole pages for each block). Real-time: yes. */
+ * -ENOMEM (the table is full: the thread works, with whole pages for each block). Real-time: yes.
+ */
 TAC_API int tac_heap_thread_attach(void);
 
 /* The same, and the thread may use the reserve from now on (on = 0: no longer). */
@@ -106,8 +107,9 @@ TAC_API int tac_heap_thread_real_time(int on);
 
 struct tac_heap_class_stats {
     size_t block_bytes;
-    size_t live_blocks; /* in use, or ready in a thread's list (at most one slab's worth a thread) */
-    size_t slab_bytes;  /* memory that the class holds */
+    size_t
+        live_blocks;   /* in use, or ready in a thread's list (at most one slab's worth a thread) */
+    size_t slab_bytes; /* memory that the class holds */
 };
 
 struct tac_heap_stats {
@@ -140,8 +142,8 @@ TAC_API int tac_heap_is_valid(char *text, size_t text_bytes);
  * free memory has been above twice the mark. NULL: none. */
 TAC_API void tac_heap_low_water_set(size_t low_bytes, void (*callback)(void *user), void *user);
 
-/* Give the memory of free pages back to the kernel (malloc_trim). Returns the bytes given; none of a
- * locked arena. Not real-time; other threads may allocate meanwhile. */
+/* Give the memory of free pages back to the kernel (malloc_trim). Returns the bytes given; none of
+ * a locked arena. Not real-time; other threads may allocate meanwhile. */
 TAC_API size_t tac_heap_trim(void);
 
 /* ---- Guard: who allocates where nobody should? ---- */
@@ -169,10 +171,10 @@ TAC_API uint64_t tac_heap_violation_count(void);
 /* Copy the latest (at most max, at most 256) violations, newest first. Returns how many. */
 TAC_API unsigned tac_heap_violations_get(struct tac_heap_violation *ret_list, unsigned max);
 
-/* ---- Hooks: a recorder listens. Called on the allocating thread, within its call, so they obey the
- * real-time law and do not allocate. Calls of threads that attach after the set, and of the calling
- * thread, are heard. NULL members are skipped; NULL removes. A hooked call leaves the fast path:
- * about 30 instructions more. ---- */
+/* ---- Hooks: a recorder listens. Called on the allocating thread, within its call, so they obey
+ * the real-time law and do not allocate. Calls of threads that attach after the set, and of the
+ * calling thread, are heard. NULL members are skipped; NULL removes. A hooked call leaves the fast
+ * path: about 30 instructions more. ---- */
 
 struct tac_heap_hooks {
     void (*alloc)(void *block, size_t bytes, const void *site);

@@ -28,8 +28,8 @@ struct tac_pool;
 enum tac_pool_mode { TAC_POOL_OWNER, TAC_POOL_SHARED };
 
 /* Called by get on an empty pool: choose an object in use (0 .. count - 1) to take away from its
- * holder, or a negative number for none. The object is handed out anew: its old handles find nothing
- * any more. */
+ * holder, or a negative number for none. The object is handed out anew: its old handles find
+ * nothing any more. */
 typedef long tac_pool_steal_fn(void *user);
 
 struct tac_pool_config {

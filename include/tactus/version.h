@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * version.h - the version of the headers; tac_version() tells that of the library that was loaded. */
+ * version.h - the version of the headers; tac_version() tells that of the library that was loaded.
+ */
 #ifndef TACTUS_VERSION_H
 #define TACTUS_VERSION_H
 

@@ -24,7 +24,7 @@
 /* One cycle as process sees it. The arrays are the backend's, 64-byte aligned, and hold for the
  * call only. */
 struct tac_cycle {
-    uint32_t frames;        /* 1 .. config.frames */
+    uint32_t frames; /* 1 .. config.frames */
     uint32_t inputs, outputs;
     const float *const *in; /* [inputs][frames] */
     float *const *out;      /* [outputs][frames], to be filled completely */
@@ -37,11 +37,11 @@ struct tac_cycle {
 typedef void (*tac_cycle_function)(void *user, const struct tac_cycle *cycle);
 
 struct tac_backend_config {
-    double rate_hz;      /* wanted; see stream.rate_hz for what it became */
-    uint32_t frames;     /* per cycle, 1 .. TAC_BACKEND_FRAMES_MAX */
+    double rate_hz;           /* wanted; see stream.rate_hz for what it became */
+    uint32_t frames;          /* per cycle, 1 .. TAC_BACKEND_FRAMES_MAX */
     uint32_t inputs, outputs; /* channels, 0 .. TAC_BACKEND_CHANNELS_MAX */
-    const char *device;  /* NULL: the default. alsa: a PCM name; file: the file to write */
-    const char *capture; /* NULL: the same device. file: the file to read */
+    const char *device;       /* NULL: the default. alsa: a PCM name; file: the file to write */
+    const char *capture;      /* NULL: the same device. file: the file to read */
     int priority;        /* SCHED_FIFO priority of the thread; 0: 70; < 0: do not ask for one */
     int cpu;             /* 1 + the core to run on; 0: any */
     uint64_t frames_end; /* file: stop after so many frames; 0: when the input file ends */
@@ -53,18 +53,18 @@ struct tac_backend_config {
  * cycle apart. */
 struct tac_backend_stats {
     uint64_t cycles, frames;
-    uint64_t late;        /* cycles that ended after their deadline */
-    uint64_t late_begin;  /* of these: begun after the deadline already */
-    uint64_t skipped;     /* cycles that were left out because of lateness */
-    uint64_t xruns;       /* reported by the device */
+    uint64_t late;          /* cycles that ended after their deadline */
+    uint64_t late_begin;    /* of these: begun after the deadline already */
+    uint64_t skipped;       /* cycles that were left out because of lateness */
+    uint64_t xruns;         /* reported by the device */
     uint64_t worst_late_ns; /* end minus deadline */
     uint64_t worst_wake_ns; /* begin minus due */
     uint64_t worst_busy_ns; /* end minus begin */
     uint64_t busy_ns;       /* sum of end minus begin */
-    bool realtime;        /* the thread runs under SCHED_FIFO */
-    bool locked;          /* the process' memory is locked */
-    bool done;            /* the stream has ended by itself: end of file, device lost */
-    int error;            /* why, negative; 0: nothing is wrong */
+    bool realtime;          /* the thread runs under SCHED_FIFO */
+    bool locked;            /* the process' memory is locked */
+    bool done;              /* the stream has ended by itself: end of file, device lost */
+    int error;              /* why, negative; 0: nothing is wrong */
 };
 
 struct tac_backend;

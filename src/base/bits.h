@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * bits.h - powers of two, and bitmaps of 64-bit words.
  *
- * A bitmap is a plain array of uint64_t in the caller's memory; bit i is bit (i & 63) of word i / 64.
- * Cost: constant per call, except tac_bitmap_find_set which reads at most words many. Threads: the
- * caller's concern. */
+ * A bitmap is a plain array of uint64_t in the caller's memory; bit i is bit (i & 63) of word i
+ * / 64. Cost: constant per call, except tac_bitmap_find_set which reads at most words many.
+ * Threads: the caller's concern. */
 #ifndef TAC_BASE_BITS_H
 #define TAC_BASE_BITS_H
 

@@ -10,8 +10,8 @@
  *   I3    items in [tail, head) are owned by the consumer, all others by the producer.
  * Threads one producer, one consumer; each function says whose it is.
  * Cost    push and pop: constant, no loop but the copy of one item; wait-free.
- * Source  Lamport 1977 (the queue); the index caching is folklore, measured in Lee, Bu, Chandranmenon
- *         2010, "A lock-free, cache-efficient shared ring buffer". */
+ * Source  Lamport 1977 (the queue); the index caching is folklore, measured in Lee, Bu,
+ * Chandranmenon 2010, "A lock-free, cache-efficient shared ring buffer". */
 #ifndef TAC_BASE_RING_H
 #define TAC_BASE_RING_H
 

@@ -65,9 +65,11 @@ void tac_text_addf(struct tac_text *text, const char *format, ...)
 /* Length of the valid UTF-8 sequence at s, or 0 when it is not one. */
 static size_t utf8_length(const unsigned char *s)
 {
-    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
-               : s[0] >= 0xF0 && s[0] < 0xF5                 ? 4
-                                                             : 0;
+    size_t n = s[0] < 0x80                   ? 1
+               : s[0] >= 0xC2 && s[0] < 0xE0 ? 2
+               : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
+               : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
+                                             : 0;
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xC0) != 0x80)
             return 0;
@@ -140,7 +142,8 @@ const char *tac_text_bytes(double bytes, char *buffer, size_t size)
         bytes /= 1024;
         u++;
     }
-    snprintf(buffer, size, u && __builtin_fabs(bytes) < 100 ? "%.1f %s" : "%.0f %s", bytes, unit[u]);
+    snprintf(buffer, size, u && __builtin_fabs(bytes) < 100 ? "%.1f %s" : "%.0f %s", bytes,
+             unit[u]);
     return buffer;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_arena.c - the bump allocator hands out aligned, disjoint memory and refuses what does not fit. */
+ * test_arena.c - the bump allocator hands out aligned, disjoint memory and refuses what does not
+ * fit. */
 #include "base/arena.h"
 
 #include "test.h"

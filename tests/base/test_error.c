@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_error.c - every code has a symbol and a sentence of its own, and errors print as one line. */
+ * test_error.c - every code has a symbol and a sentence of its own, and errors print as one line.
+ */
 #include "tactus/error.h"
 
 #include "test.h"
