@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Every command, the ones to come too: its manual, and its answer to wrong usage.
+
+usage: cli_usage.py TACTUS    Prints TAP. What is asked of each command: --help prints a man page and
+exits 0; an unknown option, a missing value and too many arguments give exit 2 and one line on
+standard error that begins with the command's name.
+"""
+import subprocess
+import sys
+
+TACTUS = sys.argv[1]
+count, failures = 0, 0
+
+
+def run(*arguments):
+    return subprocess.run([TACTUS, *arguments], capture_output=True, text=True, timeout=60,
+                          stdin=subprocess.DEVNULL, check=False)
+
+
+def ok(good, name, detail=""):
+    global count, failures
+    count += 1
+    if not good:
+        failures += 1
+        print("# " + detail.replace("\n", "\n# "))
+    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
+
+
+def one_line(result, code, start):
+    lines = result.stderr.splitlines()
+    return (result.returncode == code and len(lines) == 1 and lines[0].startswith(start)
+            and not result.stdout)
+
+
+def overview():
+    result = run("--help")
+    names = [line.split()[0] for line in result.stdout.splitlines()
+             if line.startswith("  ") and not line.startswith("  tactus")]
+    ok(result.returncode == 0 and names, "overview lists the commands", result.stdout)
+    result = run()
+    ok(result.returncode == 2 and "usage:" in result.stderr, "no command shows the usage")
+    result = run("no-such-command")
+    ok(one_line(result, 2, "tactus: unknown command"), "unknown command is one line", result.stderr)
+    result = run("--version")
+    ok(result.returncode == 0 and result.stdout.startswith("tactus "), "version", result.stdout)
+    return names
+
+
+def check_command(name):
+    page = run(name, "--help")
+    ok(page.returncode == 0 and all(word in page.stdout for word in
+                                    ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS")),
+       f"{name} --help is a manual page", page.stdout + page.stderr)
+    longest = max(len(line) for line in page.stdout.splitlines())
+    ok(longest <= 100, f"{name} --help fits a terminal", f"{longest} columns")
+    result = run(name, "--no-such-option")
+    ok(one_line(result, 2, f"tactus {name}: "), f"{name} refuses an unknown option", result.stderr)
+    valued = [line.split()[-2].lstrip("-") for line in page.stdout.splitlines()
+              if line.startswith("    ") and "--" in line and len(line.split()) in (2, 3)
+              and line.split()[-2].startswith("--")]
+    if valued:
+        result = run(name, "--" + valued[0])
+        ok(one_line(result, 2, f"tactus {name}: "), f"{name} --{valued[0]} without a value",
+           result.stderr)
+
+
+for command in overview():
+    check_command(command)
+print(f"1..{count}")
+sys.exit(1 if failures else 0)
