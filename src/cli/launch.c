@@ -55,6 +55,21 @@ int tac_launch_library(enum tac_preload preload, char *buffer, unsigned long siz
     return -TAC_E_NOT_BUILT;
 }
 
+int tac_launch_share(const char *name, char *buffer, unsigned long size)
+{
+    char self[PATH_MAX];
+    int r = tac_launch_self(self, sizeof self);
+    if (r < 0)
+        return r;
+    const char *folder = dirname(self);
+    int n;
+    if (!strncmp(folder, TAC_BUILD_ROOT, strlen(TAC_BUILD_ROOT)))
+        n = snprintf(buffer, size, "%s/%s", TAC_SOURCE_ROOT, name);
+    else
+        n = snprintf(buffer, size, "%s/../" TAC_DATADIR "/tactus/%s", folder, name);
+    return n > 0 && (unsigned long)n < size && !access(buffer, R_OK) ? 0 : -ENOENT;
+}
+
 /* In the child: environment, output, exec. Returns only on failure. */
 static void become(const struct tac_launch *launch, const char *library)
 {

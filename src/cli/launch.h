@@ -31,4 +31,8 @@ int tac_launch_self(char *buffer, unsigned long size);
 /* The path of a preload library. 0 or -TAC_E_NOT_BUILT. */
 int tac_launch_library(enum tac_preload preload, char *buffer, unsigned long size);
 
+/* The path of a file that comes with Tactus ("examples/demo.yaml"): beside the sources in a build
+ * tree, else in the installed share folder. 0 or -ENOENT. */
+int tac_launch_share(const char *name, char *buffer, unsigned long size);
+
 #endif
