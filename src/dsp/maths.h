@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * maths.h - the elementary functions that blocks share, over tac_v.
+ *
+ * Polynomials are near-minimax fits (iteratively re-weighted least squares in double precision);
+ * each says its range and error. Pure; real-time: yes. */
+#ifndef TAC_DSP_MATHS_H
+#define TAC_DSP_MATHS_H
+
+#include "dsp/vec.h"
+
+/* A phase is 32 bits a turn: adding wraps by itself and never drifts. */
+
+/* Frequency in Hz times 1 / rate -> increment of a phase; |cycles per frame| < 0.5. */
+TAC_INLINE tac_u tac_phase_step(tac_v norm)
+{
+    tac_v clipped = tac_v_clamp(norm, -0.499f, 0.499f);
+    return (tac_u)tac_v_to_int(clipped * 4294967296.0f);
+}
+
+/* [0, 1) */
+TAC_INLINE tac_v tac_phase_unit(tac_u phase)
+{
+    return tac_m_to_float((tac_m)(phase >> 8)) * (1.0f / 16777216.0f);
+}
+
+/* sin(2 pi x) for |x| <= 0.25: error below 7e-9 before rounding. */
+TAC_INLINE tac_v tac_v_sin_quarter(tac_v x)
+{
+    tac_v u = x * x;
+    tac_v p = tac_v_set(39.7616168f);
+    p = p * u + -76.5813964f;
+    p = p * u + 81.6024851f;
+    p = p * u + -41.3416807f;
+    p = p * u + 6.28318528f;
+    return p * x;
+}
+
+/* sin(2 pi phase): the phase is folded into a quarter turn in integers, so no accuracy is lost. */
+TAC_INLINE tac_v tac_phase_sin(tac_u phase)
+{
+    tac_m q = (tac_m)(phase + 0x40000000u);
+    tac_m folded = (tac_m)((tac_u)(q ^ (q >> 31)) - 0x40000000u);
+    return tac_v_sin_quarter(tac_m_to_float(folded) * (1.0f / 4294967296.0f));
+}
+
+/* 2^x for |x| < 126: relative error below 3e-9 before rounding. */
+TAC_INLINE tac_v tac_v_exp2(tac_v x)
+{
+    x = tac_v_clamp(x, -125.0f, 125.0f);
+    tac_v whole = tac_v_floor(x);
+    tac_v f = x - whole;
+    tac_v p = tac_v_set(0.000218892259f);
+    p = p * f + 0.00123843044f;
+    p = p * f + 0.00968497622f;
+    p = p * f + 0.0554802211f;
+    p = p * f + 0.24023055f;
+    p = p * f + 0.693146925f;
+    p = p * f + 1.0f;
+    return p * (tac_v)((tac_v_to_int(whole) + 127) << 23);
+}
+
+/* MIDI note number -> Hz; 69 is 440 Hz. */
+TAC_INLINE tac_v tac_v_pitch_hz(tac_v semitones)
+{
+    return tac_v_exp2((semitones - 69.0f) * (1.0f / 12.0f)) * 440.0f;
+}
+
+/* Decibels -> factor. */
+TAC_INLINE tac_v tac_v_db(tac_v db)
+{
+    return tac_v_exp2(db * 0.166096405f);
+}
+
+/* tan(pi x) for 0 <= x < 0.499. */
+TAC_INLINE tac_v tac_v_tan_pi(tac_v x)
+{
+    tac_v half = x * 0.5f;
+    return tac_v_sin_quarter(half) / tac_v_sin_quarter(0.25f - half);
+}
+
+/* Value of a signal at a frame. */
+#define TAC_AT(signal, frame) tac_v_load((signal).data + (size_t)(frame) * (signal).stride)
+
+#endif

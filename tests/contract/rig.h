@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ * rig.h - drives one block of one variant by its descriptor alone, for tests over all blocks.
+ *
+ * A rig gives every input a signal, every parameter a value or a random path within its range, and
+ * every output a buffer. Random numbers come from a seed, so two rigs with the same seed see the
+ * same. */
+#ifndef TAC_TEST_RIG_H
+#define TAC_TEST_RIG_H
+
+#include "dsp/block.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RIG_FRAMES = 1024, RIG_NUMBERS = 8 };
+
+struct rig {
+    const struct tac_block *block;
+    uint32_t lanes, ins, outs, params;
+    void *state, *memory;
+    float *in[TAC_BLOCK_PORTS_MAX], *out[TAC_BLOCK_PORTS_MAX], *param[TAC_BLOCK_PARAMS_MAX];
+    bool moving; /* parameters follow a path (stride = lanes) or stand still (stride 0) */
+    float numbers[RIG_NUMBERS];
+    struct tac_notes notes_in, notes_out;
+};
+
+static inline double rig_random(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+    return (double)(*seed >> 33) / 2147483648.0;
+}
+
+static inline void *rig_zeroed(size_t bytes)
+{
+    bytes = (bytes + 127) & ~(size_t)63;
+    void *p = aligned_alloc(64, bytes);
+    return p ? memset(p, 0, bytes) : NULL;
+}
+
+/* A path from a to b and on to other values, spread as the curve says. */
+static inline float rig_value(const struct tac_param *p, double u)
+{
+    if (p->curve == TAC_CURVE_STEP)
+        return p->choices ? (float)floor(u * ((double)p->max + 0.999))
+                          : (float)(p->min + (p->max - p->min) * (float)u);
+    if (p->curve == TAC_CURVE_LOG)
+        return (float)((double)p->min * pow((double)p->max / (double)p->min, u));
+    return p->min + (p->max - p->min) * (float)u;
+}
+
+static inline void rig_fill_param(struct rig *r, uint32_t index, uint64_t *seed)
+{
+    const struct tac_param *p = &r->block->param[index];
+    for (uint32_t l = 0; l < r->lanes; l++) {
+        double from = rig_random(seed), to = rig_random(seed);
+        for (uint32_t f = 0; f < RIG_FRAMES; f++) {
+            if (f % 100 == 0) {
+                from = to;
+                to = rig_random(seed);
+            }
+            float value = rig_value(p, from + (to - from) * (f % 100) / 100.0);
+            r->param[index][f * r->lanes + l] = r->moving ? value : p->fallback;
+        }
+    }
+}
+
+static inline void rig_open(struct rig *r, const struct tac_variant *variant, uint32_t index,
+                            bool moving, uint64_t seed)
+{
+    memset(r, 0, sizeof *r);
+    r->block = variant->blocks[index];
+    r->lanes = variant->lanes;
+    r->moving = moving;
+    size_t floats = (size_t)RIG_FRAMES * r->lanes;
+    while (r->block->in[r->ins].name) {
+        r->in[r->ins] = rig_zeroed(floats * sizeof(float));
+        for (size_t i = 0; i < floats; i++)
+            r->in[r->ins][i] = (float)(2 * rig_random(&seed) - 1);
+        r->ins++;
+    }
+    while (r->block->out[r->outs].name)
+        r->out[r->outs++] = rig_zeroed(floats * sizeof(float));
+    while (r->block->param[r->params].name) {
+        r->param[r->params] = rig_zeroed(floats * sizeof(float));
+        rig_fill_param(r, r->params++, &seed);
+    }
+    struct tac_setup setup = {.rate_hz = 48000,
+                              .frames_max = RIG_FRAMES,
+                              .lanes = r->lanes,
+                              .lanes_used = r->lanes,
+                              .seed = 77,
+                              .tempo_bpm = 3000};
+    for (int n = 0; n < RIG_NUMBERS; n++)
+        r->numbers[n] = n % 3 ? (float)(40 + 3 * n) : 0;
+    for (int o = 0; o < TAC_BLOCK_OPTIONS_MAX && r->block->option[o].name; o++) {
+        setup.option[o] = r->block->option[o].fallback;
+        setup.numbers[o] = r->numbers;
+        setup.numbers_count[o] = RIG_NUMBERS;
+    }
+    r->state = rig_zeroed(r->block->state_bytes);
+    r->memory = r->block->memory_bytes ? rig_zeroed(r->block->memory_bytes(&setup)) : NULL;
+    if (r->block->init)
+        r->block->init(r->state, &setup, r->memory);
+}
+
+/* Frames [first, first + frames). */
+static inline void rig_process(struct rig *r, uint32_t first, uint32_t frames)
+{
+    struct tac_io io = {.frames = frames, .notes_in = &r->notes_in, .notes_out = &r->notes_out};
+    size_t at = (size_t)first * r->lanes;
+    for (uint32_t i = 0; i < r->ins; i++)
+        io.in[i] = (struct tac_signal){r->in[i] + at, r->lanes, 1};
+    for (uint32_t i = 0; i < r->params; i++)
+        io.param[i] = r->moving ? (struct tac_signal){r->param[i] + at, r->lanes, 1}
+                                : (struct tac_signal){r->param[i], 0, 0};
+    for (uint32_t i = 0; i < r->outs; i++)
+        io.out[i] = r->out[i] + at;
+    r->block->process(r->state, &io);
+}
+
+static inline void rig_close(struct rig *r)
+{
+    for (uint32_t i = 0; i < r->ins; i++)
+        free(r->in[i]);
+    for (uint32_t i = 0; i < r->outs; i++)
+        free(r->out[i]);
+    for (uint32_t i = 0; i < r->params; i++)
+        free(r->param[i]);
+    free(r->state);
+    free(r->memory);
+}
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ * test_blocks.c - what every block in every variant must keep, by its descriptor alone.
+ *
+ * Nothing here knows a block: a new one is tested by standing in the word list. */
+#include "dsp/block.h"
+
+#include "rig.h"
+#include "test.h"
+
+#include <sys/resource.h>
+
+#define EACH_BLOCK(variant, index)                                                                 \
+    for (uint32_t v_ = 0; tac_blocks_variant(v_); v_++)                                            \
+        for (uint32_t index = 0; index < tac_blocks_count(); index++)                              \
+            for (const struct tac_variant *variant = tac_blocks_variant(v_), *once_ = variant;     \
+                 once_; once_ = NULL)
+
+static void descriptors_are_complete(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        const struct tac_block *b = variant->blocks[index];
+        CHECK_MSG(b->name && b->group && b->doc && b->process, "%s", b->name);
+        CHECK_MSG(tac_blocks_find(b->name) == (int)index, "%s", b->name);
+        CHECK_MSG(b->out[0].name, "%s has no output", b->name);
+        for (int i = 0; b->in[i].name; i++)
+            CHECK_MSG(b->in[i].doc, "%s.%s", b->name, b->in[i].name);
+        for (int i = 0; b->param[i].name; i++) {
+            const struct tac_param *p = &b->param[i];
+            CHECK_MSG(p->doc && p->min < p->max, "%s.%s", b->name, p->name);
+            CHECK_MSG(p->fallback >= p->min && p->fallback <= p->max, "%s.%s", b->name, p->name);
+            CHECK_MSG(p->curve != TAC_CURVE_LOG || p->min > 0, "%s.%s", b->name, p->name);
+        }
+        CHECK_MSG(!b->elementwise || (!b->state_bytes && !b->memory_bytes), "%s", b->name);
+    }
+}
+
+static bool same_outputs(const struct rig *a, const struct rig *b, uint32_t *ret_frame)
+{
+    for (uint32_t o = 0; o < a->outs; o++)
+        for (size_t i = 0; i < (size_t)RIG_FRAMES * a->lanes; i++)
+            if (memcmp(&a->out[o][i], &b->out[o][i], sizeof(float))) {
+                *ret_frame = (uint32_t)(i / a->lanes);
+                return false;
+            }
+    return true;
+}
+
+static void splits_give_the_same_bits(void)
+{
+    static const uint32_t sizes[] = {1, 7, 64, 333};
+    EACH_BLOCK(variant, index)
+    {
+        for (int moving = 0; moving < 2; moving++) {
+            static struct rig whole, cut;
+            rig_open(&whole, variant, index, moving, 5);
+            rig_process(&whole, 0, RIG_FRAMES);
+            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+                rig_open(&cut, variant, index, moving, 5);
+                for (uint32_t f = 0; f < RIG_FRAMES; f += sizes[s])
+                    rig_process(&cut, f, RIG_FRAMES - f < sizes[s] ? RIG_FRAMES - f : sizes[s]);
+                uint32_t frame = 0;
+                CHECK_MSG(cut.block->blockwise || same_outputs(&whole, &cut, &frame),
+                          "%s %s, calls of %u frames%s: differs at frame %u", cut.block->name,
+                          variant->name, sizes[s], moving ? ", moving" : "", frame);
+                rig_close(&cut);
+            }
+            rig_close(&whole);
+        }
+    }
+}
+
+static void outputs_stay_finite_on_any_path(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+            static struct rig r;
+            rig_open(&r, variant, index, true, seed);
+            for (int again = 0; again < 4; again++)
+                rig_process(&r, 0, RIG_FRAMES);
+            for (uint32_t o = 0; o < r.outs; o++)
+                for (size_t i = 0; i < (size_t)RIG_FRAMES * r.lanes; i++)
+                    if (!CHECK_MSG(isfinite(r.out[o][i]), "%s %s output %u frame %zu",
+                                   r.block->name, variant->name, o, i / r.lanes))
+                        i = (size_t)RIG_FRAMES * r.lanes;
+            rig_close(&r);
+        }
+    }
+}
+
+/* Lane 0 of a wide variant hears what the one-lane variant hears. */
+static void wide_variants_agree_with_one_lane(void)
+{
+    for (uint32_t v = 1; tac_blocks_variant(v); v++) {
+        const struct tac_variant *wide = tac_blocks_variant(v);
+        for (uint32_t index = 0; index < tac_blocks_count(); index++) {
+            static struct rig a, b;
+            rig_open(&a, tac_blocks_variant(0), index, false, 9);
+            rig_open(&b, wide, index, false, 9);
+            for (uint32_t i = 0; i < a.ins; i++)
+                for (size_t f = 0; f < RIG_FRAMES; f++)
+                    for (uint32_t l = 0; l < b.lanes; l++)
+                        b.in[i][f * b.lanes + l] = a.in[i][f];
+            rig_process(&a, 0, RIG_FRAMES);
+            rig_process(&b, 0, RIG_FRAMES);
+            double error = 0, power = 0;
+            for (uint32_t o = 0; o < a.outs; o++)
+                for (size_t f = 0; f < RIG_FRAMES; f++) {
+                    double d = (double)a.out[o][f] - (double)b.out[o][f * b.lanes];
+                    error += d * d;
+                    power += (double)a.out[o][f] * (double)a.out[o][f];
+                }
+            CHECK_MSG(error <= 1e-9 * power, "%s %s: %.1f dB", a.block->name, wide->name,
+                      10 * log10(error / power));
+            rig_close(&a);
+            rig_close(&b);
+        }
+    }
+}
+
+static long thread_faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_minflt + usage.ru_majflt;
+}
+
+static void later_calls_do_not_fault(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        static struct rig r;
+        rig_open(&r, variant, index, true, 3);
+        rig_process(&r, 0, RIG_FRAMES);
+        long before = thread_faults();
+        rig_process(&r, 0, RIG_FRAMES);
+        CHECK_MSG(thread_faults() == before, "%s %s", r.block->name, variant->name);
+        rig_close(&r);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(descriptors_are_complete);
+    TEST(splits_give_the_same_bits);
+    TEST(outputs_stay_finite_on_any_path);
+    TEST(wide_variants_agree_with_one_lane);
+    TEST(later_calls_do_not_fault);
+    return test_end();
+}
