@@ -127,8 +127,8 @@ TAC_API void tac_trace_set_categories(uint32_t mask);
  * Thread: any. Real-time: yes. */
 TAC_API void tac_trace_keep(void);
 
-/* Add a "key=value" line to the running recording. 0, -ENOENT when none runs, -EINVAL, -ENOSPC when
- * 64 KiB of lines wait already. Thread: any but real-time ones. */
+/* Add a "key=value" line to the running recording. 0, -ENOENT when none runs, -EINVAL. Thread: any
+ * but real-time ones. */
 TAC_API int tac_trace_meta(const char *key, const char *value);
 
 /* Counts since the start of the session. */

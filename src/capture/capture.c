@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT
+ * capture.c - opens a recording: scan, define, read events, sort, publish; and the look-ups. */
+#include "capture/capture.h"
+
+#include "capture/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LISTS(X)                                                                                   \
+    X(meta)                                                                                        \
+    X(threads) X(sources) X(sites) X(cycles) X(zones) X(memory) X(locks) X(holds) X(plots)         \
+        X(messages) X(flows) X(stacks) X(kernel) X(gaps) X(modules)
+
+void tac_capture_close(struct tac_capture *capture)
+{
+    struct tac_reader *r = (struct tac_reader *)(void *)capture;
+    if (!r)
+        return;
+    char **keeps = r->keeps.data;
+    for (size_t i = 0; i < r->keeps.count; i++)
+        free(keeps[i]);
+#define X(name) tac_list_fini(&r->name);
+    LISTS(X)
+#undef X
+    tac_list_fini(&r->keeps);
+    tac_list_fini(&r->chunks);
+    tac_list_fini(&r->pairs);
+    tac_list_fini(&r->comms);
+    tac_clockmap_fini(&r->clock);
+    free(r->site_slot);
+    free(r->owned);
+    free(r);
+}
+
+static bool sort_zones(struct tac_reader *r)
+{
+    uint32_t *place;
+    if (!tac_list_sort(&r->zones, sizeof(struct tac_capture_zone), &place))
+        return false;
+    struct tac_capture_zone *z = r->zones.data;
+    for (size_t i = 0; place && i < r->zones.count; i++)
+        if (z[i].parent != TAC_CAPTURE_NONE)
+            z[i].parent = place[z[i].parent];
+    free(place);
+    return true;
+}
+
+static bool sort_all(struct tac_reader *r)
+{
+    return sort_zones(r) && tac_list_sort(&r->cycles, sizeof(struct tac_capture_cycle), NULL) &&
+           tac_list_sort(&r->memory, sizeof(struct tac_capture_memory), NULL) &&
+           tac_list_sort(&r->locks, sizeof(struct tac_capture_lock), NULL) &&
+           tac_list_sort(&r->holds, sizeof(struct tac_capture_hold), NULL) &&
+           tac_list_sort(&r->plots, sizeof(struct tac_capture_plot), NULL) &&
+           tac_list_sort(&r->messages, sizeof(struct tac_capture_message), NULL) &&
+           tac_list_sort(&r->flows, sizeof(struct tac_capture_flow), NULL) &&
+           tac_list_sort(&r->stacks, sizeof(struct tac_capture_stack), NULL) &&
+           tac_list_sort(&r->kernel, sizeof(struct tac_capture_kernel), NULL) &&
+           tac_list_sort(&r->gaps, sizeof(struct tac_capture_gap), NULL) &&
+           tac_list_sort(&r->modules, sizeof(struct tac_capture_module), NULL) &&
+           tac_list_sort(&r->comms, sizeof(struct tac_reader_comm), NULL);
+}
+
+/* A verdict across a gap would be a guess: say where gaps and cycles meet. */
+static void mark_gaps(struct tac_reader *r)
+{
+    struct tac_capture_cycle *c = r->cycles.data;
+    const struct tac_capture_gap *g = r->gaps.data;
+    for (size_t k = 0; k < r->gaps.count; k++)
+        for (size_t i = 0; i < r->cycles.count && c[i].begin_ns <= g[k].end_ns; i++)
+            if (c[i].thread == g[k].thread && c[i].end_ns >= g[k].begin_ns)
+                c[i].flags |= TAC_CYCLE_GAP;
+}
+
+static void mark_stacks(struct tac_reader *r)
+{
+    const struct tac_capture_stack *s = r->stacks.data;
+    struct tac_capture_zone *z = r->zones.data;
+    size_t k = 0;
+    for (size_t i = 0; i < r->stacks.count; i++) {
+        while (k < r->zones.count && z[k].begin_ns <= s[i].ns)
+            k++;
+        for (size_t j = k; j > 0 && k - j < 64; j--)
+            if (z[j - 1].thread == s[i].thread) {
+                z[j - 1].stack = 1;
+                break;
+            }
+    }
+}
+
+static bool publish(struct tac_reader *r)
+{
+    bool failed = r->keeps.failed || r->comms.failed || r->pairs.failed;
+#define X(list)                                                                                    \
+    r->pub.list = r->list.data;                                                                    \
+    r->pub.list##_count = r->list.count;                                                           \
+    failed = failed || r->list.failed;
+    LISTS(X)
+#undef X
+    r->pub.bytes = r->size;
+    r->pub.counter_hz = r->clock.hz;
+    r->pub.problems |= r->clock.problems;
+    return !failed;
+}
+
+static int read_recording(struct tac_reader *r, const char *name, struct tac_error *err)
+{
+    int error = tac_reader_scan(r, name, err);
+    if (error)
+        return error;
+    tac_reader_define(r);
+    tac_clockmap_init(&r->clock, &r->pairs);
+    tac_reader_events(r);
+    tac_list_fini(&r->chunks);
+    if (!sort_all(r))
+        return -ENOMEM;
+    mark_gaps(r);
+    mark_stacks(r);
+    return publish(r) ? 0 : -ENOMEM;
+}
+
+static int open_with(struct tac_reader *r, const char *name, struct tac_error *err,
+                     struct tac_capture **ret_capture)
+{
+    int error = read_recording(r, name, err);
+    if (error == -ENOMEM)
+        tac_error_set(err, error, name, 0, 0, "not enough memory to read the recording");
+    if (error)
+        tac_capture_close(&r->pub);
+    else
+        *ret_capture = &r->pub;
+    return error;
+}
+
+int tac_capture_open_memory(const void *bytes, size_t size, const char *name, struct tac_error *err,
+                            struct tac_capture **ret_capture)
+{
+    struct tac_reader *r = calloc(1, sizeof *r);
+    if (!r)
+        return tac_error_set(err, -ENOMEM, name, 0, 0, "not enough memory");
+    r->bytes = bytes;
+    r->size = size;
+    return open_with(r, name, err, ret_capture);
+}
+
+/* All of a file; it may be growing, so the size at the beginning counts. */
+static int read_file(int fd, unsigned char **ret_bytes, size_t *ret_size)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if ((uint64_t)st.st_size > SIZE_MAX / 2)
+        return -EFBIG;
+    size_t size = (size_t)st.st_size, at = 0;
+    unsigned char *bytes = malloc(size + 1);
+    while (bytes && at < size) {
+        ssize_t n = read(fd, bytes + at, size - at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            int error = -errno;
+            free(bytes);
+            return error;
+        }
+        if (!n)
+            break;
+        at += (size_t)n;
+    }
+    *ret_bytes = bytes;
+    *ret_size = at;
+    return bytes ? 0 : -ENOMEM;
+}
+
+int tac_capture_open(const char *path, struct tac_error *err, struct tac_capture **ret_capture)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int error = fd < 0 ? -errno : read_file(fd, &bytes, &size);
+    if (fd >= 0)
+        close(fd);
+    if (error == -EINVAL)
+        return tac_error_set(err, error, path, 0, 0, "this is not a file");
+    if (error)
+        return tac_error_set(err, error, path, 0, 0, "cannot be read: %s",
+                             tac_error_sentence(error));
+    struct tac_reader *r = calloc(1, sizeof *r);
+    if (!r) {
+        free(bytes);
+        return tac_error_set(err, -ENOMEM, path, 0, 0, "not enough memory");
+    }
+    r->bytes = r->owned = bytes;
+    r->size = size;
+    return open_with(r, path, err, ret_capture);
+}
+
+const char *tac_capture_meta(const struct tac_capture *capture, const char *key)
+{
+    for (size_t i = capture->meta_count; i > 0; i--)
+        if (!strcmp(capture->meta[i - 1].key, key))
+            return capture->meta[i - 1].value;
+    return NULL;
+}
+
+const char *tac_capture_comm(const struct tac_capture *capture, uint32_t tid)
+{
+    const struct tac_reader *r = (const struct tac_reader *)(const void *)capture;
+    if (!tid)
+        return "idle";
+    for (size_t i = 0; i < capture->threads_count; i++)
+        if (capture->threads[i].tid == tid)
+            return capture->threads[i].name;
+    size_t i = tac_capture_lower(r->comms.data, r->comms.count, sizeof(struct tac_reader_comm), 0,
+                                 (uint64_t)tid + 1);
+    const struct tac_reader_comm *comm = r->comms.data;
+    return i && comm[i - 1].tid == tid ? comm[i - 1].name : NULL;
+}
+
+uint32_t tac_capture_thread_of(const struct tac_capture *capture, uint32_t tid, uint64_t ns)
+{
+    for (size_t i = 0; i < capture->threads_count; i++)
+        if (capture->threads[i].tid == tid && capture->threads[i].begin_ns <= ns &&
+            ns <= capture->threads[i].end_ns)
+            return (uint32_t)i;
+    return TAC_CAPTURE_NONE;
+}
+
+const struct tac_capture_module *tac_capture_module_of(const struct tac_capture *capture,
+                                                       uint64_t address)
+{
+    size_t i = TAC_CAPTURE_LOWER(capture, modules, start, address + 1);
+    const struct tac_capture_module *m = i ? &capture->modules[i - 1] : NULL;
+    return m && address < m->end ? m : NULL;
+}
+
+size_t tac_capture_lower(const void *array, size_t count, size_t stride, size_t offset, uint64_t ns)
+{
+    size_t low = 0;
+    while (count) {
+        size_t half = count / 2;
+        uint64_t at;
+        memcpy(&at, (const char *)array + (low + half) * stride + offset, sizeof at);
+        if (at < ns) {
+            low += half + 1;
+            count -= half + 1;
+        } else {
+            count = half;
+        }
+    }
+    return low;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT
+ * define.c - the chunks that name things. Nothing in a payload is trusted: lengths come from the
+ * chunk, strings end where the payload does. */
+#include "capture/reader.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *tac_reader_keep(struct tac_reader *r, const char *text, size_t bytes)
+{
+    char *copy = malloc(bytes + 1);
+    char **slot = copy ? tac_list_add(&r->keeps, sizeof *slot) : NULL;
+    if (!slot) {
+        free(copy);
+        r->keeps.failed = true;
+        return "";
+    }
+    memcpy(copy, text, bytes);
+    copy[bytes] = 0;
+    *slot = copy;
+    return copy;
+}
+
+static void define_meta(struct tac_reader *r, const char *text, size_t bytes)
+{
+    for (size_t at = 0; at < bytes;) {
+        const char *end = memchr(text + at, '\n', bytes - at);
+        size_t length = end ? (size_t)(end - (text + at)) : bytes - at;
+        const char *equals = memchr(text + at, '=', length);
+        struct tac_capture_meta *m = equals ? tac_list_add(&r->meta, sizeof *m) : NULL;
+        if (m) {
+            m->key = tac_reader_keep(r, text + at, (size_t)(equals - (text + at)));
+            m->value = tac_reader_keep(r, equals + 1, length - (size_t)(equals - (text + at)) - 1);
+            r->flight = r->flight || (!strcmp(m->key, "flight_s") && strcmp(m->value, "0") != 0);
+        }
+        at += length + 1;
+    }
+}
+
+static void define_module(struct tac_reader *r, const char *text, size_t bytes)
+{
+    for (size_t at = 0; at < bytes;) {
+        const char *end = memchr(text + at, '\n', bytes - at);
+        size_t length = end ? (size_t)(end - (text + at)) : bytes - at;
+        struct tac_capture_module found;
+        char line[4300], build_id[64], path[4097];
+        size_t n = length < sizeof line ? length : sizeof line - 1;
+        memcpy(line, text + at, n);
+        line[n] = 0;
+        if (sscanf(line, "%" SCNx64 " %" SCNx64 " %" SCNx64 " %63s %4096[^\n]", &found.start,
+                   &found.end, &found.offset, build_id, path) == 5) {
+            struct tac_capture_module *m = tac_list_add(&r->modules, sizeof *m);
+            found.build_id =
+                strcmp(build_id, "-") ? tac_reader_keep(r, build_id, strlen(build_id)) : "";
+            found.path = tac_reader_keep(r, path, strlen(path));
+            if (m)
+                *m = found;
+        }
+        at += length + 1;
+    }
+}
+
+/* ---- sites: a hash from id to index ------------------------------------------------------------
+ */
+
+static uint32_t slot_of(const struct tac_reader *r, uint64_t id)
+{
+    const struct tac_capture_site *sites = r->sites.data;
+    uint32_t i = (uint32_t)((id >> 3) * 0x9e3779b97f4a7c15ull >> 32) & r->site_mask;
+    while (r->site_slot[i] && sites[r->site_slot[i] - 1].id != id)
+        i = (i + 1) & r->site_mask;
+    return i;
+}
+
+static bool grow_slots(struct tac_reader *r)
+{
+    if (r->site_slot && r->sites.count * 2 < r->site_mask)
+        return true;
+    uint32_t mask = r->site_slot ? r->site_mask * 2 + 1 : 1023;
+    uint32_t *slot = calloc((size_t)mask + 1, sizeof *slot);
+    if (!slot)
+        return false;
+    free(r->site_slot);
+    r->site_slot = slot;
+    r->site_mask = mask;
+    const struct tac_capture_site *sites = r->sites.data;
+    for (size_t i = 0; i < r->sites.count; i++)
+        r->site_slot[slot_of(r, sites[i].id)] = (uint32_t)i + 1;
+    return true;
+}
+
+uint32_t tac_reader_site(struct tac_reader *r, uint64_t id)
+{
+    if (!grow_slots(r))
+        return 0;
+    uint32_t slot = slot_of(r, id);
+    if (!r->site_slot[slot]) {
+        struct tac_capture_site *s = tac_list_add(&r->sites, sizeof *s);
+        if (!s)
+            return 0;
+        *s = (struct tac_capture_site){
+            .id = id, .name = "?", .function = "", .file = "", .unit = ""};
+        r->site_slot[slot] = (uint32_t)r->sites.count;
+    }
+    return r->site_slot[slot] - 1;
+}
+
+static const char *take_string(struct tac_reader *r, const char **at, const char *end)
+{
+    size_t n = strnlen(*at, (size_t)(end - *at));
+    const char *text = n ? tac_reader_keep(r, *at, n) : "";
+    *at += n;
+    *at += *at < end;
+    return text;
+}
+
+static void define_site(struct tac_reader *r, const unsigned char *payload, size_t bytes)
+{
+    struct tac_format_site fixed;
+    if (bytes < sizeof fixed)
+        return;
+    memcpy(&fixed, payload, sizeof fixed);
+    uint32_t index = tac_reader_site(r, fixed.id);
+    if (index >= r->sites.count)
+        return;
+    const char *at = (const char *)payload + sizeof fixed, *end = (const char *)payload + bytes;
+    struct tac_capture_site *s = (struct tac_capture_site *)r->sites.data + index;
+    s->line = fixed.line;
+    s->category = fixed.category;
+    s->level = fixed.level;
+    s->name = take_string(r, &at, end);
+    s->function = take_string(r, &at, end);
+    s->file = take_string(r, &at, end);
+    s->unit = take_string(r, &at, end);
+}
+
+/* ---- the rest ----------------------------------------------------------------------------------
+ */
+
+static struct tac_capture_thread *find_lane(struct tac_reader *r, uint32_t lane)
+{
+    struct tac_capture_thread *t = r->threads.data;
+    for (size_t i = 0; i < r->threads.count; i++)
+        if (t[i].lane == lane)
+            return &t[i];
+    return NULL;
+}
+
+/* Times are raw counters here; events.c maps them when the clock is known. */
+static void define_lane(struct tac_reader *r, const struct tac_reader_chunk *c)
+{
+    struct tac_format_lane body;
+    if (c->head.bytes < sizeof body)
+        return;
+    memcpy(&body, c->payload, sizeof body);
+    struct tac_capture_thread *t = find_lane(r, body.lane);
+    if (!t) {
+        t = tac_list_add(&r->threads, sizeof *t);
+        if (!t)
+            return;
+        *t = (struct tac_capture_thread){.lane = body.lane,
+                                         .pid = body.pid,
+                                         .tid = body.tid,
+                                         .capacity = body.capacity,
+                                         .begin_ns = body.counter,
+                                         .end_ns = TAC_CAPTURE_OPEN};
+    }
+    t->name = tac_reader_keep(r, body.name, strnlen(body.name, sizeof body.name));
+    t->dropped = c->head.dropped;
+    t->suppressed = c->head.suppressed;
+    if (c->head.kind == TAC_CHUNK_LANE_END)
+        t->end_ns = body.counter;
+}
+
+static void define_source(struct tac_reader *r, const struct tac_reader_chunk *c)
+{
+    struct tac_format_source body;
+    if (c->head.bytes < sizeof body)
+        return;
+    memcpy(&body, c->payload, sizeof body);
+    struct tac_capture_source *s = tac_list_add(&r->sources, sizeof *s);
+    if (s)
+        *s = (struct tac_capture_source){
+            body.id, tac_reader_keep(r, body.name, strnlen(body.name, sizeof body.name)),
+            body.period_ns};
+}
+
+static void define_comms(struct tac_reader *r, const struct tac_reader_chunk *c)
+{
+    struct tac_format_comm body;
+    for (size_t at = 0; at + sizeof body <= c->head.bytes; at += sizeof body) {
+        memcpy(&body, c->payload + at, sizeof body);
+        struct tac_reader_comm *comm = tac_list_add(&r->comms, sizeof *comm);
+        if (comm)
+            *comm = (struct tac_reader_comm){
+                body.tid, tac_reader_keep(r, body.name, strnlen(body.name, sizeof body.name))};
+    }
+}
+
+static void define_pairs(struct tac_reader *r, const struct tac_reader_chunk *c)
+{
+    struct tac_format_clock body;
+    for (size_t at = 0; at + sizeof body <= c->head.bytes; at += sizeof body) {
+        struct tac_format_clock *pair = tac_list_add(&r->pairs, sizeof *pair);
+        if (pair)
+            memcpy(pair, c->payload + at, sizeof body);
+    }
+}
+
+static void define_end(struct tac_reader *r, const struct tac_reader_chunk *c)
+{
+    struct tac_format_end body;
+    if (c->head.bytes < sizeof body)
+        return;
+    memcpy(&body, c->payload, sizeof body);
+    r->pub.unregistered = body.unregistered;
+    r->pub.problems &= ~(uint32_t)TAC_CAPTURE_NOT_CLOSED;
+}
+
+static void define(struct tac_reader *r, const struct tac_reader_chunk *c)
+{
+    switch (c->head.kind) {
+    case TAC_CHUNK_META:
+        define_meta(r, (const char *)c->payload, c->head.bytes);
+        break;
+    case TAC_CHUNK_CLOCK:
+        define_pairs(r, c);
+        break;
+    case TAC_CHUNK_SITE:
+        define_site(r, c->payload, c->head.bytes);
+        break;
+    case TAC_CHUNK_LANE:
+    case TAC_CHUNK_LANE_END:
+        define_lane(r, c);
+        break;
+    case TAC_CHUNK_SOURCE:
+        define_source(r, c);
+        break;
+    case TAC_CHUNK_COMM:
+        define_comms(r, c);
+        break;
+    case TAC_CHUNK_MODULE:
+        define_module(r, (const char *)c->payload, c->head.bytes);
+        break;
+    case TAC_CHUNK_END:
+        define_end(r, c);
+        break;
+    default: /* events, or a kind of a later version: not for here */
+        break;
+    }
+}
+
+void tac_reader_define(struct tac_reader *r)
+{
+    const struct tac_reader_chunk *chunks = r->chunks.data;
+    r->pub.problems |= TAC_CAPTURE_NOT_CLOSED;
+    for (size_t i = 0; i < r->chunks.count; i++)
+        define(r, &chunks[i]);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * cycle.c - sources of cycles, begin and end, and the evidence that is taken on request.
+ *
+ * Evidence: CLOCK_THREAD_CPUTIME_ID, getrusage(RUSAGE_THREAD), and the sticky "denormal operand"
+ * flag of the floating-point unit (x86 MXCSR.DE, bit 1: Intel SDM vol. 1, 10.2.3; arm64 FPSR.IDC
+ * and arm FPSCR.IDC, bit 7: Arm ARM), which is cleared at begin and read at end. */
+#include "tactus/cycle.h"
+
+#include "base/clock.h"
+#include "trace/lane.h"
+#include "trace/source.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+struct tac_format_source tac_sources[TAC_CYCLE_SOURCES_MAX];
+_Atomic uint32_t tac_sources_count;
+_Atomic uint32_t tac_cycle_evidence;
+
+int tac_cycle_source_open(const char *name, uint64_t period_ns)
+{
+    tac_control_lock();
+    uint32_t count = atomic_load(&tac_sources_count);
+    int result = -TAC_E_LIMIT;
+    for (uint32_t i = 0; i < count && result < 0; i++)
+        if (!strncmp(tac_sources[i].name, name, sizeof tac_sources[i].name - 1))
+            result = (int)i;
+    if (result < 0 && count < TAC_CYCLE_SOURCES_MAX) {
+        struct tac_format_source *s = &tac_sources[count];
+        s->id = count;
+        s->period_ns = period_ns;
+        strncpy(s->name, name, sizeof s->name - 1);
+        atomic_store_explicit(&tac_sources_count, count + 1, memory_order_release);
+        result = (int)count;
+    }
+    tac_control_unlock();
+    return result;
+}
+
+/* The sticky flag, cleared. */
+static uint64_t take_denormal(void)
+{
+#if defined(__x86_64__) || defined(__SSE__)
+    uint32_t csr = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(csr & ~2u);
+    return csr >> 1 & 1;
+#elif defined(__aarch64__)
+    uint64_t status;
+    __asm__ volatile("mrs %0, fpsr" : "=r"(status));
+    __asm__ volatile("msr fpsr, %0" : : "r"(status & ~0x80ull));
+    return status >> 7 & 1;
+#elif defined(__arm__) && defined(__VFP_FP__)
+    uint32_t status;
+    __asm__ volatile("vmrs %0, fpscr" : "=r"(status));
+    __asm__ volatile("vmsr fpscr, %0" : : "r"(status & ~0x80u));
+    return status >> 7 & 1;
+#else
+    return 0;
+#endif
+}
+
+static void put_evidence(struct tac_trace_lane *ring)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    uint64_t voluntary = (uint32_t)usage.ru_nvcsw, minor = (uint32_t)usage.ru_minflt;
+    tac_lane_put(ring, 2, tac_clock_thread_cpu_ns(), voluntary << 32 | (uint32_t)usage.ru_nivcsw);
+    tac_lane_put(ring, 3, minor << 32 | (uint32_t)usage.ru_majflt, take_denormal());
+}
+
+/* A new budget with the cycle; its own begin and end are always within. */
+static void renew_budget(struct tac_lane *lane, uint32_t begins)
+{
+    uint32_t budget = atomic_load_explicit(&tac_lane_budget, memory_order_relaxed);
+    struct tac_trace_lane *ring = &lane->ring;
+    if (begins) {
+        lane->budgeted = budget != 0;
+        lane->budget_end = ring->head + ring->open + budget;
+    }
+    if (lane->budgeted) {
+        lane->budget_end += 6; /* four records and a gap */
+        ring->limit = ring->head;
+    }
+}
+
+static void emit(int source, uint64_t deadline_ns, uint32_t frames, uint32_t begins)
+{
+    struct tac_trace_lane *ring = tac_trace_lane_here;
+    if (source < 0 || !TAC_TRACE_ON(TAC_CAT_CYCLE))
+        return;
+    if (ring != &tac_lane_none.ring && ring != &tac_lane_silent.ring)
+        renew_budget(tac_lane_of(ring), begins);
+    uint32_t evidence = atomic_load_explicit(&tac_cycle_evidence, memory_order_relaxed);
+    uint32_t n = evidence ? 4 : 2;
+    if (!tac_lane_claim(n))
+        return;
+    uint64_t type = begins ? TAC_REC_CYCLE_BEGIN : TAC_REC_CYCLE_END;
+    uint64_t word = type << 56 | (uint64_t)evidence << 48 | (uint64_t)(source & 0xffff) << 32;
+    /* the accounts are taken inside the cycle, as close to its edge as can be */
+    uint64_t now = tac_trace_counter();
+    if (evidence)
+        put_evidence(ring);
+    tac_lane_put(ring, 0, now, word | frames);
+    tac_lane_put(ring, 1, deadline_ns, 0);
+    tac_lane_publish(ring, n);
+}
+
+void tac_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames)
+{
+    emit(source, deadline_ns, frames, 1);
+}
+
+void tac_cycle_end(int source)
+{
+    emit(source, 0, 0, 0);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ * drain.c - the helper's pass: rings to chunks.
+ *
+ * A traced thread publishes whole events, so what lies between tail and head is whole events too,
+ * and so is every chunk. On the way each site is written before the first chunk that names it. */
+#include "trace/session.h"
+
+#include "trace/perf.h"
+#include "trace/source.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void write_site(struct tac_session *s, uint64_t address)
+{
+    unsigned char payload[TAC_SITE_PAYLOAD_MAX];
+    if (!tac_site_table_add(&s->sites, address))
+        return;
+    uint32_t bytes = tac_site_resolve(address, payload);
+    struct tac_format_chunk head = {.kind = TAC_CHUNK_SITE, .count = 1};
+    tac_sink_put(&s->sink, &head, payload, bytes);
+}
+
+static uint64_t counter_ns(const struct tac_session *s, uint64_t counter)
+{
+    double ticks = (double)(s->last.counter - s->first.counter);
+    double ns = (double)(s->last.ns - s->first.ns);
+    double slope = ticks > 0 ? ns / ticks : 1;
+    return s->last.ns + (uint64_t)(int64_t)((double)(int64_t)(counter - s->last.counter) * slope);
+}
+
+/* A cycle that ended late makes the flight recorder keep what it has. */
+static void watch_cycle(struct tac_session *s, uint32_t index, const struct tac_trace_record *event,
+                        const struct tac_trace_record *data)
+{
+    if (event->word >> 56 == TAC_REC_CYCLE_BEGIN) {
+        s->deadline_ns[index] = data->counter;
+    } else if (s->deadline_ns[index]) {
+        if (counter_ns(s, event->counter) > s->deadline_ns[index])
+            tac_sink_keep(&s->sink, tac_clock_ns());
+        s->deadline_ns[index] = 0;
+    }
+}
+
+static void look_at(struct tac_session *s, uint32_t index, const struct tac_trace_record *event)
+{
+    uint64_t type = event->word >> 56;
+    s->stored += type != TAC_REC_GAP;
+    if (type == TAC_REC_ZONE_BEGIN || type == TAC_REC_PLOT || type == TAC_REC_MESSAGE)
+        write_site(s, event->word & 0x00ffffffffffffffull);
+    else if (s->config.flight_s && (type == TAC_REC_CYCLE_BEGIN || type == TAC_REC_CYCLE_END))
+        watch_cycle(s, index, event, event + 1);
+}
+
+/* Copy whole events from tail on; returns how many records. */
+static uint32_t copy_events(struct tac_session *s, struct tac_lane *lane, uint32_t index,
+                            uint32_t tail, uint32_t head)
+{
+    uint32_t n = 0;
+    while (tail != head) {
+        const struct tac_trace_lane *ring = &lane->ring;
+        uint32_t size = 1 + tac_record_extra(ring->record[tail & ring->mask].word);
+        if (n + size > TAC_DRAIN_RECORDS || size > head - tail)
+            break;
+        for (uint32_t i = 0; i < size; i++)
+            s->buffer[n + i] = ring->record[(tail + i) & ring->mask];
+        look_at(s, index, &s->buffer[n]);
+        n += size;
+        tail += size;
+    }
+    return n;
+}
+
+static void drain_ring(struct tac_session *s, struct tac_lane *lane, uint32_t index)
+{
+    /* pairs with the release store of the owner */
+    uint32_t head = __atomic_load_n(&lane->ring.head, __ATOMIC_ACQUIRE);
+    uint32_t tail = atomic_load_explicit(&lane->tail, memory_order_relaxed), n;
+    while ((n = copy_events(s, lane, index, tail, head)) != 0) {
+        tail += n;
+        atomic_store_explicit(&lane->tail, tail, memory_order_release);
+        struct tac_format_chunk chunk = {
+            .kind = TAC_CHUNK_RECORDS,
+            .id = lane->id,
+            .count = n,
+            .sequence = lane->sequence,
+            .dropped = atomic_load(&lane->dropped) - lane->dropped_base,
+            .suppressed = atomic_load(&lane->suppressed) - lane->suppressed_base};
+        lane->sequence += n;
+        tac_sink_put(&s->sink, &chunk, s->buffer, n * (uint32_t)sizeof *s->buffer);
+    }
+}
+
+static void drain_perf(struct tac_session *s, struct tac_lane *lane)
+{
+    uint32_t n;
+    while (lane->perf && (n = tac_perf_read(lane->perf, s->kernel, TAC_DRAIN_KERNEL)) != 0) {
+        struct tac_format_chunk chunk = {.kind = TAC_CHUNK_KERNEL, .id = lane->id, .count = n};
+        tac_sink_put(&s->sink, &chunk, s->kernel, n * (uint32_t)sizeof *s->kernel);
+    }
+}
+
+static void write_lane(struct tac_session *s, struct tac_lane *lane, enum tac_chunk_kind kind)
+{
+    struct tac_format_lane body = {.lane = lane->id,
+                                   .pid = (uint32_t)getpid(),
+                                   .tid = lane->tid,
+                                   .capacity = lane->ring.mask + 1,
+                                   .counter = kind == TAC_CHUNK_LANE ? lane->begin_counter
+                                                                     : lane->end_counter};
+    memcpy(body.name, lane->name, sizeof body.name);
+    struct tac_format_chunk chunk = {.kind = (uint16_t)kind,
+                                     .id = lane->id,
+                                     .count = 1,
+                                     .sequence = lane->sequence,
+                                     .dropped = atomic_load(&lane->dropped) - lane->dropped_base,
+                                     .suppressed =
+                                         atomic_load(&lane->suppressed) - lane->suppressed_base};
+    tac_sink_put(&s->sink, &chunk, &body, sizeof body);
+}
+
+void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
+{
+    lane->dropped_base = atomic_load(&lane->dropped);
+    lane->suppressed_base = atomic_load(&lane->suppressed);
+    lane->sequence = 0;
+    lane->announced = lane->version;
+    write_lane(s, lane, TAC_CHUNK_LANE);
+    if (s->config.evidence & TAC_EVIDENCE_PERF) {
+        int error = tac_perf_open(lane->tid, &lane->perf);
+        if (error && !s->perf_error)
+            s->perf_error = error;
+    }
+}
+
+void tac_drain_lane_end(struct tac_session *s, struct tac_lane *lane)
+{
+    uint32_t index = 0;
+    while (tac_lanes[index] != lane)
+        index++;
+    drain_ring(s, lane, index);
+    drain_perf(s, lane);
+    tac_perf_close(lane->perf);
+    lane->perf = NULL;
+    write_lane(s, lane, TAC_CHUNK_LANE_END);
+    s->dropped_ended += atomic_load(&lane->dropped) - lane->dropped_base;
+    s->suppressed_ended += atomic_load(&lane->suppressed) - lane->suppressed_base;
+}
+
+static void write_sources(struct tac_session *s)
+{
+    uint32_t count = atomic_load_explicit(&tac_sources_count, memory_order_acquire);
+    for (; s->sources_announced < count; s->sources_announced++) {
+        struct tac_format_chunk chunk = {.kind = TAC_CHUNK_SOURCE, .count = 1};
+        tac_sink_put(&s->sink, &chunk, &tac_sources[s->sources_announced], sizeof *tac_sources);
+    }
+}
+
+bool tac_drain_all(struct tac_session *s)
+{
+    bool busy = false;
+    write_sources(s);
+    uint32_t count = atomic_load_explicit(&tac_lanes_count, memory_order_acquire);
+    for (uint32_t i = 0; i < count; i++) {
+        struct tac_lane *lane = tac_lanes[i];
+        if (lane->state != TAC_LANE_LIVE)
+            continue;
+        if (lane->announced != lane->version) {
+            lane->announced = lane->version;
+            write_lane(s, lane, TAC_CHUNK_LANE);
+        }
+        drain_ring(s, lane, i);
+        drain_perf(s, lane);
+        uint32_t left = __atomic_load_n(&lane->ring.head, __ATOMIC_RELAXED) -
+                        atomic_load_explicit(&lane->tail, memory_order_relaxed);
+        busy = busy || left > lane->ring.mask / 2;
+    }
+    return busy;
+}
+
+void tac_drain_clock(struct tac_session *s)
+{
+    struct timespec boot;
+    s->last = tac_clock_pair();
+    clock_gettime(CLOCK_BOOTTIME, &boot);
+    uint64_t now = tac_clock_ns();
+    struct tac_format_clock body = {s->last.counter, s->last.ns, s->last.width,
+                                    tac_timespec_ns(boot) - now};
+    struct tac_format_chunk chunk = {.kind = TAC_CHUNK_CLOCK, .count = 1};
+    tac_sink_put(&s->sink, &chunk, &body, sizeof body);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * facts.c - what the recording says about its machine and about itself: "key=value" lines, one
+ * chunk a line, and the executable mappings of the process, by which a reader finds symbols. */
+#include "trace/session.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+void tac_facts_write_line(struct tac_session *s, const char *key, const char *value)
+{
+    char line[1024];
+    int n = snprintf(line, sizeof line, "%s=%s\n", key, value);
+    if (n < 0)
+        return;
+    n = n < (int)sizeof line ? n : (int)sizeof line - 1;
+    line[n - 1] = '\n';
+    for (int i = 0; i < n - 1; i++)
+        line[i] = line[i] == '\n' ? ' ' : line[i];
+    struct tac_format_chunk chunk = {.kind = TAC_CHUNK_META, .count = 1};
+    tac_sink_put(&s->sink, &chunk, line, (uint32_t)n);
+}
+
+/* The first line of a small file, without its end; "" when it cannot be read. */
+static const char *read_line(const char *path, char *buffer, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, buffer, size - 1);
+    if (fd >= 0)
+        close(fd);
+    buffer[n > 0 ? n : 0] = 0;
+    buffer[strcspn(buffer, "\n")] = 0;
+    return buffer;
+}
+
+static void write_number(struct tac_session *s, const char *key, uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    tac_facts_write_line(s, key, text);
+}
+
+static void write_file(struct tac_session *s, const char *key, const char *path)
+{
+    char text[256];
+    if (*read_line(path, text, sizeof text))
+        tac_facts_write_line(s, key, text);
+}
+
+static void write_machine(struct tac_session *s)
+{
+    struct utsname name;
+    if (!uname(&name)) {
+        char text[sizeof name.release + sizeof name.version + 2];
+        snprintf(text, sizeof text, "%s %s", name.release, name.version);
+        tac_facts_write_line(s, "kernel", text);
+        tac_facts_write_line(s, "machine", name.machine);
+    }
+    write_number(s, "cpus", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
+    write_file(s, "clocksource",
+               "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    write_file(s, "perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid");
+    write_file(s, "sched_rt_runtime_us", "/proc/sys/kernel/sched_rt_runtime_us");
+    write_file(s, "thp", "/sys/kernel/mm/transparent_hugepage/enabled");
+}
+
+static const char *counter_name(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    return "tsc";
+#elif defined(__aarch64__)
+    return "cntvct";
+#else
+    return "monotonic";
+#endif
+}
+
+void tac_facts_write(struct tac_session *s)
+{
+    tac_facts_write_line(s, "format", "1");
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    write_number(s, "start_unix_ns", tac_timespec_ns(wall));
+    write_number(s, "pid", (uint64_t)getpid());
+    write_file(s, "program", "/proc/self/comm");
+    tac_facts_write_line(s, "counter", counter_name());
+    write_machine(s);
+    write_number(s, "drain_ms", s->config.drain_ms);
+    write_number(s, "events_per_cycle", s->config.events_per_cycle);
+    write_number(s, "flight_s", s->config.flight_s);
+    tac_facts_write_line(s, "evidence.clock",
+                         s->config.evidence & TAC_EVIDENCE_CLOCK ? "yes" : "not asked for");
+    for (const char *const *line = s->config.meta; line && *line; line++) {
+        const char *equals = strchr(*line, '=');
+        char key[64];
+        if (!equals || equals == *line || (size_t)(equals - *line) >= sizeof key)
+            continue;
+        memcpy(key, *line, (size_t)(equals - *line));
+        key[equals - *line] = 0;
+        tac_facts_write_line(s, key, equals + 1);
+    }
+}
+
+void tac_facts_write_modules(struct tac_session *s)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    if (!maps)
+        return;
+    size_t used = 0, size = 1 << 18;
+    char *text = malloc(size), line[4400];
+    while (text && fgets(line, sizeof line, maps) && used + sizeof line < size) {
+        uint64_t start, end, offset;
+        char mode[8], path[4097];
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %*s %4096[^\n]", &start, &end,
+                   mode, &offset, path) == 5 &&
+            mode[2] == 'x' && path[0] == '/')
+            used += (size_t)snprintf(text + used, size - used,
+                                     "%" PRIx64 " %" PRIx64 " %" PRIx64 " - %s\n", start, end,
+                                     offset, path);
+    }
+    fclose(maps);
+    struct tac_format_chunk chunk = {.kind = TAC_CHUNK_MODULE, .count = 1};
+    if (text)
+        tac_sink_put(&s->sink, &chunk, text, (uint32_t)used);
+    free(text);
+}

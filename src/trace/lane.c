@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * lane.c - registration of threads, and the slow path of a ring that looks full.
+ *
+ * Everything a traced thread may run is tac_trace_room(): constant cost, no loop. The rest is
+ * control. */
+#include "trace/lane.h"
+
+#include "base/bits.h"
+#include "tactus/error.h"
+#include "trace/format.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct tac_lane tac_lane_none, tac_lane_silent;
+_Atomic uint64_t tac_lane_unregistered;
+_Atomic uint32_t tac_lane_budget;
+struct tac_lane *tac_lanes[TAC_LANES_MAX];
+_Atomic uint32_t tac_lanes_count;
+void (*tac_lane_appears)(struct tac_lane *lane);
+void (*tac_lane_ends)(struct tac_lane *lane);
+
+__thread struct tac_trace_lane *tac_trace_lane_here = &tac_lane_none.ring;
+uint32_t tac_trace_mask;
+
+static pthread_mutex_t control = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static uint32_t next_id = 1;
+
+static_assert(sizeof(struct tac_trace_record) == sizeof(struct tac_format_record), "one layout");
+static_assert((int)TAC_RECORD_ZONE_BEGIN == (int)TAC_REC_ZONE_BEGIN, "one numbering");
+static_assert((int)TAC_RECORD_ZONE_END == (int)TAC_REC_ZONE_END, "one numbering");
+
+void tac_control_lock(void)
+{
+    pthread_mutex_lock(&control);
+}
+
+void tac_control_unlock(void)
+{
+    pthread_mutex_unlock(&control);
+}
+
+void tac_control_wait(pthread_cond_t *cond, const struct timespec *until)
+{
+    pthread_cond_timedwait(cond, &control, until);
+}
+
+static void fork_child(void)
+{
+    pthread_mutex_unlock(&control);
+}
+
+static void count_up(_Atomic uint64_t *counter, uint64_t n)
+{
+    /* one writer: no read-modify-write needed */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static void put_gap(struct tac_lane *lane)
+{
+    struct tac_trace_lane *ring = &lane->ring;
+    tac_lane_put(ring, 0, tac_trace_counter(), (uint64_t)TAC_REC_GAP << 56 | lane->gap_dropped);
+    tac_lane_put(ring, 1, lane->gap_counter, lane->gap_suppressed);
+    tac_lane_publish(ring, 2);
+    lane->gap_dropped = lane->gap_suppressed = 0;
+}
+
+int tac_trace_room(struct tac_trace_lane *ring, uint32_t n, uint32_t weight)
+{
+    struct tac_lane *lane = tac_lane_of(ring);
+    if (lane == &tac_lane_silent)
+        return 0;
+    if (lane == &tac_lane_none) {
+        atomic_fetch_add_explicit(&tac_lane_unregistered, weight, memory_order_relaxed);
+        return 0;
+    }
+    /* pairs with the release store of the helper: what it has read may be overwritten */
+    uint32_t tail = atomic_load_explicit(&lane->tail, memory_order_acquire);
+    uint32_t gap = lane->gap_dropped || lane->gap_suppressed ? 2 : 0;
+    uint32_t limit = tail + ring->mask + 1 - ring->open;
+    if (!atomic_load_explicit(&tac_lane_budget, memory_order_relaxed))
+        lane->budgeted = 0; /* left over from a session that had one */
+    bool over = lane->budgeted &&
+                (int32_t)(lane->budget_end - ring->open - ring->head) < (int32_t)(n + gap);
+    if (!over && (int32_t)(limit - ring->head) >= (int32_t)(n + gap)) {
+        if (gap)
+            put_gap(lane);
+        uint32_t budget = lane->budget_end - ring->open;
+        ring->limit = lane->budgeted && (int32_t)(budget - limit) < 0 ? budget : limit;
+        return 1;
+    }
+    if (!gap)
+        lane->gap_counter = tac_trace_counter();
+    count_up(over ? &lane->suppressed : &lane->dropped, weight);
+    *(over ? &lane->gap_suppressed : &lane->gap_dropped) += weight;
+    ring->limit = ring->head; /* so that the next one comes here and writes the gap first */
+    return 0;
+}
+
+static void forget(void *unused)
+{
+    (void)unused;
+    tac_thread_unregister();
+}
+
+static void init(void)
+{
+    pthread_key_create(&key, forget);
+    pthread_atfork(tac_control_lock, tac_control_unlock, fork_child);
+}
+
+static struct tac_lane *find_free(uint32_t records)
+{
+    uint32_t count = atomic_load(&tac_lanes_count);
+    for (uint32_t i = 0; i < count; i++)
+        if (tac_lanes[i]->state == TAC_LANE_FREE && tac_lanes[i]->ring.mask == records - 1)
+            return tac_lanes[i];
+    return NULL;
+}
+
+static int make(uint32_t records, struct tac_lane **ret_lane)
+{
+    uint32_t count = atomic_load(&tac_lanes_count);
+    if (count == TAC_LANES_MAX)
+        return -TAC_E_LIMIT;
+    size_t head = tac_align_up(sizeof(struct tac_lane), 64);
+    struct tac_region region;
+    int error = tac_region_open(head + (size_t)records * sizeof(struct tac_trace_record),
+                                TAC_REGION_TRY_LOCK, &region);
+    if (error)
+        return error;
+    struct tac_lane *lane = region.base;
+    lane->region = region;
+    lane->ring.mask = records - 1;
+    lane->ring.record = (struct tac_trace_record *)(void *)((char *)region.base + head);
+    tac_lanes[count] = lane;
+    /* pairs with the acquire load of who walks the table without the mutex */
+    atomic_store_explicit(&tac_lanes_count, count + 1, memory_order_release);
+    *ret_lane = lane;
+    return 0;
+}
+
+static void set_name(struct tac_lane *lane, const char *name)
+{
+    char own[16] = "";
+    if (!name) {
+        prctl(PR_GET_NAME, own);
+        name = own;
+    }
+    strncpy(lane->name, name, sizeof lane->name - 1);
+    lane->version++;
+}
+
+static void begin(struct tac_lane *lane)
+{
+    uint32_t head = lane->ring.head;
+    atomic_store(&lane->tail, head);
+    lane->ring.open = 0;
+    lane->ring.limit = head + lane->ring.mask + 1;
+    lane->budgeted = 0;
+    lane->gap_dropped = lane->gap_suppressed = 0;
+    atomic_store(&lane->dropped, 0);
+    atomic_store(&lane->suppressed, 0);
+    lane->dropped_base = lane->suppressed_base = lane->sequence = 0;
+    lane->announced = 0;
+    lane->id = next_id++;
+    lane->tid = (uint32_t)syscall(SYS_gettid);
+    lane->begin_counter = tac_trace_counter();
+    lane->state = TAC_LANE_LIVE;
+    tac_region_touch(lane->region.base, lane->region.bytes);
+}
+
+static int add(const char *name, uint32_t records)
+{
+    struct tac_lane *lane = find_free(records);
+    int error = lane ? 0 : make(records, &lane);
+    if (error)
+        return error;
+    memset(lane->name, 0, sizeof lane->name);
+    set_name(lane, name);
+    begin(lane);
+    pthread_setspecific(key, lane);
+    tac_trace_lane_here = &lane->ring;
+    if (tac_lane_appears)
+        tac_lane_appears(lane);
+    return 0;
+}
+
+int tac_thread_register(const char *name, uint32_t records)
+{
+    pthread_once(&once, init);
+    records = records ? records : TAC_LANE_RECORDS;
+    records = records < TAC_LANE_RECORDS_MIN ? TAC_LANE_RECORDS_MIN : records;
+    if (records > TAC_LANE_RECORDS_MAX)
+        return -EINVAL;
+    struct tac_lane *here = tac_lane_of(tac_trace_lane_here);
+    int result = 0;
+    tac_control_lock();
+    if (here == &tac_lane_none || here == &tac_lane_silent)
+        result = add(name, (uint32_t)tac_power_of_two_ceil(records));
+    else if (name)
+        set_name(here, name);
+    tac_control_unlock();
+    return result;
+}
+
+void tac_thread_unregister(void)
+{
+    struct tac_lane *lane = tac_lane_of(tac_trace_lane_here);
+    if (lane == &tac_lane_none || lane == &tac_lane_silent)
+        return;
+    tac_trace_lane_here = &tac_lane_none.ring;
+    pthread_setspecific(key, NULL);
+    tac_control_lock();
+    lane->end_counter = tac_trace_counter();
+    lane->state = tac_lane_ends ? TAC_LANE_ENDED : TAC_LANE_FREE;
+    if (tac_lane_ends)
+        tac_lane_ends(lane);
+    tac_control_unlock();
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ * session.c - start and stop of a recording, and the helper thread between them.
+ *
+ * The helper has normal priority (SCHED_OTHER, whatever its creator has), all signals blocked, and
+ * sleeps on a timed condition; traced threads never wake it. It holds the control mutex during a
+ * pass and gives it up while it sleeps. After fork the child has no session. */
+#include "trace/session.h"
+
+#include "trace/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum { CLOCK_EVERY_NS = 100000000, DRAIN_MS = 5, DRAIN_MS_MAX = 1000 };
+
+static struct tac_session *session; /* under the control mutex */
+static _Atomic int keep_wanted;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void lane_appears(struct tac_lane *lane)
+{
+    tac_drain_lane_begin(session, lane);
+}
+
+static void lane_ends(struct tac_lane *lane)
+{
+    tac_drain_lane_end(session, lane);
+    lane->state = TAC_LANE_FREE;
+}
+
+static void set_switches(uint32_t mask, const struct tac_trace_config *config)
+{
+    atomic_store(&tac_cycle_evidence, config && config->evidence & TAC_EVIDENCE_CLOCK ? 1 : 0);
+    atomic_store(&tac_lane_budget, config ? config->events_per_cycle : 0);
+    __atomic_store_n(&tac_trace_mask, mask, __ATOMIC_RELEASE);
+}
+
+static void fork_child(void)
+{
+    session = NULL; /* its memory and descriptor belong to the parent's story */
+    tac_lane_appears = tac_lane_ends = NULL;
+    set_switches(0, NULL);
+}
+
+static void stop_at_exit(void)
+{
+    (void)!tac_trace_stop();
+}
+
+static void init(void)
+{
+    pthread_atfork(NULL, NULL, fork_child);
+    atexit(stop_at_exit);
+}
+
+static void wait_for_work(struct tac_session *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)s->config.drain_ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    tac_control_wait(&s->wake, &until);
+}
+
+static void *help(void *arg)
+{
+    struct tac_session *s = arg;
+    tac_trace_lane_here = &tac_lane_silent.ring;
+    prctl(PR_SET_NAME, "tactus-trace");
+    tac_control_lock();
+    while (!s->stopping) {
+        if (tac_clock_ns() - s->last.ns > CLOCK_EVERY_NS)
+            tac_drain_clock(s);
+        bool busy = tac_drain_all(s);
+        if (atomic_exchange(&keep_wanted, 0))
+            tac_sink_keep(&s->sink, tac_clock_ns());
+        if (busy) {
+            tac_control_unlock();
+            sched_yield();
+            tac_control_lock();
+        } else if (!s->stopping) {
+            wait_for_work(s);
+        }
+    }
+    tac_control_unlock();
+    return NULL;
+}
+
+static int start_helper(struct tac_session *s)
+{
+    pthread_attr_t attr;
+    pthread_condattr_t cond;
+    struct sched_param param = {0};
+    sigset_t all, before;
+    pthread_condattr_init(&cond);
+    pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &cond);
+    pthread_condattr_destroy(&cond);
+    pthread_attr_init(&attr);
+    pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+    pthread_attr_setschedpolicy(&attr, SCHED_OTHER);
+    pthread_attr_setschedparam(&attr, &param);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&s->helper, &attr, help, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return -error;
+}
+
+static void discard(struct tac_session *s)
+{
+    if (s->owns_fd)
+        close(s->sink.fd);
+    tac_sink_fini(&s->sink);
+    tac_site_table_fini(&s->sites);
+    free(s);
+}
+
+static int open_session(const struct tac_trace_config *config, struct tac_session **ret_session)
+{
+    struct tac_session *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->config = *config;
+    s->config.drain_ms = config->drain_ms ? config->drain_ms : DRAIN_MS;
+    int fd = config->fd;
+    if (config->path) {
+        fd = open(config->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+        if (fd < 0) {
+            int error = -errno;
+            free(s);
+            return error;
+        }
+        s->owns_fd = true;
+    }
+    int error = tac_site_table_init(&s->sites);
+    if (!error)
+        error = tac_sink_init(&s->sink, fd, (uint64_t)config->flight_s * TAC_NS_PER_S,
+                              config->flight_bytes);
+    else
+        s->sink.fd = fd;
+    if (error) {
+        discard(s);
+        return error;
+    }
+    *ret_session = s;
+    return 0;
+}
+
+/* Header, then the lanes that are registered already, their rings emptied of what is older. */
+static void write_opening(struct tac_session *s)
+{
+    tac_facts_write(s);
+    tac_drain_clock(s);
+    s->first = s->last;
+    tac_facts_write_modules(s);
+    s->unregistered_base = atomic_load(&tac_lane_unregistered);
+    uint32_t count = atomic_load(&tac_lanes_count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct tac_lane *lane = tac_lanes[i];
+        if (lane->state != TAC_LANE_LIVE)
+            continue;
+        atomic_store(&lane->tail, __atomic_load_n(&lane->ring.head, __ATOMIC_ACQUIRE));
+        tac_drain_lane_begin(s, lane);
+    }
+    char text[96] = "not asked for";
+    if (s->config.evidence & TAC_EVIDENCE_PERF && s->perf_error)
+        snprintf(text, sizeof text, "refused: %s", tac_error_sentence(s->perf_error));
+    else if (s->config.evidence & TAC_EVIDENCE_PERF)
+        strcpy(text, "yes");
+    tac_facts_write_line(s, "evidence.perf", text);
+}
+
+int tac_trace_start(const struct tac_trace_config *config)
+{
+    if (!config || (!config->path && config->fd < 0) || config->drain_ms > DRAIN_MS_MAX ||
+        config->flight_s > 3600 || (config->flight_bytes && config->flight_bytes < 65536))
+        return -EINVAL;
+    pthread_once(&once, init);
+    struct tac_session *s = NULL;
+    tac_control_lock();
+    int error = session ? -TAC_E_BUSY : open_session(config, &s);
+    if (!error) {
+        write_opening(s);
+        error = s->sink.error ? s->sink.error : start_helper(s);
+        if (error)
+            discard(s);
+    }
+    if (!error) {
+        s->config.meta = NULL;
+        s->config.path = NULL;
+        session = s;
+        tac_lane_appears = lane_appears;
+        tac_lane_ends = lane_ends;
+        set_switches(config->categories ? config->categories : TAC_TRACE_ALL, config);
+    }
+    tac_control_unlock();
+    return error;
+}
+
+static void sum_stats(const struct tac_session *s, struct tac_trace_stats *t)
+{
+    *t = (struct tac_trace_stats){.stored = s->stored,
+                                  .dropped = s->dropped_ended,
+                                  .suppressed = s->suppressed_ended,
+                                  .unregistered =
+                                      atomic_load(&tac_lane_unregistered) - s->unregistered_base,
+                                  .bytes = s->sink.bytes};
+    uint32_t count = atomic_load(&tac_lanes_count);
+    for (uint32_t i = 0; i < count; i++)
+        if (tac_lanes[i]->state == TAC_LANE_LIVE) {
+            t->threads++;
+            t->dropped += atomic_load(&tac_lanes[i]->dropped) - tac_lanes[i]->dropped_base;
+            t->suppressed += atomic_load(&tac_lanes[i]->suppressed) - tac_lanes[i]->suppressed_base;
+        }
+}
+
+static void write_closing(struct tac_session *s)
+{
+    struct tac_trace_stats t;
+    tac_drain_all(s);
+    tac_drain_clock(s);
+    tac_facts_write_modules(s);
+    uint32_t count = atomic_load(&tac_lanes_count);
+    sum_stats(s, &t);
+    for (uint32_t i = 0; i < count; i++)
+        if (tac_lanes[i]->state == TAC_LANE_LIVE) {
+            tac_lanes[i]->end_counter = tac_trace_counter();
+            tac_drain_lane_end(s, tac_lanes[i]);
+        }
+    struct tac_format_end body = {tac_trace_counter(), s->stored, t.dropped, t.suppressed,
+                                  t.unregistered};
+    struct tac_format_chunk chunk = {.kind = TAC_CHUNK_END, .count = 1};
+    tac_sink_put(&s->sink, &chunk, &body, sizeof body);
+}
+
+int tac_trace_stop(void)
+{
+    tac_control_lock();
+    struct tac_session *s = session;
+    if (!s || s->stopping) {
+        tac_control_unlock();
+        return -ENOENT;
+    }
+    set_switches(0, NULL);
+    s->stopping = true;
+    pthread_cond_signal(&s->wake);
+    tac_control_unlock();
+    pthread_join(s->helper, NULL);
+    tac_control_lock();
+    write_closing(s);
+    session = NULL;
+    tac_lane_appears = tac_lane_ends = NULL;
+    tac_control_unlock();
+    int error = s->sink.error;
+    pthread_cond_destroy(&s->wake);
+    discard(s);
+    return error;
+}
+
+int tac_trace_is_on(void)
+{
+    return __atomic_load_n(&tac_trace_mask, __ATOMIC_RELAXED) != 0;
+}
+
+void tac_trace_set_categories(uint32_t mask)
+{
+    __atomic_store_n(&tac_trace_mask, mask, __ATOMIC_RELAXED);
+}
+
+void tac_trace_keep(void)
+{
+    atomic_store_explicit(&keep_wanted, 1, memory_order_relaxed);
+}
+
+int tac_trace_meta(const char *key, const char *value)
+{
+    if (!key || !*key || strchr(key, '=') || !value)
+        return -EINVAL;
+    tac_control_lock();
+    int result = session ? 0 : -ENOENT;
+    if (session)
+        tac_facts_write_line(session, key, value);
+    tac_control_unlock();
+    return result;
+}
+
+void tac_trace_get_stats(struct tac_trace_stats *ret_stats)
+{
+    tac_control_lock();
+    if (session)
+        sum_stats(session, ret_stats);
+    else
+        *ret_stats = (struct tac_trace_stats){0};
+    tac_control_unlock();
+}

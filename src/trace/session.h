@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * session.h - one recording in progress: what the helper thread owns.
+ *
+ * Threads: the helper, and control threads while they hold the control mutex. The helper holds the
+ * mutex for each pass over the lanes, so a registration may wait for one pass; a traced thread
+ * never takes it. */
+#ifndef TAC_TRACE_SESSION_H
+#define TAC_TRACE_SESSION_H
+
+#include "base/clock.h"
+#include "trace/lane.h"
+#include "trace/sink.h"
+#include "trace/site.h"
+
+#include <pthread.h>
+
+enum { TAC_DRAIN_RECORDS = 32768, TAC_DRAIN_KERNEL = 4096 };
+
+struct tac_session {
+    struct tac_trace_config config;
+    struct tac_sink sink;
+    struct tac_site_table sites;
+    bool owns_fd;
+    pthread_t helper;
+    pthread_cond_t wake;
+    bool stopping;
+    uint32_t sources_announced;
+    uint64_t stored, dropped_ended, suppressed_ended, unregistered_base;
+    /* counter to nanoseconds, good enough to see a miss; the reader does better */
+    struct tac_clock_pair first, last;
+    uint64_t deadline_ns[TAC_LANES_MAX]; /* of the open cycle, by index of the lane */
+    int perf_error;
+    struct tac_trace_record buffer[TAC_DRAIN_RECORDS];
+    struct tac_format_kernel kernel[TAC_DRAIN_KERNEL];
+};
+
+/* facts.c: the header lines of the recording, and the modules of the process. */
+void tac_facts_write(struct tac_session *session);
+void tac_facts_write_modules(struct tac_session *session);
+void tac_facts_write_line(struct tac_session *session, const char *key, const char *value);
+
+/* drain.c */
+void tac_drain_lane_begin(struct tac_session *session, struct tac_lane *lane); /* names it */
+void tac_drain_lane_end(struct tac_session *session, struct tac_lane *lane);   /* all, and closes */
+/* One pass over everything; true when some ring was more than half full. */
+bool tac_drain_all(struct tac_session *session);
+void tac_drain_clock(struct tac_session *session);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * sink.h - where chunks go: a file descriptor, at once or, as a flight recorder, when it matters.
+ *
+ * Definitions (names, sites, clocks) are always written. With a flight recorder, records and kernel
+ * events wait in a byte ring of fixed size and are written only by tac_sink_keep and for a while
+ * after it. Threads: the helper; control threads under the control mutex. */
+#ifndef TAC_TRACE_SINK_H
+#define TAC_TRACE_SINK_H
+
+#include "trace/format.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tac_sink {
+    int fd;
+    int error; /* first -errno; nothing is written after it */
+    uint64_t bytes;
+    /* flight recorder */
+    unsigned char *ring;
+    size_t size, first, used;
+    uint64_t span_ns, keep_until_ns;
+};
+
+/* fd stays the caller's. span_ns 0: no flight recorder. 0 or -ENOMEM. */
+int tac_sink_init(struct tac_sink *sink, int fd, uint64_t span_ns, size_t flight_bytes);
+void tac_sink_fini(struct tac_sink *sink);
+
+/* Write (or keep) a chunk: fills magic, bytes and crc of head. */
+void tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const void *payload,
+                  uint32_t bytes);
+
+/* Flight recorder: write what is kept, and go on writing for the span. */
+void tac_sink_keep(struct tac_sink *sink, uint64_t now_ns);
+
+#endif
