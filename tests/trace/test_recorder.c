@@ -13,6 +13,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -124,11 +125,14 @@ static void cycles_carry_deadline_frames_and_evidence(void)
     uint64_t ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     tac_cycle_begin(source, ns + 1000000, 64);
     nanosleep(&nap, NULL);
-    char *fresh = malloc(1 << 20); /* mapped and touched here: page faults */
-    for (size_t i = 0; fresh && i < 1 << 20; i += 4096)
-        ((volatile char *)fresh)[i] = 1;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    volatile char *fresh = mmap(NULL, 256 * page, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise((void *)fresh, 256 * page, MADV_NOHUGEPAGE);
+    for (size_t i = 0; i < 256; i++)
+        fresh[i * page] = 1; /* 256 first touches */
     tac_cycle_end(source);
-    free(fresh);
+    munmap((void *)fresh, 256 * page);
     const struct tac_capture *c = finish();
     REQUIRE(c && c->cycles_count == 1);
     const struct tac_capture_cycle *k = c->cycles;
