@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ * test_realtime.c - the real-time law over every block and variant, enforced by trap.
+ *
+ * In a child process each block is processed once to warm up; then a seccomp filter turns every
+ * system call but exit into SIGSYS, the malloc family of this program aborts, and the block is
+ * processed many times on random paths. Faults are counted by the kernel before and after. */
+#include "dsp/block.h"
+
+#include "rig.h"
+#include "test.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+enum { TRAPPED_HEAP = 40, TRAPPED_FAULT = 41, NO_FILTER = 42, GREEN = 0 };
+
+#ifndef SANITIZED
+static volatile int heap_forbidden;
+
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void __libc_free(void *);
+
+static void trap(void)
+{
+    if (heap_forbidden)
+        syscall(SYS_exit_group, TRAPPED_HEAP);
+}
+
+void *malloc(size_t bytes)
+{
+    trap();
+    return __libc_malloc(bytes);
+}
+
+void *calloc(size_t count, size_t bytes)
+{
+    trap();
+    return __libc_calloc(count, bytes);
+}
+
+void *realloc(void *block, size_t bytes)
+{
+    trap();
+    return __libc_realloc(block, bytes);
+}
+
+void free(void *block)
+{
+    trap();
+    __libc_free(block);
+}
+
+static int forbid_system_calls(void)
+{
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof program / sizeof *program, program};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return -errno;
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) ? -errno : 0;
+}
+
+static long faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_minflt + usage.ru_majflt;
+}
+
+/* In the child; plant: break the law on purpose. */
+static void obey_or_die(const struct tac_variant *variant, uint32_t index, int plant)
+{
+    static struct rig r;
+    rig_open(&r, variant, index, true, 11);
+    rig_process(&r, 0, RIG_FRAMES);
+    long before = faults();
+    rig_process(&r, 0, RIG_FRAMES);
+    if (faults() != before)
+        _exit(TRAPPED_FAULT);
+    heap_forbidden = 1;
+    if (forbid_system_calls())
+        _exit(NO_FILTER);
+    for (int again = 0; again < 8; again++)
+        for (uint32_t f = 0; f < RIG_FRAMES; f += 64)
+            rig_process(&r, f, 64);
+    if (plant == 1)
+        free(malloc(plant * 100));
+    if (plant == 2)
+        getppid();
+    syscall(SYS_exit_group, GREEN);
+}
+
+/* Exit code of the child, or 128 + signal. */
+static int run_in_child(const struct tac_variant *variant, uint32_t index, int plant)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        obey_or_die(variant, index, plant);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+#endif
+
+static void blocks_obey_the_law(void)
+{
+#ifdef SANITIZED
+    SKIP("sanitizers allocate and call the kernel themselves");
+#else
+    for (uint32_t v = 0; tac_blocks_variant(v); v++)
+        for (uint32_t index = 0; index < tac_blocks_count(); index++) {
+            int code = run_in_child(tac_blocks_variant(v), index, 0);
+            if (code == NO_FILTER)
+                SKIP("the kernel refuses a system-call filter here");
+            CHECK_MSG(code == GREEN, "%s %s: %s", tac_blocks_get(index)->name,
+                      tac_blocks_variant(v)->name,
+                      code == TRAPPED_HEAP    ? "calls the heap"
+                      : code == TRAPPED_FAULT ? "faults"
+                      : code == 128 + SIGSYS  ? "makes a system call"
+                                              : "dies");
+        }
+#endif
+}
+
+/* The trap itself works: planted breaches are caught. */
+static void planted_breaches_are_caught(void)
+{
+#ifdef SANITIZED
+    SKIP("sanitizers allocate and call the kernel themselves");
+#else
+    int heap = run_in_child(tac_blocks_variant(0), 0, 1);
+    if (heap == NO_FILTER)
+        SKIP("the kernel refuses a system-call filter here");
+    CHECK_MSG(heap == TRAPPED_HEAP, "%d", heap);
+    int call = run_in_child(tac_blocks_variant(0), 0, 2);
+    CHECK_MSG(call == 128 + SIGSYS, "%d", call);
+#endif
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(blocks_obey_the_law);
+    TEST(planted_breaches_are_caught);
+    return test_end();
+}
