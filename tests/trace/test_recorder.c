@@ -126,13 +126,13 @@ static void cycles_carry_deadline_frames_and_evidence(void)
     tac_cycle_begin(source, ns + 1000000, 64);
     nanosleep(&nap, NULL);
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    volatile char *fresh = mmap(NULL, 256 * page, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    madvise((void *)fresh, 256 * page, MADV_NOHUGEPAGE);
+    char *fresh =
+        mmap(NULL, 256 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise(fresh, 256 * page, MADV_NOHUGEPAGE);
     for (size_t i = 0; i < 256; i++)
-        fresh[i * page] = 1; /* 256 first touches */
+        ((volatile char *)fresh)[i * page] = 1; /* 256 first touches */
     tac_cycle_end(source);
-    munmap((void *)fresh, 256 * page);
+    munmap(fresh, 256 * page);
     const struct tac_capture *c = finish();
     REQUIRE(c && c->cycles_count == 1);
     const struct tac_capture_cycle *k = c->cycles;
