@@ -162,7 +162,7 @@ TAC_API enum tac_heap_guard tac_heap_guard_set(enum tac_heap_guard mode);
 struct tac_heap_violation {
     const void *site; /* return address of the call */
     size_t bytes;     /* 0 for a free */
-    int thread;       /* kernel thread id, 0 if not known */
+    unsigned thread;  /* index of the thread heap */
 };
 
 /* Violations of all threads since the start. */

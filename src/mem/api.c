@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * api.c - the entry points tac_heap_*: thin layers over the fast and slow paths. */
+#include "mem/api.h"
+
+#include "mem/fast.h"
+
+#include <errno.h>
+#include <string.h>
+
+void *tac_heap_malloc(size_t bytes)
+{
+    return tac_heap_malloc_fast(bytes);
+}
+
+void tac_heap_free(void *block)
+{
+    tac_heap_free_fast(block);
+}
+
+void *tac_heap_calloc(size_t count, size_t bytes)
+{
+    return tac_api_calloc(count, bytes);
+}
+
+void *tac_heap_realloc(void *block, size_t bytes)
+{
+    return tac_api_realloc(block, bytes);
+}
+
+static void *no_memory(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* Large blocks of a lazily populated arena that nobody had yet are zero already: do not touch. */
+static void *calloc_large(size_t bytes)
+{
+    bool fresh = false;
+    struct tac_heap *heap = tac_thread_heap();
+    void *block = tac_large_alloc(heap, bytes, 1, &fresh);
+    if (!block)
+        return no_memory();
+    return fresh ? block : memset(block, 0, bytes);
+}
+
+void *tac_api_calloc(size_t count, size_t bytes)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, bytes, &total) || total > PTRDIFF_MAX)
+        return no_memory();
+    if (total > TAC_CLASS_MAX_BYTES && !tac_thread.hooks && !tac_thread.guard)
+        return calloc_large(total);
+    void *block = tac_heap_malloc_fast(total);
+    return block ? memset(block, 0, total) : NULL;
+}
+
+size_t tac_heap_usable_size(const void *block)
+{
+    if (!block)
+        return 0;
+    struct tac_place place = tac_place_of(block);
+    if (place.slab)
+        return place.slab->block_bytes;
+    return place.large ? place.large->units * TAC_UNIT_BYTES : 0;
+}
+
+int tac_heap_owns(const void *address)
+{
+    return (uintptr_t)address - tac_mem.base < tac_mem.bytes;
+}
+
+/* Can the block stay where it is? A slab block stays in its class, and when it shrinks to no less
+ * than half; a large block gives or takes units at its end. */
+static bool resize_in_place(void *block, size_t old_bytes, size_t bytes)
+{
+    struct tac_place place = tac_place_of(block);
+    if (place.slab)
+        return bytes <= old_bytes && bytes >= old_bytes / 2;
+    if (!place.large || bytes <= TAC_CLASS_MAX_BYTES)
+        return false;
+    return tac_large_resize(tac_thread_heap(), place.large, place.unit, bytes);
+}
+
+static void note_realloc(void *old_block, void *block, size_t bytes, const void *site)
+{
+    struct tac_thread *thread = &tac_thread;
+    if (!thread->hooks || thread->busy || !thread->hooks->realloc)
+        return;
+    thread->busy = 1;
+    thread->hooks->realloc(old_block, block, bytes, site);
+    thread->busy = 0;
+}
+
+/* The move itself is one event for hooks, not an allocation and a free. */
+static void *move_block(void *block, size_t old_bytes, size_t bytes)
+{
+    struct tac_thread *thread = &tac_thread;
+    int busy = thread->busy;
+    thread->busy = 1;
+    void *moved = tac_heap_malloc_fast(bytes);
+    if (moved) {
+        memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
+        tac_heap_free_fast(block);
+    }
+    thread->busy = busy;
+    return moved;
+}
+
+void *tac_api_realloc(void *block, size_t bytes)
+{
+    if (!block)
+        return tac_heap_malloc_fast(bytes);
+    if (!bytes) {
+        tac_heap_free_fast(block);
+        return NULL;
+    }
+    size_t old_bytes = tac_heap_usable_size(block);
+    if (bytes > PTRDIFF_MAX)
+        return no_memory();
+    if (!old_bytes) {
+        if (tac_heap_owns(block))
+            tac_mem_fatal("block to resize is not one of this heap", block);
+        return no_memory(); /* of some other heap: its length is not known */
+    }
+    if (tac_thread.guard && !tac_thread.busy &&
+        !tac_guard_pass(bytes, false, __builtin_return_address(0)))
+        return no_memory();
+    void *result =
+        resize_in_place(block, old_bytes, bytes) ? block : move_block(block, old_bytes, bytes);
+    if (result)
+        note_realloc(block, result, bytes, __builtin_return_address(0));
+    return result;
+}
+
+/* Slab blocks are aligned to the largest power of two that divides their size. */
+void *tac_api_aligned(size_t alignment, size_t bytes)
+{
+    if (bytes > PTRDIFF_MAX - alignment)
+        return no_memory();
+    if (alignment <= 16)
+        return tac_heap_malloc_fast(bytes);
+    size_t rounded = tac_align_up(bytes ? bytes : 1, alignment);
+    if (rounded <= TAC_CLASS_SMALL_BYTES)
+        return tac_heap_malloc_fast(rounded);
+    if (rounded <= TAC_UNIT_BYTES)
+        return tac_heap_malloc_fast((size_t)tac_power_of_two_ceil(rounded));
+    if (tac_thread.guard && !tac_thread.busy &&
+        !tac_guard_pass(bytes, false, __builtin_return_address(0)))
+        return no_memory();
+    bool fresh;
+    void *block = tac_large_alloc(tac_thread_heap(), bytes, alignment, &fresh);
+    return block ? block : no_memory();
+}
+
+void *tac_heap_aligned_alloc(size_t alignment, size_t bytes)
+{
+    if (!tac_is_power_of_two(alignment)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return tac_api_aligned(alignment, bytes);
+}

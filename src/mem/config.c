@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ * config.c - TACTUS_HEAP: words to a configuration. Runs before the heap is open and maybe before
+ * libc has set environ, so it allocates nothing and can read the environment from /proc. */
+#include "mem/heap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WORD_MAX 64
+
+void tac_heap_config_init(struct tac_heap_config *config, size_t size_bytes)
+{
+    *config = (struct tac_heap_config){
+        .size_bytes = size_bytes,
+        .populate_bytes = SIZE_MAX,
+        .lock = size_bytes ? TAC_HEAP_LOCK_TRY : TAC_HEAP_LOCK_NO,
+        .full = size_bytes ? TAC_HEAP_FULL_FAIL : TAC_HEAP_FULL_GROW,
+    };
+}
+
+/* "64M" to bytes; false when it is not a size. */
+static bool parse_size(const char *text, size_t *ret_bytes)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (end == text || errno || *text == '-')
+        return false;
+    static const char units[] = "KMG";
+    const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (unit)
+        end++;
+    if (*end || n > (SIZE_MAX / 2) >> shift)
+        return false;
+    *ret_bytes = (size_t)n << shift;
+    return true;
+}
+
+/* The index of text in the list, or -1. */
+static int parse_choice(const char *text, const char *const *list)
+{
+    for (int i = 0; list[i]; i++)
+        if (strcmp(list[i], text) == 0)
+            return i;
+    return -1;
+}
+
+static bool set_size(struct tac_heap_config *config, const char *value)
+{
+    size_t bytes;
+    if (!parse_size(value, &bytes) || bytes < 1u << 20)
+        return false;
+    bool had = config->size_bytes != 0;
+    config->size_bytes = bytes;
+    if (!had && config->lock == TAC_HEAP_LOCK_NO)
+        config->lock = TAC_HEAP_LOCK_TRY;
+    if (!had && config->full == TAC_HEAP_FULL_GROW)
+        config->full = TAC_HEAP_FULL_FAIL;
+    return true;
+}
+
+static bool set_choice(struct tac_heap_config *config, const char *key, const char *value)
+{
+    static const char *const fulls[] = {"fail", "grow", "reserve", NULL};
+    static const char *const locks[] = {"no", "try", "yes", NULL};
+    static const char *const switches[] = {"no", "yes", NULL};
+    static const char *const stats[] = {"exit", "shm", NULL};
+    int i;
+    if (strcmp(key, "full") == 0 && (i = parse_choice(value, fulls)) >= 0)
+        config->full = (enum tac_heap_full)i;
+    else if (strcmp(key, "lock") == 0 && (i = parse_choice(value, locks)) >= 0)
+        config->lock = (enum tac_heap_lock)i;
+    else if (strcmp(key, "huge") == 0 && (i = parse_choice(value, switches)) >= 0)
+        config->huge = i;
+    else if (strcmp(key, "stats") == 0 && (i = parse_choice(value, stats)) >= 0)
+        *(i ? &config->stats_shm : &config->stats_exit) = 1;
+    else
+        return false;
+    return true;
+}
+
+static bool set_word(struct tac_heap_config *config, char *word)
+{
+    char *value = strchr(word, '=');
+    if (!value)
+        return false;
+    *value++ = '\0';
+    size_t n;
+    if (strcmp(word, "size") == 0)
+        return set_size(config, value);
+    if (strcmp(word, "populate") == 0)
+        return parse_size(value, &config->populate_bytes);
+    if (strcmp(word, "reserve") == 0)
+        return parse_size(value, &config->reserve_bytes);
+    if (strcmp(word, "low") == 0)
+        return parse_size(value, &config->low_bytes);
+    if (strcmp(word, "threads") == 0) {
+        if (!parse_size(value, &n) || n < 1 || n > TAC_HEAP_THREADS_MAX)
+            return false;
+        config->threads = (unsigned)n;
+        return true;
+    }
+    return set_choice(config, word, value);
+}
+
+int tac_heap_config_parse(struct tac_heap_config *config, const char *text, struct tac_error *err)
+{
+    int result = 0;
+    while (*text) {
+        size_t n = strcspn(text, ",");
+        char word[WORD_MAX] = "", copy[WORD_MAX];
+        snprintf(word, sizeof word, "%.*s", (int)(n < WORD_MAX ? n : WORD_MAX), text);
+        memcpy(copy, word, sizeof copy);
+        if (n && (n >= WORD_MAX || !set_word(config, word)) && result == 0)
+            result =
+                tac_error_set(err, -TAC_E_SYNTAX, "TACTUS_HEAP", 0, 0,
+                              "'%s' is not understood and ignored; words are size=, populate=, "
+                              "reserve=, low= (bytes, K, M or G; size at least 1M), "
+                              "threads=1..4096, lock=no|try|yes, full=fail|grow|reserve, "
+                              "huge=no|yes, stats=exit|shm",
+                              copy);
+        text += n + (text[n] == ',');
+    }
+    return result;
+}
+
+/* The variable from the process' first environment; NULL when it is not there. */
+static const char *environment_from_proc(char *buffer, size_t size)
+{
+    int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    static const char key[] = "TACTUS_HEAP=";
+    size_t length = 0, match = 0;
+    bool at_start = true, in_value = false, done = false;
+    char chunk[512];
+    for (ssize_t n; !done && (n = read(fd, chunk, sizeof chunk)) > 0;)
+        for (ssize_t i = 0; i < n && !done; i++) {
+            char c = chunk[i];
+            if (in_value && c && length + 1 < size) {
+                buffer[length++] = c;
+            } else if (in_value) {
+                done = true;
+            } else if (c == '\0') {
+                at_start = true;
+                match = 0;
+            } else if (at_start) {
+                at_start = c == key[match++];
+                in_value = at_start && match == sizeof key - 1;
+            }
+        }
+    close(fd);
+    buffer[length] = '\0';
+    return in_value ? buffer : NULL;
+}
+
+void tac_heap_config_environment(struct tac_heap_config *config)
+{
+    tac_heap_config_init(config, 0);
+    char buffer[512];
+    const char *text =
+        environ ? getenv("TACTUS_HEAP") : environment_from_proc(buffer, sizeof buffer);
+    struct tac_error err;
+    if (text && tac_heap_config_parse(config, text, &err) < 0)
+        tac_mem_say("%s: %s", err.file, err.text);
+}
+
+void tac_mem_say(const char *format, ...)
+{
+    char line[400] = "tactus: ";
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line + 8, sizeof line - 9, format, args);
+    va_end(args);
+    size_t length = 8 + (n < 0 ? 0 : (size_t)n < sizeof line - 10 ? (size_t)n : sizeof line - 10);
+    line[length++] = '\n';
+    if (write(STDERR_FILENO, line, length) < 0)
+        return;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT
+ * heap.h - the inside of the heap: arena, slabs, thread heaps.
+ *
+ * One mapping: [tables][arena]. The arena is cut into 16 KiB granules of four 4 KiB units. The
+ * table of granules has 256 bytes for each: four lines, one a unit. A granule that starts a slab
+ * uses all four lines as struct tac_slab; a unit that starts a large block uses its own line as
+ * struct tac_large. What a line is, `kind` says, at the same place in both.
+ *
+ * Who writes what.
+ *   thread heap   its owner thread only (list, current, partial, counters), but for the queue's
+ * tail slab line 0   the owner of its heap only; `owner` is read by all slab line 1   any thread:
+ * the queue link. Survives the slab: a late sender may still touch it lines 2, 3    any thread: one
+ * bit for each block freed by another thread than the owner
+ *
+ * Blocks of a slab are in exactly one place: in use, in the heap's list of the class (only the
+ * current slab's blocks), in slab->free, marked in slab->freed, or never made (made < capacity).
+ *   used = blocks made that are not in slab->free.
+ * A slab of a heap is: current for its class; in the list of partial slabs (it has free blocks); or
+ * full (owner carries TAC_SLAB_FULL, so that the next local free leaves the fast path). */
+#ifndef TAC_MEM_HEAP_H
+#define TAC_MEM_HEAP_H
+
+#include "base/check.h"
+#include "mem/classes.h"
+#include "mem/spans.h"
+#include "tactus/mem.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+enum {
+    TAC_GRANULE_SHIFT = 14,
+    TAC_GRANULE_UNITS = 4,
+    TAC_LINE_BYTES = 64,
+    TAC_LINE_SHIFT = 6,
+    TAC_HEAP_BATCH = 24, /* blocks made ready at a time */
+    TAC_HEAP_DRAIN = 16, /* remote frees taken in at a time */
+    TAC_HEAP_SPARES = 4, /* empty small slabs a thread heap keeps */
+    TAC_HEAP_THREADS_MAX = 4096,
+    TAC_SLAB_FULL = 1, /* in owner */
+};
+
+enum tac_kind { TAC_KIND_NONE, TAC_KIND_SLAB, TAC_KIND_PART, TAC_KIND_LARGE };
+
+struct tac_heap;
+
+struct tac_link {
+    _Atomic(struct tac_link *) next;
+};
+
+struct tac_slab {
+    /* line 0: the owner's */
+    alignas(TAC_LINE_BYTES) _Atomic uintptr_t owner; /* struct tac_heap * | TAC_SLAB_FULL */
+    void *free;
+    uint32_t used, made;
+    uint32_t block_bytes, reciprocal;
+    struct tac_slab *next, *prev;
+    uint16_t capacity;
+    uint8_t kind; /* offset 50 on 64-bit; the same in struct tac_large */
+    uint8_t class_index;
+    /* line 1: senders of remote frees */
+    alignas(TAC_LINE_BYTES) struct tac_link link;
+    _Atomic uint32_t queued;
+    _Atomic uint32_t summary; /* which words of freed may be set */
+    /* lines 2 and 3 */
+    alignas(TAC_LINE_BYTES) _Atomic uint64_t freed[TAC_CLASS_BLOCKS_MAX / 64];
+};
+
+struct tac_large {
+    alignas(TAC_LINE_BYTES) uint64_t not_used[3]; /* where a slab keeps owner and link: stays 0 */
+    size_t units;
+    char gap[offsetof(struct tac_slab, kind) - 24 - sizeof(size_t)];
+    uint8_t kind;
+};
+
+_Static_assert(sizeof(struct tac_slab) == TAC_GRANULE_UNITS * TAC_LINE_BYTES, "four lines");
+_Static_assert(sizeof(struct tac_large) == TAC_LINE_BYTES, "one line");
+_Static_assert(offsetof(struct tac_slab, kind) == offsetof(struct tac_large, kind), "same place");
+_Static_assert(offsetof(struct tac_slab, summary) + 4 <= TAC_LINE_BYTES + 24, "apart from units");
+
+/* Plain numbers with one writer; readers elsewhere may see them a moment late. */
+struct tac_heap_counters {
+    uint64_t slow_mallocs, slow_frees, remote_frees, failures, worst_ticks;
+    size_t large_blocks, large_units;
+};
+
+struct tac_heap {
+    alignas(TAC_LINE_BYTES) void *list[TAC_CLASSES]; /* blocks ready to hand out; [0] stays NULL */
+    struct tac_slab *current[TAC_CLASSES];
+    struct tac_slab *partial[TAC_CLASSES];
+    struct tac_slab *spare[TAC_HEAP_SPARES];
+    unsigned spares;
+    unsigned index;
+    int real_time;
+    struct tac_link *queue_head;
+    struct tac_link queue_stub;
+    struct tac_heap_counters counters;
+    alignas(TAC_LINE_BYTES) _Atomic(struct tac_link *) queue_tail;
+};
+
+/* What the fast path reads is in the first line. */
+struct tac_mem {
+    alignas(TAC_LINE_BYTES) uintptr_t base; /* of the arena */
+    size_t bytes;
+    char *lines; /* the table of granules */
+    struct tac_spans spans;
+    struct tac_heap *heaps;
+    unsigned threads;
+    size_t units, reserve_units, locked_bytes, populated_bytes;
+    int lazy; /* not populated: address space is plenty, calloc may rely on fresh pages */
+    const struct tac_heap_hooks *hooks;
+    alignas(TAC_LINE_BYTES) _Atomic size_t taken_units;
+    _Atomic size_t peak_units, fresh_unit;
+    _Atomic uint64_t foreign_frees, detached_failures;
+    _Atomic size_t detached_large_blocks, detached_large_units;
+    alignas(TAC_LINE_BYTES) _Atomic uint64_t thread_used[TAC_HEAP_THREADS_MAX / 64];
+};
+
+/* State of a thread. fast is what the fast path uses: the thread's heap, or tac_heap_none, which
+ * has nothing to give and owns no slab, so that every call takes the slow path (thread not attached
+ * yet, guarded, or hooked). */
+struct tac_thread {
+    struct tac_heap *heap;
+    const struct tac_heap_hooks *hooks;
+    enum tac_heap_guard guard;
+    int busy; /* inside a hook: its own calls are not reported */
+};
+
+#define TAC_TLS _Thread_local __attribute__((tls_model("initial-exec")))
+#define TAC_HIDDEN __attribute__((visibility("hidden")))
+
+extern TAC_HIDDEN struct tac_mem tac_mem;
+extern TAC_HIDDEN struct tac_heap tac_heap_none;
+extern TAC_HIDDEN TAC_TLS struct tac_heap *tac_heap_fast;
+extern TAC_HIDDEN TAC_TLS struct tac_thread tac_thread;
+
+/* ---- tables ---- */
+
+static inline struct tac_slab *tac_slab_at(uintptr_t offset)
+{
+    return (struct tac_slab *)(void *)(tac_mem.lines +
+                                       (offset >> TAC_GRANULE_SHIFT << (TAC_LINE_SHIFT + 2)));
+}
+
+static inline struct tac_large *tac_large_at(size_t unit)
+{
+    return (struct tac_large *)(void *)(tac_mem.lines + (unit << TAC_LINE_SHIFT));
+}
+
+static inline char *tac_unit_address(size_t unit)
+{
+    return (char *)tac_mem.base + (unit << TAC_UNIT_SHIFT); /* NOLINT: base is the arena */
+}
+
+static inline size_t tac_slab_unit(const struct tac_slab *slab)
+{
+    return (size_t)((const char *)slab - tac_mem.lines) >> TAC_LINE_SHIFT;
+}
+
+static inline struct tac_heap *tac_slab_heap(const struct tac_slab *slab)
+{
+    uintptr_t owner = atomic_load_explicit(&slab->owner, memory_order_relaxed);
+    return (struct tac_heap *)(owner & ~(uintptr_t)TAC_SLAB_FULL); /* NOLINT: tagged pointer */
+}
+
+/* What an address belongs to. */
+struct tac_place {
+    struct tac_slab *slab;   /* or NULL */
+    struct tac_large *large; /* or NULL; both NULL: no block starts there */
+    size_t unit;
+};
+
+struct tac_place tac_place_of(const void *block);
+
+/* ---- slabs.c: the owner's slow path ---- */
+
+/* A block of the class, after the list ran empty; NULL when there is no memory. */
+void *tac_heap_refill(struct tac_heap *heap, unsigned class_index);
+/* A block comes home on its owner thread, fast path or not. */
+void tac_slab_free_local(struct tac_heap *heap, struct tac_slab *slab, void *block);
+/* After the fast path made used 0. */
+void tac_slab_emptied(struct tac_heap *heap, struct tac_slab *slab);
+
+/* ---- remote.c ---- */
+
+void tac_slab_free_remote(struct tac_slab *slab, void *block);
+/* Take one slab from the queue and up to TAC_HEAP_DRAIN of its blocks. */
+void tac_heap_drain_one(struct tac_heap *heap);
+/* Up to TAC_HEAP_DRAIN blocks of the slab into slab->free; how many. */
+unsigned tac_slab_drain(struct tac_slab *slab);
+void tac_heap_queue_init(struct tac_heap *heap);
+/* After a drain that left some, or made the slab partial or empty. */
+void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab);
+
+/* ---- large.c ---- */
+
+/* n units for the heap (NULL: a thread that has none), counted; first unit or -1. ret_fresh NULL:
+ * for a slab (upper end of a chunk, so that large blocks at the lower end can grow); else tells
+ * whether no one ever had these units. */
+long tac_mem_take(const struct tac_heap *heap, size_t n, unsigned align, bool *ret_fresh);
+void tac_mem_give(size_t unit, size_t n);
+/* A block of whole units. */
+void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, bool *ret_fresh);
+void tac_large_free(struct tac_heap *heap, struct tac_large *large, size_t unit);
+/* Make it that long where it is, if that can be done. */
+bool tac_large_resize(struct tac_heap *heap, struct tac_large *large, size_t unit, size_t bytes);
+
+/* ---- open.c, thread.c ---- */
+
+/* The calling thread's heap; attaches it, and opens everything, at the first call. NULL: the table
+ * is full, or the heap could not be opened (then tac_mem.bytes is 0). */
+struct tac_heap *tac_thread_heap(void);
+bool tac_mem_open_default(void);
+int tac_thread_key_init(void);
+/* After guard, hooks or heap changed: choose tac_heap_fast. */
+void tac_thread_choose(void);
+
+/* ---- slow.c: what the entry points call when the fast path does not answer ---- */
+
+void *tac_heap_malloc_slow(size_t bytes);
+void tac_heap_free_slow(void *block);
+
+/* ---- config.c, guard.c, report.c ---- */
+
+void tac_heap_config_environment(struct tac_heap_config *config);
+/* One line on standard error, without the heap. */
+void tac_mem_say(const char *format, ...) TAC_PRINTF(1, 2);
+/* False: the call must fail. */
+bool tac_guard_pass(size_t bytes, bool is_free, const void *site);
+_Noreturn void tac_mem_fatal(const char *what, const void *block);
+void tac_mem_report_at_exit(void);
+void tac_low_water_check(size_t taken_units);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * hints.h - a set of small numbers that any thread may change: three levels of 64-bit words, found
+ * from the top with three bit scans.
+ *
+ * The set is a hint. A member that is found may be gone by then (the finder looks at the thing
+ * itself and removes a wrong hint), and between the two steps of a removal a member may be hidden
+ * for a moment. add and remove are wait-free: at most three, or six, atomic operations.
+ * Capacity 64^3 members. */
+#ifndef TAC_MEM_HINTS_H
+#define TAC_MEM_HINTS_H
+
+#include "base/bits.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum { TAC_HINTS_MAX = 64 * 64 * 64 };
+
+struct tac_hints {
+    _Atomic uint64_t top;
+    _Atomic uint64_t *middle; /* (members + 4095) / 4096 words */
+    _Atomic uint64_t *bottom; /* (members + 63) / 64 words */
+};
+
+static inline void tac_hints_add(struct tac_hints *h, unsigned i)
+{
+    if (atomic_fetch_or(&h->bottom[i / 64], 1ull << (i & 63)))
+        return;
+    if (atomic_fetch_or(&h->middle[i / 4096], 1ull << (i / 64 & 63)))
+        return;
+    atomic_fetch_or(&h->top, 1ull << (i / 4096));
+}
+
+/* The upper bit goes first and comes back when the lower word turns out not to be empty. */
+static inline void hints_fold(_Atomic uint64_t *upper, uint64_t bit, _Atomic uint64_t *lower)
+{
+    atomic_fetch_and(upper, ~bit);
+    if (atomic_load(lower))
+        atomic_fetch_or(upper, bit);
+}
+
+static inline void tac_hints_remove(struct tac_hints *h, unsigned i)
+{
+    uint64_t bit = 1ull << (i & 63);
+    if (atomic_fetch_and(&h->bottom[i / 64], ~bit) & ~bit)
+        return;
+    _Atomic uint64_t *middle = &h->middle[i / 4096];
+    hints_fold(middle, 1ull << (i / 64 & 63), &h->bottom[i / 64]);
+    if (!atomic_load(middle))
+        hints_fold(&h->top, 1ull << (i / 4096), middle);
+    else if (!(atomic_load(&h->top) >> (i / 4096) & 1))
+        atomic_fetch_or(&h->top, 1ull << (i / 4096));
+}
+
+/* The lowest member, or -1. */
+static inline long tac_hints_find(struct tac_hints *h)
+{
+    uint64_t top = atomic_load_explicit(&h->top, memory_order_relaxed);
+    if (!top)
+        return -1;
+    unsigned t = tac_bit_lowest(top);
+    uint64_t middle = atomic_load_explicit(&h->middle[t], memory_order_relaxed);
+    if (!middle)
+        return -1;
+    unsigned m = t * 64 + tac_bit_lowest(middle);
+    uint64_t bottom = atomic_load_explicit(&h->bottom[m], memory_order_relaxed);
+    return bottom ? (long)(m * 64 + tac_bit_lowest(bottom)) : -1;
+}
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * large.c - blocks of whole units, and the account of units that all layers share.
+ *
+ * A large block's line keeps its length; the rest of the table is untouched. Threads: any; the
+ * block belongs to whoever holds it, so there are no remote frees here. */
+#include "mem/heap.h"
+
+#include "base/bits.h"
+
+static void note_peak(size_t taken)
+{
+    size_t peak = atomic_load_explicit(&tac_mem.peak_units, memory_order_relaxed);
+    if (taken > peak)
+        atomic_store_explicit(&tac_mem.peak_units, taken, memory_order_relaxed);
+}
+
+/* Account for n units more, unless that would take from the reserve. */
+static bool account(const struct tac_heap *heap, size_t n)
+{
+    size_t taken = atomic_fetch_add(&tac_mem.taken_units, n) + n;
+    size_t open = heap && heap->real_time ? tac_mem.units : tac_mem.units - tac_mem.reserve_units;
+    if (taken > open) {
+        atomic_fetch_sub(&tac_mem.taken_units, n);
+        return false;
+    }
+    note_peak(taken);
+    tac_low_water_check(taken);
+    return true;
+}
+
+/* Units are fresh while nobody was handed anything at or above them. */
+static bool note_fresh(size_t unit, size_t n)
+{
+    size_t mark = atomic_load(&tac_mem.fresh_unit);
+    bool fresh = unit >= mark;
+    for (int tries = 0; tries < TAC_SPANS_TRIES && unit + n > mark; tries++)
+        if (atomic_compare_exchange_strong(&tac_mem.fresh_unit, &mark, unit + n))
+            return fresh;
+    return false;
+}
+
+long tac_mem_take(const struct tac_heap *heap, size_t n, unsigned align, bool *ret_fresh)
+{
+    if (!account(heap, n))
+        return -1;
+    long unit = tac_spans_take(&tac_mem.spans, n, align, ret_fresh == NULL);
+    if (unit < 0) {
+        atomic_fetch_sub(&tac_mem.taken_units, n);
+        return -1;
+    }
+    bool fresh = note_fresh((size_t)unit, n);
+    if (ret_fresh)
+        *ret_fresh = fresh;
+    return unit;
+}
+
+void tac_mem_give(size_t unit, size_t n)
+{
+    tac_spans_give(&tac_mem.spans, unit, n);
+    atomic_fetch_sub(&tac_mem.taken_units, n);
+}
+
+static void count(struct tac_heap *heap, long blocks, long units)
+{
+    if (heap) {
+        heap->counters.large_blocks += (size_t)blocks;
+        heap->counters.large_units += (size_t)units;
+        return;
+    }
+    atomic_fetch_add(&tac_mem.detached_large_blocks, (size_t)blocks);
+    atomic_fetch_add(&tac_mem.detached_large_units, (size_t)units);
+}
+
+/* Alignments above a unit: take more, give the ends back. */
+static long take_aligned(const struct tac_heap *heap, size_t n, size_t alignment, bool *ret_fresh)
+{
+    size_t pad = alignment / TAC_UNIT_BYTES - 1;
+    long unit = tac_mem_take(heap, n + pad, 1, ret_fresh);
+    if (unit < 0)
+        return -1;
+    uintptr_t address = (uintptr_t)tac_unit_address((size_t)unit);
+    size_t head = ((-address) & (alignment - 1)) >> TAC_UNIT_SHIFT;
+    if (head)
+        tac_mem_give((size_t)unit, head);
+    if (pad > head)
+        tac_mem_give((size_t)unit + head + n, pad - head);
+    return unit + (long)head;
+}
+
+void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, bool *ret_fresh)
+{
+    if (bytes > tac_mem.bytes || alignment > tac_mem.bytes)
+        return NULL;
+    size_t n = bytes ? (bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT : 1;
+    long unit = alignment <= TAC_UNIT_BYTES ? tac_mem_take(heap, n, 1, ret_fresh)
+                                            : take_aligned(heap, n, alignment, ret_fresh);
+    if (unit < 0)
+        return NULL;
+    struct tac_large *large = tac_large_at((size_t)unit);
+    large->units = n;
+    large->kind = TAC_KIND_LARGE;
+    count(heap, 1, (long)n);
+    return tac_unit_address((size_t)unit);
+}
+
+void tac_large_free(struct tac_heap *heap, struct tac_large *large, size_t unit)
+{
+    size_t n = large->units;
+    large->kind = TAC_KIND_NONE;
+    large->units = 0;
+    count(heap, -1, -(long)n);
+    tac_mem_give(unit, n);
+}
+
+bool tac_large_resize(struct tac_heap *heap, struct tac_large *large, size_t unit, size_t bytes)
+{
+    size_t n = (bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT, old = large->units;
+    if (n > tac_mem.units)
+        return false;
+    if (n > old) {
+        if (!account(heap, n - old))
+            return false;
+        if (!tac_spans_claim(&tac_mem.spans, unit + old, n - old)) {
+            atomic_fetch_sub(&tac_mem.taken_units, n - old);
+            return false;
+        }
+        note_fresh(unit, n);
+    }
+    large->units = n;
+    if (n < old)
+        tac_mem_give(unit + n, old - n);
+    count(heap, 0, (long)n - (long)old);
+    return true;
+}

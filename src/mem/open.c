@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ * open.c - the heap comes into being: one mapping for tables and arena, populated and locked as
+ * configured.
+ *
+ * Runs once, at the first call of the process or in tac_heap_open(). A thread that comes second
+ * waits; this is before anything is real-time. When address space is short (RLIMIT_AS, overcommit)
+ * a reservation is halved until it fits; a size that somebody asked for is not. */
+#include "mem/heap.h"
+
+#include "base/bits.h"
+#include "base/region.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+
+struct tac_mem tac_mem;
+
+enum { CLOSED, OPENING, OPEN, FAILED };
+static _Atomic int state;
+
+#define MIB ((size_t)1 << 20)
+#define ARENA_ALIGN ((size_t)1 << (TAC_UNIT_SHIFT + 6)) /* one chunk */
+#define ARENA_MIN (4 * MIB)
+
+/* What a reservation without a size takes: as much as the machine has, half of what RLIMIT_AS lets
+ * this process have. */
+static size_t reservation_bytes(void)
+{
+    struct sysinfo info;
+    struct rlimit limit;
+    uint64_t bytes = 1024 * (uint64_t)MIB;
+    if (sysinfo(&info) == 0)
+        bytes = (uint64_t)info.totalram * info.mem_unit;
+    uint64_t most = sizeof(void *) == 4 ? 768 * (uint64_t)MIB : 64 * 1024 * (uint64_t)MIB;
+    bytes = bytes > most ? most : bytes;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        limit.rlim_cur / 2 < bytes)
+        bytes = limit.rlim_cur / 2;
+    return (size_t)bytes;
+}
+
+struct layout {
+    size_t lines, spans, heaps, arena, total;
+    unsigned threads;
+};
+
+static struct layout lay_out(size_t arena, unsigned threads)
+{
+    struct layout l = {.arena = tac_align_up(arena, ARENA_ALIGN), .threads = threads};
+    l.lines = l.arena >> TAC_UNIT_SHIFT << TAC_LINE_SHIFT;
+    l.spans = tac_align_up(tac_spans_table_bytes(l.arena >> TAC_UNIT_SHIFT), TAC_LINE_BYTES);
+    l.heaps = threads * sizeof(struct tac_heap);
+    l.total = l.lines + l.spans + l.heaps + l.arena + 2 * ARENA_ALIGN;
+    return l;
+}
+
+static void *map(const struct layout *l)
+{
+    void *base = mmap(NULL, l->total, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return base == MAP_FAILED ? NULL : base;
+}
+
+static void *map_some(const struct tac_heap_config *config, struct layout *ret_layout)
+{
+    size_t bytes = config->size_bytes;
+    if (config->full == TAC_HEAP_FULL_GROW || !bytes) {
+        size_t most = reservation_bytes();
+        bytes = bytes > most ? bytes : most;
+    }
+    size_t least = config->size_bytes ? config->size_bytes : ARENA_MIN;
+    for (; bytes >= least; bytes = bytes / 2 < least && bytes > least ? least : bytes / 2) {
+        *ret_layout = lay_out(bytes, config->threads ? config->threads : 1024);
+        void *base = map(ret_layout);
+        if (base)
+            return base;
+    }
+    return NULL;
+}
+
+/* Tables first, the arena at the next chunk edge. */
+static void place_tables(char *base, const struct layout *l)
+{
+    tac_mem.lines = base;
+    tac_mem.heaps = (struct tac_heap *)(void *)(base + l->lines + l->spans);
+    tac_mem.threads = l->threads;
+    tac_mem.units = l->arena >> TAC_UNIT_SHIFT;
+    tac_mem.base = tac_align_up((uintptr_t)base + l->lines + l->spans + l->heaps, ARENA_ALIGN);
+    tac_spans_init(&tac_mem.spans, tac_mem.units, base + l->lines);
+}
+
+static bool lock_range(char *base, size_t bytes)
+{
+    return mlock(base, bytes) == 0;
+}
+
+/* Touch and lock the tables and the first part of the arena. */
+static int populate(const struct tac_heap_config *config, char *base)
+{
+    size_t arena = tac_mem.units << TAC_UNIT_SHIFT, first = config->populate_bytes;
+    if (first == SIZE_MAX)
+        first = config->size_bytes;
+    first = first > arena ? arena : first;
+    size_t bytes = (size_t)((char *)tac_mem.base - base) + first; /* NOLINT: base is the arena */
+    if (config->huge)
+        madvise((void *)tac_mem.base, arena, MADV_HUGEPAGE); /* NOLINT: as above */
+    tac_mem.lazy = first < arena;
+    if (!first)
+        return 0;
+    int r = 0;
+    if (config->lock != TAC_HEAP_LOCK_NO && lock_range(base, bytes))
+        tac_mem.locked_bytes = first;
+    else
+        r = config->lock == TAC_HEAP_LOCK_YES ? -TAC_E_MEMLOCK : 0;
+    if (!tac_mem.locked_bytes)
+        tac_region_touch(base, bytes);
+    tac_mem.populated_bytes = first;
+    return r;
+}
+
+static int open_now(const struct tac_heap_config *config)
+{
+    struct layout l;
+    char *base = map_some(config, &l);
+    int r = base ? tac_thread_key_init() : -ENOMEM;
+    if (r)
+        return r;
+    place_tables(base, &l);
+    r = populate(config, base);
+    if (config->full == TAC_HEAP_FULL_RESERVE || config->reserve_bytes) {
+        size_t units = config->reserve_bytes >> TAC_UNIT_SHIFT;
+        tac_mem.reserve_units = units < tac_mem.units ? units : tac_mem.units;
+    }
+    if (config->low_bytes)
+        tac_heap_low_water_set(config->low_bytes, NULL, NULL);
+    if (config->stats_exit)
+        tac_mem_report_at_exit();
+    tac_mem.bytes = l.arena; /* from here on the heap is open */
+    return r;
+}
+
+int tac_heap_open(const struct tac_heap_config *config)
+{
+    int expected = CLOSED;
+    if (!atomic_compare_exchange_strong(&state, &expected, OPENING)) {
+        while (atomic_load(&state) == OPENING)
+            sched_yield();
+        return -EALREADY;
+    }
+    int r = open_now(config);
+    atomic_store(&state, tac_mem.bytes ? OPEN : FAILED);
+    return r;
+}
+
+bool tac_mem_open_default(void)
+{
+    if (atomic_load(&state) == FAILED)
+        return false;
+    struct tac_heap_config config;
+    tac_heap_config_environment(&config);
+    int r = tac_heap_open(&config);
+    if (r == -TAC_E_MEMLOCK)
+        tac_mem_say("cannot lock %zu MiB of memory, going on unlocked; raise the limit "
+                    "(ulimit -l, or memlock in /etc/security/limits.conf)",
+                    config.size_bytes / MIB);
+    else if (r < 0 && r != -EALREADY)
+        tac_mem_say("cannot map %zu MiB for the heap: no allocation will succeed; make size= "
+                    "smaller or raise ulimit -v",
+                    (config.size_bytes ? config.size_bytes : ARENA_MIN) / MIB);
+    return atomic_load(&state) == OPEN;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ * remote.c - blocks freed by a thread that does not own them.
+ *
+ * The sender sets the block's bit in the slab: one atomic or, wait-free, and the block itself is
+ * not touched (no cache miss, and a second free of the same block is seen). The first sender of a
+ * word also marks the summary and, if the slab is not queued yet, puts it into the queue of its
+ * heap: one exchange (the intrusive queue of D. Vyukov, written anew). The owner takes one slab off
+ * the queue in each slow path, clears `queued` before it looks at the bits, and takes at most
+ * TAC_HEAP_DRAIN blocks; a slab with more goes to the queue's end.
+ *
+ * A sender that is stopped between its steps hides what it was about to announce, and what was
+ * queued behind its half-made link, until it goes on: the owner meanwhile finds an empty queue and
+ * uses other memory. A sender may also come so late that the slab was emptied, given back and has
+ * another owner: link, queued and summary outlive the slab for that reason, a wrong summary bit
+ * finds an empty word, and a slab in the wrong queue is sent on to its owner. */
+#include "mem/heap.h"
+
+static struct tac_slab *slab_of(struct tac_link *link)
+{
+    return (struct tac_slab *)(void *)((char *)link - offsetof(struct tac_slab, link));
+}
+
+static void push(struct tac_heap *heap, struct tac_link *link)
+{
+    atomic_store_explicit(&link->next, NULL, memory_order_relaxed);
+    struct tac_link *before = atomic_exchange(&heap->queue_tail, link);
+    atomic_store_explicit(&before->next, link, memory_order_release);
+}
+
+/* The oldest link, or NULL when there is none or its successor is only half there. */
+static struct tac_link *pull(struct tac_heap *heap)
+{
+    struct tac_link *head = heap->queue_head;
+    struct tac_link *next = atomic_load_explicit(&head->next, memory_order_acquire);
+    if (head == &heap->queue_stub) {
+        if (!next)
+            return NULL;
+        heap->queue_head = head = next;
+        next = atomic_load_explicit(&head->next, memory_order_acquire);
+    }
+    if (!next) {
+        if (atomic_load(&heap->queue_tail) != head)
+            return NULL;
+        push(heap, &heap->queue_stub);
+        next = atomic_load_explicit(&head->next, memory_order_acquire);
+        if (!next)
+            return NULL;
+    }
+    heap->queue_head = next;
+    return head;
+}
+
+void tac_heap_queue_init(struct tac_heap *heap)
+{
+    atomic_init(&heap->queue_stub.next, NULL);
+    atomic_init(&heap->queue_tail, &heap->queue_stub);
+    heap->queue_head = &heap->queue_stub;
+}
+
+static void enqueue(struct tac_heap *heap, struct tac_slab *slab)
+{
+    if (!atomic_load_explicit(&slab->queued, memory_order_relaxed) &&
+        !atomic_exchange(&slab->queued, 1))
+        push(heap, &slab->link);
+}
+
+void tac_slab_free_remote(struct tac_slab *slab, void *block)
+{
+    struct tac_heap *heap = tac_slab_heap(slab);
+    uintptr_t offset = (uintptr_t)block - (uintptr_t)tac_unit_address(tac_slab_unit(slab));
+    unsigned i = (unsigned)((uint64_t)offset * slab->reciprocal >> 32);
+    uint64_t bit = 1ull << (i & 63);
+    uint64_t before = atomic_fetch_or(&slab->freed[i / 64], bit);
+    if (TAC_UNLIKELY(before & bit))
+        tac_mem_fatal("block was freed twice", block);
+    if (before)
+        return;
+    atomic_fetch_or(&slab->summary, 1u << (i / 64));
+    enqueue(heap, slab);
+}
+
+/* Up to max blocks of one word of bits. */
+static unsigned drain_word(struct tac_slab *slab, unsigned w, unsigned max)
+{
+    atomic_fetch_and(&slab->summary, ~(1u << w));
+    uint64_t bits = atomic_load(&slab->freed[w]), left = bits;
+    char *base = tac_unit_address(tac_slab_unit(slab));
+    void *list = slab->free;
+    unsigned n = 0;
+    for (; left && n < max; n++, left &= left - 1) {
+        void *block = base + (size_t)(w * 64 + tac_bit_lowest(left)) * slab->block_bytes;
+        *(void **)block = list;
+        list = block;
+    }
+    slab->free = list;
+    if (atomic_fetch_and(&slab->freed[w], ~(bits ^ left)) != (bits ^ left))
+        atomic_fetch_or(&slab->summary, 1u << w);
+    return n;
+}
+
+unsigned tac_slab_drain(struct tac_slab *slab)
+{
+    unsigned n = 0;
+    for (int words = 0; words < 4 && n < TAC_HEAP_DRAIN; words++) {
+        uint32_t summary = atomic_load(&slab->summary);
+        if (!summary)
+            break;
+        n += drain_word(slab, tac_bit_lowest(summary), TAC_HEAP_DRAIN - n);
+    }
+    slab->used -= n;
+    tac_slab_heap(slab)->counters.remote_frees += n;
+    return n;
+}
+
+void tac_heap_drain_one(struct tac_heap *heap)
+{
+    struct tac_link *link = pull(heap);
+    if (!link)
+        return;
+    struct tac_slab *slab = slab_of(link);
+    atomic_store(&slab->queued, 0);
+    struct tac_heap *owner = tac_slab_heap(slab);
+    if (owner != heap) {
+        if (owner && atomic_load(&slab->summary))
+            enqueue(owner, slab);
+        return;
+    }
+    tac_slab_drain(slab);
+    if (atomic_load_explicit(&slab->summary, memory_order_relaxed))
+        enqueue(heap, slab);
+    tac_slab_settle(heap, slab);
+}

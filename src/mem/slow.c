@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ * slow.c - malloc and free beyond the fast path: larger sizes, first calls, other owners, guard and
+ * hooks.
+ *
+ * Real-time: yes, but for the first call of the process, which opens the heap. errno is touched
+ * only where malloc fails. The call site is the return address: these functions are jumped to. */
+#include "mem/heap.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+
+struct tac_place tac_place_of(const void *block)
+{
+    uintptr_t offset = (uintptr_t)block - tac_mem.base;
+    struct tac_place place = {.unit = offset >> TAC_UNIT_SHIFT};
+    if (offset >= tac_mem.bytes)
+        return place;
+    struct tac_slab *slab = tac_slab_at(offset);
+    if (slab->kind == TAC_KIND_PART) /* a 64 KiB slab: its first granule tells */
+        slab = tac_slab_at(offset & ~(uintptr_t)0xffff);
+    if (slab->kind == TAC_KIND_SLAB) {
+        place.slab = slab;
+        return place;
+    }
+    struct tac_large *large = tac_large_at(place.unit);
+    if (large->kind == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
+        place.large = large;
+    return place;
+}
+
+static void note_worst(struct tac_heap *heap, uint64_t start)
+{
+    uint64_t ticks = tac_counter() - start;
+    if (ticks > heap->counters.worst_ticks)
+        heap->counters.worst_ticks = ticks;
+}
+
+static void *malloc_large(struct tac_heap *heap, size_t bytes)
+{
+    bool fresh;
+    return bytes > PTRDIFF_MAX ? NULL : tac_large_alloc(heap, bytes, 1, &fresh);
+}
+
+/* From the thread's lists, or whole units. heap may be NULL. */
+static void *malloc_real(struct tac_heap *heap, size_t bytes)
+{
+    if (TAC_UNLIKELY(!heap))
+        return malloc_large(heap, bytes);
+    if (bytes <= TAC_CLASS_MAX_BYTES) {
+        unsigned c = bytes ? tac_class_of(bytes) : 1;
+        void *block = heap->list[c];
+        if (block) {
+            heap->list[c] = *(void **)block;
+            return block;
+        }
+        uint64_t start = tac_counter();
+        block = tac_heap_refill(heap, c);
+        note_worst(heap, start);
+        return block;
+    }
+    uint64_t start = tac_counter();
+    void *block = malloc_large(heap, bytes);
+    note_worst(heap, start);
+    return block;
+}
+
+static void *failed(struct tac_heap *heap)
+{
+    if (heap)
+        heap->counters.failures++;
+    else
+        atomic_fetch_add(&tac_mem.detached_failures, 1);
+    errno = ENOMEM;
+    return NULL;
+}
+
+static bool is_watched(const struct tac_thread *thread)
+{
+    return thread->guard != TAC_HEAP_ALLOW || thread->hooks;
+}
+
+static void *malloc_watched(struct tac_heap *heap, size_t bytes, const void *site)
+{
+    struct tac_thread *thread = &tac_thread;
+    if (thread->busy)
+        return malloc_real(heap, bytes);
+    if (!tac_guard_pass(bytes, false, site))
+        return NULL;
+    void *block = malloc_real(heap, bytes);
+    if (block && thread->hooks && thread->hooks->alloc) {
+        thread->busy = 1;
+        thread->hooks->alloc(block, bytes, site);
+        thread->busy = 0;
+    }
+    return block;
+}
+
+__attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
+{
+    const void *site = __builtin_return_address(0);
+    struct tac_heap *heap = tac_thread_heap();
+    void *block = TAC_UNLIKELY(is_watched(&tac_thread)) ? malloc_watched(heap, bytes, site)
+                                                        : malloc_real(heap, bytes);
+    return TAC_LIKELY(block) ? block : failed(heap);
+}
+
+/* ---- free ---- */
+
+static bool starts_block(const struct tac_slab *slab, const void *block)
+{
+    uintptr_t offset = (uintptr_t)block - (uintptr_t)tac_unit_address(tac_slab_unit(slab));
+    uint32_t i = (uint32_t)((uint64_t)offset * slab->reciprocal >> 32);
+    return i * slab->block_bytes == offset && i < slab->made;
+}
+
+static void free_slab_block(struct tac_heap *heap, struct tac_slab *slab, void *block)
+{
+    if (TAC_UNLIKELY(!starts_block(slab, block)))
+        tac_mem_fatal("address is not the start of a block", block);
+    if (heap && tac_slab_heap(slab) == heap)
+        tac_slab_free_local(heap, slab, block);
+    else
+        tac_slab_free_remote(slab, block);
+}
+
+static void free_watched(void *block, const void *site)
+{
+    struct tac_thread *thread = &tac_thread;
+    if (thread->busy)
+        return;
+    tac_guard_pass(0, true, site);
+    if (thread->hooks && thread->hooks->free) {
+        thread->busy = 1;
+        thread->hooks->free(block, tac_heap_usable_size(block), site);
+        thread->busy = 0;
+    }
+}
+
+__attribute__((noinline)) void tac_heap_free_slow(void *block)
+{
+    if (!block)
+        return;
+    const void *site = __builtin_return_address(0);
+    if ((uintptr_t)block - tac_mem.base >= tac_mem.bytes) {
+        atomic_fetch_add(&tac_mem.foreign_frees, 1);
+        return;
+    }
+    if (TAC_UNLIKELY(is_watched(&tac_thread)))
+        free_watched(block, site);
+    struct tac_heap *heap = tac_thread.heap;
+    struct tac_place place = tac_place_of(block);
+    if (heap)
+        heap->counters.slow_frees++;
+    if (place.slab)
+        free_slab_block(heap, place.slab, block);
+    else if (place.large)
+        tac_large_free(heap, place.large, place.unit);
+    else
+        tac_mem_fatal("block was freed twice, or is not one of this heap", block);
+}

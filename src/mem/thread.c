@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * thread.c - which thread has which thread heap.
+ *
+ * Thread heaps lie in a table that is as old as the arena; a bitmap says which are used. A thread
+ * takes the lowest free one at its first allocation and puts it back, as it is, at its exit: lists,
+ * slabs and the queue of remote frees wait there for the next thread, so neither start nor exit
+ * costs more than a few instructions, and nothing is flushed. No lock, no system call: the thread
+ * key is made when the heap opens, which is so early that glibc keeps its value inside the thread's
+ * own descriptor. After fork the child has one thread; the heaps of the others stay as they were,
+ * consistent for remote frees, and are not used again. */
+#include "mem/heap.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+TAC_TLS struct tac_heap *tac_heap_fast = &tac_heap_none;
+TAC_TLS struct tac_thread tac_thread;
+struct tac_heap tac_heap_none;
+
+static pthread_key_t exit_key;
+
+static void thread_exits(void *value)
+{
+    struct tac_heap *heap = value;
+    tac_heap_fast = &tac_heap_none;
+    tac_thread.heap = NULL;
+    heap->real_time = 0;
+    atomic_fetch_and(&tac_mem.thread_used[heap->index / 64], ~(1ull << (heap->index & 63)));
+}
+
+int tac_thread_key_init(void)
+{
+    return -pthread_key_create(&exit_key, thread_exits);
+}
+
+void tac_thread_choose(void)
+{
+    struct tac_thread *thread = &tac_thread;
+    bool plain = thread->heap && thread->guard == TAC_HEAP_ALLOW && !thread->hooks;
+    tac_heap_fast = plain ? thread->heap : &tac_heap_none;
+}
+
+/* The index of a thread heap that is ours now, or -1. At most one pass over the bitmap. */
+static long claim_index(void)
+{
+    for (unsigned w = 0; w * 64 < tac_mem.threads; w++) {
+        uint64_t used = atomic_load(&tac_mem.thread_used[w]);
+        for (int tries = 0; ~used && tries < TAC_SPANS_TRIES; tries++) {
+            unsigned bit = tac_bit_lowest(~used), index = w * 64 + bit;
+            if (index >= tac_mem.threads)
+                return -1;
+            used = atomic_fetch_or(&tac_mem.thread_used[w], 1ull << bit);
+            if (!(used >> bit & 1))
+                return index;
+        }
+    }
+    return -1;
+}
+
+static struct tac_heap *attach(void)
+{
+    if (!tac_mem.bytes && !tac_mem_open_default())
+        return NULL;
+    long index = claim_index();
+    if (index < 0)
+        return NULL;
+    struct tac_heap *heap = &tac_mem.heaps[index];
+    if (!heap->queue_head) { /* the first thread in this place */
+        heap->index = (unsigned)index;
+        tac_heap_queue_init(heap);
+    }
+    struct tac_thread *thread = &tac_thread;
+    thread->heap = heap;
+    thread->hooks = tac_mem.hooks;
+    tac_thread_choose();
+    pthread_setspecific(exit_key, heap);
+    return heap;
+}
+
+struct tac_heap *tac_thread_heap(void)
+{
+    struct tac_heap *heap = tac_thread.heap;
+    return TAC_LIKELY(heap) ? heap : attach();
+}
+
+int tac_heap_thread_attach(void)
+{
+    return tac_thread_heap() ? 0 : -ENOMEM;
+}
+
+int tac_heap_thread_real_time(int on)
+{
+    struct tac_heap *heap = tac_thread_heap();
+    if (!heap)
+        return -ENOMEM;
+    heap->real_time = on != 0;
+    return 0;
+}
+
+void tac_heap_hooks_set(const struct tac_heap_hooks *hooks)
+{
+    tac_thread_heap();
+    tac_mem.hooks = hooks;
+    tac_thread.hooks = hooks;
+    tac_thread_choose();
+}

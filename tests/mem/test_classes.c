@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * test_classes.c - each size finds a class that holds it, and each address its block. */
+#include "mem/classes.h"
+
+#include "test.h"
+
+static void every_size_fits_its_class(void)
+{
+    for (size_t bytes = 1; bytes <= TAC_CLASS_MAX_BYTES; bytes++) {
+        unsigned c = tac_class_of(bytes);
+        REQUIRE(c > 0 && c < TAC_CLASSES);
+        REQUIRE(tac_class_table[c].block_bytes >= bytes);
+        CHECK_MSG(tac_class_table[c].block_bytes <= bytes + bytes / 4 + 80, "%zu wastes", bytes);
+    }
+}
+
+static void slabs_hold_their_blocks(void)
+{
+    for (unsigned c = 1; c < TAC_CLASSES; c++) {
+        const struct tac_class *class = &tac_class_table[c];
+        size_t bytes = (size_t) class->units * 4096;
+        CHECK(class->block_bytes % 16 == 0);
+        CHECK((size_t) class->capacity * class->block_bytes <= bytes);
+        CHECK((class->units == 16) == (c >= TAC_CLASS_MEDIUM_FIRST));
+        CHECK(class->capacity <= TAC_CLASS_BLOCKS_MAX);
+    }
+}
+
+static void every_address_finds_its_block(void)
+{
+    for (unsigned c = 1; c < TAC_CLASSES; c++) {
+        const struct tac_class *class = &tac_class_table[c];
+        for (uint32_t at = 0; at < (uint32_t) class->capacity * class->block_bytes; at++)
+            REQUIRE((uint64_t)at * class->reciprocal >> 32 == at / class->block_bytes);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(every_size_fits_its_class);
+    TEST(slabs_hold_their_blocks);
+    TEST(every_address_finds_its_block);
+    return test_end();
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ * test_spans.c - the span layer against a plain array of owners, and under two threads. */
+#include "mem/spans.h"
+
+#include "test.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static uint64_t seed = 88172645463325252u;
+
+static uint64_t random_next(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+struct layer {
+    struct tac_spans spans;
+    void *table;
+};
+
+static void layer_open(struct layer *layer, size_t units)
+{
+    size_t bytes = (tac_spans_table_bytes(units) + 63) / 64 * 64;
+    layer->table = aligned_alloc(64, bytes);
+    memset(layer->table, 0, bytes);
+    tac_spans_init(&layer->spans, units, layer->table);
+}
+
+static void runs_agree_with_counting(void)
+{
+    for (int i = 0; i < 20000; i++) {
+        uint64_t x = random_next(&seed) | (i & 1 ? random_next(&seed) : 0);
+        x |= i & 2 ? random_next(&seed) : 0;
+        int longest = 0, run = 0;
+        for (int b = 0; b < 64; b++) {
+            run = x >> b & 1 ? run + 1 : 0;
+            longest = run > longest ? run : longest;
+        }
+        for (int n = 1; n <= 64; n++)
+            REQUIRE((tac_bitrun_starts(x, (unsigned)n) != 0) == (longest >= n));
+        int bucket = tac_bitrun_bucket(x);
+        for (int n = 1; n <= 48; n++)
+            if (bucket >= tac_bitrun_bucket_for((unsigned)n))
+                REQUIRE(longest >= n);
+    }
+}
+
+static void whole_arena_can_be_taken_and_given(void)
+{
+    size_t sizes[] = {1, 63, 64, 65, 1000, 4096, 5000, 262144, 270001};
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct layer l;
+        layer_open(&l, sizes[i]);
+        CHECK(tac_spans_free_units(&l.spans) == sizes[i]);
+        CHECK(!tac_spans_fault(&l.spans));
+        size_t n = 0;
+        while (tac_spans_take(&l.spans, 1, 1, n & 1) >= 0)
+            n++;
+        CHECK_MSG(n == sizes[i], "%zu of %zu", n, sizes[i]);
+        for (size_t u = 0; u < sizes[i]; u++)
+            tac_spans_give(&l.spans, u, 1);
+        CHECK(tac_spans_free_units(&l.spans) == sizes[i]);
+        CHECK(!tac_spans_fault(&l.spans));
+        free(l.table);
+    }
+}
+
+enum { LIVE = 300 };
+
+struct span {
+    size_t unit, n;
+};
+
+static size_t random_length(void)
+{
+    unsigned magnitude = (unsigned)(random_next(&seed) % 13);
+    return 1 + random_next(&seed) % (1ull << magnitude);
+}
+
+static bool mark(unsigned char *owner, struct span s, unsigned char from, unsigned char to)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (owner[s.unit + i] != from)
+            return false;
+        owner[s.unit + i] = to;
+    }
+    return true;
+}
+
+/* Take, give, grow and shrink at random; every unit has one owner at any time. */
+static void random_operations_keep_units_apart(void)
+{
+    enum { UNITS = 70000 };
+    struct layer l;
+    layer_open(&l, UNITS);
+    unsigned char *owner = calloc(UNITS, 1);
+    struct span live[LIVE] = {{0, 0}};
+    for (int i = 0; i < 200000; i++) {
+        struct span *s = &live[random_next(&seed) % LIVE];
+        if (!s->n) {
+            unsigned kind = (unsigned)(random_next(&seed) % 4);
+            unsigned align = kind == 0 ? 4 : kind == 1 ? 16 : 1;
+            size_t n = align > 1 ? align : random_length();
+            long unit = tac_spans_take(&l.spans, n, align, kind == 2);
+            if (unit < 0)
+                continue;
+            REQUIRE((unsigned long)unit % align == 0);
+            *s = (struct span){(size_t)unit, n};
+            REQUIRE(mark(owner, *s, 0, 1));
+        } else if (random_next(&seed) % 4 == 0) {
+            struct span more = {s->unit + s->n, random_length()};
+            if (tac_spans_claim(&l.spans, more.unit, more.n)) {
+                REQUIRE(mark(owner, more, 0, 1));
+                s->n += more.n;
+            }
+        } else {
+            size_t keep = random_next(&seed) % 3 ? 0 : s->n / 2;
+            struct span gone = {s->unit + keep, s->n - keep};
+            REQUIRE(mark(owner, gone, 1, 0));
+            tac_spans_give(&l.spans, gone.unit, gone.n);
+            s->n = keep;
+        }
+        if (i % 4096 == 0) {
+            const char *fault = tac_spans_fault(&l.spans);
+            CHECK_MSG(!fault, "%s after %d", fault, i);
+        }
+    }
+    for (int i = 0; i < LIVE; i++)
+        tac_spans_give(&l.spans, live[i].unit, live[i].n);
+    CHECK(tac_spans_free_units(&l.spans) == UNITS);
+    CHECK(tac_spans_longest(&l.spans) >= 4096 * 16);
+    CHECK(!tac_spans_fault(&l.spans));
+    free(owner);
+    free(l.table);
+}
+
+struct worker {
+    struct layer *layer;
+    _Atomic unsigned char *owner;
+    uint64_t seed;
+    int clashes;
+};
+
+static void *work(void *argument)
+{
+    struct worker *w = argument;
+    struct span live[64] = {{0, 0}};
+    for (int i = 0; i < 150000; i++) {
+        struct span *s = &live[random_next(&w->seed) % 64];
+        if (!s->n) {
+            size_t n = 1 + random_next(&w->seed) % (i % 16 ? 20 : 300);
+            long unit = tac_spans_take(&w->layer->spans, n, 1, i & 1);
+            if (unit < 0)
+                continue;
+            *s = (struct span){(size_t)unit, n};
+            for (size_t u = 0; u < n; u++)
+                w->clashes += atomic_exchange(&w->owner[s->unit + u], 1);
+        } else {
+            for (size_t u = 0; u < s->n; u++)
+                atomic_store(&w->owner[s->unit + u], 0);
+            tac_spans_give(&w->layer->spans, s->unit, s->n);
+            s->n = 0;
+        }
+    }
+    for (int i = 0; i < 64; i++) {
+        for (size_t u = 0; u < live[i].n; u++)
+            atomic_store(&w->owner[live[i].unit + u], 0);
+        tac_spans_give(&w->layer->spans, live[i].unit, live[i].n);
+    }
+    return NULL;
+}
+
+static void threads_never_share_a_unit(void)
+{
+    enum { UNITS = 3000, THREADS = 3 };
+    struct layer l;
+    layer_open(&l, UNITS);
+    _Atomic unsigned char *owner = calloc(UNITS, 1);
+    struct worker worker[THREADS];
+    pthread_t thread[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        worker[i] = (struct worker){&l, owner, 77 + (uint64_t)i, 0};
+        REQUIRE(pthread_create(&thread[i], NULL, work, &worker[i]) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], NULL);
+        CHECK(worker[i].clashes == 0);
+    }
+    CHECK(tac_spans_free_units(&l.spans) == UNITS);
+    free(owner);
+    free(l.table);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(runs_agree_with_counting);
+    TEST(whole_arena_can_be_taken_and_given);
+    TEST(random_operations_keep_units_apart);
+    TEST(threads_never_share_a_unit);
+    return test_end();
+}
