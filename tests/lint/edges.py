@@ -16,7 +16,7 @@ MAY = {
     "dsp": ["base"],
     "graph": ["base", "dsp"],
     "capture": ["base", "trace/format.h"],
-    "doctor": ["base", "capture"],
+    "doctor": ["base", "capture", "tactus/trace.h"],
     "watch": ["base", "mem", "trace"],
     "backend": ["base"],
     "engine": ["base", "mem", "trace", "dsp", "graph", "backend/backend.h"],

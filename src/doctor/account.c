@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT
+ * account.c - the sweep that cuts a cycle into segments, and the moves by counts; see account.h. */
+#include "doctor/account.h"
+
+#include "base/check.h"
+#include "doctor/doctor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Differences of the CPU clock below this are the cost of the switches and readings themselves; in
+ * undisturbed cycles the clocks agree within 1 us. */
+enum { SLACK_NS = 20000, STEAL_NS = 50000 };
+
+/* One ordinary 4 KiB page provided by the kernel, all in: measured 1.4 us. */
+enum { FAULT_NS = 1400 };
+
+const char *tac_account_name(enum tac_account account)
+{
+    static const char *const name[TAC_ACCOUNTS] = {
+        "own computation",
+        "memory functions",
+        "asleep in memory functions",
+        "page faults",
+        "blocked",
+        "others ran",
+        "interrupts",
+        "machine not run",
+        "late start",
+        "carried over",
+        "gap in the recording",
+        "unexplained",
+    };
+    return account < TAC_ACCOUNTS ? name[account] : "?";
+}
+
+static int grow(void *array, size_t *capacity, size_t count, size_t item)
+{
+    if (count < *capacity)
+        return 0;
+    size_t wanted = *capacity ? *capacity * 2 : 64;
+    void *data = *(void **)array;
+    data = realloc(data, wanted * item);
+    if (!data)
+        return -ENOMEM;
+    *(void **)array = data;
+    *capacity = wanted;
+    return 0;
+}
+
+int tac_sights_add(struct tac_sights *sights, struct tac_sight sight)
+{
+    int r = grow(&sights->data, &sights->capacity, sights->count, sizeof *sights->data);
+    if (r == 0)
+        sights->data[sights->count++] = sight;
+    return r;
+}
+
+void tac_layout_fini(struct tac_layout *layout)
+{
+    free(layout->sights.data);
+    free(layout->segment);
+    memset(layout, 0, sizeof *layout);
+}
+
+/* ---- the sweep ---- */
+
+struct edge {
+    uint64_t ns;
+    uint32_t sight;
+    uint32_t opens;
+};
+
+struct sweep {
+    struct tac_layout *layout;
+    uint32_t open[TAC_SIGHT_SPANS]; /* how many of the kind are open */
+    uint32_t top[TAC_SIGHT_SPANS];  /* the one that opened last */
+};
+
+static int compare_edges(const void *a, const void *b)
+{
+    const struct edge *x = a, *y = b;
+    if (x->ns != y->ns)
+        return x->ns < y->ns ? -1 : 1;
+    if (x->opens != y->opens)
+        return x->opens < y->opens ? -1 : 1; /* close before open */
+    return x->sight < y->sight ? -1 : x->sight > y->sight;
+}
+
+/* Before the cycle began: released, and not yet at work. */
+static enum tac_account account_before(const struct sweep *s, uint64_t ns, uint32_t *ret_sight)
+{
+    if (ns < s->layout->previous_ns)
+        return TAC_ACCOUNT_CARRIED;
+    if (s->open[TAC_SIGHT_IRQ] || s->open[TAC_SIGHT_SOFTIRQ]) {
+        *ret_sight = s->top[s->open[TAC_SIGHT_IRQ] ? TAC_SIGHT_IRQ : TAC_SIGHT_SOFTIRQ];
+        return TAC_ACCOUNT_INTERRUPT;
+    }
+    if (s->open[TAC_SIGHT_READY]) {
+        *ret_sight = s->top[TAC_SIGHT_READY];
+        return TAC_ACCOUNT_RUNNABLE;
+    }
+    return TAC_ACCOUNT_LATE_START;
+}
+
+static enum tac_account account_asleep(const struct sweep *s, uint32_t *ret_sight)
+{
+    static const uint8_t inner[] = {TAC_SIGHT_MMAP, TAC_SIGHT_RECLAIM, TAC_SIGHT_COMPACT};
+    for (size_t i = 0; i < sizeof inner; i++)
+        if (s->open[inner[i]]) {
+            *ret_sight = s->top[inner[i]];
+            return inner[i] == TAC_SIGHT_MMAP ? TAC_ACCOUNT_BLOCKED : TAC_ACCOUNT_FAULT;
+        }
+    if (s->open[TAC_SIGHT_MEMORY]) {
+        *ret_sight = s->top[TAC_SIGHT_MEMORY];
+        return TAC_ACCOUNT_ALLOCATOR_WAIT;
+    }
+    if (s->open[TAC_SIGHT_LOCK])
+        *ret_sight = s->top[TAC_SIGHT_LOCK];
+    else if (s->open[TAC_SIGHT_CALL])
+        *ret_sight = s->top[TAC_SIGHT_CALL];
+    return TAC_ACCOUNT_BLOCKED;
+}
+
+/* The order of precedence while the cycle runs. */
+static enum tac_account account_within(const struct sweep *s, uint32_t *ret_sight)
+{
+    static const struct {
+        uint8_t kind, account;
+    } order[] = {
+        {TAC_SIGHT_READY, TAC_ACCOUNT_RUNNABLE},    {TAC_SIGHT_IRQ, TAC_ACCOUNT_INTERRUPT},
+        {TAC_SIGHT_SOFTIRQ, TAC_ACCOUNT_INTERRUPT}, {TAC_SIGHT_RECLAIM, TAC_ACCOUNT_FAULT},
+        {TAC_SIGHT_COMPACT, TAC_ACCOUNT_FAULT},     {TAC_SIGHT_MEMORY, TAC_ACCOUNT_ALLOCATOR},
+        {TAC_SIGHT_MMAP, TAC_ACCOUNT_BLOCKED},      {TAC_SIGHT_LOCK, TAC_ACCOUNT_BLOCKED},
+    };
+    if (s->open[TAC_SIGHT_ASLEEP]) {
+        *ret_sight = s->top[TAC_SIGHT_ASLEEP];
+        return account_asleep(s, ret_sight);
+    }
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (s->open[order[i].kind]) {
+            *ret_sight = s->top[order[i].kind];
+            return (enum tac_account)order[i].account;
+        }
+    if (s->open[TAC_SIGHT_CALL])
+        *ret_sight = s->top[TAC_SIGHT_CALL];
+    return TAC_ACCOUNT_OWN;
+}
+
+static int emit(struct sweep *s, uint64_t from_ns, uint64_t to_ns)
+{
+    struct tac_layout *l = s->layout;
+    if (from_ns >= to_ns)
+        return 0;
+    uint32_t sight = TAC_SIGHT_NONE;
+    enum tac_account account;
+    if (s->open[TAC_SIGHT_GAP])
+        account = TAC_ACCOUNT_GAP;
+    else
+        account = from_ns < l->cycle->begin_ns ? account_before(s, from_ns, &sight)
+                                               : account_within(s, &sight);
+    l->ns[account] += to_ns - from_ns;
+    struct tac_segment *last = l->segments ? &l->segment[l->segments - 1] : NULL;
+    if (last && last->account == account && last->sight == sight) {
+        last->to_ns = to_ns;
+        return 0;
+    }
+    int r = grow(&l->segment, &l->segments_capacity, l->segments, sizeof *l->segment);
+    if (r == 0)
+        l->segment[l->segments++] = (struct tac_segment){from_ns, to_ns, sight, (uint8_t)account};
+    return r;
+}
+
+static size_t collect_edges(const struct tac_layout *l, struct edge *edges)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->sights.count; i++) {
+        const struct tac_sight *s = &l->sights.data[i];
+        if (s->kind >= TAC_SIGHT_SPANS || s->to_ns <= s->from_ns)
+            continue;
+        edges[n++] = (struct edge){s->from_ns, (uint32_t)i, 1};
+        edges[n++] = (struct edge){s->to_ns, (uint32_t)i, 0};
+    }
+    uint64_t cut[2] = {l->cycle->begin_ns, l->previous_ns};
+    for (int i = 0; i < 2; i++)
+        edges[n++] = (struct edge){cut[i], TAC_SIGHT_NONE, 0};
+    qsort(edges, n, sizeof *edges, compare_edges);
+    return n;
+}
+
+static void turn(struct sweep *s, const struct edge *e)
+{
+    if (e->sight == TAC_SIGHT_NONE)
+        return;
+    uint8_t kind = s->layout->sights.data[e->sight].kind;
+    if (e->opens) {
+        s->open[kind]++;
+        s->top[kind] = e->sight;
+    } else if (s->open[kind]) {
+        s->open[kind]--;
+    }
+}
+
+int tac_layout_cut(struct tac_layout *layout)
+{
+    struct edge *edges = malloc((layout->sights.count * 2 + 2) * sizeof *edges);
+    if (!edges)
+        return -ENOMEM;
+    struct sweep s = {.layout = layout};
+    uint64_t at = layout->release_ns, end = layout->cycle->end_ns;
+    size_t n = collect_edges(layout, edges);
+    layout->segments = 0;
+    memset(layout->ns, 0, sizeof layout->ns);
+    int r = 0;
+    for (size_t i = 0; i < n && r == 0; i++) {
+        uint64_t to = edges[i].ns < end ? edges[i].ns : end;
+        if (to > at) {
+            r = emit(&s, at, to);
+            at = to;
+        }
+        turn(&s, &edges[i]);
+    }
+    if (r == 0)
+        r = emit(&s, at, end);
+    free(edges);
+    return r;
+}
+
+/* ---- the moves ---- */
+
+/* Move up to want ns, leaving at least what a cycle in time has on the account. */
+static uint64_t move_excess(struct tac_layout *l, const struct tac_nominal *nominal,
+                            enum tac_account from, enum tac_account to, uint64_t want)
+{
+    uint64_t keep = nominal ? (uint64_t)nominal->ns[from] : 0;
+    uint64_t have = l->ns[from] > keep ? l->ns[from] - keep : 0;
+    uint64_t moved = want < have ? want : have;
+    l->ns[from] -= moved;
+    l->ns[to] += moved;
+    return moved;
+}
+
+static uint64_t time_off_cpu(const struct tac_layout *l)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < l->sights.count; i++) {
+        const struct tac_sight *s = &l->sights.data[i];
+        if (s->kind != TAC_SIGHT_ASLEEP && s->kind != TAC_SIGHT_READY)
+            continue;
+        uint64_t from = s->from_ns > l->cycle->begin_ns ? s->from_ns : l->cycle->begin_ns;
+        uint64_t to = s->to_ns < l->cycle->end_ns ? s->to_ns : l->cycle->end_ns;
+        sum += to > from ? to - from : 0;
+    }
+    return sum;
+}
+
+/* Time that passed, that no switch accounts for, and that the thread was not charged for. */
+static void settle_steal(struct tac_layout *l, const struct tac_nominal *nominal, uint64_t missing)
+{
+    if (missing < STEAL_NS)
+        return;
+    static const uint8_t from[] = {TAC_ACCOUNT_OWN, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_BLOCKED};
+    for (size_t i = 0; i < sizeof from; i++)
+        missing -= move_excess(l, nominal, from[i], TAC_ACCOUNT_HYPERVISOR, missing);
+}
+
+/* No switches were recorded: the counters tell whether it slept, was pre-empted, or neither. */
+static void settle_by_counts(struct tac_layout *l, const struct tac_nominal *nominal,
+                             uint64_t missing)
+{
+    const struct tac_capture_cycle *c = l->cycle;
+    uint64_t waits = l->ns[TAC_ACCOUNT_BLOCKED]; /* of locks: asleep with a known reason */
+    if (missing <= waits + SLACK_NS)
+        return;
+    missing -= waits;
+    bool slept = c->switches_voluntary, displaced = c->switches_involuntary;
+    if (!slept && !displaced) {
+        settle_steal(l, nominal, missing);
+        return;
+    }
+    if (slept)
+        missing -=
+            move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_ALLOCATOR_WAIT, missing);
+    enum tac_account to = slept && displaced ? TAC_ACCOUNT_UNEXPLAINED
+                          : slept            ? TAC_ACCOUNT_BLOCKED
+                                             : TAC_ACCOUNT_RUNNABLE;
+    missing -= move_excess(l, nominal, TAC_ACCOUNT_OWN, to, missing);
+    missing -= move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, to, missing);
+}
+
+static void settle_faults(struct tac_layout *l, const struct tac_nominal *nominal)
+{
+    double more = l->cycle->faults_minor - (nominal ? nominal->faults_minor : 0);
+    if (more < 1)
+        return;
+    uint64_t cost = (uint64_t)(more * FAULT_NS);
+    cost -= move_excess(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_FAULT, cost);
+    move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_FAULT, cost);
+}
+
+void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nominal, unsigned has)
+{
+    const struct tac_capture_cycle *c = layout->cycle;
+    if (!(c->flags & TAC_CYCLE_EVIDENCE)) {
+        if (!(has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
+            move_excess(layout, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_UNEXPLAINED, UINT64_MAX);
+        return;
+    }
+    uint64_t wall = c->end_ns - c->begin_ns;
+    uint64_t missing = wall > c->cpu_ns ? wall - c->cpu_ns : 0;
+    if (has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)) {
+        uint64_t off = time_off_cpu(layout);
+        settle_steal(layout, nominal, missing > off ? missing - off : 0);
+    } else {
+        settle_by_counts(layout, nominal, missing);
+    }
+    settle_faults(layout, nominal);
+}

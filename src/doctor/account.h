@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * account.h - the book-keeping of one cycle: each nanosecond stands on exactly one account.
+ *
+ * How     Witnesses say what they saw of the cycle's thread: intervals of *sights* (switched out,
+ *         inside a memory function, waiting for a lock, interrupted ...). A sweep over their edges
+ *         cuts the time from release to end into segments, and each segment goes to one account by
+ *         a fixed order of precedence. Counts that have no place in time (CPU clock, switch and
+ *         fault counters) then move time between accounts, never making or losing any.
+ * Invariants
+ *   I1    segments are in order, touch each other, and cover [release, end].
+ *   I2    the sum of all accounts is end - release, before and after every move.
+ *   I3    missing evidence moves time to UNEXPLAINED, never to a cause.
+ * Cost    O(s log s) for s sights of the cycle. Threads: one a layout. Real-time: no. */
+#ifndef TAC_DOCTOR_ACCOUNT_H
+#define TAC_DOCTOR_ACCOUNT_H
+
+#include "capture/capture.h"
+
+enum tac_account {
+    TAC_ACCOUNT_OWN,            /* ran its own code */
+    TAC_ACCOUNT_ALLOCATOR,      /* ran inside a memory function */
+    TAC_ACCOUNT_ALLOCATOR_WAIT, /* slept inside a memory function */
+    TAC_ACCOUNT_FAULT,          /* the kernel provided a page */
+    TAC_ACCOUNT_BLOCKED,        /* slept: a lock, a call */
+    TAC_ACCOUNT_RUNNABLE,       /* could run, and another ran */
+    TAC_ACCOUNT_INTERRUPT,
+    TAC_ACCOUNT_HYPERVISOR, /* the machine itself was not run */
+    TAC_ACCOUNT_LATE_START, /* released, not yet begun, and no witness says why */
+    TAC_ACCOUNT_CARRIED,    /* the cycle before still ran */
+    TAC_ACCOUNT_GAP,        /* the recording has a hole */
+    TAC_ACCOUNT_UNEXPLAINED,
+    TAC_ACCOUNTS
+};
+
+enum tac_sight_kind {
+    TAC_SIGHT_MEMORY,  /* index in capture->memory */
+    TAC_SIGHT_LOCK,    /* index in capture->locks */
+    TAC_SIGHT_CALL,    /* index in capture->zones: a call that real-time rules warn of */
+    TAC_SIGHT_ASLEEP,  /* switched out, not runnable */
+    TAC_SIGHT_READY,   /* runnable, not running; who: the thread that ran (0: not known) */
+    TAC_SIGHT_IRQ,     /* detail: number */
+    TAC_SIGHT_SOFTIRQ, /* detail: vector */
+    TAC_SIGHT_MMAP,    /* waited for the lock of the address space */
+    TAC_SIGHT_RECLAIM,
+    TAC_SIGHT_COMPACT,
+    TAC_SIGHT_GAP,
+    TAC_SIGHT_SPANS,                   /* kinds above have a duration, kinds below are moments */
+    TAC_SIGHT_FAULT = TAC_SIGHT_SPANS, /* detail: address */
+    TAC_SIGHT_PAGES,                   /* detail: order */
+    TAC_SIGHT_SIGNAL,                  /* detail: number */
+    TAC_SIGHT_KINDS
+};
+
+enum { TAC_SIGHT_NONE = UINT32_MAX };
+
+struct tac_sight {
+    uint64_t from_ns, to_ns;
+    uint64_t detail;
+    uint32_t index; /* in the capture's array of that kind, or of kernel events */
+    uint32_t who;   /* tid, 0: not known */
+    uint8_t kind;   /* enum tac_sight_kind */
+    uint8_t prio;   /* READY: kernel priority of who (0..99 real-time); 255 not known */
+    uint8_t hard;   /* READY: the wake-up came from an interrupt; ASLEEP: state at the switch */
+};
+
+struct tac_sights {
+    struct tac_sight *data;
+    size_t count, capacity;
+};
+
+/* 0 or -ENOMEM. */
+int tac_sights_add(struct tac_sights *sights, struct tac_sight sight);
+
+struct tac_segment {
+    uint64_t from_ns, to_ns;
+    uint32_t sight; /* index in sights of the witness that decided, or TAC_SIGHT_NONE */
+    uint8_t account;
+};
+
+struct tac_layout {
+    const struct tac_capture_cycle *cycle;
+    uint64_t release_ns;  /* when it could have begun: deadline - period, never after begin */
+    uint64_t previous_ns; /* end of the cycle before on this source; 0: none */
+    struct tac_sights sights;
+    struct tac_segment *segment;
+    size_t segments, segments_capacity;
+    uint64_t ns[TAC_ACCOUNTS];
+};
+
+/* What a cycle of this source costs when it is in time: medians of the on-time cycles. */
+struct tac_nominal {
+    size_t cycles; /* behind the medians */
+    double ns[TAC_ACCOUNTS];
+    double faults_minor;
+};
+
+/* Cut [release, end] into segments by the sights and sum up ns[]. The sights, release, previous and
+ * cycle must be set. 0, -ENOMEM. */
+int tac_layout_cut(struct tac_layout *layout);
+
+/* Move time by what has counts and no place: needs ns[] from tac_layout_cut. has: what the
+ * recording proves, enum tac_evidence_bit. */
+void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nominal, unsigned has);
+
+void tac_layout_fini(struct tac_layout *layout);
+
+const char *tac_account_name(enum tac_account account);
+
+#endif

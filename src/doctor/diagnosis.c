@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT
+ * diagnosis.c - from a capture to misses with verdicts; see doctor.h.
+ *
+ * Two passes: the first lays out every cycle and takes the medians of those in time; the second
+ * lays out the late ones again, settles them against the medians, and asks the rules. Memory: one
+ * small row a cycle; the sights of a cycle live only while it is judged. */
+#include "doctor/diagnosis.h"
+
+#include "doctor/rule.h"
+#include "tactus/trace.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t release_of(const struct tac_capture *c, const struct tac_capture_cycle *cycle)
+{
+    uint64_t period = cycle->source < c->sources_count ? c->sources[cycle->source].period_ns : 0;
+    if (!period || cycle->deadline_ns < period || cycle->deadline_ns - period > cycle->begin_ns)
+        return cycle->begin_ns;
+    return cycle->deadline_ns - period;
+}
+
+static bool is_judged(const struct tac_capture_cycle *cycle)
+{
+    return cycle->deadline_ns && cycle->end_ns != TAC_CAPTURE_OPEN &&
+           cycle->end_ns >= cycle->begin_ns;
+}
+
+int tac_work_layout(const struct tac_work *w, size_t cycle, struct tac_layout *layout)
+{
+    const struct tac_capture *c = w->diagnosis->capture;
+    layout->cycle = &c->cycles[cycle];
+    layout->release_ns = release_of(c, layout->cycle);
+    uint32_t before = w->before[cycle];
+    layout->previous_ns = 0;
+    if (before != TAC_CAPTURE_NONE && c->cycles[before].end_ns != TAC_CAPTURE_OPEN)
+        layout->previous_ns = c->cycles[before].end_ns;
+    int has = tac_witness_cycle(&w->witness, layout);
+    if (has < 0)
+        return has;
+    int r = tac_layout_cut(layout);
+    return r < 0 ? r : has;
+}
+
+/* ---- pass one: everything on accounts, medians of what was in time ---- */
+
+static int find_before(struct tac_work *w)
+{
+    const struct tac_capture *c = w->diagnosis->capture;
+    uint32_t *last = malloc((c->sources_count + 1) * sizeof *last);
+    if (!last)
+        return -ENOMEM;
+    for (size_t i = 0; i <= c->sources_count; i++)
+        last[i] = TAC_CAPTURE_NONE;
+    for (size_t i = 0; i < c->cycles_count; i++) {
+        size_t source =
+            c->cycles[i].source < c->sources_count ? c->cycles[i].source : c->sources_count;
+        w->before[i] = last[source];
+        last[source] = (uint32_t)i;
+    }
+    free(last);
+    return 0;
+}
+
+static int lay_out_all(struct tac_work *w)
+{
+    struct tac_diagnosis *d = w->diagnosis;
+    struct tac_layout layout = {0};
+    int r = 0;
+    for (size_t i = 0; i < d->cycles && r >= 0; i++) {
+        d->cycle_verdict[i] = TAC_CYCLE_NOT_JUDGED;
+        if (!is_judged(&d->capture->cycles[i]))
+            continue;
+        r = tac_work_layout(w, i, &layout);
+        if (r < 0)
+            break;
+        d->cycle_verdict[i] = tac_capture_late_ns(layout.cycle) ? 1 : TAC_CYCLE_ON_TIME;
+        for (int a = 0; a < TAC_ACCOUNTS; a++)
+            d->cycle_account[i][a] = (float)layout.ns[a];
+    }
+    tac_layout_fini(&layout);
+    return r < 0 ? r : 0;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *value, size_t count)
+{
+    if (!count)
+        return 0;
+    qsort(value, count, sizeof *value, compare_doubles);
+    return value[count / 2];
+}
+
+/* Cycles that the medians are made of: in time, seen without a hole. */
+static bool is_nominal(const struct tac_diagnosis *d, size_t i, size_t source)
+{
+    const struct tac_capture_cycle *c = &d->capture->cycles[i];
+    return c->source == source && d->cycle_verdict[i] == TAC_CYCLE_ON_TIME &&
+           !(c->flags & TAC_CYCLE_GAP);
+}
+
+static void take_medians(struct tac_work *w, size_t source, double *value)
+{
+    struct tac_diagnosis *d = w->diagnosis;
+    struct tac_nominal *nominal = &w->nominal[source];
+    for (int a = -2; a < TAC_ACCOUNTS; a++) {
+        size_t n = 0;
+        for (size_t i = 0; i < d->cycles; i++) {
+            const struct tac_capture_cycle *c = &d->capture->cycles[i];
+            if (is_nominal(d, i, source))
+                value[n++] = a == -2   ? (double)(c->end_ns - c->begin_ns)
+                             : a == -1 ? (double)c->faults_minor
+                                       : (double)d->cycle_account[i][a];
+        }
+        double m = median(value, n);
+        nominal->cycles = n;
+        if (a == -2)
+            d->sources[source].nominal_ns = (uint64_t)m;
+        else if (a == -1)
+            nominal->faults_minor = m;
+        else
+            nominal->ns[a] = m;
+    }
+}
+
+static int find_nominal(struct tac_work *w)
+{
+    double *value = malloc((w->diagnosis->cycles + 1) * sizeof *value);
+    if (!value)
+        return -ENOMEM;
+    for (size_t s = 0; s < w->diagnosis->sources_count; s++)
+        take_medians(w, s, value);
+    free(value);
+    return 0;
+}
+
+/* ---- pass two: a late cycle ---- */
+
+/* Fill open_ns with what stands above nominal; returns the sum. A miss with nothing above nominal
+ * comes from a load that fills the whole period: then its own time is the excess. */
+static uint64_t open_accounts(struct tac_case *c)
+{
+    uint64_t sum = 0;
+    for (int a = 0; a < TAC_ACCOUNTS; a++) {
+        uint64_t usual = (uint64_t)c->nominal->ns[a];
+        c->open_ns[a] = c->layout->ns[a] > usual ? c->layout->ns[a] - usual : 0;
+        sum += c->open_ns[a];
+    }
+    if (sum == 0)
+        sum = c->open_ns[TAC_ACCOUNT_OWN] = c->late_ns;
+    return sum;
+}
+
+static void ask_rules(struct tac_case *c)
+{
+    for (const struct tac_rule *const *rule = tac_rules; *rule; rule++) {
+        c->rule = *rule;
+        if (((*rule)->needs & c->has) == (*rule)->needs)
+            (*rule)->check(c);
+    }
+}
+
+static int compare_verdicts(const void *a, const void *b)
+{
+    const struct tac_verdict *x = a, *y = b;
+    return x->ns < y->ns ? 1 : x->ns > y->ns ? -1 : 0;
+}
+
+static void add_verdict(struct tac_miss *miss, const struct tac_verdict *from, uint64_t ns,
+                        uint64_t carried_ns)
+{
+    for (unsigned i = 0; i < miss->count; i++)
+        if (miss->verdict[i].rule == from->rule) {
+            miss->verdict[i].ns += ns;
+            miss->verdict[i].carried_ns += carried_ns;
+            return;
+        }
+    struct tac_verdict *v = miss->count < TAC_VERDICTS_MAX ? &miss->verdict[miss->count++] : NULL;
+    if (!v) { /* the list is full: the smallest part goes with the largest */
+        miss->verdict[0].ns += ns;
+        miss->verdict[0].carried_ns += carried_ns;
+        return;
+    }
+    *v = *from;
+    v->ns = ns;
+    v->carried_ns = carried_ns;
+}
+
+static uint64_t scale(uint64_t part, uint64_t whole, uint64_t to)
+{
+    return whole ? (uint64_t)((double)to * ((double)part / (double)whole)) : 0;
+}
+
+/* Rule a of the book-keeping: time that came from the cycle before has that one's causes. */
+static void inherit(struct tac_miss *miss, const struct tac_miss *root, uint64_t ns)
+{
+    uint64_t given = 0;
+    for (unsigned i = 0; i < root->count; i++) {
+        uint64_t part =
+            i + 1 == root->count ? ns - given : scale(root->verdict[i].ns, root->late_ns, ns);
+        add_verdict(miss, &root->verdict[i], part, part);
+        given += part;
+    }
+    miss->carried_ns = ns;
+}
+
+static void share_out(struct tac_case *c, const struct tac_miss *before, uint64_t excess,
+                      uint64_t carried, struct tac_miss *miss)
+{
+    uint64_t left = c->late_ns;
+    if (before && carried) {
+        uint64_t ns = scale(carried, excess, c->late_ns);
+        inherit(miss, before, ns);
+        left -= ns;
+    }
+    qsort(c->claim, c->claims, sizeof *c->claim, compare_verdicts);
+    for (unsigned i = c->claims; i-- > 0;) { /* the largest last: it takes the rounding */
+        uint64_t ns = i == 0 ? left : scale(c->claim[i].ns, excess, c->late_ns);
+        ns = ns < left ? ns : left;
+        if (ns)
+            add_verdict(miss, &c->claim[i], ns, 0);
+        left -= ns;
+    }
+    if (left && miss->count) {
+        miss->verdict[0].ns += left;
+        miss->verdict[0].carried_ns += c->claims ? 0 : left;
+        miss->carried_ns += c->claims ? 0 : left;
+    }
+    qsort(miss->verdict, miss->count, sizeof *miss->verdict, compare_verdicts);
+}
+
+static struct tac_miss *miss_of(const struct tac_work *w, uint32_t cycle)
+{
+    return cycle == TAC_CAPTURE_NONE || w->miss_of[cycle] == TAC_CAPTURE_NONE
+               ? NULL
+               : &w->diagnosis->misses[w->miss_of[cycle]];
+}
+
+static int judge(struct tac_work *w, size_t cycle, struct tac_layout *layout)
+{
+    struct tac_diagnosis *d = w->diagnosis;
+    int has = tac_work_layout(w, cycle, layout);
+    if (has < 0)
+        return has;
+    const struct tac_capture_cycle *cc = layout->cycle;
+    static const struct tac_nominal none;
+    const struct tac_nominal *nominal =
+        cc->source < d->sources_count ? &w->nominal[cc->source] : &none;
+    tac_layout_settle(layout, nominal, (unsigned)has);
+    for (int a = 0; a < TAC_ACCOUNTS; a++)
+        d->cycle_account[cycle][a] = (float)layout->ns[a];
+
+    struct tac_case c = {.diagnosis = d,
+                         .capture = d->capture,
+                         .cycle = cc,
+                         .layout = layout,
+                         .nominal = nominal,
+                         .has = (unsigned)has,
+                         .late_ns = tac_capture_late_ns(cc)};
+    struct tac_miss *miss = &d->misses[d->misses_count];
+    *miss = (struct tac_miss){
+        .cycle = (uint32_t)cycle, .root = (uint32_t)d->misses_count, .late_ns = c.late_ns};
+    const struct tac_miss *before = miss_of(w, w->before[cycle]);
+    uint64_t excess = open_accounts(&c);
+    uint64_t carried = before ? c.open_ns[TAC_ACCOUNT_CARRIED] : 0;
+    c.open_ns[TAC_ACCOUNT_CARRIED] -= carried;
+    ask_rules(&c);
+    share_out(&c, before, excess, carried, miss);
+    if (before && miss->carried_ns * 2 > miss->late_ns)
+        miss->root = before->root;
+    w->miss_of[cycle] = (uint32_t)d->misses_count++;
+    return 0;
+}
+
+static int judge_all(struct tac_work *w)
+{
+    struct tac_diagnosis *d = w->diagnosis;
+    struct tac_layout layout = {0};
+    int r = 0;
+    for (size_t i = 0; i < d->cycles && r == 0; i++)
+        if (d->cycle_verdict[i] == 1)
+            r = judge(w, i, &layout);
+    tac_layout_fini(&layout);
+    return r;
+}
+
+/* ---- putting it together ---- */
+
+static void *array(size_t count, size_t size)
+{
+    return calloc(count ? count : 1, size);
+}
+
+static int make_work(struct tac_diagnosis *d)
+{
+    struct tac_work *w = calloc(1, sizeof *w);
+    d->work = w;
+    if (!w)
+        return -ENOMEM;
+    w->diagnosis = d;
+    w->before = array(d->cycles, sizeof *w->before);
+    w->miss_of = array(d->cycles, sizeof *w->miss_of);
+    w->nominal = array(d->sources_count, sizeof *w->nominal);
+    if (!w->before || !w->miss_of || !w->nominal)
+        return -ENOMEM;
+    memset(w->miss_of, 0xff, d->cycles * sizeof *w->miss_of);
+    int r = tac_witness_init(d->capture, &w->witness);
+    d->has = w->witness.has;
+    return r ? r : find_before(w);
+}
+
+static int make_arrays(struct tac_diagnosis *d, const char *name)
+{
+    size_t late = 0;
+    for (size_t i = 0; i < d->cycles; i++)
+        late += tac_capture_late_ns(&d->capture->cycles[i]) ? 1 : 0;
+    d->name = strdup(name);
+    d->misses = array(late, sizeof *d->misses);
+    d->sources = array(d->sources_count, sizeof *d->sources);
+    d->causes = array(tac_rules_count, sizeof *d->causes);
+    d->cycle_verdict = array(d->cycles, sizeof *d->cycle_verdict);
+    d->cycle_account = array(d->cycles, sizeof *d->cycle_account);
+    return d->name && d->misses && d->sources && d->causes && d->cycle_verdict && d->cycle_account
+               ? 0
+               : -ENOMEM;
+}
+
+int tac_diagnosis_new(const struct tac_capture *capture, const char *name,
+                      struct tac_diagnosis **ret_diagnosis)
+{
+    struct tac_diagnosis *d = calloc(1, sizeof *d);
+    if (!d)
+        return -ENOMEM;
+    d->capture = capture;
+    d->cycles = capture->cycles_count;
+    d->sources_count = capture->sources_count;
+    int r = make_arrays(d, name);
+    if (r == 0)
+        r = make_work(d);
+    if (r == 0)
+        r = lay_out_all(d->work);
+    if (r == 0)
+        r = find_nominal(d->work);
+    if (r == 0)
+        r = judge_all(d->work);
+    if (r == 0)
+        r = tac_diagnosis_sum(d);
+    if (r) {
+        tac_diagnosis_free(d);
+        return r;
+    }
+    *ret_diagnosis = d;
+    return 0;
+}
+
+void tac_diagnosis_free(struct tac_diagnosis *d)
+{
+    if (!d)
+        return;
+    if (d->work) {
+        if (d->work->witness.capture)
+            tac_witness_fini(&d->work->witness);
+        free(d->work->before);
+        free(d->work->miss_of);
+        free(d->work->nominal);
+        free(d->work);
+    }
+    free((void *)(uintptr_t)d->name);
+    free(d->misses);
+    free(d->sources);
+    free(d->causes);
+    free(d->hazards);
+    free(d->cycle_verdict);
+    free(d->cycle_account);
+    free(d);
+}
+
+int tac_diagnosis_layout(const struct tac_diagnosis *diagnosis, size_t cycle,
+                         struct tac_layout *layout)
+{
+    int r = tac_work_layout(diagnosis->work, cycle, layout);
+    return r < 0 ? r : 0;
+}

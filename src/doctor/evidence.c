@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * evidence.c - see evidence.h. */
+#include "doctor/evidence.h"
+
+const struct tac_evidence_kind tac_evidence_kinds[] = {
+    {TAC_HAS_CLOCK, "clock", "CPU time, switches and page faults of each cycle",
+     "whether the thread ran or not: no CPU clock was read at the cycles' edges"},
+    {TAC_HAS_MEMORY, "memory", "every heap operation with its duration",
+     "time inside malloc and free: no heap operation was recorded"},
+    {TAC_HAS_LOCKS, "locks", "waits for locks, with the holder where known",
+     "waits for locks by name (none happened, or locks were not watched)"},
+    {TAC_HAS_CALLS, "calls", "calls that real-time code should not make",
+     "blocking calls by name (none were made, or calls were not watched)"},
+    {TAC_HAS_SWITCHES, "switches", "when the program's own threads left and got the CPU",
+     "the moments at which the thread left its CPU by the kernel's own-process events"},
+    {TAC_HAS_SCHED, "sched", "who ran on every CPU, and who woke whom",
+     "who ran instead of the thread, and late wake-ups: system-wide kernel events need privilege"},
+    {TAC_HAS_FAULTS, "faults", "page faults one by one, with addresses",
+     "page faults one by one (counts alone come with the CPU clock)"},
+    {TAC_HAS_IRQ, "irq", "interrupts and soft interrupts", "interrupts and soft interrupts"},
+    {TAC_HAS_MM, "mm", "the lock of the address space, reclaim, huge pages",
+     "the lock of the address space, reclaim, huge pages"},
+    {0, NULL, NULL, NULL},
+};
+
+static void say(struct tac_text *text, const char *sentence)
+{
+    tac_text_add(text, text->length ? " " : "");
+    tac_text_add(text, sentence);
+}
+
+void tac_evidence_problems(const struct tac_capture *capture, struct tac_text *text)
+{
+    static const struct {
+        uint32_t bit;
+        const char *sentence;
+    } list[] = {
+        {TAC_CAPTURE_TRUNCATED, "The recording is cut off; what was there is judged."},
+        {TAC_CAPTURE_DAMAGED, "Parts of the recording are damaged and were skipped."},
+        {TAC_CAPTURE_NOT_CLOSED, "The recording was not closed: the program died or still runs."},
+        {TAC_CAPTURE_CLOCK_POOR, "The clocks could not be compared well; times may be off."},
+        {TAC_CAPTURE_SUSPENDED, "The machine was suspended in between."},
+        {TAC_CAPTURE_FREQUENCY, "The processor's counter changed its rate; times may be off."},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (capture->problems & list[i].bit)
+            say(text, list[i].sentence);
+    uint64_t dropped = 0, suppressed = 0;
+    for (size_t i = 0; i < capture->threads_count; i++) {
+        dropped += capture->threads[i].dropped;
+        suppressed += capture->threads[i].suppressed;
+    }
+    if (dropped)
+        tac_text_addf(text, "%s%llu events were lost to full buffers.", text->length ? " " : "",
+                      (unsigned long long)dropped);
+    if (suppressed)
+        tac_text_addf(text, "%s%llu events went beyond the budget of their cycles.",
+                      text->length ? " " : "", (unsigned long long)suppressed);
+    if (capture->unregistered)
+        tac_text_addf(text, "%s%llu events came from threads that had not registered.",
+                      text->length ? " " : "", (unsigned long long)capture->unregistered);
+}

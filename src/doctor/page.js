@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+// Draws the report from the two JSON blocks of the page. No libraries, nothing is loaded.
+'use strict';
+(() => {
+  const read = id => JSON.parse(document.getElementById(id).textContent);
+  const report = read('report'), pics = read('pictures');
+  const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const ON_TIME = 0, NOT_JUDGED = 255;
+  const RULE_COLOUR = {
+    gap: '--dark', carried: '--carried', hypervisor: '--machine', throttled: '--irq',
+    interrupts: '--irq', fork_stall: '--blocked', mmap_lock: '--heapwait', reclaim: '--fault',
+    fault_major: '--fault', fault_huge: '--fault', fault_minor: '--fault',
+    heap_lock: '--heapwait', heap_work: '--heap', denormals: '--own',
+    lock_inversion: '--blocked', lock_hold: '--blocked', blocking_call: '--blocked',
+    stopped: '--others', own_work: '--own', kernel_busy: '--others', preempted: '--others',
+    late_wake: '--start', blocked: '--blocked', unexplained: '--dark'};
+  const ACCOUNT_COLOUR = ['--own', '--heap', '--heapwait', '--fault', '--blocked', '--others',
+    '--irq', '--machine', '--start', '--carried', '--dark', '--dark'];
+  const ruleByName = Object.fromEntries(pics.rules.map(r => [r.name, r]));
+  const ruleColour = name => `var(${RULE_COLOUR[name] || '--dark'})`;
+  const verdictColour = v => v === ON_TIME ? '--ontime' : v === NOT_JUDGED ? '--line'
+    : RULE_COLOUR[(pics.rules[v - 1] || {}).name] || '--dark';
+
+  const time = us => us >= 1e6 ? (us / 1e6).toFixed(2) + ' s' : us >= 1e3 ?
+    (us / 1e3).toPrecision(3) + ' ms' : us >= 10 ? us.toFixed(0) + ' \u00b5s' : us.toFixed(1) + ' \u00b5s';
+  const ns = n => time(n / 1e3);
+  const bytes = b => b >= 1 << 30 ? (b / (1 << 30)).toPrecision(3) + ' GiB' : b >= 1 << 20 ?
+    (b / (1 << 20)).toPrecision(3) + ' MiB' : b >= 1024 ? (b / 1024).toPrecision(3) + ' KiB' : b + ' B';
+  const count = n => n.toLocaleString('en-GB').replace(/,/g, '\u2009');
+  const sure = c => c >= .95 ? 'certain' : c >= .8 ? 'likely' : 'possible';
+
+  const el = (tag, attributes, ...children) => {
+    const e = document.createElement(tag);
+    for (const [k, v] of Object.entries(attributes || {})) {
+      if (k.startsWith('on')) e.addEventListener(k.slice(2), v);
+      else if (k === 'style') e.style.cssText = v;
+      else e.setAttribute(k, v);
+    }
+    e.append(...children.filter(c => c !== null && c !== undefined));
+    return e;
+  };
+  const svg = (tag, attributes, text) => {
+    const e = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
+    if (text !== undefined) e.textContent = text;
+    return e;
+  };
+  const swatch = colour => el('i', {style: `background:${colour}`});
+
+  const tip = document.getElementById('tip');
+  const showTip = (event, text) => {
+    tip.textContent = text;
+    tip.hidden = !text;
+    const right = event.clientX > innerWidth - 340;
+    tip.style.left = (right ? Math.max(8, event.clientX - tip.offsetWidth - 12) : event.clientX + 14) + 'px';
+    tip.style.top = Math.min(event.clientY + 16, innerHeight - tip.offsetHeight - 8) + 'px';
+  };
+  const hideTip = () => { tip.hidden = true; };
+
+  // ---- canvases that follow the width and the colour scheme
+  const redraws = [];
+  const onCanvas = (canvas, draw) => {
+    const redraw = () => {
+      const scale = devicePixelRatio || 1, box = canvas.getBoundingClientRect();
+      if (!box.width) return;
+      canvas.width = box.width * scale;
+      canvas.height = box.height * scale;
+      const g = canvas.getContext('2d');
+      g.scale(scale, scale);
+      draw(g, box.width, box.height);
+    };
+    redraws.push(redraw);
+    return canvas;
+  };
+
+  // ---- scoreboard
+  const score = run => {
+    const missed = run.missed;
+    return el('div', {class: 'score'},
+      el('div', {class: 'name'}, run.name),
+      el('div', {class: 'big ' + (missed ? 'bad' : 'good')}, run.judged ? count(missed) : '\u2013'),
+      el('div', {class: 'of'}, run.judged ? `of ${count(run.judged)} deadlines missed` +
+        (missed ? ` (${(100 * missed / run.judged).toPrecision(3)} %), worst by ${ns(run.worst_ns)}` : '')
+        : 'no cycle with a deadline'),
+      run.causes.length ? el('div', {class: 'mix', 'aria-hidden': 'true'}, ...run.causes.map(c =>
+        el('i', {style: `width:${100 * c.share}%;background:${ruleColour(c.rule)}`}))) : null,
+      run.causes.length ? el('ul', {class: 'legend'}, ...run.causes.slice(0, 3).map(c =>
+        el('li', {}, swatch(ruleColour(c.rule)), `${(100 * c.share).toFixed(0)} % ${c.title}`))) : null);
+  };
+
+  // ---- the strip of all cycles
+  const strip = (run, pic, jump) => {
+    const data = pic.strip, n = data.length;
+    const top = Math.max(1.25, Math.min(4, Math.max(...data.map(d => d[2]), 0) * 1.05));
+    const draw = (g, w, h) => {
+      const y = load => h - 2 - (h - 10) * Math.min(load, top) / top;
+      const width = w / n;
+      const paint = wanted => {
+        for (let i = 0; i < n; i++) {
+          const [, verdict, load] = data[i];
+          if ((verdict !== ON_TIME) !== wanted) continue;
+          g.fillStyle = css(verdictColour(verdict));
+          g.fillRect(i * width, y(load), Math.max(width > 3 ? width - 1 : width, wanted ? 1.4 : .7), h - 2 - y(load));
+        }
+      };
+      paint(false);
+      paint(true);
+      g.strokeStyle = css('--deadline');
+      g.setLineDash([4, 3]);
+      g.beginPath(); g.moveTo(0, y(1)); g.lineTo(w, y(1)); g.stroke();
+      g.fillStyle = css('--deadline');
+      g.font = '11px system-ui, sans-serif';
+      g.fillText('deadline', 4, y(1) - 4);
+    };
+    const at = event => {
+      const box = canvas.getBoundingClientRect();
+      return data[Math.max(0, Math.min(n - 1, Math.floor((event.clientX - box.left) / box.width * n)))];
+    };
+    const canvas = onCanvas(el('canvas', {class: 'strip', role: 'img',
+      'aria-label': `Strip of ${run.cycles} cycles; ${run.missed} missed their deadline`,
+      onclick: e => jump(at(e)[0]), onmouseleave: hideTip,
+      onmousemove: e => {
+        const [cycle, verdict, load] = at(e);
+        showTip(e, `cycle ${cycle}: ${(100 * load).toFixed(0)} % of its time\n` +
+          (verdict === ON_TIME ? 'in time' : verdict === NOT_JUDGED ? 'not judged' : pics.rules[verdict - 1].title) +
+          (pic.each > 1 ? `\n(the worst of ${pic.each} cycles)` : ''));
+      }}), draw);
+    return canvas;
+  };
+
+  // ---- timeline of one miss
+  const niceStep = span => {
+    const raw = span / 7, mag = 10 ** Math.floor(Math.log10(raw));
+    return [1, 2, 5, 10].find(m => m * mag >= raw) * mag;
+  };
+  const OPS = ['malloc', 'free', 'realloc', 'pool get', 'pool put', 'refused malloc'];
+  const NAME_HUES = new Map();
+  const nameColour = name => {
+    if (!NAME_HUES.has(name)) NAME_HUES.set(name, (NAME_HUES.size * 67 + 190) % 360);
+    return `hsl(${NAME_HUES.get(name)} 42% 52%)`;
+  };
+
+  const timeline = t => {
+    const narrow = innerWidth < 640;
+    const left = narrow ? 76 : 128, width = Math.max(narrow ? 640 : 700, Math.min(1064, innerWidth - 88));
+    const x = us => left + (us - t.from) / (t.to - t.from) * (width - left - 8);
+    const picture = svg('svg', {viewBox: '0 0 10 10', width, role: 'img'});
+    const lanes = [];
+    const depth = Math.min(6, Math.max(-1, ...t.zones.filter(z => z[0] === t.thread).map(z => z[3])) + 1);
+    lanes.push({name: 'the cycle', h: 26, draw: drawSegments});
+    if (depth > 0) lanes.push({name: t.threads[t.thread] || 'zones', h: depth * 17, draw: drawZones});
+    if (t.memory.some(m => m[0] === t.thread)) lanes.push({name: 'memory', h: 18, draw: y => drawMemory(y, t.thread)});
+    if (t.locks.some(l => l[0] === t.thread)) lanes.push({name: 'locks', h: 18, draw: drawLocks});
+    if (t.faults.length) lanes.push({name: 'page faults', h: 14, draw: drawFaults});
+    const others = [...new Set([...t.memory.map(m => m[0])])].filter(i => i !== t.thread).slice(0, 4);
+    for (const i of others) lanes.push({name: (t.threads[i] || 'thread') + ' memory', h: 18, draw: y => drawMemory(y, i)});
+    for (const cpu of [...new Set(t.cores.map(c => c[0]))].sort((a, b) => a - b).slice(0, 8))
+      lanes.push({name: 'CPU ' + cpu, h: 18, draw: y => drawCore(y, cpu)});
+
+    function box(from, to, y, h, fill, text, label) {
+      const w = Math.max(.8, x(to) - x(from));
+      const r = svg('rect', {x: x(from).toFixed(2), y, width: w.toFixed(2), height: h, rx: w > 6 ? 2 : 0,
+        style: `fill:${fill}`});
+      r.addEventListener('mousemove', e => showTip(e, text));
+      r.addEventListener('mouseleave', hideTip);
+      picture.append(r);
+      if (label && w > label.length * 6 + 8)
+        picture.append(svg('text', {class: 'zt', x: x(from) + 4, y: y + h / 2 + 4}, label));
+    }
+    function drawSegments(y) {
+      for (const [a, b, account] of t.segments)
+        box(a, b, y, 24, `var(${ACCOUNT_COLOUR[account]})`,
+          `${pics.accounts[account]}\n${time(b - a)}`, pics.accounts[account]);
+    }
+    function drawZones(y) {
+      for (const [thread, a, b, d, name, call] of t.zones)
+        if (thread === t.thread && d < 6)
+          box(a, b, y + d * 17, 15, call ? 'var(--blocked)' : nameColour(name), `${name}\n${time(b - a)}`, name);
+    }
+    function drawMemory(y, wanted) {
+      for (const [thread, a, b, op, size] of t.memory)
+        if (thread === wanted)
+          box(a, b, y, 16, op === 1 ? 'var(--heapwait)' : 'var(--heap)',
+            `${OPS[op] || 'memory'}${size ? ' ' + bytes(size) : ''}\n${time(b - a)}`, OPS[op]);
+    }
+    function drawLocks(y) {
+      for (const [thread, a, b, holder] of t.locks)
+        if (thread === t.thread)
+          box(a, b, y, 16, 'var(--blocked)', `waited for a lock held by ${holder}\n${time(b - a)}`, 'held by ' + holder);
+    }
+    function drawFaults(y) {
+      for (const at of t.faults)
+        picture.append(svg('path', {d: `M${x(at)} ${y}l4 10h-8z`, style: 'fill:var(--fault)'}));
+    }
+    function drawCore(y, wanted) {
+      for (const [cpu, a, b, name, own] of t.cores)
+        if (cpu === wanted)
+          box(a, b, y, 16, own ? 'var(--own)' : nameColour(name), `${name} ran\n${time(b - a)}`, name);
+    }
+
+    let y = 24;
+    const height = y + lanes.reduce((s, l) => s + l.h + 9, 0) + 6;
+    picture.setAttribute('viewBox', `0 0 ${width} ${height}`);
+    picture.setAttribute('height', height);
+    picture.style.width = width + 'px';
+    picture.append(svg('rect', {class: 'late', x: x(t.deadline), y: 18, width: Math.max(0, x(t.end) - x(t.deadline)), height: height - 22}));
+    const step = niceStep(t.to - t.from);
+    for (let at = Math.ceil(t.from / step) * step; at <= t.to; at += step) {
+      picture.append(svg('line', {class: 'grid', x1: x(at), x2: x(at), y1: 18, y2: height - 4}));
+      if (Math.abs(x(at) - x(t.deadline)) > 46)
+        picture.append(svg('text', {class: 'axis', x: x(at), y: 12, 'text-anchor': 'middle'}, time(at).replace(/\.0+ /, ' ')));
+    }
+    for (const lane of lanes) {
+      const room = narrow ? 11 : 19;
+      picture.append(svg('text', {class: 'lane', x: 0, y: y + 13},
+        lane.name.length > room ? lane.name.slice(0, room - 1) + '\u2026' : lane.name));
+      lane.draw(y);
+      y += lane.h + 9;
+    }
+    picture.append(svg('line', {class: 'dl', x1: x(t.deadline), x2: x(t.deadline), y1: 16, y2: height - 4}));
+    picture.append(svg('text', {class: 'dlt', x: x(t.deadline), y: 12, 'text-anchor': 'middle'}, 'deadline'));
+    return picture;
+  };
+
+  // ---- the worst misses of a run, one shown at a time
+  const misses = (run, pic) => {
+    if (!pic.timelines.length) return null;
+    const stage = el('div', {class: 'scroll'}), story = el('ul', {class: 'story'});
+    const chips = el('div', {class: 'chips'});
+    let shown = 0;
+    const show = i => {
+      shown = i;
+      const t = pic.timelines[i], miss = run.misses[t.miss];
+      story.replaceChildren(el('li', {}, `Cycle ${t.cycle}, ${t.at.toFixed(3)} s into the recording, `,
+        el('b', {}, `late by ${time(t.end - t.deadline)}`), ':'),
+      ...(miss ? miss.verdicts.map(v => el('li', {}, swatch(ruleColour(v.rule)), el('b', {}, ns(v.ns)), ' ',
+        ruleByName[v.rule].title, ' (' + sure(v.confidence) + '): ' + v.text)) : []));
+      stage.replaceChildren(timeline(t));
+      [...chips.children].forEach((c, k) => c.setAttribute('aria-pressed', k === i));
+    };
+    pic.timelines.forEach((t, i) => {
+      const miss = run.misses[t.miss];
+      chips.append(el('button', {class: 'chip', type: 'button', onclick: () => show(i)},
+        swatch(miss ? ruleColour(miss.verdicts[0].rule) : 'var(--dark)'), '+' + time(t.end - t.deadline)));
+    });
+    redraws.push(() => show(shown));
+    const jump = cycle => {
+      let best = 0;
+      pic.timelines.forEach((t, i) => {
+        if (Math.abs(t.cycle - cycle) < Math.abs(pic.timelines[best].cycle - cycle)) best = i;
+      });
+      show(best);
+      chips.scrollIntoView({behavior: 'smooth', block: 'start'});
+    };
+    const used = [...new Set(pic.timelines.flatMap(t => t.segments.map(s => s[2])))].sort((a, b) => a - b);
+    return {jump, node: el('div', {}, el('h3', {}, 'The worst misses, drawn', el('small', {}, 'the shaded part is too late')),
+      chips, story, stage, el('ul', {class: 'legend'}, ...used.map(a =>
+        el('li', {}, swatch(`var(${ACCOUNT_COLOUR[a]})`), pics.accounts[a]))))};
+  };
+
+  // ---- causes
+  const causes = (run, pic, jump) => {
+    if (!run.causes.length) return null;
+    const row = c => {
+      const worst = pic.timelines.find(t => run.misses[t.miss] &&
+        run.misses[t.miss].verdicts[0].rule === c.rule);
+      return el('tr', worst ? {class: 'go', onclick: () => jump(worst.cycle)} : {},
+        el('td', {class: 'n'}, (100 * c.share).toFixed(1) + ' %'),
+        el('td', {}, swatch(ruleColour(c.rule)), el('b', {}, c.title), ` \u2014 ${sure(c.confidence)}`,
+          el('div', {class: 'why'}, ruleByName[c.rule].means),
+          el('div', {class: 'todo'}, c.advice)),
+        el('td', {class: 'n'}, count(c.misses), c.carried ? el('div', {class: 'why'}, `${count(c.carried)} carried over`) : null),
+        el('td', {class: 'n hide'}, ns(c.lost_ns)),
+        el('td', {class: 'n hide'}, c.worst_ns ? ns(c.worst_ns) : '\u2013'));
+    };
+    return el('div', {}, el('h3', {}, 'What the lost time went to'), el('table', {},
+      el('thead', {}, el('tr', {}, el('th', {class: 'n'}, 'share'), el('th', {}, 'cause, and what to do'),
+        el('th', {class: 'n'}, 'misses'), el('th', {class: 'n hide'}, 'time lost'), el('th', {class: 'n hide'}, 'worst'))),
+      el('tbody', {}, ...run.causes.map(row))));
+  };
+
+  // ---- memory
+  const memory = (run, pic) => {
+    if (!pic.curve) return null;
+    const c = pic.curve, top = Math.max(...c.bytes, 1);
+    const draw = (g, w, h) => {
+      const x = i => i / (c.bytes.length - 1) * w, y = b => h - 16 - (h - 26) * b / top;
+      g.beginPath();
+      g.moveTo(0, h - 16);
+      c.bytes.forEach((b, i) => g.lineTo(x(i), y(b)));
+      g.lineTo(w, h - 16);
+      g.closePath();
+      g.globalAlpha = .22; g.fillStyle = css('--heap'); g.fill();
+      g.globalAlpha = 1; g.strokeStyle = css('--heap'); g.lineWidth = 1.6;
+      g.beginPath();
+      c.bytes.forEach((b, i) => i ? g.lineTo(x(i), y(b)) : g.moveTo(x(i), y(b)));
+      g.stroke();
+      g.fillStyle = css('--soft'); g.font = '11px system-ui, sans-serif';
+      g.fillText(bytes(top), 2, 10);
+      g.fillText('0 s', 2, h - 3);
+      const end = (c.step * c.bytes.length).toFixed(1) + ' s';
+      g.fillText(end, w - g.measureText(end).width - 2, h - 3);
+    };
+    const canvas = onCanvas(el('canvas', {class: 'curve', role: 'img', 'aria-label': 'Memory in use over time',
+      onmouseleave: hideTip, onmousemove: e => {
+        const b = e.target.getBoundingClientRect();
+        const i = Math.max(0, Math.min(c.bytes.length - 1, Math.round((e.clientX - b.left) / b.width * (c.bytes.length - 1))));
+        showTip(e, `${(i * c.step).toFixed(2)} s: ${bytes(c.bytes[i])} in ${count(c.blocks[i])} blocks`);
+      }}), draw);
+    const m = run.memory;
+    return el('div', {}, el('h3', {}, 'Memory in use', el('small', {}, `peak ${bytes(c.peak)}, as the recording saw it`)), canvas,
+      el('p', {class: 'meta'}, `${count(m.cycle_calls)} calls to memory functions inside cycles took ${ns(m.cycle_ns)} in all, ` +
+        `the longest single one ${ns(m.cycle_worst_ns)}${m.failed ? `; ${m.failed} allocations were refused` : ''}.`));
+  };
+
+  const hazards = run => {
+    if (!run.hazards.length) return null;
+    const grade = ['note', 'warning', 'serious'];
+    return el('details', {}, el('summary', {}, 'Calls inside cycles that can make them late, even where they did not'),
+      el('table', {}, el('tbody', {}, ...run.hazards.map(h => el('tr', {}, el('td', {}, grade[h.grade]), el('td', {}, h.what),
+        el('td', {class: 'n'}, `${count(h.count)} in ${count(h.cycles)} cycles`), el('td', {class: 'n'}, 'worst ' + ns(h.worst_ns)))))));
+  };
+
+  const evidence = (run, pic) => el('details', {}, el('summary', {}, 'Evidence, and what could not be seen'),
+    el('div', {class: 'two'}, ...pics.evidence.map(([name, sees, dark]) =>
+      el('p', {class: run.evidence[name] ? 'yes' : 'no'}, run.evidence[name] ? sees : 'not seen: ' + dark))),
+    run.problems ? el('p', {}, run.problems) : null,
+    el('p', {class: 'meta'}, pic.meta.map(([k, v]) => `${k}: ${v}`).join(' \u00b7 ')));
+
+  const section = (run, i) => {
+    const pic = pics.pictures[i], worst = misses(run, pic);
+    const jump = worst ? worst.jump : () => {};
+    const used = [...new Set(pic.strip.map(s => s[1]))].filter(v => v !== ON_TIME && v !== NOT_JUDGED);
+    const colours = new Map(used.map(v => [pics.rules[v - 1].title, ruleColour(pics.rules[v - 1].name)]));
+    return el('section', {}, el('h2', {}, run.name),
+      ...run.sources.filter(s => s.cycles).map(s => el('p', {class: 'meta'}, `${s.name}: ${count(s.cycles)} cycles` +
+        (s.period_ns ? ` every ${ns(s.period_ns)}` : '') + `; in time they take ${ns(s.nominal_ns)}, the longest took ${ns(s.longest_ns)}`)),
+      run.cycles ? el('h3', {}, 'Every cycle', el('small', {}, 'height: how much of its time it used; click a late one')) : null,
+      run.cycles ? strip(run, pic, jump) : null,
+      el('ul', {class: 'legend'}, run.cycles ? el('li', {}, swatch('var(--ontime)'), 'in time') : null,
+        ...[...colours].map(([title, colour]) => el('li', {}, swatch(colour), title))),
+      causes(run, pic, jump), worst ? worst.node : null, memory(run, pic), hazards(run), evidence(run, pic));
+  };
+
+  document.getElementById('headline').textContent = report.headline;
+  document.getElementById('scoreboard').append(...report.runs.map(score));
+  document.getElementById('runs').append(...report.runs.map(section));
+  const redraw = () => redraws.forEach(r => r());
+  redraw();
+  addEventListener('resize', redraw);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+})();

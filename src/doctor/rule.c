@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ * rule.c - what rules use to look at a case and to claim; see rule.h. */
+#include "doctor/rule.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, double confidence,
+                   const char *format, ...)
+{
+    uint64_t granted = ns < c->open_ns[account] ? ns : c->open_ns[account];
+    if (granted == 0)
+        return 0;
+    struct tac_verdict *v = NULL;
+    for (unsigned i = 0; i < c->claims; i++)
+        if (c->claim[i].rule == c->rule)
+            v = &c->claim[i];
+    if (!v && c->claims == sizeof c->claim / sizeof *c->claim)
+        return 0;
+    c->open_ns[account] -= granted;
+    if (v) { /* one verdict a rule and cycle; the larger part gives the words */
+        if (granted <= v->ns) {
+            v->ns += granted;
+            return granted;
+        }
+        granted += v->ns;
+    } else {
+        v = &c->claim[c->claims++];
+    }
+    v->rule = c->rule;
+    v->ns = granted;
+    v->carried_ns = 0;
+    v->confidence = confidence;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(v->text, sizeof v->text, format, args);
+    va_end(args);
+    return granted;
+}
+
+uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsigned kind,
+                       const struct tac_sight **ret_longest)
+{
+    const struct tac_layout *l = c->layout;
+    uint64_t sum = 0, longest = 0;
+    if (ret_longest)
+        *ret_longest = NULL;
+    for (size_t i = 0; i < l->segments; i++) {
+        const struct tac_segment *s = &l->segment[i];
+        const struct tac_sight *sight =
+            s->sight == TAC_SIGHT_NONE ? NULL : &l->sights.data[s->sight];
+        if (s->account != account || (kind != TAC_SIGHT_KINDS && (!sight || sight->kind != kind)))
+            continue;
+        sum += s->to_ns - s->from_ns;
+        if (ret_longest && sight && s->to_ns - s->from_ns > longest) {
+            longest = s->to_ns - s->from_ns;
+            *ret_longest = sight;
+        }
+    }
+    return sum;
+}
+
+size_t tac_case_count(const struct tac_case *c, unsigned kind, const struct tac_sight **ret_first)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind != kind || s->to_ns < c->layout->release_ns)
+            continue;
+        if (count++ == 0 && ret_first)
+            *ret_first = s;
+    }
+    return count;
+}
+
+const struct tac_sight *tac_case_overlap(const struct tac_case *c, unsigned kind, uint64_t from_ns,
+                                         uint64_t to_ns)
+{
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind == kind && s->from_ns < to_ns && s->to_ns > from_ns)
+            return s;
+    }
+    return NULL;
+}
+
+const char *tac_case_who(const struct tac_case *c, uint32_t tid, char *buffer, size_t size)
+{
+    const char *name = tid ? tac_capture_comm(c->capture, tid) : NULL;
+    if (name)
+        snprintf(buffer, size, "thread %s (%u)", name, tid);
+    else if (tid)
+        snprintf(buffer, size, "thread %u", tid);
+    else
+        snprintf(buffer, size, "another thread (which one was not recorded)");
+    return buffer;
+}
+
+/* Heap operations begin in order; one that is longer than this before the window is not looked for.
+ */
+enum { LOOK_BACK_NS = 200 * 1000 * 1000 };
+
+uint32_t tac_case_memory_rival(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns)
+{
+    const struct tac_capture *cap = c->capture;
+    uint32_t best = TAC_CAPTURE_NONE;
+    uint64_t most = 0;
+    uint64_t time[64] = {0};
+    uint64_t start = from_ns > LOOK_BACK_NS ? from_ns - LOOK_BACK_NS : 0;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, memory, begin_ns, start);
+         i < cap->memory_count && cap->memory[i].begin_ns < to_ns; i++) {
+        const struct tac_capture_memory *m = &cap->memory[i];
+        uint64_t from = m->begin_ns > from_ns ? m->begin_ns : from_ns;
+        uint64_t to = m->end_ns < to_ns ? m->end_ns : to_ns;
+        if (m->thread == c->cycle->thread || m->thread >= 64 || to <= from)
+            continue;
+        time[m->thread] += to - from;
+        if (time[m->thread] > most) {
+            most = time[m->thread];
+            best = m->thread;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * rule.h - the contract of a rule: one file under rules/ and one word in rules/meson.build.
+ *
+ * A rule looks at one late cycle, laid out on accounts, and claims nanoseconds of an account for
+ * its cause, with the particulars. Rules are asked in the order of the word list, the special
+ * before the general; what a rule has claimed is gone for the later ones, so nothing is counted
+ * twice. What nobody claims goes to `unexplained`. A rule is a pure function: same case, same
+ * claims. It must claim nothing in a healthy cycle, and nothing that its evidence does not show. */
+#ifndef TAC_DOCTOR_RULE_H
+#define TAC_DOCTOR_RULE_H
+
+#include "doctor/doctor.h"
+
+/* Whom a cause speaks of: the colour family of the reports. */
+enum tac_blame {
+    TAC_BLAME_PROGRAM, /* the program's own code */
+    TAC_BLAME_HEAP,    /* the memory functions that it calls */
+    TAC_BLAME_SYSTEM,  /* other threads, the kernel, the set-up */
+    TAC_BLAME_MACHINE, /* hardware and hypervisor */
+    TAC_BLAME_NOBODY,  /* not known */
+};
+
+struct tac_case {
+    const struct tac_diagnosis *diagnosis;
+    const struct tac_capture *capture;
+    const struct tac_capture_cycle *cycle;
+    const struct tac_layout *layout;
+    const struct tac_nominal *nominal;
+    unsigned has;
+    uint64_t late_ns;
+    /* Unclaimed time above nominal, per account; claims reduce it. */
+    uint64_t open_ns[TAC_ACCOUNTS];
+    struct tac_verdict claim[16];
+    unsigned claims;
+    const struct tac_rule *rule; /* being asked */
+};
+
+struct tac_rule {
+    const char *name;   /* the word; stable, used in JSON */
+    const char *title;  /* noun phrase for tables: "waiting for the heap's lock" */
+    const char *means;  /* one or two sentences */
+    const char *advice; /* what to do */
+    unsigned needs;     /* evidence without which it cannot speak; reports say so */
+    enum tac_blame blame;
+    void (*check)(struct tac_case *c);
+};
+
+#define TAC_RULE(id)                                                                               \
+    extern const struct tac_rule tac_rule_##id;                                                    \
+    const struct tac_rule tac_rule_##id
+
+/* All rules in the order of the word list, NULL-terminated. */
+extern const struct tac_rule *const tac_rules[];
+extern const size_t tac_rules_count;
+
+/* Claim up to ns of an account's open time for the rule being asked. Returns what was granted; a
+ * claim of 0 leaves no trace. format: the particulars. */
+uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, double confidence,
+                   const char *format, ...) TAC_PRINTF(5, 6);
+
+/* Time of the segments on this account whose witness is of the kind. kind TAC_SIGHT_KINDS: any.
+ * ret_longest (may be NULL): the sight with most of it, or NULL. */
+uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsigned kind,
+                       const struct tac_sight **ret_longest);
+
+/* How many sights of the kind lie in the cycle. ret_first may be NULL. */
+size_t tac_case_count(const struct tac_case *c, unsigned kind, const struct tac_sight **ret_first);
+
+/* Whether a sight of the kind overlaps [from, to). */
+const struct tac_sight *tac_case_overlap(const struct tac_case *c, unsigned kind, uint64_t from_ns,
+                                         uint64_t to_ns);
+
+/* "thread loader (1234)" or "a thread that is not known". Returns buffer. */
+const char *tac_case_who(const struct tac_case *c, uint32_t tid, char *buffer, size_t size);
+
+/* The other thread with the most time inside memory functions during [from, to), or
+ * TAC_CAPTURE_NONE. */
+uint32_t tac_case_memory_rival(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns);
+
+#endif

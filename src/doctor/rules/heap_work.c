@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * heap_work.c - time spent computing inside malloc and free: many calls, or a few long ones. */
+#include "doctor/rule.h"
+
+static void check(struct tac_case *c)
+{
+    uint64_t ns = c->open_ns[TAC_ACCOUNT_ALLOCATOR];
+    if (!ns)
+        return;
+    uint64_t longest = 0, bytes = 0;
+    size_t calls = 0;
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind != TAC_SIGHT_MEMORY)
+            continue;
+        calls++;
+        if (s->to_ns - s->from_ns > longest) {
+            longest = s->to_ns - s->from_ns;
+            bytes = s->detail;
+        }
+    }
+    bool sure = c->has & (TAC_HAS_CLOCK | TAC_HAS_SWITCHES | TAC_HAS_SCHED);
+    tac_claim(c, TAC_ACCOUNT_ALLOCATOR, ns, sure ? 0.9 : 0.6,
+              "%zu calls, the longest %.0f us (%llu bytes)%s", calls, (double)longest / 1e3,
+              (unsigned long long)bytes,
+              sure ? "" : "; whether it computed or slept there was not recorded");
+}
+
+TAC_RULE(heap_work) = {
+    .name = "heap_work",
+    .title = "work inside malloc and free",
+    .means = "The memory functions themselves took the time: many calls in one cycle, or single "
+             "ones that merged, split, mapped or searched.",
+    .advice = "Take memory from pools made before; a heap with bounded calls (tactus run -- "
+              "PROGRAM) caps the longest.",
+    .needs = TAC_HAS_MEMORY,
+    .blame = TAC_BLAME_HEAP,
+    .check = check,
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * late_wake.c - released, not yet begun, and asleep as far as was seen: it was woken late.
+ *
+ * A thread that was ready before its deadline is pre-empted, not late: that time is on another
+ * account. What is left is a timer, an interrupt or a waker that came late. */
+#include "doctor/rule.h"
+
+static void check(struct tac_case *c)
+{
+    uint64_t ns = c->open_ns[TAC_ACCOUNT_LATE_START];
+    if (!ns)
+        return;
+    bool sched = c->has & TAC_HAS_SCHED;
+    tac_claim(c, TAC_ACCOUNT_LATE_START, ns, sched ? 0.8 : 0.6,
+              "began %.0f us after it could have%s",
+              (double)(c->cycle->begin_ns - c->layout->release_ns) / 1e3,
+              sched ? ": its wake-up came late"
+                    : "; woken late or kept from its CPU, which one was not recorded");
+}
+
+TAC_RULE(late_wake) = {
+    .name = "late_wake",
+    .title = "a late start",
+    .means = "The cycle began late: the timer, the device or the thread that wakes it was late, or "
+             "(without system-wide evidence) something kept it from its CPU.",
+    .advice = "Record with kernel evidence to see who ran (needs privilege). Check the power "
+              "settings (/dev/cpu_dma_latency, governor) and that the thread is SCHED_FIFO.",
+    .blame = TAC_BLAME_SYSTEM,
+    .check = check,
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ * preempted.c - the thread could run, and another ran on its CPU. */
+#include "doctor/rule.h"
+
+enum { PRIO_REAL_TIME = 100, PRIO_UNKNOWN = 255 };
+
+static void check(struct tac_case *c)
+{
+    const struct tac_sight *longest;
+    uint64_t seen = tac_case_time(c, TAC_ACCOUNT_RUNNABLE, TAC_SIGHT_READY, &longest);
+    if (!longest) {
+        tac_claim(c, TAC_ACCOUNT_RUNNABLE, UINT64_MAX, 0.85,
+                  "pre-empted %u times; by whom was not recorded", c->cycle->switches_involuntary);
+        return;
+    }
+    if (!longest->who) {
+        tac_claim(c, TAC_ACCOUNT_RUNNABLE, UINT64_MAX, 0.9,
+                  "not on a CPU for %.0f us although it could run; by whom was not recorded",
+                  (double)seen / 1e3);
+        return;
+    }
+    char who[64];
+    const char *kind = longest->prio < PRIO_REAL_TIME  ? ", a real-time thread"
+                       : longest->prio == PRIO_UNKNOWN ? ""
+                                                       : ", a normal thread";
+    tac_claim(c, TAC_ACCOUNT_RUNNABLE, UINT64_MAX, 0.97,
+              "%s%s, ran instead, up to %.0f us at a time",
+              tac_case_who(c, longest->who, who, sizeof who), kind,
+              (double)(longest->to_ns - longest->from_ns) / 1e3);
+}
+
+TAC_RULE(preempted) = {
+    .name = "preempted",
+    .title = "another thread ran instead",
+    .means = "The thread was ready and its CPU was given to another thread.",
+    .advice = "Give the audio thread SCHED_FIFO and a higher priority than the one that ran, or "
+              "keep the two on different CPUs.",
+    .blame = TAC_BLAME_SYSTEM,
+    .check = check,
+};

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * witness.h - turns the arrays of a capture into sights of the threads that run cycles.
+ *
+ * Kernel events are read once, into a list of sights per thread: a small state machine (running,
+ * asleep, ready) follows each such thread through switches and wake-ups, and remembers who ran on
+ * its CPU. The sights of one cycle are then that list and the user-space arrays, cut by time. Where
+ * system-wide switches were recorded, the own-process ones are left aside. */
+#ifndef TAC_DOCTOR_WITNESS_H
+#define TAC_DOCTOR_WITNESS_H
+
+#include "doctor/account.h"
+
+struct tac_witness {
+    const struct tac_capture *capture;
+    unsigned has;              /* enum tac_evidence_bit, of the recording */
+    struct tac_sights *kernel; /* per thread of the capture; sorted by to_ns */
+};
+
+/* 0, -ENOMEM. */
+int tac_witness_init(const struct tac_capture *capture, struct tac_witness *witness);
+void tac_witness_fini(struct tac_witness *witness);
+
+/* Collect the sights of [from, end] of the cycle into layout->sights (emptied first). Returns the
+ * evidence that there was for this cycle (bits of has), or -ENOMEM. */
+int tac_witness_cycle(const struct tac_witness *witness, struct tac_layout *layout);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * test_accounts.c - the book-keeping: nothing is lost, nothing is counted twice, chains inherit. */
+#include "fixture.h"
+
+#include "test.h"
+
+#include "tactus/trace.h"
+
+#include <stdlib.h>
+
+static void segments_cover_release_to_end_once(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+    fixture_cycle(&f, 0, 10, 2000, (struct tac_make_evidence){.cpu_ns = 900000});
+    srand(7);
+    for (int i = 0; i < 80; i++) {
+        double from = 20 + rand() % 1900, to = from + rand() % 300;
+        if (i % 3 == 0)
+            fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, from, to < 1999 ? to : 1999);
+        else if (i % 3 == 1)
+            tac_make_lock_wait(f.make, f.audio, 1, 2, fixture_ns(from), fixture_ns(to));
+        else
+            fixture_kernel(&f, from, i % 2 ? TAC_KERNEL_OUT : TAC_KERNEL_IN, FIXTURE_AUDIO, i & 4,
+                           0);
+    }
+    fixture_judge(&f);
+    REQUIRE(f.diagnosis->misses_count == 1);
+    struct tac_layout l = {0};
+    REQUIRE(tac_diagnosis_layout(f.diagnosis, f.diagnosis->misses[0].cycle, &l) == 0);
+    uint64_t at = l.release_ns, sum = 0;
+    for (size_t i = 0; i < l.segments; i++) {
+        CHECK(l.segment[i].from_ns == at && l.segment[i].to_ns > at); /* I1 */
+        at = l.segment[i].to_ns;
+    }
+    CHECK(at == l.cycle->end_ns);
+    for (int a = 0; a < TAC_ACCOUNTS; a++)
+        sum += l.ns[a];
+    CHECK(sum == l.cycle->end_ns - l.release_ns); /* I2 */
+    static const struct tac_nominal none;
+    tac_layout_settle(&l, &none, f.diagnosis->has);
+    for (int a = 0; a < TAC_ACCOUNTS; a++)
+        sum -= l.ns[a];
+    CHECK(sum == 0);
+    tac_layout_fini(&l);
+    fixture_close(&f);
+}
+
+/* One sleep of 2.6 ms makes three cycles late; the two behind it are not causes of their own. */
+static void carried_cycles_inherit_the_root(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 2810, (struct tac_make_evidence){.cpu_ns = 200000, .voluntary = 1});
+    tac_make_zone(f.make, f.audio, TAC_CAT_CALL, "usleep", fixture_ns(50), fixture_ns(2650));
+    fixture_cycle(&f, 1, 2811, 3011, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_cycle(&f, 2, 3012, 3212, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_judge(&f);
+    REQUIRE(f.diagnosis->misses_count == 3);
+    for (unsigned i = 0; i < 3; i++)
+        CHECK_STR(f.diagnosis->misses[i].verdict[0].rule->name, "blocking_call");
+    CHECK(f.diagnosis->misses[1].root == 0 && f.diagnosis->misses[2].root == 0);
+    CHECK(f.diagnosis->misses[1].carried_ns > f.diagnosis->misses[1].late_ns * 9 / 10);
+    REQUIRE(f.diagnosis->causes_count >= 1);
+    const struct tac_cause *c = &f.diagnosis->causes[0];
+    CHECK_STR(c->rule->name, "blocking_call");
+    CHECK(c->misses == 3 && c->carried == 2);
+    /* its time is lost once, not three times */
+    CHECK_MSG(c->lost_ns < 2 * f.diagnosis->misses[0].late_ns, "%llu",
+              (unsigned long long)c->lost_ns);
+    fixture_close(&f);
+}
+
+static void shares_of_causes_sum_to_one(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1810, (struct tac_make_evidence){.cpu_ns = 320000, .voluntary = 3});
+    fixture_cycle(&f, 3, 3010, 4500, (struct tac_make_evidence){.cpu_ns = 1489000});
+    fixture_cycle(&f, 6, 7100, 7300, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_judge(&f);
+    CHECK(f.diagnosis->misses_count == 3);
+    double sum = 0;
+    for (size_t i = 0; i < f.diagnosis->causes_count; i++)
+        sum += f.diagnosis->causes[i].share;
+    CHECK_NEAR(sum, 1.0, 1e-9);
+    CHECK(f.diagnosis->causes_count == 3);
+    fixture_close(&f);
+}
+
+/* Two causes in one cycle: both are named, in the right proportion. */
+static void two_causes_are_not_merged(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 2810, (struct tac_make_evidence){.cpu_ns = 1200000, .voluntary = 1});
+    tac_make_lock_wait(f.make, f.audio, 0x5000, FIXTURE_OTHER, fixture_ns(100), fixture_ns(1700));
+    fixture_judge(&f);
+    REQUIRE(f.diagnosis->misses_count == 1);
+    const struct tac_miss *m = &f.diagnosis->misses[0];
+    REQUIRE(m->count == 2);
+    CHECK_STR(m->verdict[0].rule->name, "lock_hold");
+    CHECK_STR(m->verdict[1].rule->name, "own_work");
+    CHECK_NEAR((double)m->verdict[0].ns / (double)m->late_ns, 1600.0 / 2600, 0.02);
+    fixture_close(&f);
+}
+
+static void a_cycle_late_by_a_little_is_late(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1001, (struct tac_make_evidence){.cpu_ns = 990000});
+    fixture_cycle(&f, 3, 3010, 4000, (struct tac_make_evidence){.cpu_ns = 989000});
+    fixture_judge(&f);
+    CHECK(f.diagnosis->missed == 1 && f.diagnosis->worst_ns == 1000);
+    fixture_close(&f);
+}
+
+static void all_cycles_late_still_says_own_work(void)
+{
+    struct fixture f;
+    memset(&f, 0, sizeof f);
+    strcpy(f.path, "fixture-all.tac");
+    f.make = tac_make_open(f.path);
+    uint32_t lane = tac_make_thread(f.make, 101, "audio");
+    tac_make_source(f.make, 0, "audio", 1000000);
+    for (uint64_t i = 1; i < 40; i++)
+        tac_make_cycle(f.make, lane, 0, i * 2000000, i * 2000000 + 1000000, i * 2000000 + 1900000,
+                       48, &(struct tac_make_evidence){.cpu_ns = 1899000});
+    fixture_judge(&f);
+    CHECK(f.diagnosis->missed == 39 && f.diagnosis->judged == 39);
+    CHECK_STR(f.diagnosis->causes[0].rule->name, "own_work");
+    CHECK_NEAR(f.diagnosis->causes[0].share, 1, 1e-6);
+    fixture_close(&f);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(segments_cover_release_to_end_once);
+    TEST(carried_cycles_inherit_the_root);
+    TEST(shares_of_causes_sum_to_one);
+    TEST(two_causes_are_not_merged);
+    TEST(a_cycle_late_by_a_little_is_late);
+    TEST(all_cycles_late_still_says_own_work);
+    return test_end();
+}

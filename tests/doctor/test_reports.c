@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * test_reports.c - the reports hold what they must, close their brackets, and survive damage. */
+#include "fixture.h"
+
+#include "test.h"
+
+#include "tactus/trace.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static void make_late(struct fixture *f, const char *run)
+{
+    fixture_open(f, FIXTURE_CLOCK);
+    tac_make_meta(f->make, "run", run);
+    fixture_cycle(f, 0, 10, 1810, (struct tac_make_evidence){.cpu_ns = 320000, .voluntary = 14});
+    fixture_memory(f, f->audio, TAC_MEMORY_ALLOC, 100, 1700);
+    tac_make_zone(f->make, f->audio, TAC_CAT_APP, "<script>\"&", fixture_ns(20), fixture_ns(1750));
+}
+
+/* Brackets outside strings are balanced: enough to catch a missing comma's neighbour. */
+static bool is_balanced(const char *json)
+{
+    int depth = 0;
+    bool string = false;
+    for (const char *s = json; *s; s++) {
+        if (string && *s == '\\' && s[1])
+            s++;
+        else if (*s == '"')
+            string = !string;
+        else if (!string && (*s == '{' || *s == '['))
+            depth++;
+        else if (!string && (*s == '}' || *s == ']'))
+            depth--;
+        if (depth < 0 || (!string && s[0] == ',' && (s[1] == ',' || s[1] == '}' || s[1] == ']')))
+            return false;
+    }
+    return depth == 0 && !string;
+}
+
+static void text_names_cause_share_and_advice(void)
+{
+    struct fixture f;
+    struct tac_text text = {0};
+    make_late(&f, "a");
+    fixture_judge(&f);
+    tac_report_text(f.diagnosis, &text);
+    const char *s = tac_text_string(&text);
+    CHECK(strstr(s, "1 deadline missed") && strstr(s, "waiting for the heap's lock"));
+    CHECK(strstr(s, "do ") && strstr(s, "Evidence in the recording"));
+    CHECK(strstr(s, "who ran instead of the thread"));
+    tac_text_fini(&text);
+    fixture_close(&f);
+}
+
+static void json_is_balanced(void)
+{
+    struct fixture f;
+    struct tac_text text = {0};
+    make_late(&f, "a");
+    fixture_judge(&f);
+    const struct tac_diagnosis *runs[] = {f.diagnosis, f.diagnosis};
+    tac_report_json(runs, 2, &text);
+    CHECK(is_balanced(tac_text_string(&text)));
+    CHECK(strstr(tac_text_string(&text), "\"rule\":\"heap_lock\""));
+    tac_text_fini(&text);
+    fixture_close(&f);
+}
+
+static char *slurp(FILE *file)
+{
+    long size = ftell(file);
+    char *data = calloc(1, (size_t)size + 1);
+    rewind(file);
+    if (!data || fread(data, 1, (size_t)size, file) != (size_t)size)
+        abort();
+    return data;
+}
+
+static void page_is_self_contained_and_safe(void)
+{
+    struct fixture f;
+    make_late(&f, "a");
+    fixture_judge(&f);
+    const struct tac_diagnosis *runs[] = {f.diagnosis};
+    FILE *file = tmpfile();
+    REQUIRE(file && tac_report_html(runs, 1, file) == 0);
+    char *page = slurp(file);
+    CHECK(!strstr(page, "@@") && !strstr(page, "src=") && !strstr(page, "href="));
+    CHECK(!strstr(page, "<script>\\\"")); /* the zone's name cannot end the data */
+    CHECK(strstr(page, "\\u003cscript>") != NULL);
+    CHECK(strstr(page, "</html>") != NULL);
+    free(page);
+    fclose(file);
+    fixture_close(&f);
+}
+
+static void headline_says_when_there_is_no_difference(void)
+{
+    struct fixture f;
+    struct tac_text text = {0};
+    make_late(&f, "a");
+    fixture_judge(&f);
+    const struct tac_diagnosis *runs[] = {f.diagnosis, f.diagnosis};
+    tac_report_headline(runs, 2, &text);
+    CHECK_MSG(strstr(tac_text_string(&text), "No clear difference"), "%s", tac_text_string(&text));
+    tac_text_fini(&text);
+    fixture_close(&f);
+}
+
+static void a_recording_cut_anywhere_is_judged_or_refused(void)
+{
+    struct fixture f;
+    make_late(&f, "a");
+    fixture_judge(&f);
+    FILE *file = fopen(f.path, "rb");
+    REQUIRE(file && fseek(file, 0, SEEK_END) == 0);
+    long size = ftell(file);
+    char *whole = slurp(file);
+    fclose(file);
+    for (long cut = 0; cut < size; cut += 1 + size / 97) {
+        char *part = malloc((size_t)cut + 1);
+        REQUIRE(part);
+        memcpy(part, whole, (size_t)cut);
+        for (int damage = 0; damage < 2; damage++) {
+            if (damage && cut)
+                part[cut / 2] ^= 0x55;
+            struct tac_capture *capture;
+            struct tac_error err = {0};
+            if (tac_capture_open_memory(part, (size_t)cut, "cut", &err, &capture) < 0) {
+                CHECK(err.text[0]);
+                continue;
+            }
+            struct tac_diagnosis *d;
+            struct tac_text text = {0};
+            CHECK(tac_diagnosis_new(capture, "cut", &d) == 0);
+            tac_report_text(d, &text);
+            CHECK(text.length > 0);
+            tac_text_fini(&text);
+            tac_diagnosis_free(d);
+            tac_capture_close(capture);
+        }
+        free(part);
+    }
+    free(whole);
+    fixture_close(&f);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(text_names_cause_share_and_advice);
+    TEST(json_is_balanced);
+    TEST(page_is_self_contained_and_safe);
+    TEST(headline_says_when_there_is_no_difference);
+    TEST(a_recording_cut_anywhere_is_judged_or_refused);
+    return test_end();
+}
