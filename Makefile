@@ -1,7 +1,7 @@
 # Thin front over Meson. `make demo` and `make test` are all that a newcomer needs: each first
 # installs what is missing (tools/bootstrap says what and asks apt), then builds, then runs.
 BUILD ?= build
-.PHONY: all demo test test-cross test-sanitize lint bench clean help
+.PHONY: all bootstrap bootstrap-test demo test test-cross test-sanitize lint bench clean help
 
 help:
 	@echo "make demo           install what is missing, build, run the main job"
@@ -12,24 +12,27 @@ help:
 	@echo "make bench          every benchmark, us and the peers interleaved"
 	@echo "make clean          remove the build folders"
 
-$(BUILD)/build.ninja:
-	@tools/bootstrap build
+$(BUILD)/build.ninja: | bootstrap
 	@meson setup $(BUILD) --buildtype=release -Db_lto=false >$(BUILD).log 2>&1 || (cat $(BUILD).log; exit 1)
 	@mv $(BUILD).log $(BUILD)/meson-setup.log
 
-all: $(BUILD)/build.ninja
+bootstrap:
+	@tools/bootstrap build
+
+bootstrap-test:
+	@tools/bootstrap build test
+
+all: bootstrap $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
 
 demo: all
 	@$(BUILD)/src/cli/tactus demo
 
-test: $(BUILD)/build.ninja
-	@tools/bootstrap test
+test: bootstrap-test $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
 	@tools/run-tests $(BUILD)
 
-test-sanitize:
-	@tools/bootstrap test
+test-sanitize: bootstrap-test
 	@tools/test-sanitize
 
 test-cross:

@@ -45,6 +45,19 @@ static inline int test_check(int ok, const char *file, int line, const char *tex
         return;                                                                                    \
     } while (0)
 
+/* 1 under ASan or TSan: they replace mlock and malloc, and fault and call the kernel by themselves.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TEST_SANITIZED 1
+#endif
+#endif
+#ifndef TEST_SANITIZED
+#define TEST_SANITIZED 0
+#endif
+
 #define CHECK_NEAR(a, b, tolerance)                                                                \
     CHECK_MSG(fabs((double)(a) - (double)(b)) <= (double)(tolerance), "%.9g is not %.9g +- %g",    \
               (double)(a), (double)(b), (double)(tolerance))

@@ -77,8 +77,8 @@ static int start(struct tac_wav_writer *w, double rate_hz, struct tac_error *err
         return tac_error_set(err, -EIO, w->path, 0, 0, "cannot be written: %s", sf_strerror(NULL));
     sf_command(w->file, SFC_SET_UPDATE_HEADER_AUTO, NULL, SF_TRUE);
     w->capacity = tac_power_of_two_ceil((uint64_t)(2 * rate_hz));
-    int r =
-        tac_region_open(w->capacity * w->channels * sizeof(float), TAC_REGION_TRY_LOCK, &w->region);
+    size_t bytes = (size_t)w->capacity * w->channels * sizeof(float);
+    int r = tac_region_open(bytes, TAC_REGION_TRY_LOCK, &w->region);
     if (r < 0)
         return tac_error_set(err, r, w->path, 0, 0, "no memory for the ring before the file");
     w->frame = w->region.base;

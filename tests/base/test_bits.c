@@ -31,12 +31,12 @@ static void bitmap_find_matches_reference(void)
     uint64_t random = 1;
     for (int round = 0; round < 3000; round++) {
         random = random * 6364136223846793005ull + 1442695040888963407ull;
-        size_t i = (random >> 33) % 300;
+        size_t i = (size_t)(random >> 33) % 300;
         if (random >> 63)
             tac_bitmap_set(map, i);
         else
             tac_bitmap_clear(map, i);
-        size_t start = (random >> 40) % 320;
+        size_t start = (size_t)(random >> 40) % 320;
         size_t expect = start;
         while (expect < 320 && !tac_bitmap_get(map, expect))
             expect++;

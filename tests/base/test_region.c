@@ -20,6 +20,8 @@ static long faults(void)
 
 static void populated_region_does_not_fault(void)
 {
+    if (TEST_SANITIZED)
+        SKIP("a sanitizer faults by itself");
     struct tac_region region;
     REQUIRE(tac_region_open(4u << 20, TAC_REGION_POPULATE, &region) == 0);
     volatile unsigned char *p = region.base;
@@ -37,7 +39,8 @@ static void nonsense_sizes_are_refused(void)
     struct tac_region region = {0};
     CHECK(tac_region_open(0, 0, &region) == -EINVAL);
     CHECK(tac_region_open(SIZE_MAX, 0, &region) == -EINVAL);
-    CHECK(tac_region_open((size_t)PTRDIFF_MAX / 2, 0, &region) == -ENOMEM);
+    if (sizeof(size_t) == 8) // half of a 32-bit space may really be free
+        CHECK(tac_region_open((size_t)PTRDIFF_MAX / 2, 0, &region) == -ENOMEM);
     CHECK(!region.base);
 }
 
@@ -60,6 +63,8 @@ static int try_lock_in_child(unsigned flags)
 
 static void lock_refused_is_reported(void)
 {
+    if (TEST_SANITIZED)
+        SKIP("a sanitizer replaces mlock");
     int r = try_lock_in_child(TAC_REGION_LOCK);
     if (r == 77)
         SKIP("cannot drop privileges here");
