@@ -10,11 +10,16 @@
 
 /* A phase is 32 bits a turn: adding wraps by itself and never drifts. */
 
-/* Frequency in Hz times 1 / rate -> increment of a phase; |cycles per frame| < 0.5. */
-TAC_INLINE tac_u tac_phase_step(tac_v norm)
+typedef double tac_d __attribute__((vector_size(TAC_LANES * 8)));
+
+/* Increment of a phase per frame at that frequency; limited to 0.499 cycles. Computed in double, so
+ * that the pitch is exact to the 2^-32 of the phase. */
+TAC_INLINE tac_u tac_phase_step(tac_v hz, double per_hz)
 {
-    tac_v clipped = tac_v_clamp(norm, -0.499f, 0.499f);
-    return (tac_u)tac_v_to_int(clipped * 4294967296.0f);
+    float limit = (float)(0.499 / per_hz);
+    tac_v clipped = tac_v_clamp(hz, -limit, limit);
+    tac_d turns = __builtin_convertvector(clipped, tac_d) * (per_hz * 4294967296.0);
+    return (tac_u) __builtin_convertvector(turns, tac_m);
 }
 
 /* [0, 1) */

@@ -11,6 +11,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 #ifndef TAC_LANES
 #error "vec.h is for code that is compiled per variant: TAC_LANES must be set"
@@ -46,14 +49,36 @@ TAC_INLINE tac_v tac_v_select(tac_m mask, tac_v a, tac_v b)
     return (tac_v)((mask & (tac_m)a) | (~mask & (tac_m)b));
 }
 
+/* a < b ? a : b, so b where either is not a number. The compiler may not turn the comparison into
+ * the one instruction that does just this, as it must respect the sign of zero; we need not. */
 TAC_INLINE tac_v tac_v_min(tac_v a, tac_v b)
 {
+#if TAC_LANES == 16 && defined(__AVX512F__)
+    return (tac_v)_mm512_min_ps((__m512)a, (__m512)b);
+#elif TAC_LANES == 8 && defined(__AVX__)
+    return (tac_v)_mm256_min_ps((__m256)a, (__m256)b);
+#elif TAC_LANES == 4 && defined(__SSE2__)
+    return (tac_v)_mm_min_ps((__m128)a, (__m128)b);
+#elif TAC_LANES == 1 && defined(__SSE2__)
+    return (tac_v){_mm_cvtss_f32(_mm_min_ss(_mm_set_ss(a[0]), _mm_set_ss(b[0])))};
+#else
     return tac_v_select(a < b, a, b);
+#endif
 }
 
 TAC_INLINE tac_v tac_v_max(tac_v a, tac_v b)
 {
+#if TAC_LANES == 16 && defined(__AVX512F__)
+    return (tac_v)_mm512_max_ps((__m512)a, (__m512)b);
+#elif TAC_LANES == 8 && defined(__AVX__)
+    return (tac_v)_mm256_max_ps((__m256)a, (__m256)b);
+#elif TAC_LANES == 4 && defined(__SSE2__)
+    return (tac_v)_mm_max_ps((__m128)a, (__m128)b);
+#elif TAC_LANES == 1 && defined(__SSE2__)
+    return (tac_v){_mm_cvtss_f32(_mm_max_ss(_mm_set_ss(a[0]), _mm_set_ss(b[0])))};
+#else
     return tac_v_select(a > b, a, b);
+#endif
 }
 
 TAC_INLINE tac_v tac_v_clamp(tac_v x, float low, float high)
@@ -83,13 +108,27 @@ TAC_INLINE tac_v tac_v_floor(tac_v x)
     return t - tac_v_select(t > x, tac_v_set(1), tac_v_set(0));
 }
 
+/* Bit l is set where lane l of the mask is. */
+TAC_INLINE uint32_t tac_m_bits(tac_m mask)
+{
+#if TAC_LANES == 16 && defined(__AVX512DQ__)
+    return (uint32_t)_mm512_movepi32_mask((__m512i)mask);
+#elif TAC_LANES == 8 && defined(__AVX__)
+    return (uint32_t)_mm256_movemask_ps((__m256)mask);
+#elif TAC_LANES == 4 && defined(__SSE2__)
+    return (uint32_t)_mm_movemask_ps((__m128)mask);
+#else
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < TAC_LANES; i++)
+        bits |= mask[i] ? 1u << i : 0u;
+    return bits;
+#endif
+}
+
 /* True when any lane of the mask is set. */
 TAC_INLINE int tac_m_any(tac_m mask)
 {
-    int32_t any = 0;
-    for (int i = 0; i < TAC_LANES; i++)
-        any |= mask[i];
-    return any != 0;
+    return tac_m_bits(mask) != 0;
 }
 
 #endif

@@ -13,14 +13,14 @@ static const char *const shapes[] = {"sine", "triangle", "saw", "square", NULL};
 
 struct lfo {
     tac_u phase;
-    float per_hz;
+    double per_hz;
 };
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
 {
     struct lfo *s = state;
     (void)memory;
-    s->per_hz = 1.0f / setup->rate_hz;
+    s->per_hz = 1.0 / (double)setup->rate_hz;
 }
 
 TAC_INLINE tac_v shape_at(tac_u phase, tac_v shape)
@@ -42,7 +42,7 @@ static void process(void *state, const struct tac_io *io)
         tac_v y = shape_at(phase, TAC_AT(io->param[P_SHAPE], i));
         y = y * TAC_AT(io->param[P_DEPTH], i) + TAC_AT(io->param[P_CENTRE], i);
         tac_v_store(io->out[0] + (size_t)i * TAC_LANES, y);
-        phase += tac_phase_step(TAC_AT(io->param[P_RATE], i) * s->per_hz);
+        phase += tac_phase_step(TAC_AT(io->param[P_RATE], i), s->per_hz);
     }
     s->phase = phase;
 }

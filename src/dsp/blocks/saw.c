@@ -14,14 +14,14 @@ enum { P_FREQUENCY, P_PITCH, P_LEVEL };
 
 struct saw {
     tac_u phase;
-    float per_hz;
+    double per_hz;
 };
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
 {
     struct saw *s = state;
     (void)memory;
-    s->per_hz = 1.0f / setup->rate_hz;
+    s->per_hz = 1.0 / (double)setup->rate_hz;
 }
 
 /* The residual at unit phase t for a step of dt per frame; dt > 0. */
@@ -45,9 +45,9 @@ static void process(void *state, const struct tac_io *io)
     for (uint32_t i = 0; i < io->frames; i++) {
         if (i == 0 || f.stride || p.stride) {
             tac_v hz = TAC_AT(f, i) * tac_v_exp2(TAC_AT(p, i) * (1.0f / 12.0f));
-            dt = tac_v_clamp(hz * s->per_hz, 1e-7f, 0.499f);
+            dt = tac_v_clamp(hz * (float)s->per_hz, 1e-7f, 0.499f);
             per_dt = 1.0f / dt;
-            step = tac_phase_step(dt);
+            step = tac_phase_step(hz, s->per_hz);
         }
         tac_v t = tac_phase_unit(phase);
         tac_v y = t + t - 1.0f - blep(t, dt, per_dt);

@@ -12,14 +12,14 @@ enum { P_FREQUENCY, P_PITCH, P_LEVEL };
 
 struct sine {
     tac_u phase;
-    float per_hz;
+    double per_hz;
 };
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
 {
     struct sine *s = state;
     (void)memory;
-    s->per_hz = 1.0f / setup->rate_hz;
+    s->per_hz = 1.0 / (double)setup->rate_hz;
 }
 
 static void process(void *state, const struct tac_io *io)
@@ -31,8 +31,8 @@ static void process(void *state, const struct tac_io *io)
     tac_u step = {0};
     for (uint32_t i = 0; i < io->frames; i++) {
         if (i == 0 || f.stride || p.stride)
-            step = tac_phase_step(TAC_AT(f, i) * tac_v_exp2(TAC_AT(p, i) * (1.0f / 12.0f)) *
-                                  s->per_hz);
+            step =
+                tac_phase_step(TAC_AT(f, i) * tac_v_exp2(TAC_AT(p, i) * (1.0f / 12.0f)), s->per_hz);
         tac_v_store(io->out[0] + (size_t)i * TAC_LANES, tac_phase_sin(phase) * TAC_AT(level, i));
         phase += step;
     }

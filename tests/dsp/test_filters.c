@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * test_filters.c - the filters against their transfer functions, and under violent modulation. */
+#include "play.h"
+#include "test.h"
+
+#include <complex.h>
+
+enum { N = 1 << 16 };
+
+static float pulse[N], heard[N];
+
+/* |H| at hz of the impulse response in heard. */
+static double response(double hz)
+{
+    double complex sum = 0;
+    for (int i = 0; i < N; i++)
+        sum += (double)heard[i] * cexp(-2 * M_PI * (double complex)I * hz / PLAY_RATE * i);
+    return cabs(sum);
+}
+
+static void svf_is_the_bilinear_filter(void)
+{
+    static const double cutoff[] = {50, 1000, 8000};
+    EACH_VARIANT(v)
+    for (int c = 0; c < 3; c++)
+        for (uint32_t port = 0; port < 4; port++) {
+            struct play p;
+            play_open(&p, v, "svf");
+            play_set(&p, "cutoff", cutoff[c]);
+            play_set(&p, "resonance", 0.5);
+            pulse[0] = 1;
+            play_run(&p, pulse, port, heard, N);
+            for (double hz = 20; hz < 20000; hz *= 1.7) {
+                double complex s = (double complex)I * tan(M_PI * hz / PLAY_RATE) /
+                                   tan(M_PI * cutoff[c] / PLAY_RATE);
+                double complex d = s * s + s / 5 + 1;
+                double complex top[] = {1, s / 5, s * s, s * s + 1};
+                double want = play_db(cabs(top[port] / d)), got = play_db(response(hz));
+                CHECK_MSG(want < -80 || fabs(got - want) < 0.05,
+                          "%s port %u cutoff %g at %.0f Hz: %.3f dB, not %.3f", v->name, port,
+                          cutoff[c], hz, got, want);
+            }
+            play_close(&p);
+        }
+}
+
+/* A full-scale saw-like input while the cutoff jumps three octaves about 1 kHz at audio rate. */
+static double peak_under_modulation(const struct tac_variant *v, const char *block,
+                                    double resonance)
+{
+    struct play p;
+    play_open(&p, v, block);
+    int cutoff = play_param(&p, "cutoff");
+    p.moving = 1u << cutoff;
+    play_set(&p, "resonance", resonance);
+    double peak = 0;
+    for (int chunk = 0; chunk < 300; chunk++) {
+        for (uint32_t f = 0; f < PLAY_CHUNK; f++) {
+            double t = (double)chunk * PLAY_CHUNK + f;
+            double hz = 1000 * pow(2, 3 * sin(2 * M_PI * 997 / PLAY_RATE * t));
+            play_fill(p.param[cutoff] + (size_t)f * p.lanes, p.lanes, (float)hz);
+            play_fill(p.in[0] + (size_t)f * p.lanes, p.lanes, (float)(2 * fmod(t / 109, 1) - 1));
+        }
+        play_chunk(&p, PLAY_CHUNK);
+        for (uint32_t i = 0; i < PLAY_CHUNK * p.lanes; i++)
+            peak = fmax(peak, fabs((double)p.out[0][i]));
+    }
+    play_close(&p);
+    return peak;
+}
+
+static void filters_stay_bounded_under_modulation(void)
+{
+    EACH_VARIANT(v)
+    {
+        double svf = peak_under_modulation(v, "svf", 0.2);
+        CHECK_MSG(svf < 8, "%s svf: %g", v->name, svf);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(svf_is_the_bilinear_filter);
+    TEST(filters_stay_bounded_under_modulation);
+    return test_end();
+}
