@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * graph.c - life of a graph: from a file or a text to the checked structure, and its end. */
+#include "graph/graph.h"
+
+#include "graph/read.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void tac_graph_free(struct tac_graph *graph)
+{
+    if (!graph)
+        return;
+    tac_names_fini(&graph->names);
+    free(graph->node);
+    free(graph->cable);
+    struct tac_stash stash = graph->stash;
+    free(graph);
+    tac_stash_fini(&stash);
+}
+
+int64_t tac_graph_find(const struct tac_graph *graph, const char *node)
+{
+    return tac_names_find(&graph->names, node);
+}
+
+int tac_graph_read(const char *text, size_t bytes, const char *name, const char *folder,
+                   struct tac_graph **ret_graph, struct tac_error *err)
+{
+    struct tac_graph *graph = calloc(1, sizeof *graph);
+    if (!graph)
+        return tac_error_set(err, -ENOMEM, name, 0, 0, "out of memory");
+    struct tac_stash text_stash = {0}; /* the tree: dropped when the graph is made */
+    struct tac_graph_reader reader = {graph, err};
+    struct tac_yaml *root = NULL;
+    graph->file = tac_stash_string(&graph->stash, name, strlen(name));
+    graph->folder = tac_stash_string(&graph->stash, folder, strlen(folder));
+    int code = tac_yaml_parse(text, bytes, name, &text_stash, &root, err);
+    if (code >= 0)
+        code = graph->file && graph->folder
+                   ? tac_graph_read_patch(&reader, root)
+                   : tac_error_set(err, -ENOMEM, name, 0, 0, "out of memory");
+    tac_stash_fini(&text_stash);
+    if (code < 0) {
+        tac_graph_free(graph);
+        return code;
+    }
+    *ret_graph = graph;
+    return 0;
+}
+
+/* The whole file in a fresh buffer; a directory or a device is refused by its size or by read. */
+static int read_file(const char *path, char **ret_text, size_t *ret_bytes, struct tac_error *err)
+{
+    FILE *file = fopen(path, "rbe");
+    if (!file)
+        return tac_error_set(err, -errno, path, 0, 0, "cannot be opened: %s", strerror(errno));
+    char *text = malloc(TAC_YAML_BYTES_MAX + 1);
+    size_t bytes = text ? fread(text, 1, TAC_YAML_BYTES_MAX + 1, file) : 0;
+    int failed = text ? (ferror(file) ? errno : 0) : ENOMEM;
+    fclose(file);
+    if (failed) {
+        free(text);
+        return tac_error_set(err, -failed, path, 0, 0, "cannot be read: %s", strerror(failed));
+    }
+    *ret_text = text;
+    *ret_bytes = bytes;
+    return 0;
+}
+
+int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_error *err)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    int code = read_file(path, &text, &bytes, err);
+    if (code < 0)
+        return code;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
+    code = folder ? tac_graph_read(text, bytes, path, folder, ret_graph, err)
+                  : tac_error_set(err, -ENOMEM, path, 0, 0, "out of memory");
+    free(folder);
+    free(text);
+    return code;
+}

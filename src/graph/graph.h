@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * graph.h - a patch, checked: nodes with resolved blocks and values, cables with resolved ports.
+ *
+ * What stands in a tac_graph is right: every name is known, every value in range, every cable joins
+ * ports that fit, and order[] is a sequence in which each node comes after all that it hears, but
+ * for cables declared as feedback. The engine builds plans from it without further checks.
+ *
+ * Widths. A node has lanes: its voices when it stands in a voices section, else its channels. A
+ * cable carries `count` lanes from lane `first` on. Rules, checked here and obeyed by the plan:
+ *   - a signal that leaves its voices section is first summed over the voices, to one lane;
+ *   - one lane to many: every lane gets it; equal numbers: lane to lane; many to one: the sum, in
+ *     the order of lanes; anything else is an error;
+ *   - several cables into one input are summed in the order of the file.
+ * Threads: control; a finished graph is only read. */
+#ifndef TAC_GRAPH_GRAPH_H
+#define TAC_GRAPH_GRAPH_H
+
+#include "graph/names.h"
+#include "graph/stash.h"
+#include "graph/yaml.h"
+#include "tactus/block.h"
+#include "tactus/error.h"
+
+enum {
+    TAC_GRAPH_NODES_MAX = 200000,
+    TAC_GRAPH_CABLES_MAX = 1000000,
+    TAC_GRAPH_LANES_MAX = 65536,
+    TAC_GRAPH_VOICES_MAX = 1024,
+    TAC_GRAPH_UNISON_MAX = 16,
+    TAC_GRAPH_CHANNELS_MAX = 64, /* of input and output */
+    TAC_GRAPH_NAME_MAX = 64,
+};
+
+#define TAC_GRAPH_NONE 0xffffffffu
+
+enum tac_voices_mode { TAC_VOICES_POLY, TAC_VOICES_MONO, TAC_VOICES_LEGATO };
+enum tac_voices_steal {
+    TAC_VOICES_OLDEST,
+    TAC_VOICES_ROUND_ROBIN,
+    TAC_VOICES_LOWEST,
+    TAC_VOICES_NONE
+};
+
+struct tac_graph_section {
+    const char *name;
+    uint32_t node; /* the pseudo node that gives pitch, gate, velocity */
+    uint32_t count, unison;
+    enum tac_voices_mode mode;
+    enum tac_voices_steal steal;
+};
+
+struct tac_graph_node {
+    const char *name;
+    const struct tac_block *block; /* metadata: of any variant */
+    int block_index;               /* in the registry; < 0: one of the pseudo blocks below */
+    uint32_t section;              /* or TAC_GRAPH_NONE */
+    uint32_t lanes;
+    unsigned line, column;
+    uint64_t seed;
+    float *param;      /* by index of the descriptor */
+    float *option;     /* NUMBER and CHOICE */
+    const char **file; /* FILE options, path as to be opened, or NULL */
+    const float **numbers;
+    uint32_t *numbers_count;
+    uint32_t cable_first, cable_count; /* in graph.by_target[] */
+    uint32_t reaches_output;           /* 1: what it does can be heard or is sent out as notes */
+};
+
+enum tac_cable_target { TAC_CABLE_INPUT, TAC_CABLE_PARAM, TAC_CABLE_NOTES };
+
+struct tac_graph_end {
+    uint32_t node, port;   /* port: index of output, input or parameter */
+    uint32_t first, count; /* lanes */
+};
+
+struct tac_graph_cable {
+    struct tac_graph_end from, to;
+    enum tac_cable_target target;
+    uint8_t feedback; /* delayed by TAC_ENGINE_SLICE_FRAMES, may close a loop */
+    uint8_t summed;   /* from.count is 1: the sum over the voices of the section it leaves */
+    unsigned line, column;
+};
+
+struct tac_graph {
+    const char *name, *file, *folder;
+    double tempo_bpm, length_s;
+    uint64_t seed;
+    uint32_t input, output; /* indices of the pseudo nodes; input: TAC_GRAPH_NONE without inputs */
+    uint32_t node_count, cable_count, section_count, voice_count;
+    struct tac_graph_node *node;
+    struct tac_graph_cable *cable;
+    struct tac_graph_section *section;
+    uint32_t *by_target; /* cable indices, grouped by target node, in file order within */
+    uint32_t *order;     /* node indices */
+    struct tac_error *warning;
+    uint32_t warning_count;
+    /* private */
+    struct tac_names names;
+    struct tac_stash stash;
+    uint32_t node_room, cable_room;
+};
+
+/* The blocks that the graph itself provides. voices: input notes; outputs pitch, gate, velocity;
+ * parameters glide, detune. */
+extern const struct tac_block tac_graph_block_input, tac_graph_block_output, tac_graph_block_voices;
+enum { TAC_VOICES_OUT_PITCH, TAC_VOICES_OUT_GATE, TAC_VOICES_OUT_VELOCITY, TAC_VOICES_OUTS };
+enum { TAC_VOICES_PARAM_GLIDE, TAC_VOICES_PARAM_DETUNE };
+
+/* Read and check. On failure nothing is kept and *err says what and where. */
+int tac_graph_read(const char *text, size_t bytes, const char *name, const char *folder,
+                   struct tac_graph **ret_graph, struct tac_error *err);
+int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_error *err);
+void tac_graph_free(struct tac_graph *graph);
+
+/* Index of the node, or -1. */
+int64_t tac_graph_find(const struct tac_graph *graph, const char *node);
+
+/* ---- steps of reading, in this order; each leaves *err filled on failure -------------------- */
+
+struct tac_graph_reader {
+    struct tac_graph *graph;
+    struct tac_error *err;
+};
+
+/* Fill reader->err for a place in the text; returns code. */
+int tac_graph_fail(const struct tac_graph_reader *r, int code, unsigned line, unsigned column,
+                   const char *format, ...) TAC_PRINTF(5, 6);
+
+/* values.c: parameters and options of a node from its map. */
+int tac_graph_read_values(const struct tac_graph_reader *r, struct tac_graph_node *node,
+                          const struct tac_yaml *map);
+/* A number of that unit within [min, max]. */
+int tac_graph_read_number(const struct tac_graph_reader *r, const struct tac_yaml *value,
+                          enum tac_unit unit, double min, double max, double *ret_value);
+/* A whole number. */
+int tac_graph_read_count(const struct tac_graph_reader *r, const struct tac_yaml *value,
+                         uint32_t min, uint32_t max, uint32_t *ret_value);
+/* One of a list of words that ends with NULL. */
+int tac_graph_read_choice(const struct tac_graph_reader *r, const struct tac_yaml *value,
+                          const char *const *choices, uint32_t *ret_value);
+
+/* cables.c: the list under `cables:`. */
+int tac_graph_read_cables(const struct tac_graph_reader *r, const struct tac_yaml *list);
+
+/* order.c: by_target[], order[], reaches_output, and the search for loops. */
+int tac_graph_sort(const struct tac_graph_reader *r);
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT
+ * read.c - the shape of a patch: its heading, nodes, voices sections, and cables.
+ *
+ * Nodes are read before any cable, so that a cable may name a node that stands further down. */
+#include "graph/read.h"
+
+#include "dsp/block.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct tac_block tac_graph_block_input = {
+    .name = "input",
+    .group = "io",
+    .doc = "The channels that come in from the device.",
+    .out = {{"out", "what comes in", TAC_PORT_SIGNAL, 0}},
+};
+
+const struct tac_block tac_graph_block_output = {
+    .name = "output",
+    .group = "io",
+    .doc = "The channels that go out to the device.",
+    .in = {{"in", "what goes out", TAC_PORT_SIGNAL, 0}},
+};
+
+const struct tac_block tac_graph_block_voices = {
+    .name = "voices",
+    .group = "control",
+    .doc = "Gives each note to a voice.",
+    .in = {{"notes", "notes to play", TAC_PORT_NOTES, 0}},
+    .out = {{"pitch", "of the voice, in semitones", TAC_PORT_SIGNAL, 0},
+            {"gate", "1 while the key is held", TAC_PORT_SIGNAL, 0},
+            {"velocity", "of the last note, 0 to 1", TAC_PORT_SIGNAL, 0}},
+    .param = {{"glide", "time to slide to a new pitch", TAC_UNIT_S, 0, 10, 0, TAC_CURVE_STEP, NULL},
+              {"detune", "spread of unison voices, from the lowest to the highest",
+               TAC_UNIT_SEMITONES, 0, 12, 0.2f, TAC_CURVE_STEP, NULL}},
+};
+
+int tac_graph_fail(const struct tac_graph_reader *r, int code, unsigned line, unsigned column,
+                   const char *format, ...)
+{
+    char text[TAC_ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return tac_error_set(r->err, code, r->graph->file, line, column, "%s", text);
+}
+
+static int no_memory(const struct tac_graph_reader *r)
+{
+    return tac_graph_fail(r, -ENOMEM, 0, 0, "out of memory");
+}
+
+/* A name starts with a letter and goes on with letters, digits, '_' and '-'. */
+static int check_name(const struct tac_graph_reader *r, const struct tac_yaml *at)
+{
+    const char *s = at->key;
+    if (strlen(s) > TAC_GRAPH_NAME_MAX)
+        return tac_graph_fail(r, -TAC_E_LIMIT, at->key_line, at->key_column,
+                              "a name has at most %d characters", TAC_GRAPH_NAME_MAX);
+    int good = isalpha((unsigned char)*s);
+    for (; *s; s++)
+        good = good && (isalnum((unsigned char)*s) || *s == '_' || *s == '-');
+    if (!good)
+        return tac_graph_fail(r, -TAC_E_SYNTAX, at->key_line, at->key_column,
+                              "'%.40s' cannot be a name: a letter, then letters, digits, _ and -",
+                              at->key);
+    return 0;
+}
+
+/* A new node with room for the values of its block, which get their fallbacks. */
+static int add_node(const struct tac_graph_reader *r, const char *name,
+                    const struct tac_block *block, unsigned line, unsigned column,
+                    uint32_t *ret_index)
+{
+    struct tac_graph *g = r->graph;
+    if (tac_graph_find(g, name) >= 0)
+        return tac_graph_fail(r, -TAC_E_DUPLICATE, line, column, "there is another '%.60s'", name);
+    if (g->node_count == TAC_GRAPH_NODES_MAX)
+        return tac_graph_fail(r, -TAC_E_LIMIT, line, column, "more than %d nodes",
+                              TAC_GRAPH_NODES_MAX);
+    if (g->node_count == g->node_room) {
+        uint32_t room = g->node_room ? g->node_room * 2 : 64;
+        struct tac_graph_node *bigger = realloc(g->node, room * sizeof *bigger);
+        if (!bigger)
+            return no_memory(r);
+        g->node = bigger;
+        g->node_room = room;
+    }
+    struct tac_stash *s = &g->stash;
+    struct tac_graph_node n = {.name = tac_stash_string(s, name, strlen(name)),
+                               .block = block,
+                               .block_index = tac_blocks_find(block->name),
+                               .section = TAC_GRAPH_NONE,
+                               .lanes = 1,
+                               .line = line,
+                               .column = column};
+    n.param = tac_stash_take(s, TAC_BLOCK_PARAMS_MAX * sizeof *n.param);
+    n.option = tac_stash_take(s, TAC_BLOCK_OPTIONS_MAX * sizeof *n.option);
+    n.file = tac_stash_take(s, TAC_BLOCK_OPTIONS_MAX * sizeof *n.file);
+    n.numbers = tac_stash_take(s, TAC_BLOCK_OPTIONS_MAX * sizeof *n.numbers);
+    n.numbers_count = tac_stash_take(s, TAC_BLOCK_OPTIONS_MAX * sizeof *n.numbers_count);
+    if (!n.name || !n.param || !n.option || !n.file || !n.numbers || !n.numbers_count)
+        return no_memory(r);
+    for (int i = 0; i < TAC_BLOCK_PARAMS_MAX && block->param[i].name; i++)
+        n.param[i] = block->param[i].fallback;
+    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && block->option[i].name; i++)
+        n.option[i] = block->option[i].fallback;
+    n.seed = tac_names_hash(name) ^ g->seed * 0x9e3779b97f4a7c15u;
+    if (!tac_names_add(&g->names, n.name, g->node_count))
+        return no_memory(r);
+    *ret_index = g->node_count;
+    g->node[g->node_count++] = n;
+    return 0;
+}
+
+static int add_pseudo(const struct tac_graph_reader *r, const struct tac_block *block,
+                      uint32_t lanes, uint32_t *ret_index)
+{
+    int code = add_node(r, block->name, block, 0, 0, ret_index);
+    if (code >= 0) {
+        r->graph->node[*ret_index].block_index = -1;
+        r->graph->node[*ret_index].lanes = lanes;
+    }
+    return code;
+}
+
+static int find_block(const struct tac_graph_reader *r, const struct tac_yaml *node,
+                      const struct tac_block **ret_block)
+{
+    const struct tac_yaml *word = tac_yaml_get(node, "block");
+    if (!word)
+        return tac_graph_fail(r, -TAC_E_SYNTAX, node->key_line, node->key_column,
+                              "'%.60s' does not say what it is: give it 'block: NAME'", node->key);
+    int index = word->kind == TAC_YAML_SCALAR ? tac_blocks_find(word->text) : -1;
+    if (index < 0)
+        return tac_graph_fail(r, -TAC_E_UNKNOWN, word->line, word->column,
+                              "there is no block '%.60s'; `tactus blocks` lists them", word->text);
+    *ret_block = tac_blocks_get((uint32_t)index);
+    return 0;
+}
+
+static bool has_notes(const struct tac_block *block)
+{
+    bool notes = false;
+    for (int i = 0; i < TAC_BLOCK_PORTS_MAX && block->out[i].name; i++)
+        notes = notes || block->out[i].kind == TAC_PORT_NOTES;
+    for (int i = 0; i < TAC_BLOCK_PORTS_MAX && block->in[i].name; i++)
+        notes = notes || block->in[i].kind == TAC_PORT_NOTES;
+    return notes;
+}
+
+static int read_width(const struct tac_graph_reader *r, struct tac_graph_node *n, uint32_t section,
+                      const struct tac_yaml *map)
+{
+    const struct tac_yaml *channels = tac_yaml_get(map, "channels");
+    if (has_notes(n->block) && (channels || section != TAC_GRAPH_NONE))
+        return tac_graph_fail(r, -TAC_E_RANGE, n->line, n->column,
+                              "'%.60s' deals in notes: it stands outside of voices and has one "
+                              "channel",
+                              n->name);
+    if (section != TAC_GRAPH_NONE) {
+        const struct tac_graph_section *s = &r->graph->section[section];
+        n->section = section;
+        n->lanes = s->count * s->unison;
+        if (channels)
+            return tac_graph_fail(r, -TAC_E_SYNTAX, channels->key_line, channels->key_column,
+                                  "a node among voices has one channel for each voice");
+        return 0;
+    }
+    return channels ? tac_graph_read_count(r, channels, 1, TAC_GRAPH_LANES_MAX, &n->lanes) : 0;
+}
+
+static int read_node(const struct tac_graph_reader *r, uint32_t section, const struct tac_yaml *map)
+{
+    const struct tac_block *block = NULL;
+    uint32_t index = 0;
+    int code = check_name(r, map);
+    if (code >= 0 && map->kind != TAC_YAML_MAP)
+        code = tac_graph_fail(r, -TAC_E_SYNTAX, map->line, map->column,
+                              "a node is a map such as {block: sine, frequency: 440 Hz}");
+    if (code >= 0)
+        code = find_block(r, map, &block);
+    if (code >= 0)
+        code = add_node(r, map->key, block, map->key_line, map->key_column, &index);
+    if (code >= 0)
+        code = read_width(r, &r->graph->node[index], section, map);
+    return code < 0 ? code : tac_graph_read_values(r, &r->graph->node[index], map);
+}
+
+static int read_nodes(const struct tac_graph_reader *r, uint32_t section,
+                      const struct tac_yaml *nodes)
+{
+    if (!nodes)
+        return 0;
+    if (nodes->kind != TAC_YAML_MAP)
+        return tac_graph_fail(r, -TAC_E_SYNTAX, nodes->line, nodes->column,
+                              "nodes is a map from names to blocks");
+    int code = 0;
+    for (const struct tac_yaml *n = nodes->first; n && code >= 0; n = n->next)
+        code = read_node(r, section, n);
+    return code;
+}
+
+static int refuse_unknown_keys(const struct tac_graph_reader *r, const struct tac_yaml *map,
+                               const char *const *known, const char *what)
+{
+    for (const struct tac_yaml *n = map->first; n; n = n->next) {
+        int found = 0;
+        for (const char *const *k = known; *k; k++)
+            found |= !strcmp(*k, n->key);
+        if (!found)
+            return tac_graph_fail(r, -TAC_E_UNKNOWN, n->key_line, n->key_column,
+                                  "%s has no '%.60s'", what, n->key);
+    }
+    return 0;
+}
+
+static int read_section_head(const struct tac_graph_reader *r, struct tac_graph_section *s,
+                             struct tac_graph_node *n, const struct tac_yaml *map)
+{
+    static const char *const modes[] = {"poly", "mono", "legato", NULL};
+    static const char *const steals[] = {"oldest", "round-robin", "lowest", "none", NULL};
+    const struct tac_yaml *count = tac_yaml_get(map, "count");
+    const struct tac_yaml *unison = tac_yaml_get(map, "unison");
+    const struct tac_yaml *mode = tac_yaml_get(map, "mode"), *steal = tac_yaml_get(map, "steal");
+    const struct tac_yaml *glide = tac_yaml_get(map, "glide");
+    const struct tac_yaml *detune = tac_yaml_get(map, "detune");
+    uint32_t word = 0;
+    double value;
+    int code = 0;
+    if (count)
+        code = tac_graph_read_count(r, count, 1, TAC_GRAPH_VOICES_MAX, &s->count);
+    if (code >= 0 && unison)
+        code = tac_graph_read_count(r, unison, 1, TAC_GRAPH_UNISON_MAX, &s->unison);
+    if (code >= 0 && mode && (code = tac_graph_read_choice(r, mode, modes, &word)) >= 0)
+        s->mode = (enum tac_voices_mode)word;
+    if (code >= 0 && steal && (code = tac_graph_read_choice(r, steal, steals, &word)) >= 0)
+        s->steal = (enum tac_voices_steal)word;
+    if (code >= 0 && glide &&
+        (code = tac_graph_read_number(r, glide, TAC_UNIT_S, 0, 10, &value)) >= 0)
+        n->param[TAC_VOICES_PARAM_GLIDE] = (float)value;
+    if (code >= 0 && detune &&
+        (code = tac_graph_read_number(r, detune, TAC_UNIT_SEMITONES, 0, 12, &value)) >= 0)
+        n->param[TAC_VOICES_PARAM_DETUNE] = (float)value;
+    if (s->mode != TAC_VOICES_POLY && !count)
+        s->count = 1;
+    return code;
+}
+
+static int read_section(const struct tac_graph_reader *r, uint32_t index,
+                        const struct tac_yaml *map)
+{
+    static const char *const known[] = {"count",  "unison", "mode",   "steal", "glide",
+                                        "detune", "nodes",  "cables", NULL};
+    struct tac_graph_section *s = &r->graph->section[index];
+    *s = (struct tac_graph_section){.count = 8, .unison = 1};
+    int code = check_name(r, map);
+    if (code >= 0 && map->kind != TAC_YAML_MAP)
+        code = tac_graph_fail(r, -TAC_E_SYNTAX, map->line, map->column,
+                              "voices is a map from names to sections with count and nodes");
+    if (code >= 0)
+        code = refuse_unknown_keys(r, map, known, "a voices section");
+    if (code >= 0)
+        code = add_node(r, map->key, &tac_graph_block_voices, map->key_line, map->key_column,
+                        &s->node);
+    if (code < 0)
+        return code;
+    struct tac_graph_node *n = &r->graph->node[s->node];
+    n->block_index = -1;
+    n->section = index;
+    s->name = n->name;
+    code = read_section_head(r, s, n, map);
+    n->lanes = s->count * s->unison;
+    r->graph->voice_count += s->count;
+    return code < 0 ? code : read_nodes(r, index, tac_yaml_get(map, "nodes"));
+}
+
+static int read_sections(const struct tac_graph_reader *r, const struct tac_yaml *voices)
+{
+    if (!voices)
+        return 0;
+    if (voices->kind != TAC_YAML_MAP)
+        return tac_graph_fail(r, -TAC_E_SYNTAX, voices->line, voices->column,
+                              "voices is a map from names to sections with count and nodes");
+    r->graph->section =
+        tac_stash_take(&r->graph->stash, (voices->count + 1) * sizeof *r->graph->section);
+    if (!r->graph->section)
+        return no_memory(r);
+    r->graph->section_count = voices->count;
+    uint32_t index = 0;
+    int code = 0;
+    for (const struct tac_yaml *v = voices->first; v && code >= 0; v = v->next)
+        code = read_section(r, index++, v);
+    return code;
+}
+
+static int read_all_cables(const struct tac_graph_reader *r, const struct tac_yaml *root)
+{
+    const struct tac_yaml *voices = tac_yaml_get(root, "voices");
+    int code = 0;
+    for (const struct tac_yaml *v = voices ? voices->first : NULL; v && code >= 0; v = v->next)
+        code = tac_graph_read_cables(r, tac_yaml_get(v, "cables"));
+    return code < 0 ? code : tac_graph_read_cables(r, tac_yaml_get(root, "cables"));
+}
+
+static int read_heading(const struct tac_graph_reader *r, const struct tac_yaml *root)
+{
+    struct tac_graph *g = r->graph;
+    const struct tac_yaml *name = tac_yaml_get(root, "name"), *tempo = tac_yaml_get(root, "tempo");
+    const struct tac_yaml *length = tac_yaml_get(root, "length"),
+                          *seed = tac_yaml_get(root, "seed");
+    const struct tac_yaml *in = tac_yaml_get(root, "input"), *out = tac_yaml_get(root, "output");
+    uint32_t inputs = 0, outputs = 2;
+    double seed_value = 1;
+    int code = 0;
+    g->tempo_bpm = 120;
+    g->name = name ? tac_stash_string(&g->stash, name->text, strlen(name->text)) : g->file;
+    if (tempo)
+        code = tac_graph_read_number(r, tempo, TAC_UNIT_BPM, 1, 1000, &g->tempo_bpm);
+    if (code >= 0 && length)
+        code = tac_graph_read_number(r, length, TAC_UNIT_S, 0.001, 86400, &g->length_s);
+    if (code >= 0 && seed)
+        code = tac_graph_read_number(r, seed, TAC_UNIT_NONE, 0, 9007199254740991.0, &seed_value);
+    if (code >= 0 && in)
+        code = tac_graph_read_count(r, in, 0, TAC_GRAPH_CHANNELS_MAX, &inputs);
+    if (code >= 0 && out)
+        code = tac_graph_read_count(r, out, 1, TAC_GRAPH_CHANNELS_MAX, &outputs);
+    g->seed = (uint64_t)seed_value;
+    g->input = TAC_GRAPH_NONE;
+    if (code >= 0 && inputs)
+        code = add_pseudo(r, &tac_graph_block_input, inputs, &g->input);
+    return code < 0 ? code : add_pseudo(r, &tac_graph_block_output, outputs, &g->output);
+}
+
+int tac_graph_read_patch(const struct tac_graph_reader *r, const struct tac_yaml *root)
+{
+    static const char *const known[] = {"name",   "tempo", "length", "seed",   "input",
+                                        "output", "nodes", "voices", "cables", NULL};
+    if (root->kind != TAC_YAML_MAP)
+        return tac_graph_fail(r, -TAC_E_SYNTAX, root->line, root->column,
+                              "a patch is a map with nodes and cables");
+    int code = refuse_unknown_keys(r, root, known, "a patch");
+    if (code >= 0)
+        code = read_heading(r, root);
+    if (code >= 0)
+        code = read_nodes(r, TAC_GRAPH_NONE, tac_yaml_get(root, "nodes"));
+    if (code >= 0)
+        code = read_sections(r, tac_yaml_get(root, "voices"));
+    if (code >= 0)
+        code = read_all_cables(r, root);
+    return code < 0 ? code : tac_graph_sort(r);
+}
