@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT
+ * engine.c - the control side of include/tactus/engine.h: life, loading, events, reports.
+ *
+ * Exchange of plans. Two mailboxes of one plan each: `next` (control puts, audio takes) and
+ * `retired` (audio puts, control takes). Control collects `retired` before it puts `next`; audio
+ * takes `next` only when `retired` is empty. So each plan has one owner at any time, and neither
+ * side waits. A plan that audio has not taken yet is taken back by control and dropped.
+ *
+ * Threads: control functions hold engine->lock; the audio side is in process.c. */
+#include "engine/internal.h"
+
+#include "base/clock.h"
+#include "graph/units.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool config_is_valid(const struct tac_engine_config *c)
+{
+    return (c->rate_hz == 0 || (c->rate_hz >= 8000 && c->rate_hz <= 768000)) && c->threads <= 64;
+}
+
+static int build(struct tac_engine *e)
+{
+    e->vault.lock = !e->config.no_lock;
+    e->event_items = TAC_VAULT_NEW(&e->vault, struct tac_event, TAC_EVENTS_MAX);
+    e->pending = TAC_VAULT_NEW(&e->vault, struct tac_event, TAC_EVENTS_MAX);
+    if (!e->event_items || !e->pending)
+        return -ENOMEM;
+    tac_ring_init(&e->events, e->event_items, TAC_EVENTS_MAX, sizeof(struct tac_event));
+    int code = tac_ramps_init(&e->ramps, &e->vault, e->config.rate_hz);
+    if (code < 0)
+        return code;
+    pthread_mutex_init(&e->lock, NULL);
+    code = tac_disk_new(e->config.offline, &e->disk);
+    if (code < 0)
+        pthread_mutex_destroy(&e->lock);
+    return code;
+}
+
+int tac_engine_new(const struct tac_engine_config *config, struct tac_engine **ret_engine)
+{
+    static const struct tac_engine_config usual;
+    config = config ? config : &usual;
+    if (!config_is_valid(config))
+        return -EINVAL;
+    struct tac_vault vault = {.lock = !config->no_lock};
+    struct tac_engine *e = tac_vault_take(&vault, sizeof *e);
+    if (!e)
+        return -ENOMEM;
+    e->home = vault;
+    e->config = *config;
+    if (e->config.rate_hz == 0)
+        e->config.rate_hz = 48000;
+    int code = build(e);
+    if (code < 0) {
+        tac_vault_fini(&e->vault);
+        tac_vault_fini(&vault);
+        return code;
+    }
+    *ret_engine = e;
+    return 0;
+}
+
+void tac_engine_free(struct tac_engine *e)
+{
+    if (!e)
+        return;
+    tac_plan_free(atomic_load(&e->next));
+    tac_plan_free(atomic_load(&e->retired));
+    tac_plan_free(e->playing);
+    tac_disk_free(e->disk);
+    tac_names_fini(&e->ids);
+    for (uint32_t i = 0; i < e->id_count; i++)
+        free(e->id_name[i]);
+    free(e->id_name);
+    pthread_mutex_destroy(&e->lock);
+    tac_vault_fini(&e->vault);
+    struct tac_vault home = e->home;
+    tac_vault_fini(&home);
+}
+
+/* ---- loading ------------------------------------------------------------------------------- */
+
+static int64_t id_of(void *user, const char *name)
+{
+    struct tac_engine *e = user;
+    int64_t id = tac_names_find(&e->ids, name);
+    if (id >= 0)
+        return id;
+    if (e->id_count == e->id_room) {
+        uint32_t room = e->id_room ? e->id_room * 2 : 64;
+        char **bigger = realloc(e->id_name, room * sizeof *bigger);
+        if (!bigger)
+            return -ENOMEM;
+        e->id_name = bigger;
+        e->id_room = room;
+    }
+    char *copy = strdup(name);
+    if (!copy || !tac_names_add(&e->ids, copy, e->id_count)) {
+        free(copy);
+        return -ENOMEM;
+    }
+    e->id_name[e->id_count] = copy;
+    return e->id_count++;
+}
+
+static uint32_t inputs_of(const struct tac_graph *g)
+{
+    return g->input == TAC_GRAPH_NONE ? 0 : g->node[g->input].lanes;
+}
+
+static int check_channels(const struct tac_engine *e, const struct tac_graph *g,
+                          struct tac_error *err)
+{
+    const struct tac_graph *now = e->latest ? e->latest->graph : NULL;
+    if (!now || (inputs_of(now) == inputs_of(g) &&
+                 now->node[now->output].lanes == g->node[g->output].lanes))
+        return 0;
+    return tac_error_set(err, -EINVAL, g->file, 0, 0,
+                         "an edit cannot change the number of channels (%u in, %u out)",
+                         inputs_of(now), now->node[now->output].lanes);
+}
+
+static void collect(struct tac_engine *e)
+{
+    /* pairs with the release store of the audio thread: it is done with the plan */
+    tac_plan_free(atomic_exchange_explicit(&e->retired, NULL, memory_order_acquire));
+}
+
+static int take_graph(struct tac_engine *e, struct tac_graph *graph, struct tac_error *err)
+{
+    int code = check_channels(e, graph, err);
+    if (code < 0) {
+        tac_graph_free(graph);
+        return code;
+    }
+    collect(e);
+    struct tac_plan *plan = NULL;
+    struct tac_plan_build how = {.rate_hz = e->config.rate_hz,
+                                 .lock = !e->config.no_lock,
+                                 .disk = e->disk,
+                                 .before = e->latest,
+                                 .id_of = id_of,
+                                 .user = e};
+    code = tac_plan_new(graph, &how, &plan, err);
+    if (code < 0)
+        return code;
+    e->latest = plan;
+    atomic_store_explicit(&e->outputs, plan->graph->node[plan->graph->output].lanes,
+                          memory_order_relaxed);
+    atomic_store_explicit(&e->inputs, inputs_of(plan->graph), memory_order_relaxed);
+    /* release: the plan is complete when the audio thread sees it */
+    struct tac_plan *missed = atomic_exchange_explicit(&e->next, plan, memory_order_acq_rel);
+    tac_plan_free(missed);
+    return 0;
+}
+
+int tac_engine_load(struct tac_engine *e, const char *path, struct tac_error *err)
+{
+    struct tac_graph *graph = NULL;
+    int code = tac_graph_open(path, &graph, err);
+    if (code < 0)
+        return code;
+    pthread_mutex_lock(&e->lock);
+    code = take_graph(e, graph, err);
+    pthread_mutex_unlock(&e->lock);
+    return code;
+}
+
+int tac_engine_load_text(struct tac_engine *e, const char *text, size_t bytes, const char *name,
+                         const char *folder, struct tac_error *err)
+{
+    struct tac_graph *graph = NULL;
+    int code = tac_graph_read(text, bytes, name, folder ? folder : "", &graph, err);
+    if (code < 0)
+        return code;
+    pthread_mutex_lock(&e->lock);
+    code = take_graph(e, graph, err);
+    pthread_mutex_unlock(&e->lock);
+    return code;
+}
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+static int push_event(struct tac_engine *e, const struct tac_event *event)
+{
+    if (tac_ring_try_push(&e->events, event))
+        return 0;
+    atomic_fetch_add_explicit(&e->events_dropped, 1, memory_order_relaxed);
+    return -EAGAIN;
+}
+
+static const struct tac_plan_node *node_of(const struct tac_engine *e, uint32_t param_id)
+{
+    uint32_t id = param_id / TAC_BLOCK_PARAMS_MAX;
+    if (!e->latest || id >= e->latest->ids || e->latest->index_by_id[id] == TAC_GRAPH_NONE)
+        return NULL;
+    const struct tac_plan_node *n = &e->latest->node[e->latest->index_by_id[id]];
+    return param_id % TAC_BLOCK_PARAMS_MAX < n->node->params ? n : NULL;
+}
+
+static int find_param(struct tac_engine *e, const char *path, uint32_t *ret_id)
+{
+    char node[TAC_GRAPH_NAME_MAX + 1];
+    const char *dot = strchr(path, '.');
+    if (!dot || (size_t)(dot - path) >= sizeof node || !e->latest)
+        return -TAC_E_UNKNOWN;
+    memcpy(node, path, (size_t)(dot - path));
+    node[dot - path] = 0;
+    int64_t index = tac_graph_find(e->latest->graph, node);
+    if (index < 0)
+        return -TAC_E_UNKNOWN;
+    const struct tac_node *n = e->latest->node[index].node;
+    for (uint32_t p = 0; p < n->params; p++)
+        if (!strcmp(n->block->param[p].name, dot + 1)) {
+            *ret_id = n->id * TAC_BLOCK_PARAMS_MAX + p;
+            return 0;
+        }
+    return -TAC_E_UNKNOWN;
+}
+
+int tac_engine_param_find(struct tac_engine *e, const char *path, uint32_t *ret_id)
+{
+    pthread_mutex_lock(&e->lock);
+    int code = find_param(e, path, ret_id);
+    pthread_mutex_unlock(&e->lock);
+    return code;
+}
+
+int tac_engine_param_get(struct tac_engine *e, uint32_t id, struct tac_engine_param *ret_param)
+{
+    pthread_mutex_lock(&e->lock);
+    const struct tac_plan_node *n = node_of(e, id);
+    int code = n ? 0 : id / TAC_BLOCK_PARAMS_MAX < e->id_count ? -TAC_E_UNKNOWN : -ENOENT;
+    if (n) {
+        uint32_t index = id % TAC_BLOCK_PARAMS_MAX;
+        const struct tac_param *p = &n->node->block->param[index];
+        *ret_param = (struct tac_engine_param){.node = n->node->name,
+                                               .name = p->name,
+                                               .doc = p->doc,
+                                               .unit = tac_units_name(p->unit),
+                                               .min = p->min,
+                                               .max = p->max,
+                                               .fallback = p->fallback,
+                                               .value = n->node->ramp[index].target,
+                                               .choices = p->choices};
+    }
+    pthread_mutex_unlock(&e->lock);
+    return code;
+}
+
+int tac_engine_param_set(struct tac_engine *e, uint32_t id, float value, uint32_t delay_frames)
+{
+    struct tac_event event = {.kind = TAC_EVENT_PARAM,
+                              .due = delay_frames,
+                              .target = id / TAC_BLOCK_PARAMS_MAX,
+                              .param = id % TAC_BLOCK_PARAMS_MAX,
+                              .value = value};
+    pthread_mutex_lock(&e->lock);
+    int code = !isfinite(value) ? -EINVAL : node_of(e, id) ? push_event(e, &event) : -ENOENT;
+    pthread_mutex_unlock(&e->lock);
+    return code;
+}
+
+static int push_note(struct tac_engine *e, const char *section, struct tac_event *event)
+{
+    if (!e->latest)
+        return -TAC_E_UNKNOWN;
+    if (section) {
+        int64_t index = tac_graph_find(e->latest->graph, section);
+        if (index < 0 || !e->latest->node[index].node->voices)
+            return -TAC_E_UNKNOWN;
+        event->target = e->latest->node[index].node->id;
+    }
+    return push_event(e, event);
+}
+
+int tac_engine_note(struct tac_engine *e, const char *section, float pitch_semitones,
+                    float velocity, uint32_t delay_frames)
+{
+    struct tac_event event = {.kind = TAC_EVENT_NOTE,
+                              .due = delay_frames,
+                              .target = TAC_GRAPH_NONE,
+                              .pitch = pitch_semitones,
+                              .value = velocity};
+    if (!isfinite(pitch_semitones) || !(velocity >= 0 && velocity <= 1))
+        return -EINVAL;
+    pthread_mutex_lock(&e->lock);
+    int code = push_note(e, section, &event);
+    pthread_mutex_unlock(&e->lock);
+    return code;
+}
+
+/* ---- reports ------------------------------------------------------------------------------- */
+
+static const char *widest_variant(const struct tac_plan *plan)
+{
+    const struct tac_variant *widest = NULL;
+    for (uint32_t i = 0; i < plan->graph->node_count; i++) {
+        const struct tac_variant *v = plan->node[i].node->variant;
+        if (plan->graph->node[i].block_index >= 0 && (!widest || v->lanes > widest->lanes))
+            widest = v;
+    }
+    return widest ? widest->name : "";
+}
+
+void tac_engine_info(struct tac_engine *e, struct tac_engine_info *ret_info)
+{
+    pthread_mutex_lock(&e->lock);
+    collect(e);
+    *ret_info = (struct tac_engine_info){.name = "", .variant = "", .rate_hz = e->config.rate_hz};
+    if (e->latest) {
+        const struct tac_plan *p = e->latest;
+        *ret_info = (struct tac_engine_info){
+            .name = p->graph->name,
+            .rate_hz = e->config.rate_hz,
+            .tempo_bpm = p->graph->tempo_bpm,
+            .length_s = p->graph->length_s,
+            .inputs = inputs_of(p->graph),
+            .outputs = p->graph->node[p->graph->output].lanes,
+            .nodes = p->graph->node_count,
+            .banks = p->banks,
+            .cables = p->graph->cable_count,
+            .voices = p->graph->voice_count,
+            .memory_bytes = p->vault.bytes + p->node_bytes + e->vault.bytes + e->home.bytes,
+            .memory_locked = p->locked && !e->vault.unlocked && !e->home.unlocked,
+            .variant = widest_variant(p)};
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void count_voices(const struct tac_plan *plan, struct tac_engine_stats *stats)
+{
+    for (uint32_t i = 0; plan && i < plan->graph->section_count; i++) {
+        struct tac_voices_count count;
+        tac_voices_count(plan->section[i].node->voices, &count);
+        stats->notes += count.notes;
+        stats->voices_stolen += count.stolen;
+        stats->notes_dropped += count.dropped;
+        stats->voices_active += count.active;
+    }
+}
+
+void tac_engine_stats(struct tac_engine *e, struct tac_engine_stats *ret_stats)
+{
+    struct tac_engine_stats s = {0};
+    pthread_mutex_lock(&e->lock);
+    collect(e);
+    s.cycles = atomic_load_explicit(&e->cycles, memory_order_relaxed);
+    s.frames = atomic_load_explicit(&e->frames, memory_order_relaxed);
+    s.plans = atomic_load_explicit(&e->plans, memory_order_relaxed);
+    s.worst_ns = atomic_load_explicit(&e->worst_ns, memory_order_relaxed);
+    s.last_ns = atomic_load_explicit(&e->last_ns, memory_order_relaxed);
+    s.busy_ns = atomic_load_explicit(&e->busy_ns, memory_order_relaxed);
+    s.events_dropped = atomic_load_explicit(&e->events_dropped, memory_order_relaxed);
+    s.stream_underruns = tac_disk_underruns(e->disk);
+    count_voices(e->latest, &s);
+    pthread_mutex_unlock(&e->lock);
+    *ret_stats = s;
+}
+
+void tac_engine_stats_reset(struct tac_engine *e)
+{
+    atomic_store_explicit(&e->worst_ns, 0, memory_order_relaxed);
+}
+
+int tac_engine_meter(struct tac_engine *e, uint32_t channel, struct tac_engine_meter *ret_meter)
+{
+    if (channel >= atomic_load_explicit(&e->outputs, memory_order_relaxed))
+        return -ENOENT;
+    ret_meter->peak = atomic_exchange_explicit(&e->peak[channel], 0, memory_order_relaxed);
+    ret_meter->rms = sqrtf(atomic_load_explicit(&e->power[channel], memory_order_relaxed));
+    return 0;
+}
+
+static double ticks_to_ns(double ticks)
+{
+    static _Atomic double ns_per_tick;
+    double scale = atomic_load_explicit(&ns_per_tick, memory_order_relaxed);
+    if (scale == 0) {
+        scale = 1e9 / tac_counter_hz(10000000);
+        atomic_store_explicit(&ns_per_tick, scale, memory_order_relaxed);
+    }
+    return ticks * scale;
+}
+
+int tac_engine_cost(struct tac_engine *e, uint32_t index, struct tac_engine_cost *ret_cost)
+{
+    pthread_mutex_lock(&e->lock);
+    const struct tac_plan *p = e->latest;
+    int code = p && index < p->graph->node_count ? 0 : -ENOENT;
+    if (code >= 0) {
+        struct tac_node *n = p->node[p->graph->order[index]].node;
+        uint64_t count = atomic_load_explicit(&n->cost_count, memory_order_relaxed);
+        uint64_t sum = atomic_load_explicit(&n->cost_sum, memory_order_relaxed);
+        uint64_t worst = atomic_load_explicit(&n->cost_worst, memory_order_relaxed);
+        *ret_cost = (struct tac_engine_cost){
+            .node = n->name,
+            .block = n->block->name,
+            .lanes = n->lanes,
+            .mean_ns = count ? ticks_to_ns((double)sum / (double)count) : 0,
+            .worst_ns = ticks_to_ns((double)worst)};
+    }
+    pthread_mutex_unlock(&e->lock);
+    return code;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * internal.h - the engine's own state, shared by engine.c (control) and process.c (audio). */
+#ifndef TAC_ENGINE_INTERNAL_H
+#define TAC_ENGINE_INTERNAL_H
+
+#include "base/ring.h"
+#include "engine/params.h"
+#include "engine/plan.h"
+#include "engine/stream.h"
+#include "tactus/engine.h"
+
+#include <pthread.h>
+
+enum { TAC_EVENTS_MAX = 1024 };
+
+enum tac_event_kind { TAC_EVENT_PARAM, TAC_EVENT_NOTE };
+
+struct tac_event {
+    enum tac_event_kind kind;
+    uint32_t target; /* id of the node; TAC_GRAPH_NONE: all voices sections */
+    uint32_t param;
+    float pitch, value;
+    uint64_t due; /* frame; in the ring: frames after the start of the next process call */
+};
+
+struct tac_engine {
+    struct tac_engine_config config;
+    struct tac_vault home, vault; /* home: this structure */
+    pthread_mutex_t lock;         /* of control functions */
+
+    /* control */
+    struct tac_plan *latest; /* the newest plan; owned by a mailbox or by the audio thread */
+    struct tac_disk *disk;
+    struct tac_names ids;
+    char **id_name;
+    uint32_t id_count, id_room;
+
+    /* mailboxes, see engine.c */
+    _Atomic(struct tac_plan *) next, retired;
+    struct tac_ring events; /* control pushes under the lock, audio pops */
+    struct tac_event *event_items;
+
+    /* audio */
+    struct tac_plan *playing;
+    uint64_t now;              /* frame of the next slice */
+    struct tac_event *pending; /* by due, oldest first */
+    uint32_t pending_count;
+    struct tac_ramps ramps;
+    uint32_t changes_done; /* of the plan that was taken over last */
+
+    /* written by audio, read by control */
+    _Atomic uint32_t inputs, outputs; /* written by control, before the plan is put */
+    _Atomic uint64_t cycles, frames, plans, worst_ns, last_ns, busy_ns, events_dropped;
+    _Atomic float peak[TAC_ENGINE_CHANNELS_MAX], power[TAC_ENGINE_CHANNELS_MAX];
+};
+
+#endif

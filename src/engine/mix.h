@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ * mix.h - cables at work: sums, spreading, picking of lanes, set values of parameters.
+ *
+ * An operation reads signals and fills one buffer float[frames][lanes]. Sums run in a fixed order,
+ * so that the same plan gives the same bits however it is split over calls or threads.
+ * Threads: the audio thread or a worker. Real-time: yes. Cost: frames x lanes x sources. */
+#ifndef TAC_ENGINE_MIX_H
+#define TAC_ENGINE_MIX_H
+
+#include "tactus/block.h"
+
+/* One source of a mix. kind WHOLE: the whole vector. SPREAD: lane `from` to lanes to .. to+count-1.
+ * LANES: lanes from .. to to .. pairwise. FOLD: lanes from .. from+count-1 into lane to, in order.
+ */
+enum tac_mix_kind { TAC_MIX_WHOLE, TAC_MIX_SPREAD, TAC_MIX_LANES, TAC_MIX_FOLD };
+
+struct tac_mix_source {
+    struct tac_signal signal; /* stride 0, or lanes of the source's bank */
+    uint32_t from, to, count;
+    enum tac_mix_kind kind;
+};
+
+/* Sum of the sources plus base, clamped when `clamp`. target (an input or a parameter of the node
+ * that reads) gets stride 0 when nothing moves in this slice. */
+struct tac_mix {
+    float *out;
+    uint32_t lanes, count, clamp;
+    float min, max;
+    struct tac_signal base; /* data NULL: 0 */
+    struct tac_signal *target;
+    struct tac_mix_source *source;
+};
+
+/* Sum over all lanes of a node (voices), to one lane. */
+struct tac_fold {
+    float *out;
+    uint32_t lanes, total;   /* lanes of a bank, lanes in use */
+    struct tac_signal *bank; /* [banks] */
+};
+
+/* Delay by one slice: out holds what was heard TAC_ENGINE_SLICE_FRAMES frames earlier. The ring
+ * position is that of the slice in time; a slice never crosses the end of the ring. */
+struct tac_feedback {
+    float *ring; /* [TAC_ENGINE_SLICE_FRAMES][lanes] */
+    float *out;  /* what readers hear */
+    struct tac_signal source;
+    uint32_t lanes;
+    const uint32_t *position; /* of the slice within TAC_ENGINE_SLICE_FRAMES */
+};
+
+void tac_mix_run(void *mix, const struct tac_io *io);
+void tac_fold_run(void *fold, const struct tac_io *io);
+void tac_feedback_read(void *feedback, const struct tac_io *io);
+void tac_feedback_write(void *feedback, const struct tac_io *io);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ * node.c - builds running nodes: memory, states, parameters at rest, sound files. Control threads.
+ */
+#include "engine/node.h"
+
+#include "engine/stream.h"
+#include "engine/voices.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t mix_bytes(uint64_t hash, const void *data, size_t bytes)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ p[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* Everything whose change needs a new node. */
+static uint64_t hash_options(const struct tac_graph *graph, const struct tac_graph_node *n,
+                             double tempo_bpm)
+{
+    uint64_t hash = mix_bytes(0xcbf29ce484222325u, &n->seed, sizeof n->seed);
+    hash = mix_bytes(hash, &tempo_bpm, sizeof tempo_bpm);
+    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && n->block->option[i].name; i++) {
+        hash = mix_bytes(hash, &n->option[i], sizeof n->option[i]);
+        if (n->file[i])
+            hash = mix_bytes(hash, n->file[i], strlen(n->file[i]));
+        hash = mix_bytes(hash, n->numbers[i], n->numbers_count[i] * sizeof(float));
+    }
+    if (n->block == &tac_graph_block_voices) {
+        const struct tac_graph_section *s = &graph->section[n->section];
+        hash = mix_bytes(hash, &s->count, sizeof s->count);
+        hash = mix_bytes(hash, &s->unison, sizeof s->unison);
+        hash = mix_bytes(hash, &s->mode, sizeof s->mode);
+        hash = mix_bytes(hash, &s->steal, sizeof s->steal);
+    }
+    return hash;
+}
+
+bool tac_node_fits(const struct tac_node *node, const struct tac_graph *graph,
+                   const struct tac_graph_node *n, double tempo_bpm)
+{
+    return !strcmp(node->block->name, n->block->name) && node->lanes == n->lanes &&
+           node->options_hash == hash_options(graph, n, tempo_bpm);
+}
+
+static uint32_t count_params(const struct tac_block *block)
+{
+    uint32_t n = 0;
+    while (n < TAC_BLOCK_PARAMS_MAX && block->param[n].name)
+        n++;
+    return n;
+}
+
+static int take_memory(struct tac_vault *vault, struct tac_node *node)
+{
+    node->rows = TAC_VAULT_NEW(vault, float, node->params *TAC_BLOCK_LANES_MAX);
+    node->patch_value = TAC_VAULT_NEW(vault, float, node->params);
+    node->ramp = TAC_VAULT_NEW(vault, struct tac_ramp, node->params);
+    node->state = TAC_VAULT_NEW(vault, void *, node->banks);
+    return node->rows && node->patch_value && node->ramp && node->state ? 0 : -ENOMEM;
+}
+
+static void set_params(struct tac_node *node, const struct tac_graph_node *n)
+{
+    for (uint32_t p = 0; p < node->params; p++) {
+        node->patch_value[p] = n->param[p];
+        node->ramp[p] = (struct tac_ramp){.value = n->param[p], .target = n->param[p]};
+        for (uint32_t lane = 0; lane < TAC_BLOCK_LANES_MAX; lane++)
+            tac_node_row(node, p)[lane] = n->param[p];
+    }
+}
+
+/* Each bank reads the file on its own, so that banks need not run in step. */
+static int open_streams(struct tac_node *node, const struct tac_graph_node *n,
+                        const struct tac_node_build *how, struct tac_setup *setup,
+                        struct tac_error *err)
+{
+    int looping = -1;
+    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && node->block->option[i].name; i++)
+        if (!strcmp(node->block->option[i].name, "loop"))
+            looping = n->option[i] != 0;
+    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && node->block->option[i].name; i++) {
+        if (!n->file[i])
+            continue;
+        struct tac_file_stream *stream;
+        int code = tac_stream_open(node->batch->disk, &node->batch->vault, n->file[i], how->rate_hz,
+                                   looping > 0, &stream, err);
+        if (code < 0)
+            return code;
+        tac_stream_link(stream, &node->batch->streams);
+        setup->stream = tac_stream_interface(stream);
+    }
+    return 0;
+}
+
+static int build_bank(struct tac_node *node, const struct tac_graph_node *n,
+                      const struct tac_node_build *how, uint32_t bank, struct tac_error *err)
+{
+    struct tac_vault *vault = &node->batch->vault;
+    uint32_t lanes = node->bank_lanes, left = node->lanes - bank * lanes;
+    struct tac_setup setup = {.rate_hz = (float)how->rate_hz,
+                              .frames_max = 64,
+                              .lanes = lanes,
+                              .lanes_used = left < lanes ? left : lanes,
+                              .lane_first = bank * lanes,
+                              .seed = n->seed,
+                              .tempo_bpm = (float)how->tempo_bpm};
+    memcpy(setup.option, n->option, sizeof setup.option);
+    memcpy(setup.numbers_count, n->numbers_count, sizeof setup.numbers_count);
+    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX; i++) {
+        float *copy = n->numbers[i] ? TAC_VAULT_NEW(vault, float, n->numbers_count[i]) : NULL;
+        if (n->numbers[i] && !copy)
+            return -ENOMEM;
+        if (copy)
+            memcpy(copy, n->numbers[i], n->numbers_count[i] * sizeof *copy);
+        setup.numbers[i] = copy;
+    }
+    int code = open_streams(node, n, how, &setup, err);
+    if (code < 0)
+        return code;
+    const struct tac_block *b = node->block;
+    size_t bytes = b->memory_bytes ? b->memory_bytes(&setup) : 0;
+    void *memory = bytes ? tac_vault_take(vault, bytes) : NULL;
+    node->state[bank] = tac_vault_take(vault, b->state_bytes);
+    if ((bytes && !memory) || !node->state[bank])
+        return -ENOMEM;
+    if (b->init)
+        b->init(node->state[bank], &setup, memory);
+    return 0;
+}
+
+static void choose_variant(struct tac_node *node, const struct tac_graph_node *n)
+{
+    node->variant = tac_blocks_variant_for(n->lanes);
+    node->block = n->block_index < 0 ? n->block : node->variant->blocks[n->block_index];
+    node->lanes = n->lanes;
+    node->bank_lanes = node->variant->lanes;
+    node->banks = (n->lanes + node->bank_lanes - 1) / node->bank_lanes;
+    node->params = count_params(node->block);
+}
+
+static int fill_node(struct tac_node *node, const struct tac_graph *graph,
+                     const struct tac_graph_node *n, const struct tac_node_build *how,
+                     struct tac_error *err)
+{
+    struct tac_vault *vault = &node->batch->vault;
+    choose_variant(node, n);
+    node->id = how->id;
+    node->options_hash = hash_options(graph, n, how->tempo_bpm);
+    char *name = tac_vault_take(vault, strlen(n->name) + 1);
+    if (!name || take_memory(vault, node) < 0)
+        return -ENOMEM;
+    node->name = strcpy(name, n->name);
+    set_params(node, n);
+    int code = 0;
+    if (n->block == &tac_graph_block_voices)
+        code = tac_voices_build(vault, &graph->section[n->section], how->rate_hz, &node->voices);
+    for (uint32_t bank = 0; bank < node->banks && n->block_index >= 0 && code >= 0; bank++)
+        code = build_bank(node, n, how, bank, err);
+    return code;
+}
+
+int tac_node_build(struct tac_batch *batch, const struct tac_graph *graph,
+                   const struct tac_graph_node *n, const struct tac_node_build *how,
+                   struct tac_node **ret_node, struct tac_error *err)
+{
+    struct tac_node *node = TAC_VAULT_NEW(&batch->vault, struct tac_node, 1);
+    if (!node)
+        return tac_error_set(err, -ENOMEM, graph->file, n->line, n->column,
+                             "no memory is left for '%s'", n->name);
+    node->batch = batch;
+    struct tac_error why = {0};
+    int code = fill_node(node, graph, n, how, &why);
+    if (code == -ENOMEM)
+        return tac_error_set(err, code, graph->file, n->line, n->column,
+                             "no memory is left for '%s'", n->name);
+    if (code < 0)
+        return tac_error_set(err, code, graph->file, n->line, n->column, "%s: %s", n->name,
+                             why.text);
+    *ret_node = node;
+    return 0;
+}
+
+void tac_batch_unref(struct tac_batch *batch)
+{
+    if (--batch->refs)
+        return;
+    tac_streams_close(batch->disk, batch->streams);
+    tac_vault_fini(&batch->vault);
+    free(batch);
+}

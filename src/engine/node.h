@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ * node.h - a running node: what of it outlives an exchange of plans.
+ *
+ * A node keeps its state, its parameters and their ramps, its sound file and its voices from plan
+ * to plan as long as name, block, width and options stay the same. Nodes that are built together
+ * lie in one batch; the batch is dropped with the last plan that refers to it.
+ *
+ * Threads   built and dropped by control threads. The audio thread alone reads and writes ramps,
+ *           rows and states while a plan with the node is playing. */
+#ifndef TAC_ENGINE_NODE_H
+#define TAC_ENGINE_NODE_H
+
+#include "dsp/block.h"
+#include "engine/vault.h"
+#include "graph/graph.h"
+
+#include <stdatomic.h>
+
+struct tac_disk;
+struct tac_file_stream;
+struct tac_voices;
+
+enum { TAC_BATCH_STREAMS_MAX = 4096 };
+
+/* Nodes that were built by one load. */
+struct tac_batch {
+    struct tac_vault vault;
+    uint32_t refs; /* plans */
+    struct tac_disk *disk;
+    struct tac_file_stream *streams; /* list */
+};
+
+/* Smoothing of one parameter; see params.c. */
+struct tac_ramp {
+    float value, target;
+    float step;    /* per frame: added (linear) or multiplied (log) */
+    uint32_t left; /* frames; 0: at rest */
+};
+
+struct tac_node {
+    const char *name;
+    const struct tac_block *block; /* of the variant */
+    const struct tac_variant *variant;
+    struct tac_batch *batch;
+    uint32_t id; /* of the name, in the engine; constant */
+    uint32_t lanes, bank_lanes, banks, params;
+    uint64_t options_hash;
+    float *rows;               /* [params][TAC_BLOCK_LANES_MAX]: the value at rest, in every lane */
+    float *patch_value;        /* [params]: what the patch text says */
+    struct tac_ramp *ramp;     /* [params] */
+    void **state;              /* [banks] */
+    struct tac_voices *voices; /* of a voices section, else NULL */
+    _Atomic uint64_t cost_sum, cost_worst, cost_count; /* counter ticks of timed slices */
+};
+
+struct tac_node_build {
+    double rate_hz, tempo_bpm;
+    uint32_t id;
+};
+
+/* Build node n of the graph in the batch. */
+int tac_node_build(struct tac_batch *batch, const struct tac_graph *graph,
+                   const struct tac_graph_node *n, const struct tac_node_build *how,
+                   struct tac_node **ret_node, struct tac_error *err);
+
+/* True when the running node can serve as node n of the new graph. */
+bool tac_node_fits(const struct tac_node *node, const struct tac_graph *graph,
+                   const struct tac_graph_node *n, double tempo_bpm);
+
+void tac_batch_unref(struct tac_batch *batch);
+
+static inline float *tac_node_row(const struct tac_node *node, uint32_t param)
+{
+    return node->rows + (size_t)param * TAC_BLOCK_LANES_MAX;
+}
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ * plan.c - life of a plan: nodes taken over or built, references on batches; and its own
+ * operations.
+ *
+ * Threads: control; the two _run functions: the audio thread. */
+#include "engine/plan.h"
+
+#include "tactus/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int add_batch(struct tac_plan *plan, struct tac_batch *batch)
+{
+    for (uint32_t i = 0; i < plan->batches; i++)
+        if (plan->batch[i] == batch)
+            return 0;
+    struct tac_batch **bigger = realloc(plan->batch, (plan->batches + 1) * sizeof *bigger);
+    if (!bigger)
+        return -ENOMEM;
+    plan->batch = bigger;
+    plan->batch[plan->batches++] = batch;
+    batch->refs++;
+    return 0;
+}
+
+static struct tac_node *find_before(const struct tac_plan *before, const struct tac_graph *graph,
+                                    const struct tac_graph_node *n)
+{
+    int64_t i = before ? tac_graph_find(before->graph, n->name) : -1;
+    if (i < 0 || !tac_node_fits(before->node[i].node, graph, n, graph->tempo_bpm))
+        return NULL;
+    return before->node[i].node;
+}
+
+/* What the text changed since the last patch; what was set by hand since then stays. */
+static void note_changes(struct tac_plan *plan, struct tac_node *node,
+                         const struct tac_graph_node *n)
+{
+    for (uint32_t p = 0; p < node->params; p++)
+        if (node->patch_value[p] != n->param[p]) {
+            plan->change[plan->changes++] = (struct tac_plan_change){node, p, n->param[p]};
+            node->patch_value[p] = n->param[p];
+        }
+}
+
+static int take_node(struct tac_plan *plan, struct tac_batch *fresh, uint32_t i,
+                     const struct tac_plan_build *how, struct tac_error *err)
+{
+    const struct tac_graph_node *n = &plan->graph->node[i];
+    struct tac_node *node = find_before(how->before, plan->graph, n);
+    if (node) {
+        plan->node[i].node = node;
+        return add_batch(plan, node->batch);
+    }
+    int64_t id = how->id_of(how->user, n->name);
+    if (id < 0)
+        return -ENOMEM;
+    struct tac_node_build build = {how->rate_hz, plan->graph->tempo_bpm, (uint32_t)id};
+    return tac_node_build(fresh, plan->graph, n, &build, &plan->node[i].node, err);
+}
+
+static int take_nodes(struct tac_plan *plan, const struct tac_plan_build *how,
+                      struct tac_error *err)
+{
+    struct tac_batch *fresh = calloc(1, sizeof *fresh);
+    if (!fresh)
+        return -ENOMEM;
+    fresh->vault.lock = how->lock;
+    fresh->disk = how->disk;
+    fresh->refs = 1; /* ours, for the time of building */
+    int code = add_batch(plan, fresh);
+    for (uint32_t i = 0; i < plan->graph->node_count && code >= 0; i++)
+        code = take_node(plan, fresh, i, how, err);
+    tac_batch_unref(fresh);
+    return code;
+}
+
+static int collect_changes(struct tac_plan *plan)
+{
+    const struct tac_graph *g = plan->graph;
+    size_t room = 1;
+    for (uint32_t i = 0; i < g->node_count; i++)
+        for (uint32_t p = 0; p < plan->node[i].node->params; p++)
+            room += plan->node[i].node->patch_value[p] != g->node[i].param[p];
+    plan->change = TAC_VAULT_NEW(&plan->vault, struct tac_plan_change, room);
+    if (!plan->change)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < g->node_count; i++)
+        note_changes(plan, plan->node[i].node, &g->node[i]);
+    return 0;
+}
+
+static int index_nodes(struct tac_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->graph->node_count; i++)
+        if (plan->node[i].node->id >= plan->ids)
+            plan->ids = plan->node[i].node->id + 1;
+    plan->index_by_id = TAC_VAULT_NEW(&plan->vault, uint32_t, plan->ids);
+    if (!plan->index_by_id)
+        return -ENOMEM;
+    memset(plan->index_by_id, 0xff, plan->ids * sizeof *plan->index_by_id);
+    for (uint32_t i = 0; i < plan->graph->node_count; i++)
+        plan->index_by_id[plan->node[i].node->id] = i;
+    return 0;
+}
+
+static void add_up_memory(struct tac_plan *plan)
+{
+    plan->locked = !plan->vault.unlocked;
+    for (uint32_t i = 0; i < plan->batches; i++) {
+        plan->node_bytes += plan->batch[i]->vault.bytes;
+        plan->locked = plan->locked && !plan->batch[i]->vault.unlocked;
+    }
+}
+
+int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
+                 struct tac_plan **ret_plan, struct tac_error *err)
+{
+    struct tac_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) {
+        tac_graph_free(graph);
+        return tac_error_set(err, -ENOMEM, NULL, 0, 0, "out of memory");
+    }
+    plan->graph = graph;
+    plan->vault.lock = how->lock;
+    plan->node = TAC_VAULT_NEW(&plan->vault, struct tac_plan_node, graph->node_count);
+    struct tac_error why = {0};
+    int code = plan->node ? take_nodes(plan, how, &why) : -ENOMEM;
+    if (code >= 0)
+        code = index_nodes(plan);
+    if (code >= 0)
+        code = tac_plan_lay_out(plan);
+    if (code >= 0)
+        code = collect_changes(plan);
+    if (code < 0) {
+        if (why.text[0] && err)
+            *err = why;
+        else
+            tac_error_set(err, code, graph->file, 0, 0, "the patch is too large for the memory: %s",
+                          tac_error_sentence(code));
+        tac_plan_free(plan);
+        return code;
+    }
+    add_up_memory(plan);
+    *ret_plan = plan;
+    return 0;
+}
+
+void tac_plan_free(struct tac_plan *plan)
+{
+    if (!plan)
+        return;
+    for (uint32_t i = 0; i < plan->batches; i++)
+        tac_batch_unref(plan->batch[i]);
+    free(plan->batch);
+    free(plan->op);
+    tac_vault_fini(&plan->vault);
+    tac_graph_free(plan->graph);
+    free(plan);
+}
+
+void tac_plan_section_run(void *section, const struct tac_io *io)
+{
+    struct tac_plan_section *s = section;
+    s->in.frames = io->frames;
+    s->in.glide_s = tac_node_row(s->node, TAC_VOICES_PARAM_GLIDE)[0];
+    s->in.detune_semitones = tac_node_row(s->node, TAC_VOICES_PARAM_DETUNE)[0];
+    bool moving = tac_voices_run(s->node->voices, &s->in, &s->out);
+    for (uint32_t i = 0; i < s->readers; i++)
+        s->reader[i]->stride = moving ? s->out.bank_lanes : 0;
+}
+
+/* By frame; at the same frame in the order of the lists. */
+void tac_plan_merge_run(void *merge, const struct tac_io *io)
+{
+    struct tac_notes_merge *m = merge;
+    uint32_t at[TAC_BLOCK_PORTS_MAX * 4] = {0};
+    m->out->count = 0;
+    for (uint32_t frame = 0; frame < io->frames; frame++)
+        for (uint32_t i = 0; i < m->count; i++)
+            while (at[i] < m->list[i]->count && m->list[i]->note[at[i]].frame <= frame)
+                tac_notes_push(m->out, m->list[i]->note[at[i]++]);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT
+ * process.c - the audio side: slices, events, operations, meters.
+ *
+ * A call is cut into slices that never cross a multiple of TAC_ENGINE_SLICE_FRAMES in time and that
+ * begin where a parameter changes; so blocks see the same calls' worth of frames wherever the
+ * caller's calls begin and end. Real-time: everything here. Cost: bounded by the plan. */
+#include "engine/internal.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SLICE = TAC_ENGINE_SLICE_FRAMES, TIMED_EVERY = 64 };
+
+/* ---- denormals ----------------------------------------------------------------------------- */
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <xmmintrin.h>
+static unsigned flush_denormals(void)
+{
+    unsigned old = _mm_getcsr();
+    _mm_setcsr(old | 0x8040); /* FTZ, DAZ */
+    return old;
+}
+static void restore_denormals(unsigned old)
+{
+    _mm_setcsr(old);
+}
+#elif defined(__aarch64__)
+static unsigned flush_denormals(void)
+{
+    uint64_t old;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(old));
+    __asm__ volatile("msr fpcr, %0" ::"r"(old | 1u << 24));
+    return (unsigned)old;
+}
+static void restore_denormals(unsigned old)
+{
+    __asm__ volatile("msr fpcr, %0" ::"r"((uint64_t)old));
+}
+#elif defined(__arm__) && defined(__ARM_FP)
+static unsigned flush_denormals(void)
+{
+    unsigned old;
+    __asm__ volatile("vmrs %0, fpscr" : "=r"(old));
+    __asm__ volatile("vmsr fpscr, %0" ::"r"(old | 1u << 24));
+    return old;
+}
+static void restore_denormals(unsigned old)
+{
+    __asm__ volatile("vmsr fpscr, %0" ::"r"(old));
+}
+#else
+static unsigned flush_denormals(void)
+{
+    return 0;
+}
+static void restore_denormals(unsigned old)
+{
+    (void)old;
+}
+#endif
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+static void take_plan(struct tac_engine *e)
+{
+    if (!atomic_load_explicit(&e->next, memory_order_relaxed) ||
+        atomic_load_explicit(&e->retired, memory_order_relaxed))
+        return;
+    struct tac_plan *plan = atomic_exchange_explicit(&e->next, NULL, memory_order_acquire);
+    if (!plan)
+        return;
+    /* release: control may free it when it sees it */
+    atomic_store_explicit(&e->retired, e->playing, memory_order_release);
+    e->playing = plan;
+    e->changes_done = 0;
+    atomic_store_explicit(&e->plans, atomic_load_explicit(&e->plans, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+static void insert_pending(struct tac_engine *e, const struct tac_event *event)
+{
+    uint32_t i = e->pending_count++;
+    for (; i && e->pending[i - 1].due > event->due; i--)
+        e->pending[i] = e->pending[i - 1];
+    e->pending[i] = *event;
+}
+
+static void take_events(struct tac_engine *e)
+{
+    struct tac_event event;
+    while (e->pending_count < TAC_EVENTS_MAX && tac_ring_try_pop(&e->events, &event)) {
+        event.due += e->now;
+        insert_pending(e, &event);
+    }
+}
+
+static void send_note(struct tac_engine *e, const struct tac_event *event, uint32_t frame)
+{
+    struct tac_plan *p = e->playing;
+    struct tac_note note = {frame, event->value > 0, event->pitch, event->value};
+    for (uint32_t i = 0; i < p->graph->section_count; i++)
+        if (event->target == TAC_GRAPH_NONE || p->section[i].node->id == event->target)
+            tac_notes_push(p->section[i].own, note);
+}
+
+/* Values that an edit changed; a few each slice when there are more than ramps. */
+static void apply_changes(struct tac_engine *e)
+{
+    struct tac_plan *p = e->playing;
+    while (e->changes_done < p->changes) {
+        const struct tac_plan_change *c = &p->change[e->changes_done];
+        if (!tac_ramps_set(&e->ramps, p, c->node->id, c->param, c->value))
+            return;
+        e->changes_done++;
+    }
+}
+
+/* How long the slice may be: until a parameter changes. Applies what is due now, and gives the
+ * notes of the slice to the sections. */
+static uint32_t apply_events(struct tac_engine *e, uint32_t frames)
+{
+    uint32_t kept = 0, limit = frames;
+    for (uint32_t i = 0; i < e->pending_count; i++) {
+        struct tac_event event = e->pending[i];
+        bool due = event.due < e->now + limit;
+        if (due && event.kind == TAC_EVENT_PARAM && event.due > e->now) {
+            limit = (uint32_t)(event.due - e->now);
+            due = false;
+        } else if (due && event.kind == TAC_EVENT_PARAM) {
+            due = tac_ramps_set(&e->ramps, e->playing, event.target, event.param, event.value);
+        } else if (due) {
+            send_note(e, &event, event.due > e->now ? (uint32_t)(event.due - e->now) : 0);
+        }
+        if (!due)
+            e->pending[kept++] = event;
+    }
+    e->pending_count = kept;
+    return limit;
+}
+
+/* ---- a slice ------------------------------------------------------------------------------- */
+
+static void run_ops(const struct tac_plan *p)
+{
+    for (const struct tac_op *op = p->op, *end = op + p->ops; op < end; op++)
+        op->run(op->self, op->io);
+}
+
+static void add_cost(struct tac_node *n, uint64_t ticks)
+{
+    atomic_store_explicit(&n->cost_sum,
+                          atomic_load_explicit(&n->cost_sum, memory_order_relaxed) + ticks,
+                          memory_order_relaxed);
+    atomic_store_explicit(&n->cost_count,
+                          atomic_load_explicit(&n->cost_count, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    if (ticks > atomic_load_explicit(&n->cost_worst, memory_order_relaxed))
+        atomic_store_explicit(&n->cost_worst, ticks, memory_order_relaxed);
+}
+
+/* The same with the time taken node by node. Operations of a node are neighbours. */
+static void run_ops_timed(const struct tac_plan *p)
+{
+    uint64_t begin = tac_counter();
+    for (uint32_t i = 0; i < p->ops; i++) {
+        p->op[i].run(p->op[i].self, p->op[i].io);
+        if (i + 1 < p->ops && p->op[i + 1].node == p->op[i].node)
+            continue;
+        uint64_t now = tac_counter();
+        add_cost(p->node[p->op[i].node].node, now - begin);
+        begin = now;
+    }
+}
+
+static void read_input(const struct tac_plan *p, const float *const *in, uint32_t offset,
+                       uint32_t frames)
+{
+    if (p->graph->input == TAC_GRAPH_NONE)
+        return;
+    const struct tac_plan_node *n = &p->node[p->graph->input];
+    uint32_t lanes = n->node->bank_lanes;
+    for (uint32_t c = 0; c < n->node->lanes; c++) {
+        float *out = n->io[c / lanes].out[0] + c % lanes;
+        for (uint32_t f = 0; f < frames; f++)
+            out[f * lanes] = in && in[c] ? in[c][offset + f] : 0;
+    }
+}
+
+static void measure(struct tac_engine *e, uint32_t channel, const float *out, uint32_t frames)
+{
+    float peak = atomic_load_explicit(&e->peak[channel], memory_order_relaxed), sum = 0;
+    for (uint32_t f = 0; f < frames; f++) {
+        float x = fabsf(out[f]);
+        peak = x > peak ? x : peak;
+        sum += x * x;
+    }
+    atomic_store_explicit(&e->peak[channel], peak, memory_order_relaxed);
+    float power = atomic_load_explicit(&e->power[channel], memory_order_relaxed);
+    float decay = (float)frames / (0.3f * (float)e->config.rate_hz);
+    power += decay * (sum / (float)frames - power);
+    atomic_store_explicit(&e->power[channel], power, memory_order_relaxed);
+}
+
+static void write_output(struct tac_engine *e, float *const *out, uint32_t offset, uint32_t frames)
+{
+    const struct tac_plan_node *n = &e->playing->node[e->playing->graph->output];
+    uint32_t lanes = n->node->bank_lanes;
+    for (uint32_t c = 0; c < n->node->lanes; c++) {
+        const struct tac_signal *s = &n->io[c / lanes].in[0];
+        float *to = out[c] + offset;
+        for (uint32_t f = 0; f < frames; f++)
+            to[f] = s->data[f * s->stride + c % lanes];
+        measure(e, c, to, frames);
+    }
+}
+
+static uint32_t run_slice(struct tac_engine *e, const float *const *in, float *const *out,
+                          uint32_t offset, uint32_t frames)
+{
+    struct tac_plan *p = e->playing;
+    p->position = (uint32_t)(e->now % SLICE);
+    frames = frames < SLICE - p->position ? frames : SLICE - p->position;
+    for (uint32_t i = 0; i < p->notes_count; i++)
+        p->notes[i]->count = 0;
+    for (uint32_t i = 0; i < p->graph->section_count; i++)
+        p->section[i].own->count = 0;
+    apply_changes(e);
+    frames = apply_events(e, frames);
+    tac_plan_set_frames(p, frames);
+    tac_ramps_run(&e->ramps, p, frames);
+    read_input(p, in, offset, frames);
+    if (e->now / SLICE % TIMED_EVERY)
+        run_ops(p);
+    else
+        run_ops_timed(p);
+    write_output(e, out, offset, frames);
+    e->now += frames;
+    return frames;
+}
+
+static void count_cycle(struct tac_engine *e, uint64_t ns, uint32_t frames)
+{
+    atomic_store_explicit(&e->last_ns, ns, memory_order_relaxed);
+    if (ns > atomic_load_explicit(&e->worst_ns, memory_order_relaxed))
+        atomic_store_explicit(&e->worst_ns, ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->busy_ns, ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->frames, frames, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->cycles, 1, memory_order_relaxed);
+}
+
+void tac_engine_process(struct tac_engine *e, const float *const *in, float *const *out,
+                        uint32_t frames)
+{
+    uint64_t begin = tac_clock_ns();
+    take_plan(e);
+    if (!e->playing)
+        return;
+    unsigned fp = flush_denormals();
+    take_events(e);
+    for (uint32_t done = 0; done < frames;)
+        done += run_slice(e, in, out, done, frames - done);
+    restore_denormals(fp);
+    count_cycle(e, tac_clock_ns() - begin, frames);
+}
+
+void tac_engine_process_interleaved(struct tac_engine *e, const float *in, float *out,
+                                    uint32_t frames)
+{
+    uint32_t inputs = atomic_load_explicit(&e->inputs, memory_order_relaxed);
+    uint32_t outputs = atomic_load_explicit(&e->outputs, memory_order_relaxed);
+    float in_data[TAC_ENGINE_CHANNELS_MAX][SLICE], out_data[TAC_ENGINE_CHANNELS_MAX][SLICE];
+    const float *in_channel[TAC_ENGINE_CHANNELS_MAX];
+    float *out_channel[TAC_ENGINE_CHANNELS_MAX];
+    for (uint32_t c = 0; c < TAC_ENGINE_CHANNELS_MAX; c++) {
+        in_channel[c] = in_data[c];
+        out_channel[c] = out_data[c];
+    }
+    for (uint32_t done = 0; done < frames;) {
+        uint32_t n = frames - done < SLICE ? frames - done : SLICE;
+        for (uint32_t c = 0; in && c < inputs; c++)
+            for (uint32_t f = 0; f < n; f++)
+                in_data[c][f] = in[(size_t)(done + f) * inputs + c];
+        tac_engine_process(e, in ? in_channel : NULL, out_channel, n);
+        for (uint32_t c = 0; c < outputs; c++)
+            for (uint32_t f = 0; f < n; f++)
+                out[(size_t)(done + f) * outputs + c] = out_data[c][f];
+        done += n;
+    }
+}

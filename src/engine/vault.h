@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * vault.h - memory that the audio thread may touch: mapped, pre-touched, locked where permitted.
+ *
+ * Built piece by piece on a control thread, dropped as one. What was taken is zeroed, aligned to 64
+ * and never moves. Threads: one at a time, control. Cost: constant but for a mapping each doubling.
+ */
+#ifndef TAC_ENGINE_VAULT_H
+#define TAC_ENGINE_VAULT_H
+
+#include "base/region.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { TAC_VAULT_CHUNKS_MAX = 24, TAC_VAULT_CHUNK_BYTES = 1 << 17 };
+
+/* {.lock = wanted} is an empty vault. */
+struct tac_vault {
+    bool lock;
+    bool unlocked; /* true: some chunk could not be locked */
+    unsigned chunks;
+    size_t used; /* of the last chunk */
+    size_t bytes;
+    struct tac_region chunk[TAC_VAULT_CHUNKS_MAX];
+};
+
+/* bytes of memory, or NULL when there is none. */
+void *tac_vault_take(struct tac_vault *vault, size_t bytes);
+void tac_vault_fini(struct tac_vault *vault);
+
+#define TAC_VAULT_NEW(vault, type, count)                                                          \
+    ((type *)tac_vault_take((vault), (size_t)(count) * sizeof(type)))
+
+#endif
