@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ * play.c - `tactus play`: a patch in real time on a backend, until a signal or the end of time. */
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/cmd.h"
+#include "cli/player.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    O_BACKEND,
+    O_DEVICE,
+    O_RATE,
+    O_BLOCK,
+    O_SECONDS,
+    O_RECORD,
+    O_PRIORITY,
+    O_CPU,
+    O_WATCH,
+    O_LIST
+};
+
+static void print_device(void *user, const char *device, const char *doc)
+{
+    printf("  %-10s %-24s %s\n", (const char *)user, device, doc);
+}
+
+static int list_backends(void)
+{
+    for (const struct tac_backend *const *b = tac_backends; *b; b++) {
+        printf("%-10s %s\n", (*b)->name, (*b)->doc);
+        if ((*b)->list)
+            (*b)->list(print_device, (void *)(uintptr_t)(*b)->name);
+    }
+    return TAC_EXIT_OK;
+}
+
+static double decibels(float level)
+{
+    return level > 1e-6f ? 20 * log10((double)level) : -120;
+}
+
+static void print_status(struct tac_player *p)
+{
+    struct tac_backend_stats b;
+    struct tac_engine_stats e;
+    struct tac_engine_meter m;
+    char busy[16];
+    float peak = 0;
+    p->stream->backend->stats(p->stream, &b);
+    tac_engine_stats(p->engine, &e);
+    for (uint32_t c = 0; tac_engine_meter(p->engine, c, &m) == 0; c++)
+        peak = m.peak > peak ? m.peak : peak;
+    double played_s = (double)b.frames / p->stream->rate_hz;
+    fprintf(stderr,
+            "\r%7.1f s  load %4.1f %%  worst %8s  late %llu  skipped %llu  xruns %llu  voices %2u  "
+            "peak %5.1f dB ",
+            played_s, played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
+            tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy),
+            (unsigned long long)b.late, (unsigned long long)b.skipped, (unsigned long long)b.xruns,
+            e.voices_active, decibels(peak));
+}
+
+static struct timespec changed(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_mtim : (struct timespec){0};
+}
+
+/* The patch was written again: play the new one, or say why not and go on. */
+static void reload(struct tac_player *p, const char *path, struct timespec *last)
+{
+    struct timespec now = changed(path);
+    if (!now.tv_sec || (now.tv_sec == last->tv_sec && now.tv_nsec == last->tv_nsec))
+        return;
+    *last = now;
+    struct tac_error err = {0};
+    char line[TAC_ERROR_FILE_MAX + TAC_ERROR_TEXT_MAX + 64];
+    if (tac_engine_load(p->engine, path, &err) < 0)
+        fprintf(stderr, "\n%s\n", tac_error_format(&err, line, sizeof line));
+    else
+        fprintf(stderr, "\n%s: loaded again\n", path);
+}
+
+static void play(struct tac_player *p, const char *patch, double seconds, bool watch)
+{
+    bool terminal = isatty(STDERR_FILENO);
+    struct timespec last = changed(patch);
+    uint64_t end = tac_clock_ns() + (uint64_t)(seconds * 1e9);
+    struct tac_backend_stats stats = {0};
+    while (!tac_player_is_interrupted() && !stats.done && (!seconds || tac_clock_ns() < end)) {
+        uint64_t next = tac_clock_ns() + 200000000;
+        tac_clock_sleep_until(seconds && next > end ? end : next);
+        p->stream->backend->stats(p->stream, &stats);
+        if (terminal)
+            print_status(p);
+        if (watch)
+            reload(p, patch, &last);
+    }
+    if (terminal)
+        fputc('\n', stderr);
+}
+
+/* The node that costs most, which is the first suspect when cycles are late. */
+static void print_costliest(struct tac_player *p)
+{
+    struct tac_engine_cost cost, most = {0};
+    for (uint32_t i = 0; tac_engine_cost(p->engine, i, &cost) == 0; i++)
+        if (cost.mean_ns > most.mean_ns)
+            most = cost;
+    char mean[16], worst[16];
+    if (most.node)
+        printf("costliest node: %s (%s, %u lanes), %s a slice, worst %s\n", most.node, most.block,
+               most.lanes, tac_text_duration(most.mean_ns, mean, sizeof mean),
+               tac_text_duration(most.worst_ns, worst, sizeof worst));
+}
+
+static void print_summary(struct tac_player *p)
+{
+    struct tac_backend_stats b;
+    struct tac_engine_stats e;
+    char worst[16], late[16], wake[16];
+    p->stream->backend->stats(p->stream, &b);
+    tac_engine_stats(p->engine, &e);
+    double played_s = (double)b.frames / p->stream->rate_hz;
+    printf("%.1f s played, %llu cycles of %u frames; load %.1f %%, worst cycle %s; woke at most %s "
+           "after time\n",
+           played_s, (unsigned long long)b.cycles, p->stream->frames,
+           played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
+           tac_text_duration((double)b.worst_busy_ns, worst, sizeof worst),
+           tac_text_duration((double)b.worst_wake_ns, wake, sizeof wake));
+    printf("late cycles: %llu (%llu of them began too late), worst %s; skipped: %llu; xruns: %llu; "
+           "frames missing from disk: %llu\n",
+           (unsigned long long)b.late, (unsigned long long)b.late_begin,
+           tac_text_duration((double)b.worst_late_ns, late, sizeof late),
+           (unsigned long long)b.skipped, (unsigned long long)b.xruns,
+           (unsigned long long)e.stream_underruns);
+    if (b.late)
+        print_costliest(p);
+    if (p->record && tac_wav_writer_dropped(p->record))
+        printf("recording: %llu frames dropped, the disk was too slow\n",
+               (unsigned long long)tac_wav_writer_dropped(p->record));
+}
+
+static int play_patch(const struct tac_player_config *config, double seconds, bool watch)
+{
+    struct tac_player player;
+    struct tac_error err = {0};
+    tac_player_catch_signals();
+    if (tac_player_open(&player, config, &err) < 0)
+        return tac_cmd_fail_error(&err);
+    int code = player.stream->backend->start(player.stream, &err);
+    if (code >= 0) {
+        printf("%s: %u nodes, %u voices, %u out, %s, %g Hz, %u frames on %s%s\n", player.info.name,
+               player.info.nodes, player.info.voices, player.info.outputs, player.info.variant,
+               player.stream->rate_hz, player.stream->frames, config->backend->name,
+               player.info.memory_locked ? "" : ", memory not locked");
+        if (player.stream->notice[0])
+            fprintf(stderr, "tactus play: %s\n", player.stream->notice);
+        fflush(stdout);
+        play(&player, config->patch, seconds, watch);
+        player.stream->backend->stop(player.stream);
+        print_summary(&player);
+    }
+    int closed = tac_player_close(&player, code < 0 ? NULL : &err);
+    return code < 0 || closed < 0 ? tac_cmd_fail_error(&err) : TAC_EXIT_OK;
+}
+
+static int run(const struct tac_cmd_args *args)
+{
+    double seconds = 0, rate = 48000, block = 64, priority = 70, cpu = 0;
+    const char *name = args->option[O_BACKEND] ? args->option[O_BACKEND] : "timer";
+    if (args->option[O_LIST])
+        return list_backends();
+    if (!args->count)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "which patch? usage: tactus play PATCH [options]");
+    if (!tac_cmd_number("seconds", args->option[O_SECONDS], 0.001, 1e9, &seconds) ||
+        !tac_cmd_number("rate", args->option[O_RATE], 8000, 768000, &rate) ||
+        !tac_cmd_number("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block) ||
+        !tac_cmd_number("priority", args->option[O_PRIORITY], 0, 99, &priority) ||
+        !tac_cmd_number("cpu", args->option[O_CPU], 0, 1023, &cpu))
+        return TAC_EXIT_USAGE;
+    struct tac_player_config config = {.patch = args->operand[0],
+                                       .backend = tac_backend_find(name),
+                                       .record = args->option[O_RECORD],
+                                       .stream = {.rate_hz = (double)(long)rate,
+                                                  .frames = (uint32_t)block,
+                                                  .device = args->option[O_DEVICE],
+                                                  .priority = priority > 0 ? (int)priority : -1,
+                                                  .cpu = args->option[O_CPU] ? (int)cpu + 1 : 0}};
+    if (!config.backend)
+        return tac_cmd_fail(TAC_EXIT_USAGE,
+                            "there is no backend '%s'; tactus play --list shows those built in",
+                            name);
+    if (!config.backend->realtime && !args->option[O_DEVICE])
+        return tac_cmd_fail(TAC_EXIT_USAGE, "the backend %s needs --device FILE", name);
+    if (!config.backend->realtime)
+        config.stream.frames_end =
+            (uint64_t)((seconds > 0 ? seconds : 10) * config.stream.rate_hz + 0.5);
+    return play_patch(&config, config.backend->realtime ? seconds : 0,
+                      args->option[O_WATCH] != NULL);
+}
+
+TAC_CMD(play) = {
+    .name = "play",
+    .summary = "play a patch in real time",
+    .synopsis = "PATCH [options]",
+    .text =
+        "Plays until it is interrupted (SIGINT, SIGTERM, SIGHUP) or the seconds are over, then "
+        "says how well it went. The audio thread runs under SCHED_FIFO with locked memory where "
+        "the system permits it; one line says so when it does not.\n\nOn a terminal a line "
+        "shows the load, the longest cycle, late cycles, skipped cycles and xruns, the voices "
+        "that sound and the level.",
+    .option =
+        {[O_BACKEND] = {"backend", 'B', "NAME", "Where the sound goes; timer when not given."},
+         [O_DEVICE] = {"device", 'd', "NAME", "The device of the backend, or the file."},
+         [O_RATE] = {"rate", 'r', "HZ", "Frames per second; 48000 when not given."},
+         [O_BLOCK] = {"block", 'b', "N", "Frames per cycle, 1 to 4096; 64 when not given."},
+         [O_SECONDS] = {"seconds", 's', "N", "Stop after so much time."},
+         [O_RECORD] = {"record", 'R', "FILE", "Write what is played to a WAV file as well."},
+         [O_PRIORITY] = {"priority", 'p', "N",
+                         "SCHED_FIFO priority of the audio thread, 1 to 99, or 0 for none; 70 "
+                         "when not given."},
+         [O_CPU] = {"cpu", 0, "N", "The core to play on."},
+         [O_WATCH] = {"watch", 'w', NULL,
+                      "Load the patch again whenever the file changes; notes and delays go "
+                      "on. A patch with a mistake changes nothing."},
+         [O_LIST] = {"list", 'l', NULL, "List backends and devices."}},
+    .operands_min = 0,
+    .operands_max = 1,
+    .run = run,
+};

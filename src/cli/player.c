@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * player.c - engine, backend and recording, opened and closed together; see player.h. */
+#include "cli/player.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+    interrupted = signal;
+}
+
+void tac_player_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: sleeps end */
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaction(signals[i], &action, NULL);
+}
+
+int tac_player_is_interrupted(void)
+{
+    return interrupted;
+}
+
+void tac_player_process(void *user, const struct tac_cycle *cycle)
+{
+    struct tac_player *p = user;
+    tac_engine_process(p->engine, cycle->in, cycle->out, cycle->frames);
+    if (p->record)
+        tac_wav_writer_push(p->record, (const float *const *)cycle->out, cycle->frames);
+}
+
+static int open_parts(struct tac_player *p, const struct tac_player_config *c,
+                      struct tac_error *err)
+{
+    struct tac_backend_config stream = c->stream;
+    int code = tac_engine_load(p->engine, c->patch, err);
+    if (code < 0)
+        return code;
+    tac_engine_info(p->engine, &p->info);
+    stream.inputs = p->info.inputs;
+    stream.outputs = p->info.outputs;
+    stream.process = tac_player_process;
+    stream.user = p;
+    if (c->record)
+        code = tac_wav_writer_open(c->record, stream.rate_hz, stream.outputs, &p->record, err);
+    return code < 0 ? code : c->backend->open(&stream, &p->stream, err);
+}
+
+int tac_player_open(struct tac_player *p, const struct tac_player_config *c, struct tac_error *err)
+{
+    struct tac_engine_config engine = {.rate_hz = c->stream.rate_hz,
+                                       .offline = !c->backend->realtime,
+                                       .no_lock = !c->backend->realtime,
+                                       .threads = c->threads};
+    *p = (struct tac_player){0};
+    int code = tac_engine_new(&engine, &p->engine);
+    if (code < 0)
+        return tac_error_set(err, code, NULL, 0, 0, "the engine cannot start: %s",
+                             tac_error_sentence(code));
+    code = open_parts(p, c, err);
+    if (code < 0)
+        tac_player_close(p, NULL);
+    return code;
+}
+
+int tac_player_close(struct tac_player *p, struct tac_error *err)
+{
+    int code = 0;
+    if (p->stream) {
+        code = p->stream->backend->stop(p->stream);
+        if (code < 0)
+            tac_error_set(err, code, NULL, 0, 0, "the sound could not be written: %s",
+                          tac_error_sentence(code));
+        p->stream->backend->close(p->stream);
+    }
+    int recorded = tac_wav_writer_close(p->record, code < 0 ? NULL : err);
+    tac_engine_free(p->engine);
+    *p = (struct tac_player){0};
+    return code < 0 ? code : recorded;
+}

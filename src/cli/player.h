@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ * player.h - an engine in the callback of a backend: what render and play have in common.
+ *
+ * Threads: all functions control, but tac_player_process, which is the callback. */
+#ifndef TAC_CLI_PLAYER_H
+#define TAC_CLI_PLAYER_H
+
+#include "backend/backend.h"
+#include "cli/wav_writer.h"
+#include "tactus/engine.h"
+
+struct tac_player {
+    struct tac_engine *engine;
+    struct tac_engine_info info;
+    struct tac_backend_stream *stream;
+    struct tac_wav_writer *record; /* or NULL */
+};
+
+struct tac_player_config {
+    const char *patch;
+    const struct tac_backend *backend;
+    struct tac_backend_config stream; /* channels and callback are filled in */
+    const char *record;               /* WAV to write, or NULL */
+    uint32_t threads;
+};
+
+/* Load the patch and open the backend for it. */
+int tac_player_open(struct tac_player *player, const struct tac_player_config *config,
+                    struct tac_error *err);
+
+/* The callback: user is the player. */
+void tac_player_process(void *user, const struct tac_cycle *cycle);
+
+/* Stop, close and free all. A negative code when the backend or the recording had failed. */
+int tac_player_close(struct tac_player *player, struct tac_error *err);
+
+/* SIGINT, SIGTERM and SIGHUP set a flag from now on; this reads it. */
+void tac_player_catch_signals(void);
+int tac_player_is_interrupted(void);
+
+#endif
