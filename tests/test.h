@@ -10,7 +10,9 @@
 #define TAC_TEST_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int test_count, test_failures, test_bad;
@@ -57,6 +59,12 @@ static inline int test_check(int ok, const char *file, int line, const char *tex
 #ifndef TEST_SANITIZED
 #define TEST_SANITIZED 0
 #endif
+
+/* True under qemu-user (tools/test-cross says so): faults and system calls are the emulator's. */
+static inline bool test_emulated(void)
+{
+    return getenv("TACTUS_EMULATED") != NULL;
+}
 
 #define CHECK_NEAR(a, b, tolerance)                                                                \
     CHECK_MSG(fabs((double)(a) - (double)(b)) <= (double)(tolerance), "%.9g is not %.9g +- %g",    \

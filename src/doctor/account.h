@@ -51,7 +51,7 @@ enum tac_sight_kind {
     TAC_SIGHT_KINDS
 };
 
-enum { TAC_SIGHT_NONE = UINT32_MAX };
+#define TAC_SIGHT_NONE UINT32_MAX
 
 struct tac_sight {
     uint64_t from_ns, to_ns;

@@ -31,7 +31,8 @@ static void *take_fresh(struct tac_heap *heap, struct tac_slab *slab)
     n = n > left ? left : n;
     char *block = tac_unit_address(tac_slab_unit(slab)) + (size_t)slab->made * slab->block_bytes;
     char *first = block;
-    slab->made += n;
+    /* read by other threads that free (starts_block); it only grows */
+    __atomic_store_n(&slab->made, slab->made + n, __ATOMIC_RELAXED);
     slab->used += n;
     for (; --n; block += slab->block_bytes)
         *(void **)(void *)block = block + slab->block_bytes;

@@ -111,7 +111,7 @@ static bool starts_block(const struct tac_slab *slab, const void *block)
 {
     uintptr_t offset = (uintptr_t)block - (uintptr_t)tac_unit_address(tac_slab_unit(slab));
     uint32_t i = (uint32_t)((uint64_t)offset * slab->reciprocal >> 32);
-    return i * slab->block_bytes == offset && i < slab->made;
+    return i * slab->block_bytes == offset && i < __atomic_load_n(&slab->made, __ATOMIC_RELAXED);
 }
 
 static void free_slab_block(struct tac_heap *heap, struct tac_slab *slab, void *block)

@@ -16,7 +16,7 @@ static uint64_t release_of(unsigned number)
 
 uint64_t fixture_ns(double us)
 {
-    return release_of(FIXTURE_LATE) + (uint64_t)(us * 1000);
+    return release_of(FIXTURE_LATE) + (uint64_t)(int64_t)(us * 1000);
 }
 
 static void put_kernel(struct fixture *f, uint64_t ns, uint16_t type, uint32_t tid, uint64_t a,
