@@ -13,9 +13,6 @@
  * undisturbed cycles the clocks agree within 1 us. */
 enum { SLACK_NS = 20000, STEAL_NS = 50000 };
 
-/* One ordinary 4 KiB page provided by the kernel, all in: measured 1.4 us. */
-enum { FAULT_NS = 1400 };
-
 const char *tac_account_name(enum tac_account account)
 {
     static const char *const name[TAC_ACCOUNTS] = {
@@ -294,7 +291,7 @@ static void settle_faults(struct tac_layout *l, const struct tac_nominal *nomina
     double more = l->cycle->faults_minor - (nominal ? nominal->faults_minor : 0);
     if (more < 1)
         return;
-    uint64_t cost = (uint64_t)(more * FAULT_NS);
+    uint64_t cost = (uint64_t)(more * (nominal ? nominal->fault_ns : TAC_FAULT_NS));
     cost -= move_excess(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_FAULT, cost);
     move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_FAULT, cost);
 }

@@ -129,13 +129,41 @@ static void take_medians(struct tac_work *w, size_t source, double *value)
     }
 }
 
+enum { FAULTS_MANY = 64 };
+
+/* Own time above nominal divided by the faults above nominal, in cycles with many of them: the
+ * lower quartile, for such cycles may compute more as well. */
+static void price_faults(struct tac_work *w, size_t source, double *value)
+{
+    const struct tac_diagnosis *d = w->diagnosis;
+    struct tac_nominal *nominal = &w->nominal[source];
+    size_t n = 0;
+    for (size_t i = 0; i < d->cycles; i++) {
+        const struct tac_capture_cycle *c = &d->capture->cycles[i];
+        double more = c->faults_minor - nominal->faults_minor;
+        if (c->source != source || d->cycle_verdict[i] == TAC_CYCLE_NOT_JUDGED ||
+            more < FAULTS_MANY)
+            continue;
+        double own = (double)d->cycle_account[i][TAC_ACCOUNT_OWN] - nominal->ns[TAC_ACCOUNT_OWN];
+        double cpu = (double)c->cpu_ns - nominal->ns[TAC_ACCOUNT_OWN]; /* not what it slept */
+        value[n++] = (own < cpu ? own : cpu) / more;
+    }
+    qsort(value, n, sizeof *value, compare_doubles);
+    double price = n ? value[n / 4] : TAC_FAULT_NS;
+    nominal->fault_ns = price < TAC_FAULT_NS_MIN   ? TAC_FAULT_NS_MIN
+                        : price > TAC_FAULT_NS_MAX ? TAC_FAULT_NS_MAX
+                                                   : price;
+}
+
 static int find_nominal(struct tac_work *w)
 {
     double *value = malloc((w->diagnosis->cycles + 1) * sizeof *value);
     if (!value)
         return -ENOMEM;
-    for (size_t s = 0; s < w->diagnosis->sources_count; s++)
+    for (size_t s = 0; s < w->diagnosis->sources_count; s++) {
         take_medians(w, s, value);
+        price_faults(w, s, value);
+    }
     free(value);
     return 0;
 }
@@ -249,7 +277,7 @@ static int judge(struct tac_work *w, size_t cycle, struct tac_layout *layout)
     if (has < 0)
         return has;
     const struct tac_capture_cycle *cc = layout->cycle;
-    static const struct tac_nominal none;
+    static const struct tac_nominal none = {.fault_ns = TAC_FAULT_NS};
     const struct tac_nominal *nominal =
         cc->source < d->sources_count ? &w->nominal[cc->source] : &none;
     tac_layout_settle(layout, nominal, (unsigned)has);

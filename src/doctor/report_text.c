@@ -8,6 +8,8 @@
 
 enum { WIDTH = 80 };
 
+#define SMALL 0.005 /* share below which a cause that decided no miss is only counted */
+
 /* Words wrapped to the width behind a label column. */
 static void add_wrapped(struct tac_text *text, const char *label, const char *words, size_t indent)
 {
@@ -181,8 +183,16 @@ static void add_evidence(const struct tac_diagnosis *d, struct tac_text *text)
 void tac_report_text(const struct tac_diagnosis *diagnosis, struct tac_text *text)
 {
     add_summary(diagnosis, text);
-    for (size_t i = 0; i < diagnosis->causes_count; i++)
-        add_cause(diagnosis, &diagnosis->causes[i], text);
+    size_t small = 0;
+    for (size_t i = 0; i < diagnosis->causes_count; i++) {
+        if (diagnosis->causes[i].misses || diagnosis->causes[i].share >= SMALL)
+            add_cause(diagnosis, &diagnosis->causes[i], text);
+        else
+            small++;
+    }
+    if (small)
+        tac_text_addf(text, "\n  and %zu more cause%s, each below %g %% and never the largest part\n",
+                      small, small == 1 ? "" : "s", SMALL * 100);
     add_memory(diagnosis, text);
     add_hazards(diagnosis, text);
     add_evidence(diagnosis, text);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * fault_minor.c - many first touches of ordinary pages; count times the measured cost of one. */
+ * fault_minor.c - many first touches of ordinary pages; count times the price of one in this
+ * recording. */
 #include "doctor/rule.h"
 
 static void check(struct tac_case *c)
 {
     tac_claim(c, TAC_ACCOUNT_FAULT, UINT64_MAX, 0.85,
-              "%u page faults, where %.0f are usual, at about 1.4 us each", c->cycle->faults_minor,
-              c->nominal->faults_minor);
+              "%u page faults, where %.0f are usual, at about %.1f us each", c->cycle->faults_minor,
+              c->nominal->faults_minor, c->nominal->fault_ns / 1e3);
 }
 
 TAC_RULE(fault_minor) = {
