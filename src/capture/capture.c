@@ -14,8 +14,9 @@
 #define LISTS(X)                                                                                   \
     X(meta)                                                                                        \
     X(threads)                                                                                     \
-    X(sources) X(sites) X(cycles) X(zones) X(memory) X(locks) X(holds) X(plots) X(messages)        \
-        X(flows) X(stacks) X(kernel) X(gaps) X(modules)
+    X(sources)                                                                                     \
+    X(sites) X(cycles) X(zones) X(memory) X(locks) X(holds) X(plots) X(messages) X(flows)          \
+        X(stacks) X(kernel) X(gaps) X(modules)
 
 void tac_capture_close(struct tac_capture *capture)
 {
@@ -105,6 +106,9 @@ static bool publish(struct tac_reader *r)
 #undef X
     r->pub.bytes = r->size;
     r->pub.counter_hz = r->clock.hz;
+    const struct tac_format_clock *pairs = r->clock.pairs.data;
+    if (r->clock.pairs.count)
+        r->pub.boot_offset_ns = pairs[r->clock.pairs.count - 1].boot_ns;
     r->pub.problems |= r->clock.problems;
     return !failed;
 }

@@ -174,6 +174,7 @@ struct tac_capture {
     uint64_t bytes, bytes_damaged;
     uint64_t unregistered; /* events of threads that had not registered */
     double counter_hz;
+    uint64_t boot_offset_ns; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC at the end */
     TAC_CAPTURE_ARRAY(struct tac_capture_meta, meta);
     TAC_CAPTURE_ARRAY(struct tac_capture_thread, threads);
     TAC_CAPTURE_ARRAY(struct tac_capture_source, sources);
