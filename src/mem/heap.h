@@ -34,7 +34,7 @@ enum {
     TAC_LINE_BYTES = 64,
     TAC_LINE_SHIFT = 6,
     TAC_HEAP_BATCH = 24, /* blocks made ready at a time */
-    TAC_HEAP_DRAIN = 16, /* remote frees taken in at a time */
+    TAC_HEAP_DRAIN = 8,  /* remote frees taken in at a time */
     TAC_HEAP_SPARES = 4, /* empty small slabs a thread heap keeps */
     TAC_HEAP_THREADS_MAX = 4096,
     TAC_SLAB_FULL = 1, /* in owner */
@@ -184,8 +184,9 @@ void tac_slab_emptied(struct tac_heap *heap, struct tac_slab *slab);
 /* ---- remote.c ---- */
 
 void tac_slab_free_remote(struct tac_slab *slab, void *block);
-/* Take one slab from the queue and up to TAC_HEAP_DRAIN of its blocks. */
-void tac_heap_drain_one(struct tac_heap *heap);
+/* Take one slab from the queue and up to TAC_HEAP_DRAIN of its blocks. only: unless 0, take blocks
+ * of that class alone, and put a slab of another class back to the queue's end. */
+void tac_heap_drain_one(struct tac_heap *heap, unsigned only);
 /* Up to TAC_HEAP_DRAIN blocks of the slab into slab->free; how many. */
 unsigned tac_slab_drain(struct tac_slab *slab);
 void tac_heap_queue_init(struct tac_heap *heap);

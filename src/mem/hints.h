@@ -12,6 +12,7 @@
 #include "base/bits.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { TAC_HINTS_MAX = 64 * 64 * 64 };
@@ -22,34 +23,36 @@ struct tac_hints {
     _Atomic uint64_t *bottom; /* (members + 63) / 64 words */
 };
 
-static inline void tac_hints_add(struct tac_hints *h, unsigned i)
+/* True when the set was empty: whoever keeps a summary of several sets marks it there. */
+static inline bool tac_hints_add(struct tac_hints *h, unsigned i)
 {
     if (atomic_fetch_or(&h->bottom[i / 64], 1ull << (i & 63)))
-        return;
+        return false;
     if (atomic_fetch_or(&h->middle[i / 4096], 1ull << (i / 64 & 63)))
-        return;
-    atomic_fetch_or(&h->top, 1ull << (i / 4096));
+        return false;
+    return !atomic_fetch_or(&h->top, 1ull << (i / 4096));
 }
 
 /* The upper bit goes first and comes back when the lower word turns out not to be empty. */
-static inline void hints_fold(_Atomic uint64_t *upper, uint64_t bit, _Atomic uint64_t *lower)
+static inline bool tac_hints_fold(_Atomic uint64_t *upper, uint64_t bit, _Atomic uint64_t *lower)
 {
-    atomic_fetch_and(upper, ~bit);
-    if (atomic_load(lower))
-        atomic_fetch_or(upper, bit);
+    uint64_t left = atomic_fetch_and(upper, ~bit) & ~bit;
+    if (!atomic_load(lower))
+        return !left;
+    atomic_fetch_or(upper, bit);
+    return false;
 }
 
-static inline void tac_hints_remove(struct tac_hints *h, unsigned i)
+/* True when the set is empty now. */
+static inline bool tac_hints_remove(struct tac_hints *h, unsigned i)
 {
     uint64_t bit = 1ull << (i & 63);
-    if (atomic_fetch_and(&h->bottom[i / 64], ~bit) & ~bit)
-        return;
-    _Atomic uint64_t *middle = &h->middle[i / 4096];
-    hints_fold(middle, 1ull << (i / 64 & 63), &h->bottom[i / 64]);
-    if (!atomic_load(middle))
-        hints_fold(&h->top, 1ull << (i / 4096), middle);
-    else if (!(atomic_load(&h->top) >> (i / 4096) & 1))
-        atomic_fetch_or(&h->top, 1ull << (i / 4096));
+    _Atomic uint64_t *bottom = &h->bottom[i / 64], *middle = &h->middle[i / 4096];
+    if (atomic_fetch_and(bottom, ~bit) & ~bit)
+        return false;
+    if (!tac_hints_fold(middle, 1ull << (i / 64 & 63), bottom))
+        return false;
+    return tac_hints_fold(&h->top, 1ull << (i / 4096), middle);
 }
 
 /* The lowest member, or -1. */

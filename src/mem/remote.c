@@ -112,7 +112,7 @@ unsigned tac_slab_drain(struct tac_slab *slab)
     return n;
 }
 
-void tac_heap_drain_one(struct tac_heap *heap)
+void tac_heap_drain_one(struct tac_heap *heap, unsigned only)
 {
     struct tac_link *link = pull(heap);
     if (!link)
@@ -125,7 +125,8 @@ void tac_heap_drain_one(struct tac_heap *heap)
             enqueue(owner, slab);
         return;
     }
-    tac_slab_drain(slab);
+    if (!only || slab->class_index == only)
+        tac_slab_drain(slab);
     if (atomic_load_explicit(&slab->summary, memory_order_relaxed))
         enqueue(heap, slab);
     tac_slab_settle(heap, slab);

@@ -27,7 +27,8 @@ static void *take_free(struct tac_heap *heap, struct tac_slab *slab)
 static void *take_fresh(struct tac_heap *heap, struct tac_slab *slab)
 {
     uint32_t n = TAC_UNIT_BYTES / slab->block_bytes, left = slab->capacity - slab->made;
-    n = n > TAC_HEAP_BATCH ? TAC_HEAP_BATCH : n ? n : 1;
+    uint32_t most = slab->made ? TAC_HEAP_BATCH : TAC_HEAP_BATCH / 4; /* a new slab cost enough */
+    n = n > most ? most : n ? n : 1;
     n = n > left ? left : n;
     char *block = tac_unit_address(tac_slab_unit(slab)) + (size_t)slab->made * slab->block_bytes;
     char *first = block;
@@ -135,13 +136,12 @@ void *tac_heap_refill(struct tac_heap *heap, unsigned c)
         if (atomic_load_explicit(&slab->summary, memory_order_relaxed) && tac_slab_drain(slab))
             return take_free(heap, slab);
     }
-    tac_heap_drain_one(heap);
-    if (slab) {
-        if (slab->free)
-            return take_free(heap, slab);
-        if (slab->made < slab->capacity)
-            return take_fresh(heap, slab);
-    }
+    bool fresh = slab && slab->made < slab->capacity;
+    tac_heap_drain_one(heap, fresh ? 0 : c);
+    if (slab && slab->free)
+        return take_free(heap, slab);
+    if (fresh)
+        return take_fresh(heap, slab);
     slab = next_current(heap, c);
     if (!slab)
         return NULL;

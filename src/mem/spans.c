@@ -6,24 +6,51 @@
 
 #define ALL (~0ull)
 
-/* Bring the hints of a word in line with its value, given the bucket that they showed. Whoever
- * changed the word last looks last, since the word is read again after each change of hints. */
-static void publish(struct tac_span_level *level, unsigned w, int shown)
+static void hint_add(struct tac_span_level *level, unsigned bucket, unsigned w)
 {
-    uint64_t value = atomic_load(&level->word[w]), seen;
-    int tries = TAC_SPANS_TRIES / 2;
-    do {
-        seen = value;
-        int bucket = tac_bitrun_bucket(value);
-        if (bucket == shown)
+    if (tac_hints_add(&level->bucket[bucket], w))
+        atomic_fetch_or(&level->filled, 1ull << bucket);
+}
+
+static void hint_remove(struct tac_span_level *level, unsigned bucket, unsigned w)
+{
+    if (tac_hints_remove(&level->bucket[bucket], w))
+        tac_hints_fold(&level->filled, 1ull << bucket, &level->bucket[bucket].top);
+}
+
+/* Bring the hints of a word in line with its value. Whoever changed the word last looks last, since
+ * word and `shown` are read again after each change of hints. */
+static void publish(struct tac_span_level *level, unsigned w, uint64_t value)
+{
+    for (int tries = TAC_SPANS_TRIES / 2; tries; tries--) {
+        unsigned now = (unsigned)(tac_bitrun_bucket(value) + 1);
+        unsigned before = atomic_load_explicit(&level->shown[w], memory_order_relaxed);
+        if (now == before)
             return;
-        if (bucket >= 0)
-            tac_hints_add(&level->bucket[bucket], w);
-        if (shown >= 0)
-            tac_hints_remove(&level->bucket[shown], w);
-        shown = bucket;
-        value = atomic_load(&level->word[w]);
-    } while (value != seen && --tries);
+        before = atomic_exchange(&level->shown[w], (unsigned char)now);
+        if (now && now != before)
+            hint_add(level, now - 1, w);
+        if (before && now != before)
+            hint_remove(level, before - 1, w);
+        unsigned shown = atomic_load(&level->shown[w]);
+        if (shown != now && shown) /* someone overtook: what he added may be what was removed */
+            hint_add(level, shown - 1, w);
+        uint64_t again = atomic_load(&level->word[w]);
+        if (again == value)
+            return;
+        value = again;
+    }
+}
+
+/* A hint led to a word that is not of the bucket: take the hint away, and make sure of the right.
+ */
+static void mend(struct tac_span_level *level, unsigned w, unsigned bucket)
+{
+    if (atomic_load(&level->shown[w]) != bucket + 1)
+        hint_remove(level, bucket, w);
+    if (atomic_load(&level->shown[w]) == bucket + 1)
+        hint_add(level, bucket, w);
+    publish(level, w, atomic_load(&level->word[w]));
 }
 
 /* Where in the word to take n bits from, or -1. */
@@ -50,32 +77,36 @@ static uint64_t aligned_bits(unsigned align)
     return bits[tac_bit_lowest(align)];
 }
 
-/* A run of n bits (1 .. 48) out of one word of a level that has buckets. The bucket just below the
- * sure one is tried once: a word there may fit, and tighter. */
+/* A run of n bits (1 .. 48) out of one word of a level that has buckets. First a bucket whose words
+ * may have such a run, and tightly: the one below the sure one, or with alignment the one that is
+ * sure without it; then those whose words all have one. */
 static long take_run(struct tac_span_level *level, unsigned n, unsigned align, bool high)
 {
     uint64_t aligned = aligned_bits(align);
-    int sure = tac_bitrun_bucket_for(n), k = n > 2 && sure > 0 && n & (n - 1) ? sure - 1 : sure;
-    for (int tries = TAC_SPANS_TRIES; tries && k < TAC_BITRUN_BUCKETS;) {
+    unsigned sure = (unsigned)tac_bitrun_bucket_for(align > 1 ? 2 * n - 1 : n);
+    unsigned k = align > 1 ? (unsigned)tac_bitrun_bucket_for(n) : sure - (n > 2 && n & (n - 1));
+    for (int tries = TAC_SPANS_TRIES; tries; tries--) {
+        uint64_t filled = atomic_load_explicit(&level->filled, memory_order_relaxed) >> k << k;
+        if (!filled)
+            return -1;
+        k = tac_bit_lowest(filled);
         long w = tac_hints_find(&level->bucket[k]);
         if (w < 0) {
-            k++;
+            tac_hints_fold(&level->filled, 1ull << k, &level->bucket[k].top);
             continue;
         }
-        tries--;
         uint64_t value = atomic_load_explicit(&level->word[w], memory_order_relaxed);
         int at = place(value, n, aligned, high);
         if (at < 0) {
-            int bucket = tac_bitrun_bucket(value);
-            if (bucket != k)
-                publish(level, (unsigned)w, k);
+            if (tac_bitrun_bucket(value) != (int)k)
+                mend(level, (unsigned)w, k);
             else
-                k++;
+                k = sure > k ? sure : k + 1;
             continue;
         }
         uint64_t left = value & ~tac_bitrun_mask((unsigned)at, n);
         if (atomic_compare_exchange_strong(&level->word[w], &value, left)) {
-            publish(level, (unsigned)w, tac_bitrun_bucket(value));
+            publish(level, (unsigned)w, left);
             return w * 64 + at;
         }
     }
@@ -88,12 +119,13 @@ static bool give_bits(struct tac_span_level *level, unsigned w, uint64_t mask, b
 {
     uint64_t before = atomic_fetch_or(&level->word[w], mask);
     TAC_ASSERT(!(before & mask));
+    uint64_t after = before | mask;
     bool moved = false;
-    if (promote && (before | mask) == ALL) {
-        uint64_t full = ALL;
-        moved = atomic_compare_exchange_strong(&level->word[w], &full, 0);
+    if (promote && after == ALL) {
+        moved = atomic_compare_exchange_strong(&level->word[w], &after, 0);
+        after = moved ? 0 : after;
     }
-    publish(level, w, tac_bitrun_bucket(before));
+    publish(level, w, after);
     return moved;
 }
 
@@ -224,7 +256,7 @@ static bool claim_bits(struct tac_span_level *level, size_t w, uint64_t mask, bo
     for (int tries = TAC_SPANS_TRIES; tries && (value & mask) == mask; tries--)
         if (atomic_compare_exchange_strong(&level->word[w], &value, value & ~mask)) {
             if (hinted)
-                publish(level, (unsigned)w, tac_bitrun_bucket(value));
+                publish(level, (unsigned)w, value & ~mask);
             return true;
         }
     return false;

@@ -43,7 +43,10 @@ enum {
 struct tac_span_level {
     _Atomic uint64_t *word;
     unsigned words;
-    struct tac_hints bucket[TAC_BITRUN_BUCKETS]; /* not used by the top level */
+    /* not used by the top level: */
+    _Atomic uint64_t filled;      /* one bit for each bucket that is not empty; a hint too */
+    _Atomic unsigned char *shown; /* 1 + the bucket that a word was last put into; 0: none */
+    struct tac_hints bucket[TAC_BITRUN_BUCKETS];
 };
 
 struct tac_spans {

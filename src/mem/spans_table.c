@@ -23,7 +23,7 @@ size_t tac_spans_table_bytes(size_t units)
         size_t n = level_words(units, l);
         words += tac_align_up(n, 8);
         if (l + 1 < TAC_SPANS_LEVELS)
-            words += TAC_BITRUN_BUCKETS * tac_align_up(hint_words(n), 8);
+            words += TAC_BITRUN_BUCKETS * tac_align_up(hint_words(n), 8) + tac_align_up(n, 64) / 8;
     }
     return words * sizeof(uint64_t);
 }
@@ -34,6 +34,12 @@ static _Atomic uint64_t *level_init(struct tac_span_level *level, size_t words, 
     level->word = table;
     level->words = (unsigned)words;
     table += tac_align_up(words, 8);
+    if (hinted) {
+        atomic_init(&level->filled, 0);
+        void *bytes = table;
+        level->shown = bytes;
+        table += tac_align_up(words, 64) / 8;
+    }
     for (int k = 0; hinted && k < TAC_BITRUN_BUCKETS; k++) {
         atomic_init(&level->bucket[k].top, 0);
         level->bucket[k].middle = table;
@@ -106,7 +112,8 @@ static bool hints_agree(const struct tac_span_level *level, unsigned w)
         bool bottom = atomic_load(&h->bottom[w / 64]) >> (w & 63) & 1;
         bool middle = atomic_load(&h->middle[w / 4096]) >> (w / 64 & 63) & 1;
         bool top = atomic_load(&h->top) >> (w / 4096) & 1;
-        if (bottom != (k == bucket) || (bottom && !(middle && top)))
+        bool filled = atomic_load(&level->filled) >> k & 1;
+        if (bottom != (k == bucket) || (bottom && !(middle && top && filled)))
             return false;
     }
     return true;

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT
+ * test_bound.c - no call of malloc or free runs more than a fixed number of instructions, whatever
+ * the heap went through: counted by single-stepping, on the traces that make other allocators run
+ * for milliseconds.
+ *
+ * Stepping is slow, so calls that will take the fast path (the test looks at the list first) run
+ * unstepped and are counted by hot_calls_are_short; every call that leaves it is stepped. With a
+ * number as second argument the traces are that many times longer. */
+#include "mem/heap.h"
+
+#include "step.h"
+#include "test.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { LOCAL_MAX = 250, SLOW_MAX = 400 };
+
+static long worst_malloc, worst_free, worst_local_free, slow_mallocs, slow_frees, sum_malloc,
+    sum_free;
+static int scale = 1;
+static uint64_t seed = 88172645463325252u;
+
+static uint64_t random_next(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static void *address_of(void (*function)(void))
+{
+    return (void *)(uintptr_t)function;
+}
+
+static void *stepped_malloc(size_t bytes)
+{
+    bool fast = bytes <= TAC_CLASS_SMALL_BYTES && tac_heap_fast->list[(bytes + 15) / 16];
+    if (fast)
+        return tac_heap_malloc(bytes);
+    uintptr_t block;
+    long n = step_call(address_of((void (*)(void))tac_heap_malloc), bytes, 0, &block);
+    worst_malloc = n > worst_malloc ? n : worst_malloc;
+    slow_mallocs++;
+    sum_malloc += n;
+    return (void *)block; /* NOLINT: from a register */
+}
+
+static void stepped_free(void *block)
+{
+    struct tac_place place = tac_place_of(block);
+    bool fast = place.slab && atomic_load(&place.slab->owner) == (uintptr_t)tac_heap_fast &&
+                place.slab->used > 1;
+    if (fast) {
+        tac_heap_free(block);
+        return;
+    }
+    uintptr_t nothing;
+    bool local = place.slab && tac_slab_heap(place.slab) == tac_thread.heap;
+    long n = step_call(address_of((void (*)(void))tac_heap_free), (uintptr_t)block, 0, &nothing);
+    worst_free = n > worst_free ? n : worst_free;
+    if (local && n > worst_local_free)
+        worst_local_free = n;
+    slow_frees++;
+    sum_free += n;
+}
+
+static void begin(void)
+{
+    worst_malloc = worst_free = worst_local_free = slow_mallocs = slow_frees = 0;
+    sum_malloc = sum_free = 0;
+}
+
+static void end(const char *name)
+{
+    printf("# %-12s slow mallocs %6ld mean %4ld max %4ld   slow frees %6ld mean %4ld max %4ld "
+           "(own slab %ld)\n",
+           name, slow_mallocs, slow_mallocs ? sum_malloc / slow_mallocs : 0, worst_malloc,
+           slow_frees, slow_frees ? sum_free / slow_frees : 0, worst_free, worst_local_free);
+    CHECK_MSG(worst_malloc <= SLOW_MAX, "%ld", worst_malloc);
+    CHECK_MSG(worst_free <= SLOW_MAX, "%ld", worst_free);
+    CHECK_MSG(worst_local_free <= LOCAL_MAX, "%ld", worst_local_free);
+    CHECK(tac_heap_is_valid(NULL, 0) == 0);
+}
+
+static void hot_calls_are_short(void)
+{
+    const char *why = step_supported();
+    if (why)
+        SKIP(why);
+    uintptr_t block, nothing;
+    void *keep = tac_heap_malloc(64), *more = tac_heap_malloc(64);
+    long malloc_n = step_call(address_of((void (*)(void))tac_heap_malloc), 64, 0, &block);
+    long free_n = step_call(address_of((void (*)(void))tac_heap_free), block, 0, &nothing);
+    printf("# hot malloc(64) %ld, hot free %ld, with the call, without the PLT's jump\n", malloc_n,
+           free_n);
+    CHECK_MSG(malloc_n + 1 <= 15, "%ld", malloc_n + 1);
+    CHECK_MSG(free_n + 1 <= 20, "%ld", free_n + 1);
+    tac_heap_free(keep);
+    tac_heap_free(more);
+}
+
+/* Live set of `live` blocks, random replacement. */
+static void churn(size_t (*size)(void), int live, int operations)
+{
+    void **slot = calloc((size_t)live, sizeof *slot);
+    for (int i = 0; i < operations; i++) {
+        void **s = &slot[random_next() % (unsigned)live];
+        if (*s)
+            stepped_free(*s);
+        *s = stepped_malloc(size());
+    }
+    for (int i = 0; i < live; i++)
+        if (slot[i])
+            stepped_free(slot[i]);
+    free(slot);
+}
+
+static size_t small_size(void)
+{
+    return 4 + random_next() % 253;
+}
+
+static size_t power_size(void)
+{
+    return 16 + random_next() % (16ull << random_next() % 17);
+}
+
+static void small_churn_is_bounded(void)
+{
+    const char *why = step_supported();
+    if (why)
+        SKIP(why);
+    begin();
+    churn(small_size, 5000, 20000 * scale);
+    end("small");
+}
+
+static void power_law_churn_is_bounded(void)
+{
+    const char *why = step_supported();
+    if (why)
+        SKIP(why);
+    begin();
+    churn(power_size, 300, 1500 * scale);
+    end("power");
+}
+
+static void many_small_frees_then_larger_sizes_are_bounded(void)
+{
+    const char *why = step_supported();
+    if (why)
+        SKIP(why);
+    enum { N = 100000 };
+    void **slot = calloc(N, sizeof *slot);
+    begin();
+    for (int i = 0; i < N; i++)
+        slot[i] = tac_heap_malloc(48);
+    for (int i = 0; i < N; i++) {
+        unsigned j = (unsigned)(random_next() % N);
+        void *other = slot[i];
+        slot[i] = slot[j];
+        slot[j] = other;
+    }
+    for (int i = 0; i < N; i++)
+        if (i > N - 20000)
+            stepped_free(slot[i]);
+        else
+            tac_heap_free(slot[i]);
+    size_t sizes[] = {1500, 70000, 9000, 300000, 5000000, 20000000, 48, 9000, 1};
+    for (int i = 0; i < 9; i++) {
+        void *block = stepped_malloc(sizes[i]);
+        CHECK(block);
+        stepped_free(block);
+    }
+    end("consolidate");
+    free(slot);
+}
+
+static void fragmented_arena_is_bounded(void)
+{
+    const char *why = step_supported();
+    if (why)
+        SKIP(why);
+    enum { N = 4000 };
+    void *slot[N];
+    begin();
+    for (int i = 0; i < N; i++)
+        slot[i] = tac_heap_malloc(1024 + random_next() % 60000);
+    for (int i = 0; i < N; i += 2)
+        if (i < 600 * scale)
+            stepped_free(slot[i]);
+        else
+            tac_heap_free(slot[i]);
+    for (int i = 0; i < N; i += 2)
+        slot[i] =
+            i < 600 * scale ? stepped_malloc(9000 + random_next() % 40000) : tac_heap_malloc(9000);
+    for (int i = 0; i < N; i++)
+        if (i < 600 * scale)
+            stepped_free(slot[i]);
+        else
+            tac_heap_free(slot[i]);
+    end("fragmented");
+}
+
+static void *free_all(void *argument)
+{
+    void **slot = argument;
+    for (; *slot; slot++)
+        tac_heap_free(*slot);
+    return NULL;
+}
+
+static void *step_some(void *argument)
+{
+    void **slot = argument;
+    for (int i = 0; i < 500; i++)
+        stepped_free(slot[i]);
+    return free_all(slot + 500);
+}
+
+static void remote_backlog_is_bounded(void)
+{
+    const char *why = step_supported();
+    if (why)
+        SKIP(why);
+    enum { N = 100000 };
+    void **slot = calloc(N + 1, sizeof *slot);
+    begin();
+    for (int i = 0; i < N; i++)
+        slot[i] = tac_heap_malloc(i % 3 ? 48 : i % 700 + 1);
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, step_some, slot) == 0);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 10000 * scale && i < N; i++)
+        slot[i] = stepped_malloc(i % 5 ? 48 : i % 3000 + 1);
+    for (int i = 0; i < 10000 * scale && i < N; i++)
+        stepped_free(slot[i]);
+    end("remote");
+    free(slot);
+}
+
+static void *first_calls(void *argument)
+{
+    (void)argument;
+    void *block[64];
+    for (int i = 0; i < 64; i++)
+        block[i] = stepped_malloc((size_t)i * 40 + 1);
+    for (int i = 0; i < 64; i++)
+        stepped_free(block[i]);
+    return NULL;
+}
+
+static void new_threads_are_bounded(void)
+{
+    const char *why = step_supported();
+    if (why)
+        SKIP(why);
+    begin();
+    for (int i = 0; i < 4; i++) {
+        pthread_t thread;
+        REQUIRE(pthread_create(&thread, NULL, first_calls, NULL) == 0);
+        pthread_join(thread, NULL);
+    }
+    end("threads");
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    if (argc > 2)
+        scale = atoi(argv[2]);
+    tac_heap_thread_attach();
+    TEST(hot_calls_are_short);
+    TEST(small_churn_is_bounded);
+    TEST(power_law_churn_is_bounded);
+    TEST(many_small_frees_then_larger_sizes_are_bounded);
+    TEST(fragmented_arena_is_bounded);
+    TEST(remote_backlog_is_bounded);
+    TEST(new_threads_are_bounded);
+    return test_end();
+}
