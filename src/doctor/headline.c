@@ -27,27 +27,31 @@ static struct rate rate_of(const struct tac_diagnosis *d)
     return r;
 }
 
+static void add_run(const struct tac_diagnosis *d, struct tac_text *text)
+{
+    char worst[16];
+    if (!d->missed)
+        tac_text_addf(text, "%s missed none of %zu deadlines", d->name, d->judged);
+    else
+        tac_text_addf(text, "%s missed %zu of %zu deadlines (worst by %s)", d->name, d->missed, d->judged,
+                      tac_text_duration((double)d->worst_ns, worst, sizeof worst));
+}
+
 static void compare(const struct tac_diagnosis *a, const struct tac_diagnosis *b,
                     struct tac_text *text)
 {
     struct rate x = rate_of(a), y = rate_of(b);
-    char worst_a[16], worst_b[16];
-    tac_text_duration((double)a->worst_ns, worst_a, sizeof worst_a);
-    tac_text_duration((double)b->worst_ns, worst_b, sizeof worst_b);
-    if (a->missed == 0 && b->missed == 0)
+    if (a->missed == 0 && b->missed == 0) {
         tac_text_addf(text, "No difference: neither %s nor %s missed a deadline.", a->name,
                       b->name);
-    else if (x.high < y.low || y.high < x.low)
-        tac_text_addf(
-            text,
-            "%s missed %zu of %zu deadlines (worst by %s), %s missed %zu of %zu (worst by "
-            "%s).",
-            a->name, a->missed, a->judged, worst_a, b->name, b->missed, b->judged, worst_b);
-    else
-        tac_text_addf(text,
-                      "No clear difference: %s missed %zu of %zu deadlines, %s missed %zu of %zu; "
-                      "that may be chance.",
-                      a->name, a->missed, a->judged, b->name, b->missed, b->judged);
+        return;
+    }
+    bool differ = x.high < y.low || y.high < x.low;
+    tac_text_add(text, differ ? "" : "No clear difference: ");
+    add_run(a, text);
+    tac_text_add(text, ", ");
+    add_run(b, text);
+    tac_text_add(text, differ ? "." : "; that may be chance.");
 }
 
 void tac_report_headline(const struct tac_diagnosis *const *runs, size_t count,

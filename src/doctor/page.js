@@ -108,9 +108,13 @@
       g.strokeStyle = css('--deadline');
       g.setLineDash([4, 3]);
       g.beginPath(); g.moveTo(0, y(1)); g.lineTo(w, y(1)); g.stroke();
-      g.fillStyle = css('--deadline');
       g.font = '11px system-ui, sans-serif';
-      g.fillText('deadline', 4, y(1) - 4);
+      g.fillStyle = css('--card');
+      g.globalAlpha = .85;
+      g.fillRect(2, y(1) - 15, g.measureText('deadline').width + 6, 14);
+      g.globalAlpha = 1;
+      g.fillStyle = css('--deadline');
+      g.fillText('deadline', 5, y(1) - 4);
     };
     const at = event => {
       const box = canvas.getBoundingClientRect();
@@ -140,9 +144,9 @@
     return `hsl(${NAME_HUES.get(name)} 42% 52%)`;
   };
 
-  const timeline = t => {
+  const timeline = (t, room) => {
     const narrow = innerWidth < 640;
-    const left = narrow ? 76 : 128, width = Math.max(narrow ? 640 : 700, Math.min(1064, innerWidth - 88));
+    const left = narrow ? 76 : 128, width = Math.max(620, room);
     const x = us => left + (us - t.from) / (t.to - t.from) * (width - left - 8);
     const picture = svg('svg', {viewBox: '0 0 10 10', width, role: 'img'});
     const lanes = [];
@@ -178,10 +182,11 @@
           box(a, b, y + d * 17, 15, call ? 'var(--blocked)' : nameColour(name), `${name}\n${time(b - a)}`, name);
     }
     function drawMemory(y, wanted) {
-      for (const [thread, a, b, op, size] of t.memory)
+      for (const [thread, a, b, op, size, n] of t.memory)
         if (thread === wanted)
-          box(a, b, y, 16, op === 1 ? 'var(--heapwait)' : 'var(--heap)',
-            `${OPS[op] || 'memory'}${size ? ' ' + bytes(size) : ''}\n${time(b - a)}`, OPS[op]);
+          box(a, b, y, 16, n > 1 ? 'var(--heap)' : op === 1 ? 'var(--heapfree)' : 'var(--heap)',
+            `${n > 1 ? count(n) + ' memory calls' : OPS[op] || 'memory'}${size ? ', ' + bytes(size) : ''}\n${time(b - a)}`,
+            n > 1 ? count(n) + ' calls' : OPS[op]);
     }
     function drawLocks(y) {
       for (const [thread, a, b, holder] of t.locks)
@@ -211,9 +216,9 @@
         picture.append(svg('text', {class: 'axis', x: x(at), y: 12, 'text-anchor': 'middle'}, time(at).replace(/\.0+ /, ' ')));
     }
     for (const lane of lanes) {
-      const room = narrow ? 11 : 19;
+      const letters = narrow ? 11 : 19;
       picture.append(svg('text', {class: 'lane', x: 0, y: y + 13},
-        lane.name.length > room ? lane.name.slice(0, room - 1) + '\u2026' : lane.name));
+        lane.name.length > letters ? lane.name.slice(0, letters - 1) + '\u2026' : lane.name));
       lane.draw(y);
       y += lane.h + 9;
     }
@@ -235,7 +240,7 @@
         el('b', {}, `late by ${time(t.end - t.deadline)}`), ':'),
       ...(miss ? miss.verdicts.map(v => el('li', {}, swatch(ruleColour(v.rule)), el('b', {}, ns(v.ns)), ' ',
         ruleByName[v.rule].title, ' (' + sure(v.confidence) + '): ' + v.text)) : []));
-      stage.replaceChildren(timeline(t));
+      stage.replaceChildren(timeline(t, stage.clientWidth || 1000));
       [...chips.children].forEach((c, k) => c.setAttribute('aria-pressed', k === i));
     };
     pic.timelines.forEach((t, i) => {
@@ -262,13 +267,14 @@
   const causes = (run, pic, jump) => {
     if (!run.causes.length) return null;
     const row = c => {
+      const small = !c.misses && c.share < .005;
       const worst = pic.timelines.find(t => run.misses[t.miss] &&
         run.misses[t.miss].verdicts[0].rule === c.rule);
       return el('tr', worst ? {class: 'go', onclick: () => jump(worst.cycle)} : {},
         el('td', {class: 'n'}, (100 * c.share).toFixed(1) + ' %'),
         el('td', {}, swatch(ruleColour(c.rule)), el('b', {}, c.title), ` \u2014 ${sure(c.confidence)}`,
-          el('div', {class: 'why'}, ruleByName[c.rule].means),
-          el('div', {class: 'todo'}, c.advice)),
+          small ? null : el('div', {class: 'why'}, ruleByName[c.rule].means),
+          small ? null : el('div', {class: 'todo'}, c.advice)),
         el('td', {class: 'n'}, count(c.misses), c.carried ? el('div', {class: 'why'}, `${count(c.carried)} carried over`) : null),
         el('td', {class: 'n hide'}, ns(c.lost_ns)),
         el('td', {class: 'n hide'}, c.worst_ns ? ns(c.worst_ns) : '\u2013'));

@@ -191,7 +191,8 @@ void tac_report_text(const struct tac_diagnosis *diagnosis, struct tac_text *tex
             small++;
     }
     if (small)
-        tac_text_addf(text, "\n  and %zu more cause%s, each below %g %% and never the largest part\n",
+        tac_text_addf(text,
+                      "\n  and %zu more cause%s, each below %g %% and never the largest part\n",
                       small, small == 1 ? "" : "s", SMALL * 100);
     add_memory(diagnosis, text);
     add_hazards(diagnosis, text);

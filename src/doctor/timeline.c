@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECES_MAX = 700, CPUS_MAX = 64 };
+enum { PIECES_MAX = 700, CPUS_MAX = 64, LANES_MAX = 64, COLUMNS = 1200 };
 
 struct window {
     const struct tac_capture *capture;
@@ -29,17 +29,39 @@ static bool is_visible(const struct window *w, uint64_t from, uint64_t to, size_
     return drawn < PIECES_MAX / 2 || to - from > (w->to_ns - w->from_ns) / 1000;
 }
 
+/* The accounts as runs of columns: each column shows the account with the most of its time. */
 static void add_segments(const struct window *w, const struct tac_layout *l, struct tac_text *t)
 {
-    size_t drawn = 0;
+    uint64_t start = l->release_ns, span = l->cycle->end_ns - start;
+    uint64_t column_ns = span / COLUMNS + 1;
+    size_t at = 0;
+    int run = -1, drawn = 0;
+    uint64_t run_from = start;
     tac_text_add(t, "\"segments\":[");
-    for (size_t i = 0; i < l->segments; i++) {
-        const struct tac_segment *s = &l->segment[i];
-        if (!is_visible(w, s->from_ns, s->to_ns, drawn))
+    for (uint64_t from = start; from <= l->cycle->end_ns; from += column_ns) {
+        uint64_t to = from + column_ns < l->cycle->end_ns ? from + column_ns : l->cycle->end_ns;
+        uint64_t time[TAC_ACCOUNTS] = {0};
+        int best = -1;
+        while (at < l->segments && l->segment[at].to_ns <= from)
+            at++;
+        for (size_t i = at; i < l->segments && l->segment[i].from_ns < to; i++) {
+            const struct tac_segment *s = &l->segment[i];
+            time[s->account] +=
+                (s->to_ns < to ? s->to_ns : to) - (s->from_ns > from ? s->from_ns : from);
+            if (best < 0 || time[s->account] > time[best])
+                best = s->account;
+        }
+        if (best == run)
             continue;
-        tac_text_addf(t, "%s[%.2f,%.2f,%d]", drawn++ ? "," : "", us(w, s->from_ns), us(w, s->to_ns),
-                      s->account);
+        if (run >= 0)
+            tac_text_addf(t, "%s[%.2f,%.2f,%d]", drawn++ ? "," : "", us(w, run_from), us(w, from),
+                          run);
+        run = best;
+        run_from = from;
     }
+    if (run >= 0)
+        tac_text_addf(t, "%s[%.2f,%.2f,%d]", drawn ? "," : "", us(w, run_from),
+                      us(w, l->cycle->end_ns), run);
     tac_text_add(t, "]");
 }
 
@@ -61,20 +83,51 @@ static void add_zones(const struct window *w, struct tac_text *t)
     tac_text_add(t, "]");
 }
 
+/* Calls that follow each other too closely to be told apart are drawn as one, with their number. */
+struct calls {
+    uint64_t from_ns, to_ns, bytes;
+    uint32_t op, count;
+};
+
+static void add_calls(const struct window *w, uint32_t thread, struct calls *c, size_t *drawn,
+                      struct tac_text *t)
+{
+    if (c->count && *drawn < PIECES_MAX)
+        tac_text_addf(t, "%s[%u,%.2f,%.2f,%u,%llu,%u]", (*drawn)++ ? "," : "", thread,
+                      us(w, c->from_ns), us(w, c->to_ns), c->op, (unsigned long long)c->bytes,
+                      c->count);
+    c->count = 0;
+}
+
+static void add_call(const struct window *w, const struct tac_capture_memory *m, struct calls *c,
+                     size_t *drawn, struct tac_text *t)
+{
+    uint64_t column_ns = (w->to_ns - w->from_ns) / COLUMNS + 1;
+    bool joins = c->count && m->begin_ns < c->to_ns + column_ns &&
+                 m->end_ns - m->begin_ns < 4 * column_ns && c->to_ns - c->from_ns < 400 * column_ns;
+    if (!joins || (c->count == 1 && c->to_ns - c->from_ns >= 4 * column_ns)) {
+        add_calls(w, m->thread, c, drawn, t);
+        *c = (struct calls){m->begin_ns, m->end_ns, m->bytes, m->op, 1};
+        return;
+    }
+    c->to_ns = m->end_ns > c->to_ns ? m->end_ns : c->to_ns;
+    c->bytes += m->bytes;
+    c->count++;
+}
+
 static void add_memory(const struct window *w, struct tac_text *t)
 {
     const struct tac_capture *c = w->capture;
     uint64_t look = (uint64_t)20000000 < w->from_ns ? w->from_ns - 20000000 : 0;
+    struct calls calls[LANES_MAX] = {0};
     size_t drawn = 0;
     tac_text_add(t, "\"memory\":[");
     for (size_t i = TAC_CAPTURE_LOWER(c, memory, begin_ns, look);
-         i < c->memory_count && c->memory[i].begin_ns < w->to_ns; i++) {
-        const struct tac_capture_memory *m = &c->memory[i];
-        if (!is_visible(w, m->begin_ns, m->end_ns, drawn))
-            continue;
-        tac_text_addf(t, "%s[%u,%.2f,%.2f,%u,%llu]", drawn++ ? "," : "", m->thread,
-                      us(w, m->begin_ns), us(w, m->end_ns), m->op, (unsigned long long)m->bytes);
-    }
+         i < c->memory_count && c->memory[i].begin_ns < w->to_ns; i++)
+        if (c->memory[i].end_ns > w->from_ns && c->memory[i].thread < LANES_MAX)
+            add_call(w, &c->memory[i], &calls[c->memory[i].thread], &drawn, t);
+    for (uint32_t i = 0; i < LANES_MAX; i++)
+        add_calls(w, i, &calls[i], &drawn, t);
     tac_text_add(t, "]");
 }
 
