@@ -75,7 +75,59 @@ static void filters_stay_bounded_under_modulation(void)
     {
         double svf = peak_under_modulation(v, "svf", 0.2);
         CHECK_MSG(svf < 8, "%s svf: %g", v->name, svf);
+        double ladder = peak_under_modulation(v, "ladder", 1);
+        CHECK_MSG(ladder < 4, "%s ladder: %g", v->name, ladder);
     }
+}
+
+/* Mean frequency between the first and the last rising zero crossing. */
+static double sung_hz(const float *x, int n)
+{
+    double first = -1, last = 0;
+    int periods = -1;
+    for (int i = 1; i < n; i++)
+        if (x[i - 1] < 0 && x[i] >= 0) {
+            last = i - (double)x[i] / ((double)x[i] - (double)x[i - 1]);
+            first = first < 0 ? last : first;
+            periods++;
+        }
+    return periods > 0 ? periods * PLAY_RATE / (last - first) : 0;
+}
+
+static void ladder_sings_in_tune(void)
+{
+    static const double cutoff[] = {20, 110, 440, 1000, 4000, 8000, 12000};
+    EACH_VARIANT(v)
+    for (size_t k = 0; k < sizeof cutoff / sizeof *cutoff; k++) {
+        struct play p;
+        play_open(&p, v, "ladder");
+        play_set(&p, "cutoff", cutoff[k]);
+        play_set(&p, "resonance", 1);
+        pulse[0] = 1;
+        for (int again = 0; again < (k ? 2 : 4); again++) {
+            play_run(&p, pulse, 0, heard, N);
+            pulse[0] = 0;
+        }
+        double cents = 1200 * log2(sung_hz(heard, N) / cutoff[k]);
+        CHECK_MSG(fabs(cents) <= 5, "%s at %g Hz: %.1f cents", v->name, cutoff[k], cents);
+        play_close(&p);
+    }
+}
+
+static void ladder_is_four_poles_when_quiet(void)
+{
+    struct play p;
+    play_open(&p, tac_blocks_variant(0), "ladder");
+    play_set(&p, "resonance", 0.5);
+    pulse[0] = 1e-3f;
+    play_run(&p, pulse, 0, heard, N);
+    for (double hz = 20; hz < 15000; hz *= 1.7) {
+        double complex s = (double complex)I * tan(M_PI * hz / PLAY_RATE) / tan(M_PI / 48);
+        double want = play_db(cabs(1 / ((1 + s) * (1 + s) * (1 + s) * (1 + s) + 2.1)));
+        double got = play_db(response(hz) * 1000);
+        CHECK_MSG(fabs(got - want) < 0.05, "%.0f Hz: %.3f dB, not %.3f", hz, got, want);
+    }
+    play_close(&p);
 }
 
 int main(int argc, char **argv)
@@ -83,5 +135,7 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     TEST(svf_is_the_bilinear_filter);
     TEST(filters_stay_bounded_under_modulation);
+    TEST(ladder_sings_in_tune);
+    TEST(ladder_is_four_poles_when_quiet);
     return test_end();
 }

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes the constant tables of the blocks (tables.h, tables.c).
+
+usage: tables.py HEADER SOURCE
+
+blep: the difference between a band-limited and an ideal unit step, for a step that happened at
+fraction p/64 of a sample; 32 taps around it. The band limit is a sinc under a Kaiser window
+(J. F. Kaiser, 1974) whose transition lies around half the sample rate.
+blamp: its running integral, the same for a corner (a step of the slope).
+half_steep, half_wide: the odd taps of half-band low-passes (sinc under a Kaiser window) for a change
+of rate by two: steep for 48 <-> 96 kHz (stop band -100 dB from 28 kHz), wide for 96 <-> 192 kHz."""
+import math
+import sys
+
+TAPS, PHASES = 32, 64
+STEEP, WIDE = 20, 7
+
+
+def bessel_i0(x):
+    total, term, k = 1.0, 1.0, 1
+    while term > 1e-18 * total:
+        term *= (x / (2 * k)) ** 2
+        total += term
+        k += 1
+    return total
+
+
+def kernel(t, half, beta, cutoff):
+    if abs(t) >= half:
+        return 0.0
+    window = bessel_i0(beta * math.sqrt(1 - (t / half) ** 2)) / bessel_i0(beta)
+    x = math.pi * t * cutoff
+    return cutoff * (math.sin(x) / x if x else 1.0) * window
+
+
+def integrate(values, h):
+    """Running integral by Simpson's rule on pairs; values at half steps, 2n + 1 of them."""
+    out, total = [0.0], 0.0
+    for i in range(0, len(values) - 2, 2):
+        total += h / 3 * (values[i] + 4 * values[i + 1] + values[i + 2])
+        out.append(total)
+    return out
+
+
+def residuals(beta, cutoff):
+    half, steps = TAPS / 2, TAPS * PHASES
+    fine = 4
+    n = steps * fine
+    h = 1.0 / (PHASES * fine)
+    values = [kernel(-half + i * h / 2, half, beta, cutoff) for i in range(2 * n + 1)]
+    step = integrate(values, h / 2)
+    step = [s / step[-1] for s in step]
+    blep = [s - (1.0 if i > n // 2 else 0.5 if i == n // 2 else 0.0) for i, s in enumerate(step)]
+    ramp, total = [0.0], 0.0
+    for i in range(n):
+        total += h / 2 * (step[i] + step[i + 1])
+        ramp.append(total)
+    blamp = [r - max(0.0, -half + i * h) for i, r in enumerate(ramp)]
+    blamp = [b - blamp[-1] * i / n for i, b in enumerate(blamp)]
+    return blep, blamp, fine
+
+
+def rows(curve, fine, jump):
+    """Row p holds the taps for an event p/64 of a sample before its frame: tap k is the residual at
+    k - 16 + p/64 after the event. At the event itself the value belongs to the side of the row."""
+    result = []
+    for p in range(PHASES + 1):
+        row = []
+        for k in range(TAPS):
+            index = (k * PHASES + p) * fine
+            value = curve[index]
+            if jump and index == TAPS * PHASES * fine // 2:
+                value = curve[index] + (-0.5 if p == 0 else 0.5)
+            row.append(value)
+        result.append(row)
+    return result
+
+
+def half_band(pairs, beta):
+    """Taps at distance 1, 3, 5 ... from the centre tap of 0.5; scaled so that they sum to 0.25."""
+    reach = 2.0 * pairs
+    taps = []
+    for i in range(pairs):
+        n = 2 * i + 1
+        window = bessel_i0(beta * math.sqrt(1 - (n / reach) ** 2)) / bessel_i0(beta)
+        taps.append(math.sin(math.pi * n / 2) / (math.pi * n) * window)
+    return [t * 0.25 / sum(taps) for t in taps]
+
+
+def write_table(out, name, table):
+    out.write(f"const float {name}[{len(table)}][{TAPS}] = {{\n")
+    for row in table:
+        out.write("    {" + ", ".join(f"{v:.9e}f" for v in row) + "},\n")
+    out.write("};\n")
+
+
+def main():
+    blep, blamp, fine = residuals(9.0, 0.94)
+    with open(sys.argv[1], "w", encoding="utf-8") as out:
+        out.write("/* SPDX-License-Identifier: MIT\n * tables.h - made by tables.py; do not edit. */\n"
+                  "#ifndef TAC_DSP_TABLES_H\n#define TAC_DSP_TABLES_H\n\n"
+                  f"enum {{ TAC_BLEP_TAPS = {TAPS}, TAC_BLEP_PHASES = {PHASES} }};\n\n"
+                  f"extern const float tac_blep[{PHASES + 1}][{TAPS}];\n"
+                  f"extern const float tac_blamp[{PHASES + 1}][{TAPS}];\n\n"
+                  f"enum {{ TAC_HALF_STEEP = {STEEP}, TAC_HALF_WIDE = {WIDE} }};\n\n"
+                  "extern const float tac_half_steep[TAC_HALF_STEEP];\n"
+                  "extern const float tac_half_wide[TAC_HALF_WIDE];\n\n#endif\n")
+    with open(sys.argv[2], "w", encoding="utf-8") as out:
+        out.write("/* SPDX-License-Identifier: MIT\n * tables.c - made by tables.py; do not edit. */\n"
+                  '#include "dsp/tables.h"\n\n')
+        write_table(out, "tac_blep", rows(blep, fine, True))
+        write_table(out, "tac_blamp", rows(blamp, fine, False))
+        for name, pairs in (("tac_half_steep", STEEP), ("tac_half_wide", WIDE)):
+            taps = ", ".join(f"{v:.9e}f" for v in half_band(pairs, 10.06))
+            out.write(f"const float {name}[{pairs}] = {{{taps}}};\n")
+
+
+if __name__ == "__main__":
+    main()

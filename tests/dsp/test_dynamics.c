@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * test_dynamics.c - what turns levels: the limiter never overshoots, and lets quiet sound alone. */
+#include "play.h"
+#include "test.h"
+
+enum { N = 48000 };
+
+static float loud[N], heard[N];
+
+/* Bursts, single clicks and noise, up to +24 dB. */
+static void make_rough_signal(void)
+{
+    uint32_t x = 1;
+    for (int i = 0; i < N; i++) {
+        x = x * 1664525u + 1013904223u;
+        double noise = (double)(int32_t)x / 2147483648.0;
+        double burst = i / 3000 % 3 == 1 ? 16 : 0.2;
+        loud[i] = (float)(noise * burst);
+        if (i % 7919 == 0)
+            loud[i] = 15;
+    }
+}
+
+static void limiter_never_overshoots(void)
+{
+    make_rough_signal();
+    EACH_VARIANT(v)
+    {
+        struct play p;
+        play_open(&p, v, "limiter");
+        play_set(&p, "ceiling", -6);
+        play_run(&p, loud, 0, heard, N);
+        int over = 0;
+        double ceiling = pow(10, -6 / 20.0) * (1 + 1e-6);
+        for (int i = 0; i < N; i++)
+            over += fabs((double)heard[i]) > ceiling;
+        CHECK_MSG(over == 0, "%s: %d samples", v->name, over);
+        play_close(&p);
+    }
+}
+
+static void limiter_passes_what_is_quiet(void)
+{
+    struct play p;
+    for (int i = 0; i < N; i++)
+        loud[i] = (float)(0.5 * sin(0.05 * i));
+    play_open(&p, tac_blocks_variant(0), "limiter");
+    play_run(&p, loud, 0, heard, N);
+    uint32_t latency = p.block->latency_frames;
+    double worst = 0;
+    for (uint32_t i = latency; i < N; i++)
+        worst = fmax(worst, fabs((double)heard[i] - (double)loud[i - latency]));
+    CHECK_MSG(worst < 1e-6, "%g", worst);
+    play_close(&p);
+}
+
+/* The gain alone, without the last clamp, must do the work: a sine 12 dB too loud stays a sine. */
+static void limiter_does_not_clip(void)
+{
+    struct play p;
+    for (int i = 0; i < N; i++)
+        loud[i] = (float)(4 * sin(2 * M_PI * 1000 / PLAY_RATE * i));
+    play_open(&p, tac_blocks_variant(0), "limiter");
+    play_set(&p, "ceiling", 0);
+    play_run(&p, loud, 0, heard, N);
+    double third = play_amplitude(heard + N / 2, N / 2, 3000.0 / PLAY_RATE);
+    CHECK_MSG(play_db(third) < -60, "third harmonic %.1f dB", play_db(third));
+    play_close(&p);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(limiter_never_overshoots);
+    TEST(limiter_passes_what_is_quiet);
+    TEST(limiter_does_not_clip);
+    return test_end();
+}
