@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ * recorder.c - starts and ends the session of record=, adds the facts that only we know to any
+ * session, and keeps a program that records by itself from colliding with us.
+ *
+ * The session starts with the program's first stream, not with the process: a shell that starts the
+ * audio program, or a helper that it forks, leaves no empty recording. A process that ends by
+ * _exit or a signal loses only what the last drain (each 5 ms) had not seen. */
+#include "watch/watch.h"
+
+#include "base/clock.h"
+#include "tactus/cycle.h"
+#include "tactus/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic pid_t owner; /* the process whose session is ours; 0: none */
+static bool tried;
+
+static int open_recording(const char *path)
+{
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_APPEND, 0644);
+    if (fd >= 0 || errno != EEXIST)
+        return fd;
+    char mine[PATH_MAX];
+    snprintf(mine, sizeof mine, "%s.%d", path, (int)getpid());
+    return open(mine, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_APPEND, 0644);
+}
+
+/* "key=" and the command line with spaces between the words. */
+static void read_command(char *line, size_t size)
+{
+    int n = snprintf(line, size, "command=");
+    int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, line + n, size - (size_t)n - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    got = got > 0 ? got : 0;
+    for (ssize_t i = 0; i < got; i++)
+        if (line[n + i] == 0 || line[n + i] == '\n')
+            line[n + i] = ' ';
+    while (got > 0 && line[n + got - 1] == ' ')
+        got--;
+    line[n + got] = 0;
+}
+
+static const char *heap_name(void)
+{
+    return tac_watch_heap == TAC_WATCH_HEAP_TACTUS ? "tactus" : "system";
+}
+
+static int start(const char *path)
+{
+    char program[128], heap[32], command[1024];
+    snprintf(program, sizeof program, "program=%s", program_invocation_short_name);
+    snprintf(heap, sizeof heap, "heap=%s", heap_name());
+    read_command(command, sizeof command);
+    const char *const meta[] = {program, heap, command, "watch=1", NULL};
+    int fd = open_recording(path);
+    if (fd < 0)
+        return -errno;
+    struct tac_trace_config config = {
+        .fd = fd, .evidence = TAC_EVIDENCE_PERF | TAC_EVIDENCE_CLOCK, .meta = meta};
+    int r = TAC_WATCH_REAL(tac_trace_start)(&config);
+    if (r < 0)
+        close(fd);
+    return r;
+}
+
+void tac_watch_recorder_start(void)
+{
+    struct tac_watch_thread *t = tac_watch_thread();
+    if (t->shim)
+        return;
+    t->shim++;
+    pthread_mutex_lock(&lock);
+    const char *path = tac_watch_record_path();
+    if (!tried && path && !tac_trace_is_on()) {
+        tried = true;
+        int r = start(path);
+        if (r >= 0)
+            atomic_store(&owner, getpid());
+        else
+            dprintf(STDERR_FILENO, "tactus: %s: cannot record: %s\n", path, tac_error_sentence(r));
+    }
+    pthread_mutex_unlock(&lock);
+    t->shim--;
+}
+
+static void add_number(const char *key, double value, const char *unit)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.0f%s%s", value, *unit ? " " : "", unit);
+    tac_trace_meta(key, text);
+}
+
+static void add_heap_state(void)
+{
+    if (tac_watch_heap == TAC_WATCH_HEAP_TACTUS) {
+        struct tac_heap_stats s;
+        tac_heap_stats_get(&s);
+        add_number("heap.live", (double)s.live_bytes, "B");
+        add_number("heap.taken", (double)s.taken_bytes, "B");
+        add_number("heap.peak", (double)s.taken_peak_bytes, "B");
+        add_number("heap.locked", (double)s.locked_bytes, "B");
+        add_number("heap.remote_frees", (double)s.remote_frees, "");
+        add_number("heap.failures", (double)s.failures, "");
+        return;
+    }
+    struct mallinfo2 m = mallinfo2();
+    add_number("heap.live", (double)(m.uordblks + m.hblkhd), "B");
+    add_number("heap.taken", (double)(m.arena + m.hblkhd), "B");
+}
+
+/* The statistics of the heap, as lines of the running session. */
+static void add_facts(void)
+{
+    struct tac_watch_thread sum;
+    tac_watch_thread_sum(&sum);
+    double ns = 1e9 / tac_counter_hz(1000000);
+    tac_trace_meta("heap", heap_name());
+    add_number("heap.calls", (double)sum.calls, "");
+    if (sum.timed)
+        add_number("heap.mean", (double)sum.ticks / (double)sum.timed * ns, "ns");
+    add_number("heap.worst", (double)sum.worst * ns, "ns");
+    add_heap_state();
+}
+
+void tac_watch_recorder_stop(void)
+{
+    pid_t mine = getpid();
+    if (!atomic_compare_exchange_strong(&owner, &mine, 0))
+        return;
+    struct tac_watch_thread *t = tac_watch_thread();
+    t->shim++;
+    add_facts();
+    TAC_WATCH_REAL(tac_trace_stop)();
+    t->shim--;
+}
+
+static __attribute__((destructor)) void at_exit(void)
+{
+    tac_watch_recorder_stop();
+}
+
+/* ---- a program that records by itself ---- */
+
+TAC_WATCH_EXPORT int tac_trace_start(const struct tac_trace_config *config)
+{
+    tac_watch_recorder_start();
+    if (atomic_load(&owner) == getpid())
+        return 0; /* the file that the user asked for gets it all */
+    struct tac_watch_thread *t = tac_watch_thread();
+    t->shim++;
+    int r = TAC_WATCH_REAL(tac_trace_start)(config);
+    t->shim--;
+    return r;
+}
+
+TAC_WATCH_EXPORT int tac_trace_stop(void)
+{
+    if (atomic_load(&owner) == getpid())
+        return 0; /* ours goes on to the end of the process */
+    struct tac_watch_thread *t = tac_watch_thread();
+    t->shim++;
+    if (tac_trace_is_on())
+        add_facts();
+    int r = TAC_WATCH_REAL(tac_trace_stop)();
+    t->shim--;
+    return r;
+}
+
+TAC_WATCH_EXPORT int tac_thread_register(const char *name, uint32_t records)
+{
+    tac_watch_recorder_start();
+    struct tac_watch_thread *t = tac_watch_thread();
+    t->shim++;
+    int r = TAC_WATCH_REAL(tac_thread_register)(name, records);
+    t->shim--;
+    return r;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ * streams.c - cycles, of the program's own (cycle.h) and of the libraries' callbacks.
+ *
+ * Both ways the thread's slot learns that it is inside a cycle, so that the other wrappers look
+ * only there. A thread that meets its first cycle unregistered is registered then: the one time
+ * that the work is not real-time, before the first cycle is counted. */
+#include "watch/watch.h"
+
+#include "tactus/cycle.h"
+
+enum { STACKS_PER_CYCLE = 2, RING_RECORDS = 16384 };
+
+static void enter(struct tac_watch_thread *t)
+{
+    t->cycle++;
+    t->stacks = STACKS_PER_CYCLE;
+}
+
+static void leave(struct tac_watch_thread *t)
+{
+    t->cycle = t->cycle ? t->cycle - 1 : 0;
+}
+
+TAC_WATCH_EXPORT void tac_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames)
+{
+    TAC_WATCH_REAL(tac_cycle_begin)(source, deadline_ns, frames);
+    enter(tac_watch_thread());
+}
+
+TAC_WATCH_EXPORT void tac_cycle_end(int source)
+{
+    leave(tac_watch_thread());
+    TAC_WATCH_REAL(tac_cycle_end)(source);
+}
+
+int tac_watch_stream_open(const char *name, uint64_t period_ns)
+{
+    tac_watch_recorder_start();
+    struct tac_watch_thread *t = tac_watch_thread();
+    t->shim++;
+    int source = tac_cycle_source_open(name, period_ns);
+    t->shim--;
+    return source;
+}
+
+void tac_watch_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames, const char *thread)
+{
+    if (TAC_UNLIKELY(!tac_trace_lane_here->record))
+        tac_thread_register(thread, RING_RECORDS);
+    tac_cycle_begin(source, deadline_ns, frames);
+}
+
+void tac_watch_cycle_end(int source)
+{
+    tac_cycle_end(source);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ * guest.c - the program that the watch tests start with the library in front of it: one small
+ * scenario per word. It exits with 0 when all went as it should for the program itself. */
+#include "tactus/cycle.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile size_t none; /* 0, unknown to the compiler */
+
+/* Before main, as C++ constructors of global objects do. */
+static char *early;
+static __attribute__((constructor)) void allocate_early(void)
+{
+    early = strdup("early");
+}
+
+static int check_block(void *block, size_t alignment, size_t bytes)
+{
+    if (!block || (uintptr_t)block % alignment || malloc_usable_size(block) < bytes)
+        return 1;
+    memset(block, 0x5a, bytes);
+    free(block);
+    return 0;
+}
+
+/* Every function of the family, and their errors. */
+static int family(void)
+{
+    int bad = strcmp(early, "early") != 0;
+    free(early);
+    void *p = NULL;
+    bad += check_block(malloc(100), 16, 100);
+    bad += check_block(calloc(10, 10), 16, 100);
+    bad += check_block(reallocarray(malloc(10), 100, 10), 16, 1000);
+    bad += check_block(memalign(256, 100), 256, 100);
+    bad += check_block(aligned_alloc(64, 128), 64, 128);
+    bad += posix_memalign(&p, 4096, 100) || check_block(p, 4096, 100);
+    bad += check_block(valloc(100), 4096, 100);
+    bad += check_block(pvalloc(100), 4096, 4096);
+    bad += posix_memalign(&p, 24, 100) != EINVAL;
+    errno = 0;
+    bad += malloc((size_t)-1 / 2 - none) != NULL || errno != ENOMEM;
+    errno = 0;
+    bad += reallocarray(NULL, (size_t)-1 - none, 2) != NULL || errno != ENOMEM;
+    char *text = realloc(strdup("kept"), 100000);
+    bad += !text || strcmp(text, "kept") != 0;
+    free(text);
+    free(NULL);
+    return bad;
+}
+
+static void *churn(void *unused)
+{
+    void *block[64] = {0};
+    for (int i = 0; i < 20000; i++) {
+        free(block[i % 64]);
+        block[i % 64] = malloc((size_t)(i * 37 % 2000));
+    }
+    for (int i = 0; i < 64; i++)
+        free(block[i]);
+    return unused;
+}
+
+static int threads(void)
+{
+    for (int round = 0; round < 20; round++) {
+        pthread_t thread[4];
+        for (int i = 0; i < 4; i++)
+            pthread_create(&thread[i], NULL, churn, NULL);
+        for (int i = 0; i < 4; i++)
+            pthread_join(thread[i], NULL);
+    }
+    return 0;
+}
+
+/* The child of a process with several threads goes on allocating and ends in each way. */
+static int forks(void)
+{
+    pthread_t thread;
+    int bad = 0;
+    pthread_create(&thread, NULL, churn, NULL);
+    for (int i = 0; i < 10; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            churn(NULL);
+            if (i % 2)
+                _exit(5);
+            exit(5);
+        }
+        int status = 0;
+        bad += waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 5;
+    }
+    pthread_join(thread, NULL);
+    return bad;
+}
+
+static void sleep_ms(int ms)
+{
+    nanosleep(&(struct timespec){0, ms * 1000000L}, NULL);
+}
+
+/* A program with cycles of its own that does not record: record= does. Ten cycles, each with two
+ * allocations and their frees; as many outside. */
+static int cycles(void)
+{
+    if (tac_thread_register("guest", 0) < 0)
+        return 1;
+    int source = tac_cycle_source_open("loop", 2000000);
+    for (int i = 0; i < 10; i++) {
+        tac_cycle_begin(source, 0, 64);
+        free(malloc(111 + none));
+        free(malloc(222 + none));
+        tac_cycle_end(source);
+        free(malloc(333 + none));
+        sleep_ms(1);
+    }
+    return 0;
+}
+
+/* The same, recorded by the program itself to the file named in GUEST_RECORDING. */
+static int records_itself(void)
+{
+    struct tac_trace_config config = {.path = getenv("GUEST_RECORDING"), .fd = -1};
+    if (tac_trace_start(&config) < 0)
+        return 1;
+    int bad = cycles();
+    bad += tac_trace_stop() < 0;
+    return bad;
+}
+
+static int ends_by_exit(void)
+{
+    cycles();
+    _exit(0);
+}
+
+static int ends_by_signal(void)
+{
+    cycles();
+    sleep_ms(60); /* several drains */
+    raise(SIGKILL);
+    return 1;
+}
+
+static const struct {
+    const char *word;
+    int (*run)(void);
+} scenarios[] = {
+    {"family", family},
+    {"threads", threads},
+    {"forks", forks},
+    {"cycles", cycles},
+    {"records-itself", records_itself},
+    {"exit", ends_by_exit},
+    {"signal", ends_by_signal},
+};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < sizeof scenarios / sizeof *scenarios; i++)
+        if (!strcmp(argv[1], scenarios[i].word))
+            return scenarios[i].run();
+    return 99;
+}

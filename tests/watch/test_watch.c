@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ * test_watch.c - the preload library in front of a small program: both heaps answer the whole
+ * family, cycles and what happens in them are recorded, whoever started the recorder, however the
+ * process ends. */
+#include "host.h"
+#include "test.h"
+
+static void both_heaps_answer_the_whole_family(void)
+{
+    CHECK(host_guest("heap=system", "family") == 0);
+    CHECK(host_guest("heap=tactus", "family") == 0);
+    CHECK(host_guest("", "family") == 0);
+}
+
+static void threads_come_and_go(void)
+{
+    CHECK(host_guest("heap=system", "threads") == 0);
+    CHECK(host_guest("heap=tactus", "threads") == 0);
+}
+
+static void children_of_fork_allocate(void)
+{
+    CHECK(host_guest("heap=system", "forks") == 0);
+    CHECK(host_guest("heap=tactus", "forks") == 0);
+}
+
+static void check_cycles(const char *path)
+{
+    struct tac_capture *c = host_open(path);
+    REQUIRE(c);
+    CHECK(c->cycles_count == 10);
+    CHECK(host_allocations(c, 111) == 10 && host_allocations(c, 222) == 10);
+    CHECK(host_allocations(c, 333) == 10);
+    CHECK(c->stacks_count > 0);
+    for (size_t i = 0; i < c->stacks_count; i++) {
+        const struct tac_capture_module *m = tac_capture_module_of(c, c->stacks[i].pc[0]);
+        CHECK(m && strstr(m->path, "guest"));
+    }
+    tac_capture_close(c);
+}
+
+static void unmodified_cycles_are_recorded(void)
+{
+    char path[128], words[256];
+    host_record_words(words, sizeof words, host_path(path, sizeof path, "cycles"));
+    REQUIRE(host_guest(words, "cycles") == 0);
+    struct tac_capture *c = NULL;
+    REQUIRE(tac_capture_open(path, NULL, &c) == 0);
+    CHECK_STR(tac_capture_meta(c, "heap"), "system");
+    CHECK(strstr(tac_capture_meta(c, "program"), "guest"));
+    CHECK(strstr(tac_capture_meta(c, "command"), "cycles"));
+    CHECK(tac_capture_meta(c, "heap.calls") && atoi(tac_capture_meta(c, "heap.calls")) >= 60);
+    CHECK(!(c->problems & TAC_CAPTURE_NOT_CLOSED));
+    tac_capture_close(c);
+    check_cycles(path);
+}
+
+static void a_program_that_records_itself_is_helped(void)
+{
+    char path[128];
+    host_path(path, sizeof path, "itself");
+    setenv("GUEST_RECORDING", path, 1);
+    REQUIRE(host_guest("heap=tactus", "records-itself") == 0);
+    struct tac_capture *c = NULL;
+    REQUIRE(tac_capture_open(path, NULL, &c) == 0);
+    CHECK_STR(tac_capture_meta(c, "heap"), "tactus");
+    CHECK(tac_capture_meta(c, "heap.peak"));
+    tac_capture_close(c);
+    check_cycles(path);
+}
+
+static void the_users_file_wins_over_the_programs(void)
+{
+    char path[128], other[128], words[256];
+    host_path(other, sizeof other, "theirs");
+    setenv("GUEST_RECORDING", other, 1);
+    host_record_words(words, sizeof words, host_path(path, sizeof path, "ours"));
+    REQUIRE(host_guest(words, "records-itself") == 0);
+    CHECK(access(other, F_OK) != 0);
+    struct tac_capture *c = host_open(path);
+    REQUIRE(c);
+    CHECK(c->cycles_count == 10);
+    tac_capture_close(c);
+}
+
+static void nothing_is_lost_by_exit_and_little_by_a_signal(void)
+{
+    char path[128], words[256];
+    host_record_words(words, sizeof words, host_path(path, sizeof path, "exit"));
+    REQUIRE(host_guest(words, "exit") == 0);
+    struct tac_capture *c = host_open(path);
+    REQUIRE(c);
+    CHECK(c->cycles_count == 10);
+    CHECK(!(c->problems & TAC_CAPTURE_NOT_CLOSED));
+    tac_capture_close(c);
+    host_record_words(words, sizeof words, host_path(path, sizeof path, "signal"));
+    REQUIRE(host_guest(words, "signal") == 128 + SIGKILL);
+    c = host_open(path);
+    REQUIRE(c);
+    CHECK(c->cycles_count == 10);
+    CHECK(c->problems & TAC_CAPTURE_NOT_CLOSED);
+    tac_capture_close(c);
+}
+
+static void programs_without_streams_leave_no_recording(void)
+{
+    char path[128], words[256];
+    host_record_words(words, sizeof words, host_path(path, sizeof path, "none"));
+    CHECK(host_guest(words, "family") == 0);
+    CHECK(access(path, F_OK) != 0);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(both_heaps_answer_the_whole_family);
+    TEST(threads_come_and_go);
+    TEST(children_of_fork_allocate);
+    TEST(unmodified_cycles_are_recorded);
+    TEST(a_program_that_records_itself_is_helped);
+    TEST(the_users_file_wins_over_the_programs);
+    TEST(nothing_is_lost_by_exit_and_little_by_a_signal);
+    TEST(programs_without_streams_leave_no_recording);
+    return test_end();
+}
