@@ -27,13 +27,12 @@ struct setting {
  * to write over a file, since programs start others that record too. */
 static int prepare_recording(const char *path, char *full, size_t size)
 {
-    char folder[PATH_MAX];
-    if (path[0] == '/')
-        snprintf(full, size, "%s", path);
-    else if (getcwd(folder, sizeof folder))
-        snprintf(full, size, "%s/%s", folder, path);
-    else
+    char folder[PATH_MAX] = "";
+    if (path[0] != '/' && !getcwd(folder, sizeof folder))
         return tac_cmd_fail(TAC_EXIT_FAILED, "the current folder: %s", strerror(errno));
+    int n = snprintf(full, size, "%s%s%s", folder, folder[0] ? "/" : "", path);
+    if (n < 0 || (size_t)n >= size)
+        return tac_cmd_fail(TAC_EXIT_FAILED, "%s: the path is too long", path);
     int fd = open(full, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
     if (fd < 0)
         return tac_cmd_fail(TAC_EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
