@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 enum { STACK_BYTES = 1 << 20, STACK_TOUCH_BYTES = 1 << 18, PRIORITY = 70 };
 
@@ -157,4 +158,12 @@ int tac_cycle_spawn(const struct tac_backend_config *c, const char *name, void *
                  "%d in /etc/security/limits.d",
                  strerror(refused), c->priority > 0 ? c->priority : PRIORITY);
     return 0;
+}
+
+bool tac_cycle_lock_process(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        return mlockall(MCL_CURRENT) == 0;
+    return mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
 }

@@ -47,6 +47,10 @@ int tac_cycle_spawn(const struct tac_backend_config *config, const char *name, v
                     void *user, pthread_t *ret_thread, bool *ret_realtime, char notice[256],
                     struct tac_error *err);
 
+/* Lock the process' memory; later mappings too where no limit would then refuse them. False: not
+ * permitted. */
+bool tac_cycle_lock_process(void);
+
 /* Touch this thread's stack, so that no later depth of it faults. */
 void tac_cycle_touch_stack(void);
 

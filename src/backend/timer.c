@@ -14,8 +14,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 
 extern const struct tac_backend tac_backend_timer; /* below */
 
@@ -72,22 +70,13 @@ static void *timer_run(void *user)
     return NULL;
 }
 
-/* Later mappings included, so that nothing of the process is paged out or faults in a cycle. */
-static bool lock_process(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        return mlockall(MCL_CURRENT) == 0;
-    return mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
-}
-
 static int timer_start(struct tac_backend_stream *stream, struct tac_error *err)
 {
     struct timer *t = (struct timer *)stream;
     if (t->running)
         return 0;
     atomic_store(&t->stop, false);
-    t->locked = t->locked || lock_process();
+    t->locked = t->locked || tac_cycle_lock_process();
     int code = tac_cycle_spawn(&t->config, "tactus-audio", timer_run, t, &t->thread, &t->realtime,
                                t->base.notice, err);
     t->running = code >= 0;
