@@ -74,17 +74,6 @@ size_t tac_case_count(const struct tac_case *c, unsigned kind, const struct tac_
     return count;
 }
 
-const struct tac_sight *tac_case_overlap(const struct tac_case *c, unsigned kind, uint64_t from_ns,
-                                         uint64_t to_ns)
-{
-    for (size_t i = 0; i < c->layout->sights.count; i++) {
-        const struct tac_sight *s = &c->layout->sights.data[i];
-        if (s->kind == kind && s->from_ns < to_ns && s->to_ns > from_ns)
-            return s;
-    }
-    return NULL;
-}
-
 const char *tac_case_who(const struct tac_case *c, uint32_t tid, char *buffer, size_t size)
 {
     const char *name = tid ? tac_capture_comm(c->capture, tid) : NULL;

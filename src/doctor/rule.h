@@ -66,10 +66,6 @@ uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsig
 /* How many sights of the kind lie in the cycle. ret_first may be NULL. */
 size_t tac_case_count(const struct tac_case *c, unsigned kind, const struct tac_sight **ret_first);
 
-/* Whether a sight of the kind overlaps [from, to). */
-const struct tac_sight *tac_case_overlap(const struct tac_case *c, unsigned kind, uint64_t from_ns,
-                                         uint64_t to_ns);
-
 /* "thread loader (1234)" or "a thread that is not known". Returns buffer. */
 const char *tac_case_who(const struct tac_case *c, uint32_t tid, char *buffer, size_t size);
 

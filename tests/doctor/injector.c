@@ -8,8 +8,12 @@
  * TRUTH gets one line a cycle from the program's own clock: number begin_ns deadline_ns end_ns
  * fault-or-dash injected_ns. The truth knows nothing of the recording; score.py compares the two.
  *
+ * INJECTOR_KERNEL=1 records the whole system's scheduling too (needs privilege); INJECTOR_NO_PERF=1
+ * leaves the kernel's own-process events out.
+ *
  * The heap, locks and calls are recorded through the public functions of trace.h, as a program that
  * is built with it would. */
+#include "capture/kernel.h"
 #include "tactus/cycle.h"
 
 #include <errno.h>
@@ -411,6 +415,10 @@ static int record(const struct plan *plan, const char *recording)
         config.evidence = TAC_EVIDENCE_CLOCK;
     if (tac_trace_start(&config))
         return -1;
+    struct tac_kernel *kernel = NULL;
+    struct tac_kernel_config kernel_config = {.path = recording, .buffer_kb = 8192};
+    if (getenv("INJECTOR_KERNEL") && tac_kernel_start(&kernel_config, NULL, &kernel))
+        return -1;
     pthread_t audio, helper;
     if (pthread_create(&audio, NULL, run_cycles, (void *)(uintptr_t)plan))
         return -1;
@@ -419,7 +427,8 @@ static int record(const struct plan *plan, const char *recording)
     pthread_join(audio, NULL);
     if (helped)
         pthread_join(helper, NULL);
-    return tac_trace_stop();
+    int r = tac_kernel_stop(kernel, NULL);
+    return tac_trace_stop() < 0 || r < 0 ? -1 : 0;
 }
 
 int main(int argc, char **argv)

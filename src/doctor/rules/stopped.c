@@ -7,17 +7,32 @@
 
 enum { STATE_STOPPED = 4, STATE_TRACED = 8 };
 
-static void check(struct tac_case *c)
+/* Blocked time of the segments inside the stop. */
+static uint64_t time_within(const struct tac_case *c, const struct tac_sight *stop)
 {
+    uint64_t sum = 0;
     for (size_t i = 0; i < c->layout->segments; i++) {
         const struct tac_segment *s = &c->layout->segment[i];
-        const struct tac_sight *sleep = tac_case_overlap(c, TAC_SIGHT_ASLEEP, s->from_ns, s->to_ns);
-        if (s->account == TAC_ACCOUNT_BLOCKED && sleep &&
-            (sleep->hard == STATE_STOPPED || sleep->hard == STATE_TRACED))
-            tac_claim(c, TAC_ACCOUNT_BLOCKED, s->to_ns - s->from_ns, 0.97,
-                      "the thread was %s for %.1f ms",
-                      sleep->hard == STATE_TRACED ? "held by a debugger" : "stopped by a signal",
-                      (double)(s->to_ns - s->from_ns) / 1e6);
+        if (s->from_ns >= stop->from_ns && s->to_ns <= stop->to_ns)
+            sum += s->account == TAC_ACCOUNT_BLOCKED || s->account == TAC_ACCOUNT_LATE_START
+                       ? s->to_ns - s->from_ns
+                       : 0;
+    }
+    return sum;
+}
+
+static void check(struct tac_case *c)
+{
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind != TAC_SIGHT_ASLEEP || (s->hard != STATE_STOPPED && s->hard != STATE_TRACED))
+            continue;
+        uint64_t ns = time_within(c, s);
+        const char *how = s->hard == STATE_TRACED ? "held by a debugger" : "stopped by a signal";
+        uint64_t got = tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, 0.97, "the thread was %s for %.1f ms",
+                                 how, (double)ns / 1e6);
+        tac_claim(c, TAC_ACCOUNT_LATE_START, ns - got, 0.97, "the thread was %s for %.1f ms", how,
+                  (double)ns / 1e6);
     }
 }
 
