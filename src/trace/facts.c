@@ -3,6 +3,9 @@
  * chunk a line, and the executable mappings of the process, by which a reader finds symbols. */
 #include "trace/session.h"
 
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +26,17 @@ void tac_facts_write_line(struct tac_session *s, const char *key, const char *va
         line[i] = line[i] == '\n' ? ' ' : line[i];
     struct tac_format_chunk chunk = {.kind = TAC_CHUNK_META, .count = 1};
     tac_sink_put(&s->sink, &chunk, line, (uint32_t)n);
+}
+
+/* Whether a hypervisor runs this machine: it sets a bit for its guests (CPUID leaf 1, ECX 31). */
+static const char *is_virtual(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    unsigned a, b, c = 0, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && c >> 31 ? "yes" : "no";
+#else
+    return "unknown";
+#endif
 }
 
 /* The first line of a small file, without its end; "" when it cannot be read. */
@@ -60,6 +74,7 @@ static void write_machine(struct tac_session *s)
         tac_facts_write_line(s, "kernel", text);
         tac_facts_write_line(s, "machine", name.machine);
     }
+    tac_facts_write_line(s, "virtual", is_virtual());
     write_number(s, "cpus", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
     write_file(s, "clocksource",
                "/sys/devices/system/clocksource/clocksource0/current_clocksource");

@@ -130,6 +130,19 @@ static void preempted_by_a_higher_priority(void)
     expect(&f, "preempted");
 }
 
+static void hypervisor_when_a_timer_is_late_on_an_idle_cpu(void)
+{
+    for (int guest = 0; guest < 2; guest++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "virtual", guest ? "yes" : "no");
+        fixture_cycle(&f, 0, 3500, 3700, (struct tac_make_evidence){.cpu_ns = 199000});
+        put_wake(&f, 3497);
+        put_sleep(&f, 3701);
+        expect(&f, guest ? "hypervisor" : "late_wake");
+    }
+}
+
 static void kernel_busy_when_a_normal_thread_delays_the_start(void)
 {
     struct fixture f;
@@ -380,6 +393,7 @@ int main(int argc, char **argv)
     TEST(hypervisor_takes_time_that_nobody_is_charged_for);
     TEST(throttled_when_a_normal_thread_runs_for_ticks);
     TEST(preempted_by_a_higher_priority);
+    TEST(hypervisor_when_a_timer_is_late_on_an_idle_cpu);
     TEST(kernel_busy_when_a_normal_thread_delays_the_start);
     TEST(interrupts_in_the_cycle);
     TEST(fork_stall_when_the_process_forks);

@@ -8,6 +8,9 @@
 #include "doctor/rule.h"
 
 #include <math.h>
+#include <string.h>
+
+enum { LATE_NS = 500 * 1000 };
 
 /* Ends of other cycles with stolen time, at multiples of 100 ms (+- 2 ms) from this one's. */
 static unsigned on_grid(const struct tac_case *c)
@@ -27,8 +30,26 @@ static unsigned on_grid(const struct tac_case *c)
     return count;
 }
 
+/* The timer that wakes the thread came late on a CPU that had nothing to do: nothing in this
+ * machine held it up. An idle CPU has no thread whose clock could prove more. */
+static void check_late_timer(struct tac_case *c)
+{
+    const char *is_virtual = tac_capture_meta(c->capture, "virtual");
+    uint64_t late = c->open_ns[TAC_ACCOUNT_LATE_START];
+    if (!(c->has & TAC_HAS_SCHED) || !is_virtual || strcmp(is_virtual, "yes") || late < LATE_NS)
+        return;
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind == TAC_SIGHT_READY && s->hard && s->who == 0 &&
+            s->from_ns > c->layout->release_ns + LATE_NS && s->from_ns <= c->cycle->begin_ns)
+            tac_claim(c, TAC_ACCOUNT_LATE_START, late, on_grid(c) ? 0.95 : 0.8,
+                      "the timer came %.2f ms late although the CPU was idle", (double)late / 1e6);
+    }
+}
+
 static void check(struct tac_case *c)
 {
+    check_late_timer(c);
     uint64_t ns = c->open_ns[TAC_ACCOUNT_HYPERVISOR];
     if (!ns)
         return;
