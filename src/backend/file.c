@@ -6,7 +6,7 @@
  * produced is good whenever the program ends. A write that fails ends the stream and is reported by
  * stats; what was written before stays.
  * Threads the backend's own, of normal priority. Not real-time: nobody waits for it. */
-#include "backend/cycle.h"
+#include "backend/backend_cycle.h"
 
 #include <errno.h>
 #include <sndfile.h>

@@ -7,7 +7,7 @@
  * would begin after its whole successor's deadline is skipped and counted, as a card would drop it.
  * Threads the backend's own under SCHED_FIFO where permitted. Real-time: the only system call is
  * the sleep. With inputs, they are silence. */
-#include "backend/cycle.h"
+#include "backend/backend_cycle.h"
 #include "base/clock.h"
 
 #include <errno.h>

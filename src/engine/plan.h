@@ -13,7 +13,7 @@
 #ifndef TAC_ENGINE_PLAN_H
 #define TAC_ENGINE_PLAN_H
 
-#include "engine/mix.h"
+#include "engine/cable_ops.h"
 #include "engine/node.h"
 #include "engine/voices.h"
 

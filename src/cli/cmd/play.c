@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/cmd.h"
-#include "cli/player.h"
+#include "cli/patch_player.h"
 
 #include <math.h>
 #include <stdio.h>

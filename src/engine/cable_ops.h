@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * mix.h - cables at work: sums, spreading, picking of lanes, set values of parameters.
+ * cable_ops.h - cables at work: sums, spreading, picking of lanes, set values of parameters.
  *
  * An operation reads signals and fills one buffer float[frames][lanes]. Sums run in a fixed order,
  * so that the same plan gives the same bits however it is split over calls or threads.
  * Threads: the audio thread or a worker. Real-time: yes. Cost: frames x lanes x sources. */
-#ifndef TAC_ENGINE_MIX_H
-#define TAC_ENGINE_MIX_H
+#ifndef TAC_ENGINE_CABLE_OPS_H
+#define TAC_ENGINE_CABLE_OPS_H
 
 #include "tactus/block.h"
 

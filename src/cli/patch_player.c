@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * player.c - engine, backend and recording, opened and closed together; see player.h. */
-#include "cli/player.h"
+ * patch_player.c - engine, backend and recording, opened and closed together; see patch_player.h.
+ */
+#include "cli/patch_player.h"
 
 #include <signal.h>
 #include <stddef.h>

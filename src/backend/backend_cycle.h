@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * cycle.h - what every backend does alike: channel buffers, the thread, counting of cycles.
+ * backend_cycle.h - what every backend does alike: channel buffers, the thread, counting of cycles.
  *
  * Threads: open, close, spawn: control. run: the backend's thread, real-time. */
-#ifndef TAC_BACKEND_CYCLE_H
-#define TAC_BACKEND_CYCLE_H
+#ifndef TAC_BACKEND_BACKEND_CYCLE_H
+#define TAC_BACKEND_BACKEND_CYCLE_H
 
 #include "backend/backend.h"
 #include "base/region.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cycle.c - channel buffers, real-time threads and the counting of cycles; see cycle.h. */
-#include "backend/cycle.h"
+ * backend'backend_cycle.c'- channel buffers, real-time threads and the counting of cycles; see
+ * backend_cycle.h. */
+#include "backend/backend_cycle.h"
 
 #include "base/bits.h"
 #include "base/clock.h"

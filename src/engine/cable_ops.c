@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * mix.c - the operations of mix.h. Plain loops over 64-byte aligned rows; the compiler makes
- * vectors of them. */
-#include "engine/mix.h"
+ * cable_ops.c - the operations of cable_ops.h. Plain loops over 64-byte aligned rows; the compiler
+ * makes vectors of them. */
+#include "engine/cable_ops.h"
 
 #include <string.h>
 

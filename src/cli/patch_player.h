@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * player.h - an engine in the callback of a backend: what render and play have in common.
+ * patch_player.h - an engine in the callback of a backend: what render and play have in common.
  *
  * Threads: all functions control, but tac_player_process, which is the callback. */
-#ifndef TAC_CLI_PLAYER_H
-#define TAC_CLI_PLAYER_H
+#ifndef TAC_CLI_PATCH_PLAYER_H
+#define TAC_CLI_PATCH_PLAYER_H
 
 #include "backend/backend.h"
 #include "cli/wav_writer.h"
