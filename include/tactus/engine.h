@@ -40,7 +40,6 @@ struct tac_engine_config {
     double rate_hz;   /* 8 000 .. 768 000; 0: 48 000 */
     uint32_t offline; /* 1: nobody waits for the sound: files are read inside process, complete and
                          repeatable, and no helper thread runs. process is not real-time then */
-    uint32_t threads; /* threads that compute, the caller's among them; 0 or 1: the caller alone */
     uint32_t no_lock; /* 1: do not try to lock memory */
 };
 
@@ -99,9 +98,9 @@ TAC_API void tac_engine_free(struct tac_engine *engine);
 
 /* Read, check and build a patch (docs/patch-format.md). On failure the sound that was loaded goes
  * on unchanged and *err says in one line, with file, line and column, what is wrong. Sound files
- * are looked for relative to the patch's folder. Waits until the audio thread has taken over an
- * earlier load, at most 2 s (-TAC_E_BUSY). An edit may not change the number of channels while
- * process runs (-EINVAL). */
+ * are looked for relative to the patch's folder. An earlier load that the audio thread has not
+ * taken over yet is dropped in favour of this one. An edit may not change the number of channels
+ * (-EINVAL). */
 TAC_API TAC_MUST_CHECK int tac_engine_load(struct tac_engine *engine, const char *path,
                                            struct tac_error *err);
 
@@ -129,7 +128,8 @@ TAC_API int tac_engine_cost(struct tac_engine *engine, uint32_t index,
  * the node is away. -TAC_E_UNKNOWN. */
 TAC_API int tac_engine_param_find(struct tac_engine *engine, const char *path, uint32_t *ret_id);
 
-/* -ENOENT past the last, or when the node is not in the patch now. Ids count from 0. */
+/* Ids count from 0, with gaps: -TAC_E_UNKNOWN for a gap and while the node is not in the patch,
+ * -ENOENT past the last. */
 TAC_API int tac_engine_param_get(struct tac_engine *engine, uint32_t id,
                                  struct tac_engine_param *ret_param);
 

@@ -55,8 +55,7 @@ int tac_player_open(struct tac_player *p, const struct tac_player_config *c, str
 {
     struct tac_engine_config engine = {.rate_hz = c->stream.rate_hz,
                                        .offline = !c->backend->realtime,
-                                       .no_lock = !c->backend->realtime,
-                                       .threads = c->threads};
+                                       .no_lock = !c->backend->realtime};
     *p = (struct tac_player){0};
     int code = tac_engine_new(&engine, &p->engine);
     if (code < 0)

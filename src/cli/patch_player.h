@@ -21,7 +21,6 @@ struct tac_player_config {
     const struct tac_backend *backend;
     struct tac_backend_config stream; /* channels and callback are filled in */
     const char *record;               /* WAV to write, or NULL */
-    uint32_t threads;
 };
 
 /* Load the patch and open the backend for it. */

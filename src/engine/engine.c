@@ -19,7 +19,7 @@
 
 static bool config_is_valid(const struct tac_engine_config *c)
 {
-    return (c->rate_hz == 0 || (c->rate_hz >= 8000 && c->rate_hz <= 768000)) && c->threads <= 64;
+    return c->rate_hz == 0 || (c->rate_hz >= 8000 && c->rate_hz <= 768000);
 }
 
 static int build(struct tac_engine *e)

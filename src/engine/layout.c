@@ -359,10 +359,23 @@ static int lay_all(struct tac_layout *l)
     return code < 0 ? code : lay_late_writes(l, reads);
 }
 
+/* The list grew on the heap; the audio thread reads it from memory that does not fault. */
+static int settle_ops(struct tac_plan *plan)
+{
+    struct tac_op *grown = plan->op;
+    plan->op = TAC_VAULT_NEW(&plan->vault, struct tac_op, plan->ops);
+    if (plan->op && plan->ops)
+        memcpy(plan->op, grown, plan->ops * sizeof *grown);
+    free(grown);
+    return plan->op ? 0 : -ENOMEM;
+}
+
 int tac_plan_lay_out(struct tac_plan *plan)
 {
     struct tac_layout l = {.plan = plan, .g = plan->graph};
     int code = lay_all(&l);
+    int settled = settle_ops(plan);
+    code = code < 0 ? code : settled;
     for (int i = 0; i < TAC_LAYOUT_WIDTHS; i++)
         free(l.pool[i].buffer);
     free(l.port);

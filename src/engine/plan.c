@@ -155,7 +155,6 @@ void tac_plan_free(struct tac_plan *plan)
     for (uint32_t i = 0; i < plan->batches; i++)
         tac_batch_unref(plan->batch[i]);
     free(plan->batch);
-    free(plan->op);
     tac_vault_fini(&plan->vault);
     tac_graph_free(plan->graph);
     free(plan);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { O_OUTPUT, O_INPUT, O_SECONDS, O_RATE, O_BLOCK, O_THREADS, O_QUIET };
+enum { O_OUTPUT, O_INPUT, O_SECONDS, O_RATE, O_BLOCK, O_QUIET };
 
 static void print_bar(uint64_t done, uint64_t all)
 {
@@ -58,21 +58,19 @@ static int render(struct tac_player *p, const char *output, uint64_t frames, boo
 
 static int run(const struct tac_cmd_args *args)
 {
-    double seconds = 0, rate = 48000, block = 256, threads = 1;
+    double seconds = 0, rate = 48000, block = 256;
     if (!args->option[O_OUTPUT])
         return tac_cmd_fail(TAC_EXIT_USAGE, "say where the sound goes: -o FILE");
     if (!tac_cmd_number("seconds", args->option[O_SECONDS], 0.001, 864000, &seconds) ||
         !tac_cmd_number("rate", args->option[O_RATE], 8000, 768000, &rate) ||
-        !tac_cmd_number("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block) ||
-        !tac_cmd_number("threads", args->option[O_THREADS], 1, 64, &threads))
+        !tac_cmd_number("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block))
         return TAC_EXIT_USAGE;
     struct tac_player_config config = {.patch = args->operand[0],
                                        .backend = tac_backend_find("file"),
                                        .stream = {.rate_hz = (double)(long)rate,
                                                   .frames = (uint32_t)block,
                                                   .device = args->option[O_OUTPUT],
-                                                  .capture = args->option[O_INPUT]},
-                                       .threads = (uint32_t)threads};
+                                                  .capture = args->option[O_INPUT]}};
     /* the length that the patch names is known only once it is read: read it twice */
     struct tac_error err = {0};
     struct tac_player player;
@@ -122,7 +120,6 @@ TAC_CMD(render) = {
                               "s."},
                [O_RATE] = {"rate", 'r', "HZ", "Frames per second; 48000 when not given."},
                [O_BLOCK] = {"block", 'b', "N", "Frames per cycle, 1 to 4096; 256 when not given."},
-               [O_THREADS] = {"threads", 't', "N", "Cores to compute on; 1 when not given."},
                [O_QUIET] = {"quiet", 'q', NULL, "Print nothing but errors."}},
     .operands_min = 1,
     .operands_max = 1,

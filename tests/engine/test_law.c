@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ * test_law.c - the engine's cycle under the real-time law, by trap.
+ *
+ * In a child, after the first cycles, a filter turns every system call into SIGSYS and the heap
+ * aborts; then notes, parameter changes, a stream from disk and an exchange of plans go by. */
+#include "rig_engine.h"
+#include "test.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sndfile.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#ifndef SANITIZED
+enum { TRAPPED_HEAP = 40, TRAPPED_FAULT = 41, NO_FILTER = 42, NO_PATCH = 43 };
+
+static volatile int heap_forbidden;
+
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void __libc_free(void *);
+
+static void trap(void)
+{
+    if (heap_forbidden)
+        syscall(SYS_exit_group, TRAPPED_HEAP);
+}
+
+void *malloc(size_t bytes)
+{
+    trap();
+    return __libc_malloc(bytes);
+}
+
+void *calloc(size_t count, size_t bytes)
+{
+    trap();
+    return __libc_calloc(count, bytes);
+}
+
+void *realloc(void *block, size_t bytes)
+{
+    trap();
+    return __libc_realloc(block, bytes);
+}
+
+void free(void *block)
+{
+    trap();
+    __libc_free(block);
+}
+
+static int forbid_system_calls(void)
+{
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof program / sizeof *program, program};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return -errno;
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) ? -errno : 0;
+}
+
+static long faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_minflt + usage.ru_majflt;
+}
+
+static const char patch[] =
+    "output: 4\n"
+    "nodes:\n"
+    "  seq: {block: sequencer, rate: 16, notes: [50, 57, 62, 65, 69]}\n"
+    "  file: {block: player, file: %s, loop: yes, channels: 2}\n"
+    "  echo: {block: delay, time: 40 ms, channels: 2}\n"
+    "voices:\n"
+    "  v:\n"
+    "    count: 20\n"
+    "    nodes:\n"
+    "      osc: {block: saw, frequency: 8.1758 Hz}\n"
+    "      vcf: {block: svf, cutoff: %d Hz}\n"
+    "      env: {block: adsr}\n"
+    "      vca: {block: gain, level: -20 dB}\n"
+    "    cables:\n"
+    "      - v.pitch -> osc.pitch\n"
+    "      - v.gate -> env\n"
+    "      - env.out -> vca.control\n"
+    "      - osc -> vcf -> vca -> output\n"
+    "cables:\n  - seq.notes -> v\n  - file -> echo -> output[1-2]\n  - echo ~> echo.in\n";
+
+static int write_sound(const char *path)
+{
+    SF_INFO info = {.samplerate = 48000, .channels = 2, .format = SF_FORMAT_WAV | SF_FORMAT_PCM_16};
+    static float frames[2 * 9600];
+    for (int i = 0; i < 9600; i++)
+        frames[2 * i] = frames[2 * i + 1] = 0.5f * sinf((float)i * 0.05f);
+    SNDFILE *file = sf_open(path, SFM_WRITE, &info);
+    sf_count_t written = file ? sf_writef_float(file, frames, 9600) : 0;
+    return file && written == 9600 && sf_close(file) == 0 ? 0 : -1;
+}
+
+static void obey_or_die(const char *sound, int plant)
+{
+    static char text[2000];
+    struct tac_engine *e = NULL;
+    uint32_t id;
+    snprintf(text, sizeof text, patch, sound, 500);
+    if (tac_engine_new(&(struct tac_engine_config){.rate_hz = 48000}, &e) < 0 ||
+        rig_load(e, text) < 0 || tac_engine_param_find(e, "vcf.cutoff", &id) < 0)
+        _exit(NO_PATCH);
+    rig_play(e, 0, RIG_FRAMES, 64);
+    snprintf(text, sizeof text, patch, sound, 2500); /* waits in the mailbox */
+    if (rig_load(e, text) < 0 || tac_engine_param_set(e, id, 3000, 700) < 0 ||
+        tac_engine_note(e, NULL, 44, 1, 300) < 0)
+        _exit(NO_PATCH);
+    mlockall(MCL_CURRENT); /* as a backend does: code that has not run yet is there, too */
+    long before = faults();
+    rig_play(e, 0, 4096, 64);
+    if (faults() != before)
+        _exit(TRAPPED_FAULT);
+    heap_forbidden = 1;
+    if (forbid_system_calls())
+        _exit(NO_FILTER);
+    rig_play(e, 0, 16384, 61);
+    if (plant == 1)
+        free(malloc((size_t)plant * 100));
+    if (plant == 2)
+        getppid();
+    syscall(SYS_exit_group, 0);
+}
+
+static int run_in_child(int plant)
+{
+    char sound[] = "/tmp/tactus-law-XXXXXX.wav";
+    int fd = mkstemps(sound, 4);
+    if (fd < 0 || write_sound(sound) < 0)
+        return NO_PATCH;
+    pid_t pid = fork();
+    if (pid == 0)
+        obey_or_die(sound, plant);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    close(fd);
+    unlink(sound);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+#endif
+
+static void the_cycle_obeys_the_law(void)
+{
+#ifdef SANITIZED
+    SKIP("sanitizers allocate and call the kernel themselves");
+#else
+    int code = run_in_child(0);
+    if (code == NO_FILTER)
+        SKIP("the kernel refuses a system-call filter here");
+    CHECK_MSG(code == 0, "%s (%d)",
+              code == TRAPPED_HEAP    ? "calls the heap"
+              : code == TRAPPED_FAULT ? "faults"
+                                      : "enters the kernel, or dies",
+              code);
+#endif
+}
+
+static void the_traps_work(void)
+{
+#ifdef SANITIZED
+    SKIP("sanitizers allocate and call the kernel themselves");
+#else
+    int code = run_in_child(1);
+    if (code == NO_FILTER)
+        SKIP("the kernel refuses a system-call filter here");
+    CHECK(code == TRAPPED_HEAP);
+    CHECK(run_in_child(2) == 128 + SIGSYS);
+#endif
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(the_cycle_obeys_the_law);
+    TEST(the_traps_work);
+    return test_end();
+}

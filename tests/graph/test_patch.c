@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ * test_patch.c - patches that are good, and every kind of mistake with its place and its code. */
+#include "graph/graph.h"
+
+#include "test.h"
+
+#include <stdlib.h>
+
+static int read_patch(const char *text, struct tac_graph **ret_graph, struct tac_error *err)
+{
+    *err = (struct tac_error){0};
+    return tac_graph_read(text, strlen(text), "p.yaml", "", ret_graph, err);
+}
+
+static const char good[] = "name: two\n"
+                           "tempo: 90 bpm\n"
+                           "output: 2\n"
+                           "nodes:\n"
+                           "  a: {block: sine, frequency: 1 kHz}\n"
+                           "  b: {block: gain, level: -6 dB, channels: 2}\n"
+                           "voices:\n"
+                           "  lead:\n"
+                           "    count: 5\n"
+                           "    nodes:\n"
+                           "      osc: {block: saw}\n"
+                           "    cables:\n"
+                           "      - lead.pitch -> osc.pitch\n"
+                           "cables:\n"
+                           "  - a.out -> b.in[2]\n"
+                           "  - osc -> b -> output\n";
+
+static void a_good_patch_is_resolved(void)
+{
+    struct tac_graph *g;
+    struct tac_error err;
+    REQUIRE(read_patch(good, &g, &err) == 0);
+    CHECK_STR(g->name, "two");
+    CHECK(g->tempo_bpm == 90);
+    CHECK(g->node_count == 5 && g->cable_count == 4 && g->section_count == 1);
+    int64_t b = tac_graph_find(g, "b"), osc = tac_graph_find(g, "osc");
+    REQUIRE(b >= 0 && osc >= 0);
+    CHECK(g->node[b].lanes == 2 && g->node[osc].lanes == 5);
+    CHECK(g->node[b].param[0] == -6);
+    CHECK(g->cable[2].summed && g->cable[2].from.count == 1);
+    CHECK(g->cable[1].to.first == 1 && g->cable[1].to.count == 1);
+    CHECK(g->warning_count == 0);
+    tac_graph_free(g);
+}
+
+static void each_node_follows_what_it_hears(void)
+{
+    struct tac_graph *g;
+    struct tac_error err;
+    REQUIRE(read_patch(good, &g, &err) == 0);
+    uint32_t place[5];
+    for (uint32_t i = 0; i < g->node_count; i++)
+        place[g->order[i]] = i;
+    for (uint32_t i = 0; i < g->cable_count; i++)
+        CHECK(place[g->cable[i].from.node] < place[g->cable[i].to.node]);
+    tac_graph_free(g);
+}
+
+static void a_node_that_is_not_heard_is_warned_of(void)
+{
+    struct tac_graph *g;
+    struct tac_error err;
+    REQUIRE(read_patch("nodes:\n  a: {block: sine}\n", &g, &err) == 0);
+    REQUIRE(g->warning_count == 1);
+    CHECK(g->warning[0].line == 2 && strstr(g->warning[0].text, "'a'"));
+    tac_graph_free(g);
+}
+
+#define N "nodes:\n  a: {block: sine}\n  b: {block: gain}\n  w: {block: gain, channels: 3}\n"
+
+static const struct {
+    const char *text;
+    int code;
+    unsigned line;
+    const char *says;
+} mistakes[] = {
+    {"", -TAC_E_SYNTAX, 0, "empty"},
+    {"- 1\n", -TAC_E_SYNTAX, 1, "a patch is a map"},
+    {"nodes: {a: {block: sine", -TAC_E_SYNTAX, 2, "not YAML"},
+    {"tune: 3\n", -TAC_E_UNKNOWN, 1, "tune"},
+    {"name: x\nname: y\n", -TAC_E_DUPLICATE, 2, "given twice"},
+    {"a: &x 1\n", -TAC_E_SYNTAX, 1, "anchors"},
+    {"a: *x\n", -TAC_E_SYNTAX, 1, "aliases"},
+    {"a: \"\\0\"\n", -TAC_E_SYNTAX, 1, "zero byte"},
+    {"tempo: fast\n", -TAC_E_SYNTAX, 1, "not a number"},
+    {"tempo: 1e30\n", -TAC_E_RANGE, 1, "out of range"},
+    {"output: 65\n", -TAC_E_RANGE, 1, "out of range"},
+    {"output: 1.5\n", -TAC_E_RANGE, 1, "whole number"},
+    {"nodes:\n  a: {block: sinus}\n", -TAC_E_UNKNOWN, 2, "no block 'sinus'"},
+    {"nodes:\n  a: {frequency: 3 Hz}\n", -TAC_E_SYNTAX, 2, "block: NAME"},
+    {"nodes:\n  a: 3\n", -TAC_E_SYNTAX, 2, "a node is a map"},
+    {"nodes:\n  '1a': {block: sine}\n", -TAC_E_SYNTAX, 2, "cannot be a name"},
+    {"nodes:\n  output: {block: sine}\n", -TAC_E_DUPLICATE, 2, "another 'output'"},
+    {"nodes:\n  a: {block: sine, colour: red}\n", -TAC_E_UNKNOWN, 2, "no parameter 'colour'"},
+    {"nodes:\n  a: {block: sine, frequency: 3}\n", -TAC_E_UNIT, 2, "lacks its unit"},
+    {"nodes:\n  a: {block: sine, frequency: 3 dB}\n", -TAC_E_UNIT, 2, "wrong unit"},
+    {"nodes:\n  a: {block: sine, frequency: 1e300 Hz}\n", -TAC_E_RANGE, 2, "out of range"},
+    {"nodes:\n  a: {block: sine, frequency: [1]}\n", -TAC_E_SYNTAX, 2, "one value"},
+    {"nodes:\n  a: {block: noise, colour: mauve}\n", -TAC_E_UNKNOWN, 2, "white, pink"},
+    {"nodes:\n  a: {block: sine, channels: 0}\n", -TAC_E_RANGE, 2, "out of range"},
+    {"nodes:\n  a: {block: sequencer, notes: 4}\n", -TAC_E_SYNTAX, 2, "a list"},
+    {"voices:\n  v: {count: 9999}\n", -TAC_E_RANGE, 2, "out of range"},
+    {"voices:\n  v: {mode: trio}\n", -TAC_E_UNKNOWN, 2, "poly, mono, legato"},
+    {"voices:\n  v: {nodes: {s: {block: sequencer}}}\n", -TAC_E_RANGE, 2, "deals in notes"},
+    {N "cables:\n  - a.out\n", -TAC_E_SYNTAX, 6, "arrow"},
+    {N "cables:\n  - a.out => b.in\n", -TAC_E_SYNTAX, 6, "arrow"},
+    {N "cables:\n  - a.out -> \n", -TAC_E_SYNTAX, 6, "is missing"},
+    {N "cables:\n  - c.out -> b.in\n", -TAC_E_UNKNOWN, 6, "no node 'c'"},
+    {N "cables:\n  - input -> b.in\n", -TAC_E_UNKNOWN, 6, "input: CHANNELS"},
+    {N "cables:\n  - a.left -> b.in\n", -TAC_E_UNKNOWN, 6, "it has: out"},
+    {N "cables:\n  - a.out -> b.knob\n", -TAC_E_UNKNOWN, 6, "it has: in, control, level"},
+    {N "cables:\n  - a.out[2] -> b.in\n", -TAC_E_RANGE, 6, "has 1 channel, not 2"},
+    {N "cables:\n  - a.out[0] -> b.in\n", -TAC_E_SYNTAX, 6, "count from 1"},
+    {N "cables:\n  - w.out -> output\n", -TAC_E_RANGE, 6, "do not fit"},
+    {N "cables:\n  - {a: b}\n", -TAC_E_SYNTAX, 6, "no cable"},
+    {N "cables:\n  - a.out -> b.in\n  - b.out -> b.level\n", -TAC_E_LOOP, 7, "b -> b"},
+    {N "  c: {block: gain}\ncables:\n  - b.out -> c.in\n  - c.out -> b.in\n", -TAC_E_LOOP, 7,
+     "b -> c -> b"},
+};
+
+static void every_mistake_has_its_line(void)
+{
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        struct tac_graph *g = NULL;
+        struct tac_error err;
+        int code = read_patch(mistakes[i].text, &g, &err);
+        CHECK_MSG(code == mistakes[i].code && err.line == mistakes[i].line &&
+                      strstr(err.text, mistakes[i].says),
+                  "mistake %zu: code %d, %u:%u: %s", i, code, err.line, err.column, err.text);
+        CHECK(!g);
+    }
+}
+
+static void a_loop_is_allowed_when_it_is_declared(void)
+{
+    struct tac_graph *g;
+    struct tac_error err;
+    REQUIRE(read_patch(N "cables:\n  - a -> b -> output\n  - b.out ~> b.in\n", &g, &err) == 0);
+    CHECK(g->cable[2].feedback);
+    tac_graph_free(g);
+}
+
+static void deep_nesting_is_refused(void)
+{
+    static char text[100001];
+    struct tac_graph *g;
+    struct tac_error err;
+    memset(text, '[', sizeof text - 1);
+    CHECK(read_patch(text, &g, &err) == -TAC_E_LIMIT && err.column == TAC_YAML_DEPTH_MAX + 1);
+}
+
+static void garbage_is_refused(void)
+{
+    enum { BYTES = 10 << 20 };
+    unsigned char *text = malloc(BYTES);
+    REQUIRE(text);
+    uint32_t random = 1;
+    for (int i = 0; i < BYTES; i++)
+        text[i] = (unsigned char)((random = random * 1664525 + 1013904223) >> 24);
+    struct tac_graph *g;
+    struct tac_error err = {0};
+    CHECK(tac_graph_read((char *)text, BYTES, "p", "", &g, &err) == -TAC_E_SYNTAX);
+    CHECK(err.text[0]);
+    CHECK(tac_graph_read((char *)text, TAC_YAML_BYTES_MAX + 1u, "p", "", &g, &err) == -TAC_E_LIMIT);
+    free(text);
+}
+
+/* Whatever is cut off: an answer, and no memory left behind (the sanitizers' run looks). */
+static void every_prefix_of_a_patch_gets_an_answer(void)
+{
+    for (size_t n = 0; n < sizeof good; n++) {
+        struct tac_graph *g = NULL;
+        struct tac_error err = {0};
+        int code = tac_graph_read(good, n, "p", "", &g, &err);
+        CHECK_MSG(code == 0 ? g != NULL : err.text[0] != 0, "prefix %zu: %d", n, code);
+        tac_graph_free(g);
+    }
+}
+
+/* 20 000 nodes in a row: the search must not recurse. */
+static void a_long_chain_is_ordered(void)
+{
+    enum { NODES = 20000 };
+    char *text = malloc(NODES * 64), *at = text;
+    REQUIRE(text);
+    at += sprintf(at, "nodes:\n");
+    for (int i = 0; i < NODES; i++)
+        at += sprintf(at, "  n%d: {block: gain}\n", i);
+    at += sprintf(at, "cables:\n");
+    for (int i = 1; i < NODES; i++)
+        at += sprintf(at, "  - n%d -> n%d\n", i, i - 1);
+    struct tac_graph *g;
+    struct tac_error err;
+    REQUIRE(read_patch(text, &g, &err) == 0);
+    CHECK(g->node_count == NODES + 1);
+    tac_graph_free(g);
+    free(text);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(a_good_patch_is_resolved);
+    TEST(each_node_follows_what_it_hears);
+    TEST(a_node_that_is_not_heard_is_warned_of);
+    TEST(every_mistake_has_its_line);
+    TEST(a_loop_is_allowed_when_it_is_declared);
+    TEST(deep_nesting_is_refused);
+    TEST(garbage_is_refused);
+    TEST(every_prefix_of_a_patch_gets_an_answer);
+    TEST(a_long_chain_is_ordered);
+    return test_end();
+}
