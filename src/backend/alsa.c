@@ -10,7 +10,7 @@
  * Threads the backend's own under SCHED_FIFO where permitted. Real-time: system calls are those of
  *         the device, and poll. */
 #include "backend/alsa_pcm.h"
-#include "backend/cycle.h"
+#include "backend/backend_cycle.h"
 #include "base/clock.h"
 
 #include <errno.h>
