@@ -33,8 +33,8 @@ static void add_run(const struct tac_diagnosis *d, struct tac_text *text)
     if (!d->missed)
         tac_text_addf(text, "%s missed none of %zu deadlines", d->name, d->judged);
     else
-        tac_text_addf(text, "%s missed %zu of %zu deadlines (worst by %s)", d->name, d->missed, d->judged,
-                      tac_text_duration((double)d->worst_ns, worst, sizeof worst));
+        tac_text_addf(text, "%s missed %zu of %zu deadlines (worst by %s)", d->name, d->missed,
+                      d->judged, tac_text_duration((double)d->worst_ns, worst, sizeof worst));
 }
 
 static void compare(const struct tac_diagnosis *a, const struct tac_diagnosis *b,

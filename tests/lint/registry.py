@@ -4,7 +4,7 @@
 The word lists stand in <folder>/meson.build as NAME = [ 'word', ... ]. A list may also grow by
 NAME += ['word'] where an option decides. Meson refuses a word without a file by itself, but only
 when the option is on, so both directions are checked here. A source that the list says in full
-('cycle.c') serves the entries and is none itself.
+('backend_cycle.c') serves the entries and is none itself.
 """
 import re
 

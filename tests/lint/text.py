@@ -13,6 +13,8 @@ CODE = (".c", ".h", ".c.in", ".h.in", ".py")
 # Marks of unfinished work, and traces of one author's machine.
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 MACHINE = re.compile(r"(?<![\w.])/(wo" r"rk|ho" r"me|ro" r"ot)/\w|\bissue\s+#?\d", re.I)
+# Named by the words of a registry, which are chosen for the user.
+ENTRIES = re.compile(r"/(cmd|blocks|rules)/[^/]*$")
 SELF = "tests/lint/text.py"
 TEXT = CODE + (".md", ".build", ".yaml", ".txt", ".sh", "Makefile")
 
@@ -69,7 +71,7 @@ def check_names(tree):
     """A name tells the file: unique in src/; a public header may have an inner namesake."""
     seen = collections.defaultdict(list)
     for name in tree.files(".c", ".h"):
-        if name.startswith(("src/", "tests/")) and "/cmd/" not in name:
+        if name.startswith(("src/", "tests/")) and not ENTRIES.search(name):
             seen[name.rsplit("/", 1)[1]].append(name)
     return [f"{names[0]}:1: has the name of {', '.join(names[1:])}"
             for names in seen.values() if len(names) > 1]
