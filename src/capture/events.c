@@ -5,6 +5,7 @@
  * that threw it away), what was open stays open-ended: no end is ever given to the wrong begin. An
  * event that is cut short at the end of a chunk is left out. */
 #include "capture/reader.h"
+#include "capture/unpack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -313,27 +314,48 @@ static void jump(struct tac_reader *r, struct lane *lane, const struct tac_forma
     lane->open.count = lane->cycles.count = 0;
 }
 
-static void read_records(struct tac_reader *r, struct lane *lane, const struct tac_reader_chunk *c)
+static void read_records(struct tac_reader *r, struct lane *lane,
+                         const struct tac_format_chunk *head, const unsigned char *records,
+                         size_t count)
 {
     const size_t record = sizeof(struct tac_format_record);
-    size_t count = c->head.bytes / record;
-    if (c->head.sequence != lane->sequence)
-        jump(r, lane, &c->head);
-    lane->sequence = c->head.sequence + count;
+    if (head->sequence != lane->sequence)
+        jump(r, lane, head);
+    lane->sequence = head->sequence + count;
     for (size_t i = 0; i < count;) {
         struct tac_format_record first;
-        memcpy(&first, c->payload + i * record, record);
+        memcpy(&first, records + i * record, record);
         uint32_t extra = tac_record_extra(first.word);
         if (i + extra >= count && extra)
             break;
         uint64_t type = first.word >> 56;
         struct event e = {lane, 0, first.counter, first.word & 0x00ffffffffffffffull,
-                          c->payload + (i + 1) * record};
+                          records + (i + 1) * record};
         e.ns =
             type == TAC_REC_ZONE_VALUE ? lane->last_ns : tac_clockmap_ns(&r->clock, first.counter);
         take(r, &e, type);
         i += 1 + extra;
     }
+}
+
+static void read_lane_chunk(struct tac_reader *r, struct lane *lane,
+                            const struct tac_reader_chunk *c)
+{
+    const size_t record = sizeof(struct tac_format_record);
+    if (!(c->head.flags & TAC_CHUNK_PACKED)) {
+        read_records(r, lane, &c->head, c->payload, c->head.bytes / record);
+        return;
+    }
+    /* a record takes two packed bytes at least */
+    uint32_t max = c->head.count < c->head.bytes ? c->head.count : c->head.bytes;
+    struct tac_format_record *records = malloc((max + 1) * record);
+    if (!records) {
+        r->keeps.failed = true;
+        return;
+    }
+    uint32_t count = tac_unpack(c->payload, c->head.bytes, records, max);
+    read_records(r, lane, &c->head, (const unsigned char *)records, count);
+    free(records);
 }
 
 static void read_kernel(struct tac_reader *r, const struct tac_reader_chunk *c)
@@ -409,7 +431,7 @@ static void read_all(struct tac_reader *r, struct lane **lanes)
         t->dropped = chunks[i].head.dropped > t->dropped ? chunks[i].head.dropped : t->dropped;
         t->suppressed =
             chunks[i].head.suppressed > t->suppressed ? chunks[i].head.suppressed : t->suppressed;
-        read_records(r, &(*lanes)[thread], &chunks[i]);
+        read_lane_chunk(r, &(*lanes)[thread], &chunks[i]);
     }
 }
 

@@ -131,7 +131,9 @@ static void start_janitor(struct tac_kernel *k)
         close_range(2, ~0u, 0);
         while (read(1, &byte, 1) < 0 && errno == EINTR)
             ;
-        unlinkat(0, k->name, AT_REMOVEDIR);
+        /* of the files of a dying process the pipe may be closed before those of the instance */
+        for (int i = 0; i < 200 && unlinkat(0, k->name, AT_REMOVEDIR) && errno == EBUSY; i++)
+            usleep(10000);
         _exit(0);
     }
     close(ends[0]);

@@ -5,6 +5,7 @@
  * and so is every chunk. On the way each site is written before the first chunk that names it. */
 #include "trace/session.h"
 
+#include "trace/pack.h"
 #include "trace/perf.h"
 #include "trace/source.h"
 
@@ -30,8 +31,8 @@ static uint64_t counter_ns(const struct tac_session *s, uint64_t counter)
 }
 
 /* A cycle that ended late makes the flight recorder keep what it has. */
-static void watch_cycle(struct tac_session *s, uint32_t index, const struct tac_trace_record *event,
-                        const struct tac_trace_record *data)
+static void watch_cycle(struct tac_session *s, uint32_t index,
+                        const struct tac_format_record *event, const struct tac_format_record *data)
 {
     if (event->word >> 56 == TAC_REC_CYCLE_BEGIN) {
         s->deadline_ns[index] = data->counter;
@@ -42,7 +43,7 @@ static void watch_cycle(struct tac_session *s, uint32_t index, const struct tac_
     }
 }
 
-static void look_at(struct tac_session *s, uint32_t index, const struct tac_trace_record *event)
+static void look_at(struct tac_session *s, uint32_t index, const struct tac_format_record *event)
 {
     uint64_t type = event->word >> 56;
     s->stored += type != TAC_REC_GAP;
@@ -62,8 +63,10 @@ static uint32_t copy_events(struct tac_session *s, struct tac_lane *lane, uint32
         uint32_t size = 1 + tac_record_extra(ring->record[tail & ring->mask].word);
         if (n + size > TAC_DRAIN_RECORDS || size > head - tail)
             break;
-        for (uint32_t i = 0; i < size; i++)
-            s->buffer[n + i] = ring->record[(tail + i) & ring->mask];
+        for (uint32_t i = 0; i < size; i++) {
+            const struct tac_trace_record *r = &ring->record[(tail + i) & ring->mask];
+            s->buffer[n + i] = (struct tac_format_record){r->counter, r->word};
+        }
         look_at(s, index, &s->buffer[n]);
         n += size;
         tail += size;
@@ -81,13 +84,14 @@ static void drain_ring(struct tac_session *s, struct tac_lane *lane, uint32_t in
         atomic_store_explicit(&lane->tail, tail, memory_order_release);
         struct tac_format_chunk chunk = {
             .kind = TAC_CHUNK_RECORDS,
+            .flags = TAC_CHUNK_PACKED,
             .id = lane->id,
             .count = n,
             .sequence = lane->sequence,
             .dropped = atomic_load(&lane->dropped) - lane->dropped_base,
             .suppressed = atomic_load(&lane->suppressed) - lane->suppressed_base};
         lane->sequence += n;
-        tac_sink_put(&s->sink, &chunk, s->buffer, n * (uint32_t)sizeof *s->buffer);
+        tac_sink_put(&s->sink, &chunk, s->packed, tac_pack(s->buffer, n, s->packed));
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "trace/lane.h"
+#include "trace/pack.h"
 #include "trace/sink.h"
 #include "trace/site.h"
 
@@ -30,7 +31,8 @@ struct tac_session {
     struct tac_clock_pair first, last;
     uint64_t deadline_ns[TAC_LANES_MAX]; /* of the open cycle, by index of the lane */
     int perf_error;
-    struct tac_trace_record buffer[TAC_DRAIN_RECORDS];
+    struct tac_format_record buffer[TAC_DRAIN_RECORDS];
+    unsigned char packed[TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS)];
     struct tac_format_kernel kernel[TAC_DRAIN_KERNEL];
 };
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * unpack.h - packed records back to records. The form: docs/recording-format.md, "Packed records".
+ */
+#ifndef TAC_CAPTURE_UNPACK_H
+#define TAC_CAPTURE_UNPACK_H
+
+#include "trace/format.h"
+
+#include <stddef.h>
+
+/* Unpack bytes into at most max records; returns how many whole events' records there were. Input
+ * that does not follow the form ends the row. */
+uint32_t tac_unpack(const unsigned char *bytes, size_t n, struct tac_format_record *ret_records,
+                    uint32_t max);
+
+#endif
