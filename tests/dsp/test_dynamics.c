@@ -68,11 +68,41 @@ static void limiter_does_not_clip(void)
     play_close(&p);
 }
 
+/* A constant level, long enough for the detector to settle. */
+static double settled_db(const struct tac_variant *v, double level_db)
+{
+    struct play p;
+    for (int i = 0; i < N; i++)
+        loud[i] = (float)pow(10, level_db / 20);
+    play_open(&p, v, "compressor");
+    play_set(&p, "threshold", -20);
+    play_set(&p, "ratio", 4);
+    play_set(&p, "knee", 6);
+    play_run(&p, loud, 0, heard, N);
+    play_close(&p);
+    return play_db((double)heard[N - 1]);
+}
+
+static void compressor_follows_its_curve(void)
+{
+    EACH_VARIANT(v)
+    for (double level = -40; level <= 0; level += 2.5) {
+        double over = level + 20, want = level;
+        if (fabs(over) <= 3)
+            want = level - 0.75 * (over + 3) * (over + 3) / 12;
+        else if (over > 3)
+            want = level - 0.75 * over;
+        double got = settled_db(v, level);
+        CHECK_MSG(fabs(got - want) < 0.1, "%s %g dB: %.2f, not %.2f", v->name, level, got, want);
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(limiter_never_overshoots);
     TEST(limiter_passes_what_is_quiet);
     TEST(limiter_does_not_clip);
+    TEST(compressor_follows_its_curve);
     return test_end();
 }
