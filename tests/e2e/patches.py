@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""check, render and play as a user runs them: the examples by their level, and bad input of all kinds.
+
+usage: patches.py TACTUS EXAMPLES    Prints TAP.
+"""
+import array
+import math
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+TACTUS, EXAMPLES = sys.argv[1], sys.argv[2]
+count, failures = 0, 0
+
+# example: channels, lowest and highest RMS in dBFS of the loudest channel
+LEVELS = {"first": (2, -30, -12), "bass": (2, -36, -12), "poly": (2, -36, -12), "drums": (2, -30, -8),
+          "strip8": (8, -40, -12), "demo": (4, -40, -12)}
+
+
+def ok(good, name, detail=""):
+    global count, failures
+    count += 1
+    if not good:
+        failures += 1
+        print("# " + str(detail).replace("\n", "\n# "))
+    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
+
+
+def run(*arguments, timeout=60):
+    return subprocess.run([TACTUS, *arguments], capture_output=True, text=True, timeout=timeout,
+                          stdin=subprocess.DEVNULL, check=False)
+
+
+def read_wav(path):
+    """Channels of a float WAV."""
+    with open(path, "rb") as file:
+        data = file.read()
+    form = data.index(b"fmt ")
+    channels = struct.unpack("<H", data[form + 10:form + 12])[0]
+    body = data[data.index(b"data") + 8:]
+    samples = array.array("f")
+    samples.frombytes(body[:len(body) // (4 * channels) * 4 * channels])
+    return [samples[c::channels] for c in range(channels)]
+
+
+def rms_db(channel):
+    power = sum(x * x for x in channel) / max(len(channel), 1)
+    return -200 if power <= 0 else 10 * math.log10(power)
+
+
+def examples(folder):
+    for name, (channels, low, high) in LEVELS.items():
+        out = os.path.join(folder, name + ".wav")
+        result = run("render", os.path.join(EXAMPLES, name + ".yaml"), "-o", out, "-s", "4", "-q")
+        if result.returncode:
+            ok(False, f"{name} renders", result.stderr)
+            continue
+        sound = read_wav(out)
+        level = max(rms_db(c) for c in sound)
+        peak = max(max(abs(x) for x in c) for c in sound)
+        ok(len(sound) == channels and len(sound[0]) == 4 * 48000 and low < level < high
+           and peak <= 1, f"{name} has its channels, length and level", (len(sound), level, peak))
+    mix = os.path.join(folder, "first.wav")
+    out = os.path.join(folder, "master.wav")
+    result = run("render", os.path.join(EXAMPLES, "master.yaml"), "-i", mix, "-o", out, "-q")
+    ok(result.returncode == 0 and len(read_wav(out)[0]) == 4 * 48000,
+       "master ends where its input ends", result.stderr)
+
+
+BAD = {
+    "unknown_block": ("nodes: {a: {block: sinus}}", "no block 'sinus'"),
+    "unknown_parameter": ("nodes: {a: {block: sine, colour: red}}", "no parameter 'colour'"),
+    "wrong_unit": ("nodes: {a: {block: sine, frequency: 4 dB}}", "wrong unit"),
+    "out_of_range": ("nodes: {a: {block: sine, frequency: 99 kHz}}", "out of range"),
+    "loop": ("nodes: {a: {block: gain}, b: {block: gain}}\ncables:\n- a -> b -> a", "loop"),
+    "missing_file": ("nodes: {a: {block: player, file: no.wav}}", "no.wav"),
+    "not_a_sound": ("nodes: {a: {block: player, file: not_a_sound.yaml}}", "cannot be played"),
+    "cut_off": ("nodes: {a: {block: si", "not YAML"),
+    "empty": ("", "empty"),
+    "deep": ("[" * 100000, "nested"),
+    "garbage": (os.urandom(10 << 20), "UTF-8"),
+    "huge_number": ("tempo: " + "9" * 400, "out of range"),
+}
+
+
+def bad_input(folder):
+    for name, (text, says) in BAD.items():
+        path = os.path.join(folder, name + ".yaml")
+        with open(path, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        check = run("check", path)
+        out = os.path.join(folder, "none.wav")
+        render = run("render", path, "-o", out)
+        good = (check.returncode == 1 and len(check.stderr.splitlines()) == 1
+                and check.stderr.startswith(path) and render.returncode == 3
+                and len(render.stderr.splitlines()) == 1
+                and (says in check.stderr or name == "garbage") and not os.path.exists(out))
+        ok(good, f"{name} is one line", check.stderr + render.stderr)
+
+
+def failures_of_the_world(folder):
+    first = os.path.join(EXAMPLES, "first.yaml")
+    for name, arguments, code, says in (
+            ("no_such_patch", ["check", "no-such.yaml"], 1, "No such file"),
+            ("a_folder", ["check", folder], 1, "directory"),
+            ("unwritable", ["render", first, "-o", "/no/such/folder/a.wav"], 3, "cannot be written"),
+            ("no_format", ["render", first, "-o", os.path.join(folder, "a.mp9")], 3, ".wav"),
+            ("no_output", ["render", first], 2, "-o FILE"),
+            ("bad_rate", ["render", first, "-o", "a.wav", "-r", "3"], 2, "--rate"),
+            ("no_backend", ["play", first, "--backend", "gramophone"], 2, "gramophone"),
+            ("wrong_width", ["render", os.path.join(EXAMPLES, "master.yaml"), "-o",
+                             os.path.join(folder, "m.wav"), "-i",
+                             os.path.join(folder, "strip8.wav")], 3, "channels")):
+        result = run(*arguments)
+        ok(result.returncode == code and len(result.stderr.splitlines()) == 1
+           and says in result.stderr, name, result.stderr)
+
+
+def interrupted(folder):
+    out = os.path.join(folder, "long.wav")
+    first = os.path.join(EXAMPLES, "first.yaml")
+    child = subprocess.Popen([TACTUS, "render", first, "-o", out, "-s", "100000"],
+                             stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    for _ in range(500):
+        time.sleep(0.01)
+        if os.path.exists(out) and os.path.getsize(out) > 100000:
+            break
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=30)
+    ok(child.returncode == 3 and "what was done so far" in errors
+       and len(read_wav(out)[0]) > 10000, "an interrupted render keeps what it has", errors)
+
+
+def play(folder):
+    out = os.path.join(folder, "played.wav")
+    result = run("play", os.path.join(EXAMPLES, "demo.yaml"), "-s", "0.5", "-R", out)
+    ok(result.returncode == 0 and "s played" in result.stdout and len(read_wav(out)) == 4
+       and len(read_wav(out)[0]) > 4800, "play plays and records", result.stderr + result.stdout)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        examples(folder)
+        bad_input(folder)
+        failures_of_the_world(folder)
+        interrupted(folder)
+        play(folder)
+    print(f"1..{count}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
