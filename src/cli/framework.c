@@ -18,6 +18,10 @@
 
 enum { REPLACEMENTS_PER_FILE = 20000, REST_NS = 2000000, TOUCH_BYTES = 256 };
 
+/* A small ring: the loader makes millions of calls a second, of which a part is evidence enough;
+ * the recorder counts the rest. */
+enum { LOADER_RECORDS = 2048 };
+
 static uint32_t next_random(uint32_t *seed)
 {
     *seed = *seed * 1664525u + 1013904223u;
@@ -38,7 +42,7 @@ static void *load_documents(void *argument)
 {
     struct tac_framework *framework = argument;
     uint32_t seed = 1;
-    tac_thread_register("loader", 1u << 15);
+    tac_thread_register("loader", LOADER_RECORDS);
     while (!atomic_load_explicit(&framework->stop, memory_order_relaxed)) {
         for (int i = 0; i < REPLACEMENTS_PER_FILE; i++) {
             void **object = &framework->object[next_random(&seed) % TAC_FRAMEWORK_OBJECTS];

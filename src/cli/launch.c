@@ -12,6 +12,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +87,13 @@ static void become(const struct tac_launch *launch, const char *library)
         snprintf(name, sizeof name, "%.*s", (int)length, *e);
         setenv(name, (*e)[length] ? *e + length + 1 : "", 1);
     }
+    char pid[24];
+    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    setenv("TACTUS_PID", pid, 1);
     if (launch->stdout_fd > 0)
         dup2(launch->stdout_fd, STDOUT_FILENO);
-    execvp(launch->argv[0], launch->argv);
+    /* exec's prototype lacks the const that its contract has */
+    execvp(launch->argv[0], (char *const *)(uintptr_t)launch->argv);
 }
 
 static int wait_for(pid_t pid, int *ret_status)

@@ -12,7 +12,7 @@
 enum tac_preload { TAC_PRELOAD_NONE, TAC_PRELOAD_MEM, TAC_PRELOAD_WATCH };
 
 struct tac_launch {
-    char *const *argv;        /* program and arguments, ends with NULL; looked up in PATH */
+    const char *const *argv;  /* program and arguments, ends with NULL; looked up in PATH */
     enum tac_preload preload; /* put in front of an LD_PRELOAD that is there */
     const char *const
         *env;      /* "NAME=value" lines added to the environment, ends with NULL; or NULL */

@@ -2,7 +2,10 @@
  * exit.c - the statistics that stats=exit prints when the process ends.
  *
  * Programs close their standard error before destructors run (coreutils do), so a duplicate with a
- * high number, out of the way of programs that count on theirs, is kept from the start. */
+ * high number, out of the way of programs that count on theirs, is kept from the start.
+ *
+ * One process reports: not the children that it forks, and when TACTUS_PID names a process (as
+ * `tactus run` does), not the programs that it starts either. */
 #include "mem/heap.h"
 
 #include "base/clock.h"
@@ -10,21 +13,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { COPY_MIN = 230 };
 
 static int copy; /* of standard error; 0: not wanted */
+static pid_t reporter;
 
 void tac_mem_report_at_exit(void)
 {
+    const char *only = environ ? getenv("TACTUS_PID") : NULL;
+    reporter = getpid();
+    if (only && strtol(only, NULL, 10) != reporter)
+        return;
     copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, COPY_MIN);
     copy = copy > 0 ? copy : STDERR_FILENO;
 }
 
 __attribute__((destructor)) static void report(void)
 {
-    if (!copy)
+    if (!copy || reporter != getpid())
         return;
     struct tac_heap_stats s;
     tac_heap_stats_get(&s);

@@ -92,7 +92,7 @@ static int run(const struct tac_cmd_args *args)
         add(&s, s.watch);
     }
     struct tac_launch launch = {
-        .argv = args->operand,
+        .argv = (const char *const *)args->operand,
         .preload = record   ? TAC_PRELOAD_WATCH
                    : tactus ? TAC_PRELOAD_MEM
                             : TAC_PRELOAD_NONE,
