@@ -8,6 +8,8 @@
 
 #include "tactus/cycle.h"
 
+#include <stdio.h>
+
 enum { STACKS_PER_CYCLE = 2, RING_RECORDS = 16384 };
 
 static void enter(struct tac_watch_thread *t)
@@ -33,24 +35,35 @@ TAC_WATCH_EXPORT void tac_cycle_end(int source)
     TAC_WATCH_REAL(tac_cycle_end)(source);
 }
 
-int tac_watch_stream_open(const char *name, uint64_t period_ns)
+int tac_watch_stream_open(const char *library, const char *name, uint64_t period_ns)
 {
+    char text[64];
     tac_watch_recorder_start();
     struct tac_watch_thread *t = tac_watch_thread();
     t->shim++;
-    int source = tac_cycle_source_open(name, period_ns);
+    snprintf(text, sizeof text, "%s:%s", library, name ? name : "?");
+    int source = tac_cycle_source_open(text, period_ns);
     t->shim--;
     return source;
 }
 
-void tac_watch_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames, const char *thread)
+void tac_watch_thread_register(const char *name)
 {
     if (TAC_UNLIKELY(!tac_trace_lane_here->record))
-        tac_thread_register(thread, RING_RECORDS);
-    tac_cycle_begin(source, deadline_ns, frames);
+        tac_thread_register(name, RING_RECORDS);
 }
 
-void tac_watch_cycle_end(int source)
+bool tac_watch_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames)
 {
-    tac_cycle_end(source);
+    if (source < 0 || tac_watch_thread()->cycle)
+        return false;
+    tac_watch_thread_register(NULL);
+    tac_cycle_begin(source, deadline_ns, frames);
+    return true;
+}
+
+void tac_watch_cycle_end(int source, bool begun)
+{
+    if (begun)
+        tac_cycle_end(source);
 }

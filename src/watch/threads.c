@@ -11,7 +11,7 @@
 __thread struct tac_watch_thread *tac_watch_here;
 
 static struct tac_watch_thread table[TAC_WATCH_THREADS];
-static struct tac_watch_thread shared = {.stream = -1};
+static struct tac_watch_thread shared;
 static _Atomic uint32_t used; /* high-water mark of the table */
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -22,6 +22,7 @@ static void give_back(void *slot)
     struct tac_watch_thread *t = slot;
     tac_watch_here = &shared;
     t->cycle = t->shim = 0;
+    t->stream = NULL;
     atomic_store_explicit(&t->taken, 0, memory_order_release);
 }
 
@@ -50,7 +51,6 @@ struct tac_watch_thread *tac_watch_thread_claim(void)
     struct tac_watch_thread *t = find();
     if (!t)
         return tac_watch_here = &shared;
-    t->stream = -1;
     tac_watch_here = t;
     t->shim++; /* setting the key may allocate */
     pthread_once(&once, make_key);

@@ -40,7 +40,7 @@ struct tac_watch_thread {
     uint32_t cycle;              /* > 0: inside a cycle */
     uint32_t stacks;             /* stacks that may still be taken in this cycle */
     _Atomic uint32_t taken;
-    int stream; /* the blocking stream whose cycle is open on this thread, or -1 */
+    void *stream; /* the blocking stream that this thread writes or reads, or NULL */
 };
 
 extern __thread struct tac_watch_thread *tac_watch_here
@@ -86,20 +86,57 @@ void tac_watch_recorder_stop(void);
 
 /* ---- cycles, streams.c ---- */
 
-enum { TAC_WATCH_STREAMS = 32 };
+/* A stream of a library that calls back or blocks: a source of cycles. library and name make the
+ * source's name. Starts the recorder. Returns the source or < 0. Not real-time. */
+int tac_watch_stream_open(const char *library, const char *name, uint64_t period_ns);
 
-/* A stream of a library that calls back or blocks: a source of cycles. name: "jack:NAME". Starts
- * the recorder. Returns the source or < 0. Not real-time. */
-int tac_watch_stream_open(const char *name, uint64_t period_ns);
+/* Give the calling thread a ring when it has none. Not real-time. */
+void tac_watch_thread_register(const char *name);
 
-/* A cycle of the source begins or ends on this thread; deadline_ns 0: not known. */
-void tac_watch_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames, const char *thread);
-void tac_watch_cycle_end(int source);
+/* A cycle of the source begins on this thread; deadline_ns 0: not known. False, and nothing
+ * happens, when one is open already (a library that stands on another one that is watched too). */
+bool tac_watch_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames);
+void tac_watch_cycle_end(int source, bool begun);
 
-/* ---- calls, calls.c ---- */
+/* The thread that writes to a blocking stream is about to wait, or has waited: alsa.c. */
+void tac_watch_wait_begin(struct tac_watch_thread *thread);
+void tac_watch_wait_end(struct tac_watch_thread *thread);
+
+/* ---- calls, calls.c and stacks.c ---- */
 
 /* Attach the way to `caller` to the event just recorded, as far as this cycle's allowance goes. */
 void tac_watch_stack(struct tac_watch_thread *thread, const void *caller);
+
+/* A call that real-time code should not make; thread NULL: it is not looked at. */
+struct tac_watch_call {
+    struct tac_watch_thread *thread;
+    struct tac_zone zone;
+};
+
+static inline struct tac_watch_call tac_watch_call_begin(const struct tac_trace_site *site,
+                                                         const void *caller)
+{
+    struct tac_watch_call call = {0};
+    struct tac_watch_thread *t = tac_watch_thread();
+    if (TAC_LIKELY(!t->cycle) || t->shim || !tac_watch_records(TAC_CAT_CALL))
+        return call;
+    call.zone = tac_zone_begin(site, 1);
+    call.thread = t;
+    tac_watch_stack(t, caller);
+    t->shim++;
+    return call;
+}
+
+static inline void tac_watch_call_end(struct tac_watch_call *call)
+{
+    if (TAC_LIKELY(!call->thread))
+        return;
+    call->thread->shim--;
+    tac_zone_end(&call->zone);
+}
+
+#define TAC_WATCH_SITE(id, text)                                                                   \
+    static const struct tac_trace_site id = {text, NULL, NULL, NULL, 0, TAC_CAT_CALL, 1, {0, 0}}
 
 /* ---- the real functions, real.c ---- */
 

@@ -3,12 +3,15 @@
  * scenario per word. It exits with 0 when all went as it should for the program itself. */
 #include "tactus/cycle.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -136,6 +139,89 @@ static int records_itself(void)
     return bad;
 }
 
+/* One cycle with one of each kind of call; all must do their work. */
+static int calls(void)
+{
+    char name[] = "/tmp/tactus-guest-XXXXXX", buffer[8] = "";
+    int source = tac_cycle_source_open("loop", 2000000);
+    if (tac_thread_register("guest", 0) < 0)
+        return 1;
+    int fd = mkstemp(name);
+    printf("#"); /* the buffer of the stream is made outside */
+    tac_cycle_begin(source, 0, 64);
+    int bad = write(fd, "hello", 5) != 5;
+    bad += pread(fd, buffer, 5, 0) != 5 || strcmp(buffer, "hello") != 0;
+    int other = open(name, O_RDWR | O_CREAT, 0600);
+    bad += other < 0 || close(other) != 0;
+    bad += printf(" printed %d\n", 42) != 12;
+    sleep_ms(1);
+    void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bad += page == MAP_FAILED || munmap(page, 4096) != 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    bad += pid < 0;
+    tac_cycle_end(source);
+    write(fd, "outside", 7);
+    bad += waitpid(pid, NULL, 0) != pid;
+    unlink(name);
+    return bad;
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static int step; /* under mutex */
+
+static void *hold_locks(void *unused)
+{
+    pthread_mutex_lock(&mutex);
+    pthread_rwlock_wrlock(&rwlock);
+    __atomic_store_n(&step, 1, __ATOMIC_RELEASE);
+    sleep_ms(30);
+    pthread_rwlock_unlock(&rwlock);
+    pthread_mutex_unlock(&mutex);
+    sleep_ms(30);
+    pthread_mutex_lock(&mutex);
+    step = 2;
+    pthread_cond_signal(&cond);
+    pthread_mutex_unlock(&mutex);
+    return unused;
+}
+
+/* One cycle that waits for each kind of lock, held by another thread, and takes one that is free.
+ */
+static int locks(void)
+{
+    pthread_t holder;
+    pthread_mutex_t free_mutex = PTHREAD_MUTEX_INITIALIZER;
+    int source = tac_cycle_source_open("loop", 2000000);
+    if (tac_thread_register("guest", 0) < 0)
+        return 1;
+    pthread_create(&holder, NULL, hold_locks, NULL);
+    while (!__atomic_load_n(&step, __ATOMIC_ACQUIRE))
+        sleep_ms(1);
+    tac_cycle_begin(source, 0, 64);
+    int bad = pthread_rwlock_rdlock(&rwlock) + pthread_rwlock_unlock(&rwlock);
+    bad += pthread_mutex_lock(&mutex);
+    while (step != 2)
+        bad += pthread_cond_wait(&cond, &mutex);
+    bad += pthread_mutex_unlock(&mutex);
+    bad += pthread_mutex_lock(&free_mutex) + pthread_mutex_unlock(&free_mutex);
+    tac_cycle_end(source);
+    pthread_join(holder, NULL);
+    return bad;
+}
+
+/* A plug-in in a scope of its own brings a library along that is wrapped: RTLD_NEXT does not see
+ * it. */
+static int local_scope(void)
+{
+    void *plugin = dlopen(getenv("GUEST_PLUGIN"), RTLD_NOW | RTLD_LOCAL);
+    int (*play)(void) = plugin ? (int (*)(void))(uintptr_t)dlsym(plugin, "plugin_play") : NULL;
+    return play ? play() : 1;
+}
+
 static int ends_by_exit(void)
 {
     cycles();
@@ -159,6 +245,9 @@ static const struct {
     {"forks", forks},
     {"cycles", cycles},
     {"records-itself", records_itself},
+    {"calls", calls},
+    {"locks", locks},
+    {"local-scope", local_scope},
     {"exit", ends_by_exit},
     {"signal", ends_by_signal},
 };

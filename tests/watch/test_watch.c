@@ -110,6 +110,62 @@ static void programs_without_streams_leave_no_recording(void)
     CHECK(access(path, F_OK) != 0);
 }
 
+static int guest_recorded(const char *scenario, struct tac_capture **ret_capture)
+{
+    char path[128], words[256];
+    host_record_words(words, sizeof words, host_path(path, sizeof path, scenario));
+    int status = host_guest(words, scenario);
+    *ret_capture = status == 0 ? host_open(path) : NULL;
+    return status;
+}
+
+static void calls_in_cycles_are_recorded_and_done(void)
+{
+    struct tac_capture *c;
+    CHECK(guest_recorded("calls", &c) == 0);
+    REQUIRE(c);
+    static const char *const once[] = {"write",     "pread", "open",   "close", "printf",
+                                       "nanosleep", "mmap",  "munmap", "fork"};
+    for (size_t i = 0; i < sizeof once / sizeof *once; i++)
+        CHECK_MSG(host_zones(c, once[i]) == 1, "%s: %d", once[i], host_zones(c, once[i]));
+    tac_capture_close(c);
+}
+
+static void waits_for_locks_name_the_holder(void)
+{
+    struct tac_capture *c;
+    CHECK(guest_recorded("locks", &c) == 0);
+    REQUIRE(c);
+    uint32_t holder = 0;
+    for (size_t i = 0; i < c->threads_count; i++)
+        if (strcmp(c->threads[i].name, "guest") != 0)
+            holder = c->threads[i].tid;
+    CHECK(holder != 0);
+    int waits = 0;
+    for (size_t i = 0; i < c->locks_count; i++)
+        if (c->locks[i].holder_tid == holder)
+            waits++;
+    CHECK_MSG(waits == 1 || waits == 2, "%d waits", waits);
+    CHECK(host_zones(c, "pthread_cond_wait") >= 1);
+    tac_capture_close(c);
+}
+
+static void a_library_of_local_scope_is_found(void)
+{
+    struct tac_capture *c;
+    setenv("GUEST_PLUGIN", WATCH_PLUGIN, 1);
+    CHECK(host_guest("heap=system", "local-scope") == 0);
+    CHECK(guest_recorded("local-scope", &c) == 0);
+    REQUIRE(c);
+    CHECK(c->cycles_count == 20 && c->sources_count == 1);
+    CHECK_STR(c->sources[0].name, "jack:plugin");
+    CHECK(host_allocations(c, 4321) == 20);
+    for (size_t i = 0; i < c->cycles_count; i++)
+        CHECK(c->cycles[i].deadline_ns > c->cycles[i].begin_ns &&
+              c->cycles[i].deadline_ns < c->cycles[i].begin_ns + 1000000);
+    tac_capture_close(c);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -120,6 +176,9 @@ int main(int argc, char **argv)
     TEST(a_program_that_records_itself_is_helped);
     TEST(the_users_file_wins_over_the_programs);
     TEST(nothing_is_lost_by_exit_and_little_by_a_signal);
+    TEST(calls_in_cycles_are_recorded_and_done);
+    TEST(waits_for_locks_name_the_holder);
+    TEST(a_library_of_local_scope_is_found);
     TEST(programs_without_streams_leave_no_recording);
     return test_end();
 }

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * jack.c - the process callback, or the loop of jack_cycle_wait and jack_cycle_signal, of a JACK
+ * client is its cycle; the server says until when.
+ *
+ * What is wrapped is declared here after jack.h (JACK API, stable since 2002; jack_get_cycle_times
+ * since 2012). JACK's microseconds are CLOCK_MONOTONIC's in jackd2 and in PipeWire's libjack; a
+ * server that counts from elsewhere gives a time outside the next periods, and then the deadline is
+ * the begin plus one period. */
+#include "watch/watch.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+
+typedef uint32_t jack_nframes_t;
+typedef struct _jack_client jack_client_t;
+typedef int (*process_function)(jack_nframes_t frames, void *argument);
+typedef void (*thread_init_function)(void *argument);
+typedef void *(*thread_function)(void *argument);
+
+int jack_set_process_callback(jack_client_t *client, process_function process, void *argument);
+int jack_set_thread_init_callback(jack_client_t *client, thread_init_function init, void *argument);
+int jack_set_process_thread(jack_client_t *client, thread_function function, void *argument);
+jack_nframes_t jack_cycle_wait(jack_client_t *client);
+void jack_cycle_signal(jack_client_t *client, int status);
+int jack_client_close(jack_client_t *client);
+jack_nframes_t jack_get_buffer_size(jack_client_t *client);
+jack_nframes_t jack_get_sample_rate(jack_client_t *client);
+char *jack_get_client_name(jack_client_t *client);
+int jack_get_cycle_times(const jack_client_t *client, jack_nframes_t *ret_frames,
+                         uint64_t *ret_now_us, uint64_t *ret_next_us, float *ret_period_us);
+
+#define JACK(name) TAC_WATCH_REAL_AS(__typeof__(&name), #name, NULL, "libjack.so.0")
+
+enum { CLIENTS_MAX = 32 };
+
+struct client {
+    jack_client_t *jack; /* NULL: free */
+    process_function process;
+    void *argument;
+    thread_init_function init;
+    void *init_argument;
+    int source;
+    bool in_loop; /* a cycle of the cycle_wait loop is open */
+};
+
+static struct client clients[CLIENTS_MAX];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct client *find(const jack_client_t *jack)
+{
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        if (clients[i].jack == jack)
+            return &clients[i];
+    return NULL;
+}
+
+static uint64_t period_ns(jack_client_t *jack)
+{
+    jack_nframes_t rate = JACK(jack_get_sample_rate)(jack);
+    return rate ? JACK(jack_get_buffer_size)(jack) * TAC_NS_PER_S / rate : 0;
+}
+
+static void init_thread(void *argument)
+{
+    struct client *c = argument;
+    tac_watch_thread_register(NULL);
+    if (c->init)
+        c->init(c->init_argument);
+}
+
+/* The slot of the client, made when it is new; NULL when there are too many. */
+static struct client *take(jack_client_t *jack)
+{
+    pthread_mutex_lock(&lock);
+    struct client *c = find(jack);
+    if (!c && (c = find(NULL))) {
+        *c = (struct client){.source = -1};
+        c->source =
+            tac_watch_stream_open("jack", JACK(jack_get_client_name)(jack), period_ns(jack));
+        c->jack = jack;
+        if (JACK(jack_set_thread_init_callback))
+            JACK(jack_set_thread_init_callback)(jack, init_thread, c);
+    }
+    pthread_mutex_unlock(&lock);
+    return c;
+}
+
+static uint64_t deadline_ns(jack_client_t *jack)
+{
+    uint64_t now = tac_clock_ns(), now_us, next_us = 0;
+    jack_nframes_t frames;
+    float period_us = 0;
+    if (JACK(jack_get_cycle_times) &&
+        JACK(jack_get_cycle_times)(jack, &frames, &now_us, &next_us, &period_us) == 0) {
+        uint64_t next = next_us * 1000, span = (uint64_t)((double)period_us * 1e3);
+        if (next + span > now && next < now + 4 * span)
+            return next;
+    }
+    return now + period_ns(jack);
+}
+
+static int process(jack_nframes_t frames, void *argument)
+{
+    struct client *c = argument;
+    bool begun = tac_watch_cycle_begin(c->source, deadline_ns(c->jack), frames);
+    int r = c->process(frames, c->argument);
+    tac_watch_cycle_end(c->source, begun);
+    return r;
+}
+
+TAC_WATCH_EXPORT int jack_set_process_callback(jack_client_t *jack, process_function function,
+                                               void *argument)
+{
+    __typeof__(&jack_set_process_callback) real = JACK(jack_set_process_callback);
+    struct client *c = real && function ? take(jack) : NULL;
+    if (!c)
+        return real ? real(jack, function, argument) : -1;
+    c->process = function;
+    c->argument = argument;
+    return real(jack, process, c);
+}
+
+TAC_WATCH_EXPORT int jack_set_thread_init_callback(jack_client_t *jack, thread_init_function init,
+                                                   void *argument)
+{
+    __typeof__(&jack_set_thread_init_callback) real = JACK(jack_set_thread_init_callback);
+    struct client *c = real ? take(jack) : NULL;
+    if (!c)
+        return real ? real(jack, init, argument) : -1;
+    c->init_argument = argument;
+    c->init = init;
+    return real(jack, init_thread, c);
+}
+
+TAC_WATCH_EXPORT int jack_set_process_thread(jack_client_t *jack, thread_function function,
+                                             void *argument)
+{
+    __typeof__(&jack_set_process_thread) real = JACK(jack_set_process_thread);
+    if (real)
+        take(jack);
+    return real ? real(jack, function, argument) : -1;
+}
+
+TAC_WATCH_EXPORT jack_nframes_t jack_cycle_wait(jack_client_t *jack)
+{
+    struct client *c = find(jack);
+    jack_nframes_t frames = JACK(jack_cycle_wait)(jack);
+    if (c && !c->in_loop)
+        c->in_loop = tac_watch_cycle_begin(c->source, deadline_ns(jack), frames);
+    return frames;
+}
+
+TAC_WATCH_EXPORT void jack_cycle_signal(jack_client_t *jack, int status)
+{
+    struct client *c = find(jack);
+    if (c) {
+        tac_watch_cycle_end(c->source, c->in_loop);
+        c->in_loop = false;
+    }
+    JACK(jack_cycle_signal)(jack, status);
+}
+
+TAC_WATCH_EXPORT int jack_client_close(jack_client_t *jack)
+{
+    int r = JACK(jack_client_close)(jack);
+    pthread_mutex_lock(&lock);
+    struct client *c = find(jack);
+    if (c)
+        c->jack = NULL;
+    pthread_mutex_unlock(&lock);
+    return r;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ * pipewire.c - the process event of PipeWire streams and filters is their cycle.
+ *
+ * A program hands over a table of events and a user pointer that all of them get. The table is
+ * copied with `process` and `io_changed` replaced by functions of one of 16 slots, each made with
+ * its slot built in, so the user pointer stays the program's own and all other events go straight
+ * to it. io_changed tells where the graph's clock lies; its next_nsec is the deadline.
+ *
+ * Layouts after pipewire/stream.h, pipewire/filter.h and spa/node/io.h (0.3 and 1.x, whose tables
+ * only grew at the end and carry a version). */
+#include "watch/watch.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <string.h>
+
+enum {
+    SLOTS = 16,
+    EVENTS_MAX = 11,
+    STREAM_EVENTS = 9, /* of version 0 */
+    STREAM_IO_CHANGED = 3,
+    STREAM_PROCESS = 7,
+    FILTER_EVENTS = 8,
+    FILTER_IO_CHANGED = 2,
+    FILTER_PROCESS = 6,
+    IO_POSITION = 7, /* SPA_IO_Position */
+};
+
+struct events {
+    uint32_t version;
+    void (*event[EVENTS_MAX])(void);
+};
+
+/* struct spa_io_clock, the beginning of struct spa_io_position. */
+struct clock {
+    uint32_t flags, id;
+    char name[64];
+    uint64_t nsec;
+    uint32_t rate_num, rate_denom;
+    uint64_t position, duration;
+    int64_t delay;
+    double rate_diff;
+    uint64_t next_nsec;
+};
+
+struct slot {
+    struct events events; /* the copy */
+    void (*process)(void);
+    void (*io_changed)(void);
+    const struct clock *clock; /* NULL: not known */
+    int source;
+};
+
+static struct slot slots[SLOTS];
+static unsigned slots_used;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static uint64_t deadline_ns(const struct clock *clock)
+{
+    uint64_t now = tac_clock_ns();
+    return clock && clock->next_nsec > now && clock->next_nsec < now + 4 * TAC_NS_PER_S
+               ? clock->next_nsec
+               : 0;
+}
+
+static void process(struct slot *s, bool is_stream, void *data, const void *position)
+{
+    const struct clock *clock = s->clock ? s->clock : position;
+    bool begun =
+        tac_watch_cycle_begin(s->source, deadline_ns(clock), clock ? (uint32_t)clock->duration : 0);
+    if (is_stream)
+        ((void (*)(void *))s->process)(data);
+    else
+        ((void (*)(void *, const void *))s->process)(data, position);
+    tac_watch_cycle_end(s->source, begun);
+}
+
+static void stream_io_changed(struct slot *s, void *data, uint32_t id, void *area, uint32_t size)
+{
+    if (id == IO_POSITION)
+        s->clock = size >= sizeof *s->clock ? area : NULL;
+    if (s->io_changed)
+        ((void (*)(void *, uint32_t, void *, uint32_t))s->io_changed)(data, id, area, size);
+}
+
+/* The functions of one slot. */
+#define SLOT(i)                                                                                    \
+    static void stream_process_##i(void *data)                                                     \
+    {                                                                                              \
+        process(&slots[i], true, data, NULL);                                                      \
+    }                                                                                              \
+    static void filter_process_##i(void *data, const void *position)                               \
+    {                                                                                              \
+        process(&slots[i], false, data, position);                                                 \
+    }                                                                                              \
+    static void stream_io_##i(void *data, uint32_t id, void *area, uint32_t size)                  \
+    {                                                                                              \
+        stream_io_changed(&slots[i], data, id, area, size);                                        \
+    }
+#define SLOT_ENTRY(i) {stream_process_##i, filter_process_##i, stream_io_##i},
+#define EACH_SLOT(X)                                                                               \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+EACH_SLOT(SLOT)
+
+static const struct {
+    void (*stream)(void *);
+    void (*filter)(void *, const void *);
+    void (*stream_io)(void *, uint32_t, void *, uint32_t);
+} functions[SLOTS] = {EACH_SLOT(SLOT_ENTRY)};
+
+static unsigned take_slot(void)
+{
+    pthread_mutex_lock(&lock);
+    unsigned i = slots_used < SLOTS ? slots_used++ : SLOTS;
+    pthread_mutex_unlock(&lock);
+    return i;
+}
+
+/* The table to hand on: the copy, or the program's when there is nothing to do. */
+static const struct events *hook(const struct events *theirs, bool is_stream, const char *name)
+{
+    unsigned at = is_stream ? STREAM_PROCESS : FILTER_PROCESS;
+    unsigned i = theirs && theirs->event[at] ? take_slot() : SLOTS;
+    if (i == SLOTS)
+        return theirs;
+    struct slot *s = &slots[i];
+    unsigned count = (is_stream ? STREAM_EVENTS : FILTER_EVENTS) + theirs->version;
+    count = count > EVENTS_MAX ? EVENTS_MAX : count;
+    s->events.version = theirs->version;
+    memcpy(s->events.event, theirs->event, count * sizeof theirs->event[0]);
+    s->process = theirs->event[at];
+    if (is_stream) {
+        s->io_changed = theirs->event[STREAM_IO_CHANGED];
+        s->events.event[STREAM_PROCESS] = (void (*)(void))functions[i].stream;
+        s->events.event[STREAM_IO_CHANGED] = (void (*)(void))functions[i].stream_io;
+    } else {
+        s->events.event[FILTER_PROCESS] = (void (*)(void))functions[i].filter;
+    }
+    s->source = tac_watch_stream_open("pipewire", name, 0);
+    return &s->events;
+}
+
+void *pw_stream_new_simple(void *loop, const char *name, void *properties,
+                           const struct events *events, void *data);
+void pw_stream_add_listener(void *stream, void *listener, const struct events *events, void *data);
+void *pw_filter_new_simple(void *loop, const char *name, void *properties,
+                           const struct events *events, void *data);
+void pw_filter_add_listener(void *filter, void *listener, const struct events *events, void *data);
+const char *pw_stream_get_name(void *stream);
+const char *pw_filter_get_name(void *filter);
+
+#define PW(name) TAC_WATCH_REAL_AS(__typeof__(&name), #name, NULL, "libpipewire-0.3.so.0")
+
+TAC_WATCH_EXPORT void *pw_stream_new_simple(void *loop, const char *name, void *properties,
+                                            const struct events *events, void *data)
+{
+    return PW(pw_stream_new_simple)(loop, name, properties, hook(events, true, name), data);
+}
+
+TAC_WATCH_EXPORT void pw_stream_add_listener(void *stream, void *listener,
+                                             const struct events *events, void *data)
+{
+    const char *name = PW(pw_stream_get_name)(stream);
+    PW(pw_stream_add_listener)(stream, listener, hook(events, true, name), data);
+}
+
+TAC_WATCH_EXPORT void *pw_filter_new_simple(void *loop, const char *name, void *properties,
+                                            const struct events *events, void *data)
+{
+    return PW(pw_filter_new_simple)(loop, name, properties, hook(events, false, name), data);
+}
+
+TAC_WATCH_EXPORT void pw_filter_add_listener(void *filter, void *listener,
+                                             const struct events *events, void *data)
+{
+    const char *name = PW(pw_filter_get_name)(filter);
+    PW(pw_filter_add_listener)(filter, listener, hook(events, false, name), data);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * plugin.c - a plug-in that plays through (a stand-in for) JACK; it allocates in its callback. */
+#include "fake_jack.h"
+
+#include <stdlib.h>
+
+__attribute__((visibility("default"))) int plugin_play(void);
+
+static int inits;
+
+static int process(uint32_t frames, void *argument)
+{
+    *(uint32_t *)argument += frames;
+    free(malloc(4321));
+    return 0;
+}
+
+static void init(void *argument)
+{
+    inits += argument == &inits;
+}
+
+int plugin_play(void)
+{
+    uint32_t frames = 0;
+    jack_client_t *c = fake_jack_open("plugin");
+    if (jack_set_thread_init_callback(c, init, &inits) ||
+        jack_set_process_callback(c, process, &frames) || fake_jack_play(c))
+        return 1;
+    return frames != FAKE_JACK_FRAMES * FAKE_JACK_CYCLES || inits != 1;
+}
