@@ -26,6 +26,7 @@ struct tac_cmd_args {
     const char *option[TAC_CMD_OPTIONS_MAX]; /* by index in the option list; NULL when not given; a
                                                 switch that was given is "" */
     int count;                               /* operands */
+    int separator;                           /* how many stood before a "--"; -1: there was none */
     char **operand;
 };
 

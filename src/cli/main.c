@@ -187,11 +187,12 @@ static bool take_option(const struct tac_cmd *cmd, int argc, char **argv, int *i
 
 static int run(const struct tac_cmd *cmd, int argc, char **argv)
 {
-    struct tac_cmd_args args = {.operand = argv};
+    struct tac_cmd_args args = {.operand = argv, .separator = -1};
     bool options = true;
     for (int i = 0; i < argc; i++) {
         if (options && !strcmp(argv[i], "--")) {
             options = false;
+            args.separator = args.count;
         } else if (options && !strcmp(argv[i], "--help")) {
             print_help(cmd);
             return TAC_EXIT_OK;

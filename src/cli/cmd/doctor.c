@@ -1,153 +1,179 @@
 /* SPDX-License-Identifier: MIT
- * doctor.c - `tactus doctor RECORDING...`: reads recordings, judges every late cycle, reports. */
+ * doctor.c - `tactus doctor`: judge recordings, or run a program, record and judge it. */
 #include "cli/cmd.h"
 
-#include "capture/capture.h"
-#include "doctor/doctor.h"
+#include "cli/prove.h"
+#include "cli/runs.h"
+#include "cli/setup_check.h"
+#include "cli/watching.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { RUNS_MAX = 8 };
-
-enum { OPTION_JSON, OPTION_HTML, OPTION_QUIET };
-
-struct runs {
-    struct tac_capture *capture[RUNS_MAX];
-    struct tac_diagnosis *diagnosis[RUNS_MAX];
-    int count;
+enum {
+    OPTION_JSON,
+    OPTION_HTML,
+    OPTION_QUIET,
+    OPTION_RECORD,
+    OPTION_HEAP,
+    OPTION_PROVE,
+    OPTION_SETUP
 };
 
-static void runs_fini(struct runs *runs)
-{
-    for (int i = 0; i < runs->count; i++) {
-        tac_diagnosis_free(runs->diagnosis[i]);
-        tac_capture_close(runs->capture[i]);
-    }
-}
-
-/* The run's name: what the recording says, else the file's name. */
-static const char *name_of(const struct tac_capture *capture, const char *path)
-{
-    const char *run = tac_capture_meta(capture, "run");
-    const char *slash = strrchr(path, '/');
-    return run && *run ? run : slash ? slash + 1 : path;
-}
-
-static int add_run(struct runs *runs, const char *path)
-{
-    struct tac_error err = {0};
-    struct tac_capture *capture;
-    if (tac_capture_open(path, &err, &capture) < 0)
-        return tac_cmd_fail_error(&err);
-    struct tac_diagnosis *diagnosis;
-    int r = tac_diagnosis_new(capture, name_of(capture, path), &diagnosis);
-    if (r < 0) {
-        tac_capture_close(capture);
-        return tac_cmd_fail(TAC_EXIT_FAILED, "%s: %s", path, tac_error_sentence(r));
-    }
-    runs->capture[runs->count] = capture;
-    runs->diagnosis[runs->count++] = diagnosis;
-    return 0;
-}
-
-static int write_html(const struct runs *runs, const char *path)
+static int write_html(const struct tac_runs *runs, const char *path)
 {
     FILE *file = fopen(path, "w");
     if (!file)
         return tac_cmd_fail(TAC_EXIT_FAILED, "%s: %s", path, strerror(errno));
-    const struct tac_diagnosis *list[RUNS_MAX];
-    for (int i = 0; i < runs->count; i++)
-        list[i] = runs->diagnosis[i];
-    int r = tac_report_html(list, (size_t)runs->count, file);
+    int r = tac_report_html(tac_runs_list(runs), (size_t)runs->count, file);
     if (fclose(file) && r == 0)
         r = -errno;
     return r < 0 ? tac_cmd_fail(TAC_EXIT_FAILED, "%s: %s", path, tac_error_sentence(r)) : 0;
 }
 
-static void add_text(const struct runs *runs, struct tac_text *text)
+static void add_text(const struct tac_runs *runs, struct tac_text *text)
 {
     for (int i = 0; i < runs->count; i++) {
         tac_text_add(text, i ? "\n" : "");
         tac_report_text(runs->diagnosis[i], text);
     }
-    if (runs->count < 2)
-        return;
-    const struct tac_diagnosis *list[RUNS_MAX];
-    for (int i = 0; i < runs->count; i++)
-        list[i] = runs->diagnosis[i];
-    tac_text_add(text, "\n");
-    tac_report_headline(list, (size_t)runs->count, text);
-    tac_text_add(text, "\n");
+    if (runs->count > 1) {
+        tac_text_add(text, "\n");
+        tac_report_headline(tac_runs_list(runs), (size_t)runs->count, text);
+        tac_text_add(text, "\n");
+    }
 }
 
-static int report(const struct runs *runs, const struct tac_cmd_args *args)
+static int report(const struct tac_runs *runs, const struct tac_cmd_args *args)
 {
     struct tac_text text = {0};
-    if (args->option[OPTION_JSON]) {
-        const struct tac_diagnosis *list[RUNS_MAX];
-        for (int i = 0; i < runs->count; i++)
-            list[i] = runs->diagnosis[i];
-        tac_report_json(list, (size_t)runs->count, &text);
-    } else if (!args->option[OPTION_QUIET]) {
+    if (args->option[OPTION_JSON])
+        tac_report_json(tac_runs_list(runs), (size_t)runs->count, &text);
+    else if (!args->option[OPTION_QUIET])
         add_text(runs, &text);
-    }
     int r = tac_text_write(&text, stdout);
     tac_text_fini(&text);
     if (r < 0)
         return tac_cmd_fail(TAC_EXIT_FAILED, "standard output: %s", tac_error_sentence(r));
-    if (args->option[OPTION_HTML])
-        return write_html(runs, args->option[OPTION_HTML]);
-    return 0;
+    return args->option[OPTION_HTML] ? write_html(runs, args->option[OPTION_HTML]) : 0;
 }
 
-static int run(const struct tac_cmd_args *args)
+/* Report and turn the misses into the exit status. Frees the runs. */
+static int conclude(struct tac_runs *runs, const struct tac_cmd_args *args)
 {
-    struct runs runs = {0};
-    int r = 0;
-    for (int i = 0; i < args->count && r == 0; i++)
-        r = add_run(&runs, args->operand[i]);
-    if (r == 0)
-        r = report(&runs, args);
     size_t missed = 0, judged = 0;
-    for (int i = 0; i < runs.count; i++) {
-        missed += runs.diagnosis[i]->missed;
-        judged += runs.diagnosis[i]->judged;
+    int r = report(runs, args);
+    for (int i = 0; i < runs->count; i++) {
+        missed += runs->diagnosis[i]->missed;
+        judged += runs->diagnosis[i]->judged;
     }
-    runs_fini(&runs);
+    tac_runs_fini(runs);
     if (r)
         return r;
     if (!judged)
         return tac_cmd_fail(TAC_EXIT_FAILED,
-                            "%s: there is no cycle with a deadline in it; the "
-                            "program must call tac_cycle_begin()",
-                            args->operand[0]);
+                            "there is no cycle with a deadline in the recording; the program must "
+                            "open an audio stream or call tac_cycle_begin()");
     return missed ? TAC_EXIT_FOUND : TAC_EXIT_OK;
+}
+
+static int judge_recordings(const struct tac_cmd_args *args)
+{
+    struct tac_runs runs = {.count = 0};
+    struct tac_error err = {0};
+    for (int i = 0; i < args->count; i++)
+        if (tac_runs_add(&runs, args->operand[i], NULL, &err) < 0) {
+            tac_runs_fini(&runs);
+            return tac_cmd_fail_error(&err);
+        }
+    return conclude(&runs, args);
+}
+
+static int judge_program(const struct tac_cmd_args *args)
+{
+    const char *heap = args->option[OPTION_HEAP] ? args->option[OPTION_HEAP] : "system";
+    const char *path =
+        args->option[OPTION_RECORD] ? args->option[OPTION_RECORD] : "tactus.recording";
+    if (strcmp(heap, "system") != 0 && strcmp(heap, "tactus") != 0)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "--heap: '%s' is neither tactus nor system", heap);
+    struct tac_watching watching = {.argv = args->operand, .heap = heap, .path = path};
+    struct tac_error err = {0};
+    struct tac_runs runs = {.count = 0};
+    int status;
+    if (tac_watching_run(&watching, &status, &err) < 0)
+        return tac_cmd_fail_error(&err);
+    if (status)
+        fprintf(stderr, "tactus doctor: the program ended with status %d\n", status);
+    if (tac_runs_add(&runs, path, args->operand[0], &err) < 0)
+        return tac_cmd_fail_error(&err);
+    if (!args->option[OPTION_QUIET])
+        fprintf(stderr, "tactus doctor: the recording stays in %s\n", path);
+    return conclude(&runs, args);
+}
+
+static int run(const struct tac_cmd_args *args)
+{
+    if (args->option[OPTION_SETUP]) {
+        struct tac_text text = {0};
+        int faults = tac_setup_check(&text);
+        int r = tac_text_write(&text, stdout);
+        tac_text_fini(&text);
+        if (r < 0)
+            return tac_cmd_fail(TAC_EXIT_FAILED, "standard output: %s", tac_error_sentence(r));
+        return faults ? TAC_EXIT_FOUND : TAC_EXIT_OK;
+    }
+    if (args->count == 0)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "name a recording, or a program after --");
+    if (args->separator > 0)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "give recordings, or -- and a program, not both");
+    if (args->option[OPTION_PROVE] && args->separator < 0)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "--prove runs a program: tactus doctor --prove -- "
+                                            "PROGRAM");
+    if (args->option[OPTION_PROVE])
+        return tac_prove(args->operand);
+    return args->separator == 0 ? judge_program(args) : judge_recordings(args);
 }
 
 TAC_CMD(doctor) = {
     .name = "doctor",
     .summary = "say why cycles were late, with evidence",
-    .synopsis = "RECORDING... [--json] [--html FILE]",
-    .text = "Reads one or more recordings and accounts for every late cycle: each microsecond "
-            "between its deadline and its end is charged to one cause. Prints, for each recording, "
-            "the cycles, the missed deadlines, and for each cause its share of the lost time, the "
-            "worst example, what it means and what to do; then what the recording could not show. "
-            "With several recordings it says how they compare, and when that may be chance.\n"
+    .synopsis = "[options] RECORDING... | [options] -- PROGRAM [ARGUMENT...]",
+    .text = "Reads one or more recordings, or runs an unmodified program and records it, and "
+            "accounts for every late cycle: each microsecond between its deadline and its end is "
+            "charged to one cause. Prints, for each recording, the cycles, the missed deadlines, "
+            "and for each cause its share of the lost time, the worst example, what it means and "
+            "what to do; then what the recording could not show. With several recordings it says "
+            "how they compare, and when that may be chance.\n"
             "\n"
             "A recording that is cut off or damaged is judged as far as it can be read. "
-            "docs/verdicts.md explains every verdict and the JSON.",
-    .exits = "0 every deadline was met; 1 deadlines were missed; 2 wrong usage; 3 it could not be "
-             "done, one line on standard error says why.",
+            "docs/verdicts.md explains every verdict and the JSON.\n"
+            "\n"
+            "With root's rights the whole machine's scheduling is recorded beside the program, and "
+            "the report says who ran instead.",
+    .exits =
+        "0 every deadline was met; 1 deadlines were missed (--setup: something to mend was "
+        "found; --prove: it is not a cure); 2 wrong usage; 3 it could not be done, one line on "
+        "standard error says why.",
     .option =
         {
             [OPTION_JSON] = {"json", 0, NULL, "Print one JSON object instead of the text."},
             [OPTION_HTML] = {"html", 0, "FILE",
                              "Also write a report with pictures, one file that needs no network."},
             [OPTION_QUIET] = {"quiet", 'q', NULL, "Print nothing; the exit status tells."},
+            [OPTION_RECORD] = {"record", 'o', "FILE",
+                               "Where the recording of PROGRAM goes (default tactus.recording)."},
+            [OPTION_HEAP] = {"heap", 0, "tactus|system",
+                             "Who answers malloc in PROGRAM (default system)."},
+            [OPTION_PROVE] = {"prove", 0, NULL,
+                              "Run PROGRAM three times on each heap, in turn, and say whether "
+                              "Tactus' heap cures its main cause."},
+            [OPTION_SETUP] = {"setup", 0, NULL,
+                              "Check this machine and session instead: priorities, locking of "
+                              "memory, huge pages, governor, kernel; with the commands that mend."},
         },
-    .operands_min = 1,
-    .operands_max = RUNS_MAX,
+    .operands_min = 0,
+    .operands_max = -1,
     .run = run,
 };

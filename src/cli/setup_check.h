@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * setup_check.h - is this machine and session set up for real-time audio? */
+#ifndef TAC_CLI_SETUP_CHECK_H
+#define TAC_CLI_SETUP_CHECK_H
+
+#include "base/text.h"
+
+/* Add one line for each thing looked at, and the command that mends it where it is not well.
+ * Returns how many are to be mended. Thread: any. */
+int tac_setup_check(struct tac_text *text);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ * watching.c - see watching.h. */
+#include "cli/watching.h"
+
+#include "capture/kernel.h"
+#include "cli/launch.h"
+#include "cli/preloadable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int absolute(const char *path, char *full, size_t size, struct tac_error *err)
+{
+    char folder[PATH_MAX] = "";
+    if (path[0] != '/' && !getcwd(folder, sizeof folder))
+        return tac_error_set(err, -errno, NULL, 0, 0, "the current folder: %s", strerror(errno));
+    int n = snprintf(full, size, "%s%s%s", folder, folder[0] ? "/" : "", path);
+    if (n < 0 || (size_t)n >= size)
+        return tac_error_set(err, -ENAMETOOLONG, path, 0, 0, "the path is too long");
+    return 0;
+}
+
+/* The recorder makes the file itself; only see whether it can. */
+static int make_free(const char *path, struct tac_error *err)
+{
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return tac_error_set(err, -errno, path, 0, 0, "cannot be written: %s", strerror(errno));
+    close(fd);
+    unlink(path);
+    return 0;
+}
+
+static int append(int out, const char *from)
+{
+    static char buffer[1 << 16];
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    int r = in < 0 ? -errno : 0;
+    ssize_t got = 0;
+    while (r == 0 && (got = read(in, buffer, sizeof buffer)) > 0)
+        for (ssize_t put = 0, n; put < got && r == 0; put += n > 0 ? n : 0)
+            if ((n = write(out, buffer + put, (size_t)(got - put))) < 0)
+                r = -errno;
+    if (in >= 0)
+        close(in);
+    return r ? r : got < 0 ? -EIO : 0;
+}
+
+/* Put the kernel's chunks behind those of the program, and drop their file. */
+static int join(const char *path, const char *kernel_path, struct tac_error *err)
+{
+    int out = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    int r = out < 0 ? 0 : append(out, kernel_path);
+    if (out >= 0 && close(out) && r == 0)
+        r = -errno;
+    unlink(kernel_path);
+    if (r < 0)
+        return tac_error_set(err, r, path, 0, 0, "the kernel's events cannot be added: %s",
+                             tac_error_sentence(r));
+    return 0;
+}
+
+static int launch(const struct tac_watching *w, const char *path, int *ret_status,
+                  struct tac_error *err)
+{
+    char setting[PATH_MAX + 64];
+    snprintf(setting, sizeof setting, "TACTUS_WATCH=heap=%s,record=%s", w->heap, path);
+    const char *env[] = {setting, NULL};
+    struct tac_launch launch = {.argv = w->argv, .preload = TAC_PRELOAD_WATCH, .env = env};
+    return tac_launch_run(&launch, ret_status, err);
+}
+
+int tac_watching_run(const struct tac_watching *watching, int *ret_status, struct tac_error *err)
+{
+    char path[PATH_MAX], kernel_path[PATH_MAX + 8];
+    int r = tac_preloadable_check(watching->argv[0], err);
+    if (r == 0)
+        r = absolute(watching->path, path, sizeof path, err);
+    if (r == 0)
+        r = make_free(path, err);
+    if (r < 0)
+        return r;
+    snprintf(kernel_path, sizeof kernel_path, "%s.kernel", path);
+    struct tac_kernel_config config = {.path = kernel_path};
+    struct tac_kernel *kernel = NULL;
+    bool has_kernel = !watching->no_kernel && tac_kernel_start(&config, NULL, &kernel) == 0;
+    r = launch(watching, path, ret_status, err);
+    if (has_kernel) {
+        struct tac_kernel_stats stats;
+        (void)tac_kernel_stop(kernel, &stats); /* what it could write is there */
+        int joined = join(path, kernel_path, err);
+        r = r < 0 ? r : joined;
+    }
+    if (r == 0 && access(path, R_OK))
+        return tac_error_set(err, -TAC_E_UNKNOWN, NULL, 0, 0,
+                             "nothing was recorded: the program opened no audio stream that is "
+                             "known (JACK, ALSA, PipeWire, PortAudio) and registered no thread");
+    return r;
+}
