@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * capture.c - opens a recording: scan, define, read events, sort, publish; and the look-ups. */
+ * recording.c - opens a recording: scan, define, read events, sort, publish; and the look-ups. */
 #include "capture/capture.h"
 
 #include "capture/reader.h"
@@ -19,6 +19,8 @@
     X(cycles)                                                                                      \
     X(zones)                                                                                       \
     X(memory) X(locks) X(holds) X(plots) X(messages) X(flows) X(stacks) X(kernel) X(gaps) X(modules)
+    X(memory) X(locks) X(holds) X(plots) X(messages) X(flows) X(stacks) X(kernel) X(gaps)          \
+        X(modules)
 
 void tac_capture_close(struct tac_capture *capture)
 {
