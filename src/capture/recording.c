@@ -18,9 +18,16 @@
     X(sites)                                                                                       \
     X(cycles)                                                                                      \
     X(zones)                                                                                       \
-    X(memory) X(locks) X(holds) X(plots) X(messages) X(flows) X(stacks) X(kernel) X(gaps) X(modules)
-    X(memory) X(locks) X(holds) X(plots) X(messages) X(flows) X(stacks) X(kernel) X(gaps)          \
-        X(modules)
+    X(memory)                                                                                      \
+    X(locks)                                                                                       \
+    X(holds)                                                                                       \
+    X(plots)                                                                                       \
+    X(messages)                                                                                    \
+    X(flows)                                                                                       \
+    X(stacks)                                                                                      \
+    X(kernel)                                                                                      \
+    X(gaps)                                                                                        \
+    X(modules)
 
 void tac_capture_close(struct tac_capture *capture)
 {
