@@ -42,6 +42,30 @@ static void publish(struct tac_span_level *level, unsigned w, uint64_t value)
     }
 }
 
+/* The mark of a level-1 word. Again, whoever changed the word last looks last. */
+static void mark_full(struct tac_spans *spans, unsigned w)
+{
+    _Atomic uint64_t *mark = &spans->full[w / 64];
+    uint64_t bit = 1ull << (w & 63);
+    for (int tries = TAC_SPANS_TRIES / 2; tries; tries--) {
+        bool full = atomic_load(&spans->level[1].word[w]) == ALL;
+        if (full == ((atomic_load(mark) & bit) != 0))
+            return;
+        if (full)
+            atomic_fetch_or(mark, bit);
+        else
+            atomic_fetch_and(mark, ~bit);
+    }
+}
+
+static void announce(struct tac_spans *spans, unsigned l, unsigned w, uint64_t before,
+                     uint64_t after)
+{
+    publish(&spans->level[l], w, after);
+    if (l == 1 && (before == ALL || after == ALL))
+        mark_full(spans, w);
+}
+
 /* A hint led to a word that is not of the bucket: take the hint away, and make sure of the right.
  */
 static void mend(struct tac_span_level *level, unsigned w, unsigned bucket)
@@ -77,14 +101,15 @@ static uint64_t aligned_bits(unsigned align)
     return bits[tac_bit_lowest(align)];
 }
 
-/* A run of n bits (1 .. 48) out of one word of a level that has buckets. First a bucket whose words
- * may have such a run, and tightly: the one below the sure one, or with alignment the one that is
- * sure without it; then those whose words all have one. */
-static long take_run(struct tac_span_level *level, unsigned n, unsigned align, bool high)
+/* A run of n bits (1 .. 63) out of one word. First a bucket whose words may have such a run, and
+ * tightly: the one below the sure one, or with alignment the one that is sure without it; then
+ * those whose words all have one. */
+static long take_run(struct tac_spans *spans, unsigned l, unsigned n, unsigned align, bool high)
 {
+    struct tac_span_level *level = &spans->level[l];
     uint64_t aligned = aligned_bits(align);
-    unsigned sure = (unsigned)tac_bitrun_bucket_for(align > 1 ? 2 * n - 1 : n);
-    unsigned k = align > 1 ? (unsigned)tac_bitrun_bucket_for(n) : sure - (n > 2 && n & (n - 1));
+    unsigned sure = tac_bitrun_bucket_for(align > 1 ? 2 * n - 1 : n);
+    unsigned k = align > 1 ? tac_bitrun_bucket_for(n) : sure - (n > 2 && n & (n - 1));
     for (int tries = TAC_SPANS_TRIES; tries; tries--) {
         uint64_t filled = atomic_load_explicit(&level->filled, memory_order_relaxed) >> k << k;
         if (!filled)
@@ -98,192 +123,213 @@ static long take_run(struct tac_span_level *level, unsigned n, unsigned align, b
         uint64_t value = atomic_load_explicit(&level->word[w], memory_order_relaxed);
         int at = place(value, n, aligned, high);
         if (at < 0) {
-            if (tac_bitrun_bucket(value) != (int)k)
+            if (atomic_load(&level->shown[w]) != k + 1 || k >= sure)
                 mend(level, (unsigned)w, k);
             else
-                k = sure > k ? sure : k + 1;
+                k = sure;
             continue;
         }
         uint64_t left = value & ~tac_bitrun_mask((unsigned)at, n);
         if (atomic_compare_exchange_strong(&level->word[w], &value, left)) {
-            publish(level, (unsigned)w, left);
+            announce(spans, l, (unsigned)w, value, left);
             return w * 64 + at;
         }
     }
     return -1;
 }
 
-/* Give bits of one word back; returns true when the word was full and has been emptied, so that its
- * bit of the level above is now the caller's to give. */
-static bool give_bits(struct tac_span_level *level, unsigned w, uint64_t mask, bool promote)
+/* ---- Giving ---- */
+
+/* Bits of one word come home. True when the word was full and has been emptied, so that its bit of
+ * the level above is now the caller's to give. */
+static bool give_bits(struct tac_spans *spans, unsigned l, size_t w, uint64_t mask, bool promote)
 {
-    uint64_t before = atomic_fetch_or(&level->word[w], mask);
+    struct tac_span_level *level = &spans->level[l];
+    uint64_t before = atomic_fetch_or(&level->word[w], mask), after = before | mask;
     TAC_ASSERT(!(before & mask));
-    uint64_t after = before | mask;
     bool moved = false;
     if (promote && after == ALL) {
         moved = atomic_compare_exchange_strong(&level->word[w], &after, 0);
         after = moved ? 0 : after;
     }
-    publish(level, w, after);
+    announce(spans, l, (unsigned)w, before, after);
     return moved;
 }
 
-/* Give n bits from bit `at` of level l on, all in one word or whole words at the top. */
-static void give_up(struct tac_spans *spans, unsigned l, size_t at, unsigned n)
+static void give_chunks(struct tac_spans *spans, size_t chunk, size_t n)
 {
-    for (; l + 1 < TAC_SPANS_LEVELS; l++) {
-        size_t w = at / 64;
-        if (n < 64 && !give_bits(&spans->level[l], (unsigned)w, tac_bitrun_mask(at & 63, n), true))
-            return;
-        at = w;
-        n = 1;
+    while (n) {
+        unsigned at = chunk & 63, here = n < 64 - at ? (unsigned)n : 64 - at;
+        give_bits(spans, 1, chunk / 64, tac_bitrun_mask(at, here), false);
+        chunk += here;
+        n -= here;
     }
-    atomic_fetch_or(&spans->level[l].word[at / 64], tac_bitrun_mask(at & 63, n));
 }
 
-/* Give n bits of level l, in any number of words. */
-static void give_level(struct tac_spans *spans, unsigned l, size_t at, size_t n)
+/* n units of one chunk, 1 .. 63. */
+static void give_units(struct tac_spans *spans, size_t unit, unsigned n)
 {
-    bool top = l + 1 == TAC_SPANS_LEVELS;
-    size_t head = -at & 63;
-    if (head) {
-        head = head < n ? head : n;
-        give_up(spans, l, at, (unsigned)head);
-        at += head;
-        n -= head;
-    }
-    if (n & 63)
-        give_up(spans, l, at + (n & ~(size_t)63), n & 63);
-    if (n / 64 && !top)
-        give_level(spans, l + 1, at / 64, n / 64);
-    for (size_t i = 0; top && i < n / 64; i++)
-        atomic_store(&spans->level[l].word[at / 64 + i], ALL);
+    size_t chunk = unit / 64;
+    if (give_bits(spans, 0, chunk, tac_bitrun_mask(unit & 63, n), true))
+        give_chunks(spans, chunk, 1);
 }
 
 void tac_spans_give(struct tac_spans *spans, size_t unit, size_t n)
 {
-    if (n)
-        give_level(spans, 0, unit, n);
+    size_t head = -unit & 63;
+    if (head > n)
+        head = n;
+    if (head)
+        give_units(spans, unit, (unsigned)head);
+    unit += head;
+    n -= head;
+    if (n & 63)
+        give_units(spans, unit + (n & ~(size_t)63), n & 63);
+    give_chunks(spans, unit / 64, n / 64);
 }
 
-/* Whole words of the top level, for blocks above 1 GiB: neighbours that are entirely free. */
-static long take_top_words(struct tac_span_level *top, size_t words)
+/* ---- Taking whole chunks ---- */
+
+static void give_words(struct tac_spans *spans, size_t w, size_t n)
 {
-    size_t have = 0;
-    for (unsigned w = 0; w < top->words; w++) {
+    give_chunks(spans, w * 64, n * 64);
+}
+
+/* Empty n full words of level 1 from w on; all or none. */
+static bool empty_words(struct tac_spans *spans, size_t w, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
         uint64_t full = ALL;
-        if (!atomic_compare_exchange_strong(&top->word[w], &full, 0)) {
-            for (; have; have--)
-                atomic_store(&top->word[w - have], ALL);
-        } else if (++have == words) {
-            return (long)(w + 1 - have) * 64;
+        bool mine = atomic_compare_exchange_strong(&spans->level[1].word[w + i], &full, 0);
+        if (mine)
+            announce(spans, 1, (unsigned)(w + i), ALL, 0);
+        else
+            mark_full(spans, (unsigned)(w + i));
+        if (!mine) {
+            give_words(spans, w, i);
+            return false;
         }
     }
-    for (size_t i = 0; i < have; i++)
-        atomic_store(&top->word[top->words - 1 - i], ALL);
+    return true;
+}
+
+/* More than 1 GiB: full words of marks in a row, so the block starts at a multiple of 1 GiB. */
+static long take_words_long(struct tac_spans *spans, size_t n)
+{
+    size_t have = 0, need = (n + 63) / 64;
+    for (unsigned m = 0; m < spans->full_words; m++) {
+        have = atomic_load(&spans->full[m]) == ALL ? have + 1 : 0;
+        if (have == need) {
+            size_t w = (m + 1 - need) * 64;
+            return empty_words(spans, w, n) ? (long)w : -1;
+        }
+    }
     return -1;
 }
 
-/* n bits of the top level, which has few words and no buckets. */
-static long take_top(struct tac_span_level *top, size_t n)
+/* n entirely free words of level 1; the first, or -1. */
+static long take_words(struct tac_spans *spans, size_t n)
 {
     if (n > 64)
-        return take_top_words(top, (n + 63) / 64);
+        return take_words_long(spans, n);
     int tries = TAC_SPANS_TRIES;
-    for (unsigned w = 0; w < top->words && tries; w++) {
-        uint64_t value = atomic_load_explicit(&top->word[w], memory_order_relaxed);
-        if (!value)
+    for (unsigned m = 0; m < spans->full_words && tries;) {
+        uint64_t marks = atomic_load(&spans->full[m]);
+        int at = marks ? place(marks, (unsigned)n, ALL, false) : -1;
+        if (at < 0) {
+            m++;
             continue;
-        int at = place(value, (unsigned)n, ALL, false);
-        if (at < 0)
-            continue;
-        uint64_t left = value & ~tac_bitrun_mask((unsigned)at, (unsigned)n);
-        if (atomic_compare_exchange_strong(&top->word[w], &value, left))
-            return (long)w * 64 + at;
+        }
+        size_t w = m * 64 + (size_t)at;
+        if (empty_words(spans, w, n))
+            return (long)w;
         tries--;
-        w--; /* the same word again */
     }
     return -1;
 }
 
-/* n bits of level l: from a word of that level, or as whole bits of the level above, of which the
- * tail is given back. */
-static long take_level(struct tac_spans *spans, unsigned l, size_t n, unsigned align, bool high)
+/* n whole chunks; the first, or -1. */
+static long take_chunks(struct tac_spans *spans, size_t n)
 {
-    if (l + 1 == TAC_SPANS_LEVELS)
-        return take_top(&spans->level[l], n);
-    if (n <= 48) {
-        long at = take_run(&spans->level[l], (unsigned)n, align, high);
-        if (at >= 0)
-            return at;
+    if (n < 64) {
+        long chunk = take_run(spans, 1, (unsigned)n, 1, false);
+        if (chunk >= 0)
+            return chunk;
     }
-    size_t whole = (n + 63) / 64;
-    long upper = take_level(spans, l + 1, whole, 1, false);
-    if (upper < 0)
+    if (n <= 32) /* a full word would have been found */
         return -1;
-    size_t at = (size_t)upper * 64, rest = whole * 64 - n;
-    if (high && whole == 1) {
-        if (rest)
-            give_bits(&spans->level[l], (unsigned)upper, tac_bitrun_mask(0, (unsigned)rest), false);
-        return (long)(at + rest);
-    }
-    if (rest >= 64) { /* whole words at the top were rounded up */
-        give_level(spans, l, at + n, rest);
-    } else if (rest) {
-        size_t last = (size_t)upper + whole - 1;
-        uint64_t mask = tac_bitrun_mask((unsigned)(64 - rest), (unsigned)rest);
-        give_bits(&spans->level[l], (unsigned)last, mask, false);
-    }
-    return (long)at;
+    size_t words = (n + 63) / 64;
+    long w = take_words(spans, words);
+    if (w < 0)
+        return -1;
+    give_chunks(spans, (size_t)w * 64 + n, words * 64 - n);
+    return w * 64;
+}
+
+/* A new chunk's unused units become a word of level 0. */
+static long take_from_chunks(struct tac_spans *spans, size_t n, bool high)
+{
+    size_t chunks = (n + 63) / 64;
+    unsigned rest = (unsigned)(chunks * 64 - n);
+    long chunk = take_chunks(spans, chunks);
+    if (chunk < 0)
+        return -1;
+    size_t last = (size_t)chunk + chunks - 1;
+    bool upper = high && chunks == 1;
+    if (rest)
+        give_bits(spans, 0, last, tac_bitrun_mask(upper ? 0 : 64 - rest, rest), false);
+    return chunk * 64 + (upper ? (long)rest : 0);
 }
 
 long tac_spans_take(struct tac_spans *spans, size_t n, unsigned align, bool high)
 {
     if (!n || n > spans->units)
         return -1;
-    return take_level(spans, 0, n, align, high);
+    if (n < 64) {
+        long unit = take_run(spans, 0, (unsigned)n, align, high);
+        if (unit >= 0)
+            return unit;
+    }
+    return take_from_chunks(spans, n, high);
 }
 
 /* ---- Growth in place ---- */
 
 /* Take exactly these bits of a word, if all are set. */
-static bool claim_bits(struct tac_span_level *level, size_t w, uint64_t mask, bool hinted)
+static bool claim_bits(struct tac_spans *spans, unsigned l, size_t w, uint64_t mask)
 {
+    struct tac_span_level *level = &spans->level[l];
     if (w >= level->words)
         return false;
     uint64_t value = atomic_load(&level->word[w]);
     for (int tries = TAC_SPANS_TRIES; tries && (value & mask) == mask; tries--)
         if (atomic_compare_exchange_strong(&level->word[w], &value, value & ~mask)) {
-            if (hinted)
-                publish(level, (unsigned)w, value & ~mask);
+            announce(spans, l, (unsigned)w, value, value & ~mask);
             return true;
         }
     return false;
 }
 
-/* n bits (1 .. 64) of one word of level l, first splitting the bit above when that is what is free.
- */
-static bool claim_word(struct tac_spans *spans, unsigned l, size_t at, unsigned n)
+/* n units (1 .. 63) of one chunk, which may be free as a whole. */
+static bool claim_units(struct tac_spans *spans, size_t unit, unsigned n)
 {
-    bool top = l + 1 == TAC_SPANS_LEVELS;
-    size_t w = at / 64;
-    uint64_t mask = tac_bitrun_mask(at & 63, n);
-    if (claim_bits(&spans->level[l], w, mask, !top))
+    size_t chunk = unit / 64;
+    uint64_t mask = tac_bitrun_mask(unit & 63, n);
+    if (claim_bits(spans, 0, chunk, mask))
         return true;
-    if (top || !claim_word(spans, l + 1, w, 1))
+    if (!claim_bits(spans, 1, chunk / 64, 1ull << (chunk & 63)))
         return false;
-    if (mask != ALL)
-        give_bits(&spans->level[l], (unsigned)w, ALL & ~mask, false);
+    give_bits(spans, 0, chunk, ~mask, false);
     return true;
 }
 
-/* The whole chunks of a claim: they must lie in one word of level 1. */
+/* The whole chunks of a claim must lie in one word of level 1. */
 static bool claim_chunks(struct tac_spans *spans, size_t chunk, size_t n)
 {
     if (!n)
         return true;
-    return n <= 64 - (chunk & 63) && claim_word(spans, 1, chunk, (unsigned)n);
+    unsigned at = chunk & 63;
+    return n <= 64 - at && claim_bits(spans, 1, chunk / 64, tac_bitrun_mask(at, (unsigned)n));
 }
 
 bool tac_spans_claim(struct tac_spans *spans, size_t unit, size_t n)
@@ -292,13 +338,12 @@ bool tac_spans_claim(struct tac_spans *spans, size_t unit, size_t n)
         return false;
     size_t head = -unit & 63;
     head = head < n ? head : n;
-    size_t chunks = (n - head) / 64, tail = (n - head) % 64, done = 0;
-    if (head && !claim_word(spans, 0, unit, (unsigned)head))
+    size_t chunks = (n - head) / 64, tail = (n - head) % 64, done = head;
+    if (head && !claim_units(spans, unit, (unsigned)head))
         return false;
-    done = head;
     if (claim_chunks(spans, (unit + head) / 64, chunks)) {
         done += chunks * 64;
-        if (!tail || claim_word(spans, 0, unit + done, (unsigned)tail))
+        if (!tail || claim_units(spans, unit + done, (unsigned)tail))
             return true;
     }
     tac_spans_give(spans, unit, done);

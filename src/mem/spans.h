@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT
  * spans.h - the span layer: who has which 4 KiB units of the arena.
  *
- * How. A tree of 64-bit words, three levels high; a set bit is free memory:
+ * How. Two levels of 64-bit words; a set bit is free memory:
  *   level 0   one word for each 256 KiB chunk, one bit for each 4 KiB unit
  *   level 1   one word for each 16 MiB, one bit for each chunk that is free as a whole
- *   level 2   one word for each 1 GiB, one bit for each 16 MiB that is free as a whole
- * Free memory is in exactly one level: when the last bit of a word comes home, the word is emptied
- * and its bit in the level above is set; when a level has no fit, one bit of the level above is
- * taken and becomes a word. Neighbours therefore coalesce by themselves, there are no headers and
- * no boundary tags, and a run of any length inside a word is taken with one compare-and-swap.
- * Levels 0 and 1 keep their words in buckets by longest run (bitrun.h), as hints (hints.h): the
- * search takes the tightest bucket that fits, which is the good fit of segregated lists.
- * Longer blocks take whole bits of the level above and give the unused tail back at once.
+ * Free memory is in exactly one level: when the last bit of a chunk comes home, its word is emptied
+ * and its bit in level 1 is set; when level 0 has no fit, a bit of level 1 is taken and becomes a
+ * word. Neighbours therefore coalesce by themselves, there are no headers and no boundary tags, and
+ * a run of any length inside a word is taken with one compare-and-swap. Longer blocks take whole
+ * chunks, or whole level-1 words, and give the unused tail back at once.
+ * Words are kept in buckets by longest run (bitrun.h), as hints (hints.h): the search takes the
+ * tightest bucket that fits, which is the good fit of segregated lists. Level-1 words that are
+ * entirely free are marked in a third bitmap, for blocks of more than 16 MiB; a hint as well.
  *
- * Invariants. A unit is free in one level or in use. A hint may be wrong; the words never are.
+ * Invariants. A unit is free in one level or in use. A hint may be wrong for a moment; the words
+ * never are, and nothing is taken on the strength of a hint.
  * Threads. Any; lock-free: a lost compare-and-swap means that another thread succeeded, and after
  * TAC_SPANS_TRIES lost or misled attempts a search goes on one level up, so every call is bounded.
  * A thread stopped anywhere in here holds nothing but the units that it has in its hands.
- * Cost. docs/heap.md counts it. No system call, no memory but the tables given to init. */
+ * Cost. docs/heap.md counts it; beyond that, about 40 instructions for each 16 MiB of a block. No
+ * system call, no memory but the tables given to init. */
 #ifndef TAC_MEM_SPANS_H
 #define TAC_MEM_SPANS_H
 
@@ -32,9 +34,8 @@ enum {
     TAC_UNIT_SHIFT = 12,
     TAC_UNIT_BYTES = 1 << TAC_UNIT_SHIFT,
     TAC_CHUNK_UNITS = 64,
-    TAC_SUPER_UNITS = 64 * 64,
     TAC_SPANS_TRIES = 8,
-    TAC_SPANS_LEVELS = 3,
+    TAC_SPANS_LEVELS = 2,
 };
 
 /* The most units a span layer can hold: 64^3 chunks, 64 GiB. */
@@ -43,7 +44,6 @@ enum {
 struct tac_span_level {
     _Atomic uint64_t *word;
     unsigned words;
-    /* not used by the top level: */
     _Atomic uint64_t filled;      /* one bit for each bucket that is not empty; a hint too */
     _Atomic unsigned char *shown; /* 1 + the bucket that a word was last put into; 0: none */
     struct tac_hints bucket[TAC_BITRUN_BUCKETS];
@@ -52,6 +52,8 @@ struct tac_span_level {
 struct tac_spans {
     size_t units;
     struct tac_span_level level[TAC_SPANS_LEVELS];
+    _Atomic uint64_t *full; /* one bit for each word of level 1 that is entirely free */
+    unsigned full_words;
 };
 
 /* Bytes of zeroed memory, aligned to 64, that init needs for so many units. */

@@ -4,7 +4,7 @@
 
 #include "base/bits.h"
 
-/* Words of level l: each covers 64, 64^2, 64^3 units. */
+/* Words of level l: each covers 64, 64^2 units; l = 2: words of marks. */
 static size_t level_words(size_t units, unsigned l)
 {
     size_t covered = (size_t)1 << (6 * (l + 1));
@@ -22,25 +22,23 @@ size_t tac_spans_table_bytes(size_t units)
     for (unsigned l = 0; l < TAC_SPANS_LEVELS; l++) {
         size_t n = level_words(units, l);
         words += tac_align_up(n, 8);
-        if (l + 1 < TAC_SPANS_LEVELS)
-            words += TAC_BITRUN_BUCKETS * tac_align_up(hint_words(n), 8) + tac_align_up(n, 64) / 8;
+        words += TAC_BITRUN_BUCKETS * tac_align_up(hint_words(n), 8) + tac_align_up(n, 64) / 8;
     }
+    words += tac_align_up(level_words(units, TAC_SPANS_LEVELS), 8);
     return words * sizeof(uint64_t);
 }
 
-static _Atomic uint64_t *level_init(struct tac_span_level *level, size_t words, bool hinted,
+static _Atomic uint64_t *level_init(struct tac_span_level *level, size_t words,
                                     _Atomic uint64_t *table)
 {
     level->word = table;
     level->words = (unsigned)words;
     table += tac_align_up(words, 8);
-    if (hinted) {
-        atomic_init(&level->filled, 0);
-        void *bytes = table;
-        level->shown = bytes;
-        table += tac_align_up(words, 64) / 8;
-    }
-    for (int k = 0; hinted && k < TAC_BITRUN_BUCKETS; k++) {
+    atomic_init(&level->filled, 0);
+    void *bytes = table;
+    level->shown = bytes;
+    table += tac_align_up(words, 64) / 8;
+    for (int k = 0; k < TAC_BITRUN_BUCKETS; k++) {
         atomic_init(&level->bucket[k].top, 0);
         level->bucket[k].middle = table;
         level->bucket[k].bottom = table + (words + 4095) / 4096;
@@ -54,7 +52,9 @@ void tac_spans_init(struct tac_spans *spans, size_t units, void *table)
     spans->units = units;
     _Atomic uint64_t *next = table;
     for (unsigned l = 0; l < TAC_SPANS_LEVELS; l++)
-        next = level_init(&spans->level[l], level_words(units, l), l + 1 < TAC_SPANS_LEVELS, next);
+        next = level_init(&spans->level[l], level_words(units, l), next);
+    spans->full = next;
+    spans->full_words = (unsigned)level_words(units, TAC_SPANS_LEVELS);
     tac_spans_give(spans, 0, units);
 }
 
@@ -93,14 +93,31 @@ static size_t longest_in_level(const struct tac_span_level *level)
     return longest;
 }
 
+/* Runs across words of level 1 are seen as marks of full words, up to 1 GiB. */
 size_t tac_spans_longest(const struct tac_spans *spans)
 {
-    size_t longest = 0;
-    for (unsigned l = 0; l < TAC_SPANS_LEVELS; l++) {
-        size_t n = longest_in_level(&spans->level[l]) << (6 * l);
-        longest = n > longest ? n : longest;
+    size_t longest = longest_in_level(&spans->level[0]);
+    size_t chunks = longest_in_level(&spans->level[1]) * 64;
+    longest = chunks > longest ? chunks : longest;
+    for (unsigned m = 0; m < spans->full_words; m++) {
+        size_t words = (size_t)longest_in(atomic_load(&spans->full[m])) * 64 * 64;
+        longest = words > longest ? words : longest;
     }
     return longest;
+}
+
+/* Is the bit, or one of those above it, free from level l on? */
+static bool free_above(const struct tac_spans *spans, unsigned l, size_t at)
+{
+    for (; l < TAC_SPANS_LEVELS; l++, at >>= 6)
+        if (atomic_load(&spans->level[l].word[at >> 6]) >> (at & 63) & 1)
+            return true;
+    return false;
+}
+
+bool tac_spans_is_free(const struct tac_spans *spans, size_t unit)
+{
+    return free_above(spans, 0, unit);
 }
 
 /* A word is in the bucket of its value, and in no other. */
@@ -119,29 +136,17 @@ static bool hints_agree(const struct tac_span_level *level, unsigned w)
     return true;
 }
 
-/* Is the bit, or one of those above it, free from level l on? */
-static bool free_above(const struct tac_spans *spans, unsigned l, size_t at)
-{
-    for (; l < TAC_SPANS_LEVELS; l++, at >>= 6)
-        if (atomic_load(&spans->level[l].word[at >> 6]) >> (at & 63) & 1)
-            return true;
-    return false;
-}
-
-bool tac_spans_is_free(const struct tac_spans *spans, size_t unit)
-{
-    return free_above(spans, 0, unit);
-}
-
 const char *tac_spans_fault(const struct tac_spans *spans)
 {
-    for (unsigned l = 0; l + 1 < TAC_SPANS_LEVELS; l++)
+    for (unsigned l = 0; l < TAC_SPANS_LEVELS; l++)
         for (unsigned w = 0; w < spans->level[l].words; w++) {
             uint64_t value = atomic_load(&spans->level[l].word[w]);
-            if (value == ~0ull)
+            if (l == 0 && value == ~0ull)
                 return "a full word was not handed to the level above";
-            if (value && free_above(spans, l + 1, w))
+            if (l == 0 && value && free_above(spans, 1, w))
                 return "a unit is free in two levels";
+            if (l == 1 && (value == ~0ull) != (atomic_load(&spans->full[w / 64]) >> (w & 63) & 1))
+                return "a mark of a full word is wrong";
             if (!hints_agree(&spans->level[l], w))
                 return "a word is not in the bucket of its longest run";
         }
