@@ -23,36 +23,42 @@ struct tac_hints {
     _Atomic uint64_t *bottom; /* (members + 63) / 64 words */
 };
 
-/* True when the set was empty: whoever keeps a summary of several sets marks it there. */
-static inline bool tac_hints_add(struct tac_hints *h, unsigned i)
+/* The word of the bottom level is not empty: say so above. True when the set was empty. */
+static inline bool tac_hints_raise(struct tac_hints *h, unsigned i)
 {
-    if (atomic_fetch_or(&h->bottom[i / 64], 1ull << (i & 63)))
-        return false;
     if (atomic_fetch_or(&h->middle[i / 4096], 1ull << (i / 64 & 63)))
         return false;
     return !atomic_fetch_or(&h->top, 1ull << (i / 4096));
 }
 
-/* The upper bit goes first and comes back when the lower word turns out not to be empty. */
-static inline bool tac_hints_fold(_Atomic uint64_t *upper, uint64_t bit, _Atomic uint64_t *lower)
+/* True when the set was empty: whoever keeps a summary of several sets marks it there. */
+static inline bool tac_hints_add(struct tac_hints *h, unsigned i)
 {
-    uint64_t left = atomic_fetch_and(upper, ~bit) & ~bit;
-    if (!atomic_load(lower))
-        return !left;
-    atomic_fetch_or(upper, bit);
-    return false;
+    if (atomic_fetch_or(&h->bottom[i / 64], 1ull << (i & 63)))
+        return false;
+    return tac_hints_raise(h, i);
 }
 
-/* True when the set is empty now. */
-static inline bool tac_hints_remove(struct tac_hints *h, unsigned i)
+enum tac_hints_change { TAC_HINTS_SAME, TAC_HINTS_EMPTIED, TAC_HINTS_FILLED };
+
+/* An upper bit goes first; when the lower word turns out not to be empty after all, everything
+ * above it is raised again, since another remover may have gone on upwards meanwhile. */
+static inline enum tac_hints_change tac_hints_remove(struct tac_hints *h, unsigned i)
 {
-    uint64_t bit = 1ull << (i & 63);
+    uint64_t bit = 1ull << (i & 63), middle_bit = 1ull << (i / 64 & 63),
+             top_bit = 1ull << (i / 4096);
     _Atomic uint64_t *bottom = &h->bottom[i / 64], *middle = &h->middle[i / 4096];
     if (atomic_fetch_and(bottom, ~bit) & ~bit)
-        return false;
-    if (!tac_hints_fold(middle, 1ull << (i / 64 & 63), bottom))
-        return false;
-    return tac_hints_fold(&h->top, 1ull << (i / 4096), middle);
+        return TAC_HINTS_SAME;
+    uint64_t left = atomic_fetch_and(middle, ~middle_bit) & ~middle_bit;
+    if (atomic_load(bottom))
+        return tac_hints_raise(h, i) ? TAC_HINTS_FILLED : TAC_HINTS_SAME;
+    if (left)
+        return TAC_HINTS_SAME;
+    left = atomic_fetch_and(&h->top, ~top_bit) & ~top_bit;
+    if (atomic_load(middle))
+        return atomic_fetch_or(&h->top, top_bit) ? TAC_HINTS_SAME : TAC_HINTS_FILLED;
+    return left ? TAC_HINTS_SAME : TAC_HINTS_EMPTIED;
 }
 
 /* The lowest member, or -1. */

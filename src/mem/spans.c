@@ -12,10 +12,21 @@ static void hint_add(struct tac_span_level *level, unsigned bucket, unsigned w)
         atomic_fetch_or(&level->filled, 1ull << bucket);
 }
 
+/* The bucket seems to be empty: take it out of the summary, unless it is not. */
+static void hint_fold(struct tac_span_level *level, unsigned bucket)
+{
+    atomic_fetch_and(&level->filled, ~(1ull << bucket));
+    if (atomic_load(&level->bucket[bucket].top))
+        atomic_fetch_or(&level->filled, 1ull << bucket);
+}
+
 static void hint_remove(struct tac_span_level *level, unsigned bucket, unsigned w)
 {
-    if (tac_hints_remove(&level->bucket[bucket], w))
-        tac_hints_fold(&level->filled, 1ull << bucket, &level->bucket[bucket].top);
+    enum tac_hints_change change = tac_hints_remove(&level->bucket[bucket], w);
+    if (change == TAC_HINTS_EMPTIED)
+        hint_fold(level, bucket);
+    else if (change == TAC_HINTS_FILLED)
+        atomic_fetch_or(&level->filled, 1ull << bucket);
 }
 
 /* Bring the hints of a word in line with its value. Whoever changed the word last looks last, since
@@ -117,7 +128,7 @@ static long take_run(struct tac_spans *spans, unsigned l, unsigned n, unsigned a
         k = tac_bit_lowest(filled);
         long w = tac_hints_find(&level->bucket[k]);
         if (w < 0) {
-            tac_hints_fold(&level->filled, 1ull << k, &level->bucket[k].top);
+            hint_fold(level, k);
             continue;
         }
         uint64_t value = atomic_load_explicit(&level->word[w], memory_order_relaxed);

@@ -120,20 +120,17 @@ bool tac_spans_is_free(const struct tac_spans *spans, size_t unit)
     return free_above(spans, 0, unit);
 }
 
-/* A word is in the bucket of its value, and in no other. */
-static bool hints_agree(const struct tac_span_level *level, unsigned w)
+/* A word is found through the bucket of its value. It may be in another as well: threads that met
+ * at a word may leave a hint too many, and the first search that falls for it removes it. */
+static bool hint_leads(const struct tac_span_level *level, unsigned w)
 {
     int bucket = tac_bitrun_bucket(atomic_load(&level->word[w]));
-    for (int k = 0; k < TAC_BITRUN_BUCKETS; k++) {
-        const struct tac_hints *h = &level->bucket[k];
-        bool bottom = atomic_load(&h->bottom[w / 64]) >> (w & 63) & 1;
-        bool middle = atomic_load(&h->middle[w / 4096]) >> (w / 64 & 63) & 1;
-        bool top = atomic_load(&h->top) >> (w / 4096) & 1;
-        bool filled = atomic_load(&level->filled) >> k & 1;
-        if (bottom != (k == bucket) || (bottom && !(middle && top && filled)))
-            return false;
-    }
-    return true;
+    if (bucket < 0)
+        return true;
+    const struct tac_hints *h = &level->bucket[bucket];
+    return atomic_load(&h->bottom[w / 64]) >> (w & 63) & 1 &&
+           atomic_load(&h->middle[w / 4096]) >> (w / 64 & 63) & 1 &&
+           atomic_load(&h->top) >> (w / 4096) & 1 && atomic_load(&level->filled) >> bucket & 1;
 }
 
 const char *tac_spans_fault(const struct tac_spans *spans)
@@ -147,8 +144,8 @@ const char *tac_spans_fault(const struct tac_spans *spans)
                 return "a unit is free in two levels";
             if (l == 1 && (value == ~0ull) != (atomic_load(&spans->full[w / 64]) >> (w & 63) & 1))
                 return "a mark of a full word is wrong";
-            if (!hints_agree(&spans->level[l], w))
-                return "a word is not in the bucket of its longest run";
+            if (!hint_leads(&spans->level[l], w))
+                return "no hint leads to a word's longest run";
         }
     return NULL;
 }

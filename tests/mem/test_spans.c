@@ -190,6 +190,8 @@ static void threads_never_share_a_unit(void)
         pthread_join(thread[i], NULL);
         CHECK(worker[i].clashes == 0);
     }
+    const char *fault = tac_spans_fault(&l.spans);
+    CHECK_MSG(!fault, "%s", fault);
     CHECK(tac_spans_free_units(&l.spans) == UNITS);
     free(owner);
     free(l.table);
