@@ -10,7 +10,6 @@
 #define TAC_DSP_VEC_H
 
 #include <stdint.h>
-#include <string.h>
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -30,17 +29,16 @@ TAC_INLINE tac_v tac_v_set(float x)
     return x - (tac_v){0};
 }
 
-/* Aligned to the vector, as all signals are. */
+/* Aligned to the vector, as all signals are. Vectors alias floats and nothing else, so a store does
+ * not make the compiler forget the pointers of the block. */
 TAC_INLINE tac_v tac_v_load(const float *p)
 {
-    tac_v v;
-    memcpy(&v, __builtin_assume_aligned(p, TAC_LANES * 4), sizeof v);
-    return v;
+    return *(const tac_v *)(const void *)p;
 }
 
 TAC_INLINE void tac_v_store(float *p, tac_v v)
 {
-    memcpy(__builtin_assume_aligned(p, TAC_LANES * 4), &v, sizeof v);
+    *(tac_v *)(void *)p = v;
 }
 
 /* mask ? a : b, lane by lane. */
