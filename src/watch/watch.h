@@ -98,7 +98,7 @@ void tac_watch_thread_register(const char *name);
 bool tac_watch_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames);
 void tac_watch_cycle_end(int source, bool begun);
 
-/* The thread that writes to a blocking stream is about to wait, or has waited: alsa.c. */
+/* The thread that writes to a blocking stream is about to wait, or has waited: hook_alsa.c. */
 void tac_watch_wait_begin(struct tac_watch_thread *thread);
 void tac_watch_wait_end(struct tac_watch_thread *thread);
 

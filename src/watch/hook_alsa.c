@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * alsa.c - programs that write to or read from an ALSA PCM in a loop have no callback: their cycle
+ * hook_alsa.c - programs that write to or read from an ALSA PCM in a loop have no callback: their cycle
  * is the time from the return of one transfer (or of the wait before it) to the next transfer or
  * wait.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * portaudio.c - the stream callback of PortAudio, and its blocking reads and writes.
+ * hook_portaudio.c - the stream callback of PortAudio, and its blocking reads and writes.
  *
  * Where PortAudio itself stands on JACK or ALSA, whose cycle is open already, that one counts. What
  * is wrapped is declared here after portaudio.h (V19). */

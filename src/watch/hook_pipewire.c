@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * pipewire.c - the process event of PipeWire streams and filters is their cycle.
+ * hook_pipewire.c - the process event of PipeWire streams and filters is their cycle.
  *
  * A program hands over a table of events and a user pointer that all of them get. The table is
  * copied with `process` and `io_changed` replaced by functions of one of 16 slots, each made with
