@@ -5,21 +5,30 @@
 
 #include <string.h>
 
-static void add_whole(float *restrict out, uint32_t lanes, uint32_t frames,
+/* The same loops for several instruction sets, chosen when the program is loaded. Sanitizers cannot
+ * run before the choice is made. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                 \
+    !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define WIDE
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void add_whole(float *restrict out, uint32_t lanes, uint32_t frames,
                       const struct tac_signal *s)
 {
-    if (s->stride == lanes) {
-        const float *restrict in = s->data;
+    const float *restrict in = s->data;
+    if (s->stride == lanes)
         for (uint32_t i = 0; i < frames * lanes; i++)
             out[i] += in[i];
-        return;
-    }
-    for (uint32_t f = 0; f < frames; f++)
-        for (uint32_t l = 0; l < lanes; l++)
-            out[f * lanes + l] += s->data[l];
+    else
+        for (uint32_t f = 0; f < frames; f++)
+            for (uint32_t l = 0; l < lanes; l++)
+                out[f * lanes + l] += in[l];
 }
 
-static void add_spread(float *restrict out, uint32_t lanes, uint32_t frames,
+INLINE void add_spread(float *restrict out, uint32_t lanes, uint32_t frames,
                        const struct tac_mix_source *s)
 {
     for (uint32_t f = 0; f < frames; f++) {
@@ -29,7 +38,7 @@ static void add_spread(float *restrict out, uint32_t lanes, uint32_t frames,
     }
 }
 
-static void add_lanes(float *restrict out, uint32_t lanes, uint32_t frames,
+INLINE void add_lanes(float *restrict out, uint32_t lanes, uint32_t frames,
                       const struct tac_mix_source *s)
 {
     for (uint32_t f = 0; f < frames; f++)
@@ -37,7 +46,7 @@ static void add_lanes(float *restrict out, uint32_t lanes, uint32_t frames,
             out[f * lanes + s->to + l] += s->signal.data[f * s->signal.stride + s->from + l];
 }
 
-static void add_fold(float *restrict out, uint32_t lanes, uint32_t frames,
+INLINE void add_fold(float *restrict out, uint32_t lanes, uint32_t frames,
                      const struct tac_mix_source *s)
 {
     for (uint32_t f = 0; f < frames; f++)
@@ -45,7 +54,7 @@ static void add_fold(float *restrict out, uint32_t lanes, uint32_t frames,
             out[f * lanes + s->to] += s->signal.data[f * s->signal.stride + s->from + l];
 }
 
-static void add_source(float *out, uint32_t lanes, uint32_t frames, const struct tac_mix_source *s)
+INLINE void add_source(float *out, uint32_t lanes, uint32_t frames, const struct tac_mix_source *s)
 {
     switch (s->kind) {
     case TAC_MIX_WHOLE:
@@ -63,47 +72,64 @@ static void add_source(float *out, uint32_t lanes, uint32_t frames, const struct
     }
 }
 
-static void begin(const struct tac_mix *m, uint32_t frames)
+INLINE void begin(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
 {
     if (!m->base.data)
-        memset(m->out, 0, (size_t)frames * m->lanes * sizeof(float));
+        memset(m->out, 0, (size_t)frames * lanes * sizeof(float));
     else
         for (uint32_t f = 0; f < frames; f++)
-            memcpy(m->out + f * m->lanes, m->base.data + f * m->base.stride,
-                   m->lanes * sizeof(float));
+            for (uint32_t l = 0; l < lanes; l++)
+                m->out[f * lanes + l] = m->base.data[f * m->base.stride + l];
 }
 
 /* Not-a-number becomes min: a parameter is always within its range. */
-static void clamp(const struct tac_mix *m, uint32_t frames)
+INLINE void clamp(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
 {
-    for (uint32_t i = 0; i < frames * m->lanes; i++) {
-        float x = m->out[i];
-        x = x > m->min ? x : m->min;
-        m->out[i] = x < m->max ? x : m->max;
+    float min = m->min, max = m->max, *restrict out = m->out;
+    for (uint32_t i = 0; i < frames * lanes; i++) {
+        float x = out[i] > min ? out[i] : min;
+        out[i] = x < max ? x : max;
     }
 }
 
-void tac_mix_run(void *mix, const struct tac_io *io)
+/* lanes is a constant where this is inlined, so that a row is one vector. */
+INLINE void mix(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
 {
-    const struct tac_mix *m = mix;
+    begin(m, lanes, frames);
+    for (uint32_t i = 0; i < m->count; i++)
+        add_source(m->out, lanes, frames, &m->source[i]);
+    if (m->clamp)
+        clamp(m, lanes, frames);
+}
+
+WIDE void tac_mix_run(void *self, const struct tac_io *io)
+{
+    const struct tac_mix *m = self;
     uint32_t moving = m->base.stride;
     for (uint32_t i = 0; i < m->count; i++)
         moving |= m->source[i].signal.stride;
     uint32_t frames = moving ? io->frames : 1;
-    begin(m, frames);
-    for (uint32_t i = 0; i < m->count; i++)
-        add_source(m->out, m->lanes, frames, &m->source[i]);
-    if (m->clamp)
-        clamp(m, frames);
+    switch (m->lanes) {
+    case 16:
+        mix(m, 16, frames);
+        break;
+    case 8:
+        mix(m, 8, frames);
+        break;
+    case 4:
+        mix(m, 4, frames);
+        break;
+    default:
+        mix(m, m->lanes, frames);
+    }
     m->target->stride = moving ? m->lanes : 0;
 }
 
 /* Banks are added lane by lane, then the lanes pairwise. */
-void tac_fold_run(void *fold, const struct tac_io *io)
+INLINE void fold(const struct tac_fold *s, uint32_t lanes, uint32_t frames)
 {
-    const struct tac_fold *s = fold;
-    uint32_t lanes = s->lanes, full = s->total / lanes, rest = s->total % lanes;
-    for (uint32_t f = 0; f < io->frames; f++) {
+    uint32_t full = s->total / lanes, rest = s->total % lanes;
+    for (uint32_t f = 0; f < frames; f++) {
         _Alignas(64) float sum[TAC_BLOCK_LANES_MAX] = {0};
         for (uint32_t b = 0; b < full; b++)
             for (uint32_t l = 0; l < lanes; l++)
@@ -114,6 +140,24 @@ void tac_fold_run(void *fold, const struct tac_io *io)
             for (uint32_t l = 0; l < half; l++)
                 sum[l] += sum[l + half];
         s->out[f] = sum[0];
+    }
+}
+
+WIDE void tac_fold_run(void *self, const struct tac_io *io)
+{
+    const struct tac_fold *s = self;
+    switch (s->lanes) {
+    case 16:
+        fold(s, 16, io->frames);
+        break;
+    case 8:
+        fold(s, 8, io->frames);
+        break;
+    case 4:
+        fold(s, 4, io->frames);
+        break;
+    default:
+        fold(s, s->lanes, io->frames);
     }
 }
 

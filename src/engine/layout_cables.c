@@ -5,6 +5,7 @@
 #include "engine/layout.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,12 +130,44 @@ static const struct tac_graph_cable *find_direct(const struct tac_layout *l,
     return fits ? only : NULL;
 }
 
+/* True when every lane of every bank gets the same: one mix serves all banks. Signals of one lane
+ * move always, so the stride of such a mix never changes. */
+static bool is_uniform(const struct tac_layout *l, const struct tac_graph_node *n,
+                       enum tac_cable_target target, uint32_t port)
+{
+    for (uint32_t i = 0; i < n->cable_count; i++) {
+        const struct tac_graph_cable *c = tac_layout_cable(l, n, i);
+        if (c->target != target || c->to.port != port)
+            continue;
+        bool from_voices = l->g->node[c->from.node].block == &tac_graph_block_voices && !c->summed;
+        if (c->from.count != 1 || c->to.first || c->to.count != n->lanes || from_voices)
+            return false;
+    }
+    return true;
+}
+
+/* Bank reads what the mix of bank 0 makes. */
+static void share_mix(struct tac_plan_node *pn, enum tac_cable_target target, uint32_t port,
+                      uint32_t bank)
+{
+    if (target == TAC_CABLE_INPUT) {
+        pn->io[bank].in[port] = pn->io[0].in[port];
+        return;
+    }
+    pn->io[bank].param[port] = pn->io[0].param[port];
+    pn->set[bank * pn->node->params + port] = pn->set[port];
+}
+
 static int lay_mix(struct tac_layout *l, uint32_t node, enum tac_cable_target target, uint32_t port,
                    uint32_t bank)
 {
     const struct tac_graph_node *n = &l->g->node[node];
     struct tac_plan_node *pn = &l->plan->node[node];
     uint32_t room = 0;
+    if (bank && is_uniform(l, n, target, port)) {
+        share_mix(pn, target, port, bank);
+        return 0;
+    }
     for (uint32_t i = 0; i < n->cable_count; i++)
         if (tac_layout_cable(l, n, i)->target == target &&
             tac_layout_cable(l, n, i)->to.port == port)

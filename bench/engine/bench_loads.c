@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ * bench_loads.c - the loads that peers are measured with, on our engine: ns per unit per slice of
+ * 64 frames, CPU time of one thread, least of several runs; and what building a large plan takes.
+ *
+ * usage: bench_loads [seconds per run [load]]. One line per load: name, units, ns, units at real
+ * time. sine1    independent sines, summed      voice12  saw -> 12 dB low-pass (cutoff moved) ->
+ * ADSR voice24  the same with the ladder                -> pan -> stereo sum fx1      noise ->
+ * delay -> 3 filters    tchain   gains one after another tpar     gains that add to one input plan
+ * 5 000 nodes, off-thread, ms */
+#include "base/clock.h"
+#include "tactus/engine.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUNS = 5, SLICE = 64 };
+
+static char text[4 << 20];
+static double seconds = 1;
+static const char *only;
+
+static struct tac_engine *load(void)
+{
+    struct tac_engine *e;
+    struct tac_error err = {0};
+    if (tac_engine_new(NULL, &e) < 0 ||
+        tac_engine_load_text(e, text, strlen(text), "bench", NULL, &err) < 0) {
+        fprintf(stderr, "%u: %s\n", err.line, err.text);
+        exit(1);
+    }
+    return e;
+}
+
+/* Least CPU time of a slice. */
+static double measure(struct tac_engine *e)
+{
+    static float left[SLICE], right[SLICE];
+    float *out[2] = {left, right};
+    uint64_t slices = (uint64_t)(seconds * 48000 / SLICE), least = UINT64_MAX;
+    for (int i = 0; i < 100; i++)
+        tac_engine_process(e, NULL, out, SLICE);
+    for (int run = 0; run < RUNS; run++) {
+        uint64_t begin = tac_clock_thread_cpu_ns();
+        for (uint64_t i = 0; i < slices; i++)
+            tac_engine_process(e, NULL, out, SLICE);
+        uint64_t took = tac_clock_thread_cpu_ns() - begin;
+        least = took < least ? took : least;
+    }
+    return (double)least / (double)slices;
+}
+
+static void report(const char *name, unsigned units)
+{
+    if (only && strcmp(only, name))
+        return;
+    struct tac_engine *e = load();
+    for (int note = 0; note < 128 && strstr(text, "voices:"); note++)
+        for (unsigned i = 0; i < (units + 127) / 128; i++)
+            if (tac_engine_note(e, NULL, 36 + (float)note * 0.3f, 0.8f, (uint32_t)i) < 0)
+                break;
+    double ns = measure(e) / units;
+    printf("%-8s %6u units  %8.2f ns  %9.0f at real time\n", name, units, ns, 64e9 / 48000 / ns);
+    for (uint32_t i = 0; only; i++) {
+        struct tac_engine_cost cost;
+        if (tac_engine_cost(e, i, &cost) < 0)
+            break;
+        if (cost.mean_ns > 50)
+            printf("  %-8s %-8s %8.1f ns a unit, worst %8.1f\n", cost.node, cost.block,
+                   cost.mean_ns / cost.lanes, cost.worst_ns / cost.lanes);
+    }
+    tac_engine_free(e);
+}
+
+static void voices(const char *filter, unsigned count)
+{
+    snprintf(
+        text, sizeof text,
+        "voices:\n  v:\n    count: %u\n    nodes:\n"
+        "      osc: {block: saw, frequency: 8.1758 Hz}\n"
+        "      f: {block: %s, cutoff: 900 Hz, resonance: 30 %%}\n"
+        "      env: {block: adsr}\n      vca: {block: gain, level: -30 dB}\n"
+        "      place: {block: pan}\n"
+        "    cables:\n      - v.pitch -> osc.pitch\n      - v.gate -> env\n"
+        "      - osc -> f\n      - f.out -> vca.in\n      - env.out -> vca.control\n"
+        "      - vca -> place\n      - place.left -> output[1]\n      - place.right -> output[2]\n"
+        "nodes:\n  lfo: {block: lfo, rate: 2 Hz, depth: 300}\n"
+        "cables:\n  - lfo.out -> f.cutoff\n",
+        count, filter);
+}
+
+static char *add_gains(unsigned count)
+{
+    char *at = text + sprintf(text, "nodes:\n  n: {block: noise, level: 1 %%}\n");
+    for (unsigned i = 0; i < count; i++)
+        at += sprintf(at, "  g%u: {block: gain}\n", i);
+    return at + sprintf(at, "cables:\n  - n -> g0\n");
+}
+
+static void tiny(bool chain, unsigned count)
+{
+    char *at = add_gains(count);
+    for (unsigned i = 1; i < count; i++)
+        at += chain ? sprintf(at, "  - g%u -> g%u\n", i - 1, i)
+                    : sprintf(at, "  - n -> g%u -> output[1]\n", i);
+    if (chain)
+        sprintf(at, "  - g%u -> output\n", count - 1);
+}
+
+static void plan(unsigned count)
+{
+    struct tac_engine *e;
+    uint64_t least = UINT64_MAX;
+    tiny(true, count);
+    for (int run = 0; run < RUNS; run++) {
+        if (tac_engine_new(NULL, &e) < 0)
+            exit(1);
+        uint64_t begin = tac_clock_thread_cpu_ns();
+        if (tac_engine_load_text(e, text, strlen(text), "bench", NULL, NULL) < 0)
+            exit(1);
+        uint64_t took = tac_clock_thread_cpu_ns() - begin;
+        least = took < least ? took : least;
+        tac_engine_free(e);
+    }
+    printf("plan     %6u nodes  %8.2f ms from text to plan\n", count, (double)least / 1e6);
+}
+
+int main(int argc, char **argv)
+{
+    seconds = argc > 1 ? atof(argv[1]) : 1;
+    only = argc > 2 ? argv[2] : NULL;
+    snprintf(text, sizeof text,
+             "nodes:\n  s: {block: sine, channels: 1024, level: 0.1 %%}\n  sum: {block: gain}\n"
+             "cables: [s -> sum -> output]\n");
+    report("sine1", 1024);
+    voices("svf", 256);
+    report("voice12", 256);
+    voices("ladder", 256);
+    report("voice24", 256);
+    snprintf(text, sizeof text,
+             "nodes:\n  n: {block: noise, channels: 8}\n  d: {block: delay, channels: 8}\n"
+             "  a: {block: svf, channels: 8}\n  b: {block: svf, channels: 8}\n"
+             "  c: {block: svf, channels: 8}\n  sum: {block: gain}\n"
+             "cables: [n -> d -> a -> b -> c -> sum -> output]\n");
+    report("fx1", 8);
+    tiny(true, 1000);
+    report("tchain", 1000);
+    tiny(false, 1000);
+    report("tpar", 1000);
+    plan(5000);
+    return 0;
+}
