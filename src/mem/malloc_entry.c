@@ -13,6 +13,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default"), used))
@@ -185,4 +186,10 @@ EXPORT int malloc_info(int options, FILE *file)
 EXPORT void malloc_stats(void)
 {
     malloc_info(0, stderr);
+}
+
+/* A reserved arena must not be populated by a program that locks all its memory. */
+EXPORT int mlockall(int flags)
+{
+    return tac_heap_lock_process(flags);
 }

@@ -57,11 +57,19 @@ static struct layout lay_out(size_t arena, unsigned threads)
     return l;
 }
 
+/* Mapped without access and then opened, so that a process under mlockall(MCL_FUTURE) does not
+ * populate all of it here. */
 static void *map(const struct layout *l)
 {
-    void *base = mmap(NULL, l->total, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return base == MAP_FAILED ? NULL : base;
+    void *base =
+        mmap(NULL, l->total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    munlock(base, l->total);
+    if (mprotect(base, l->total, PROT_READ | PROT_WRITE) == 0)
+        return base;
+    munmap(base, l->total);
+    return NULL;
 }
 
 static void *map_some(const struct tac_heap_config *config, struct layout *ret_layout)

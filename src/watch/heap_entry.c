@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 extern void *__libc_malloc(size_t bytes);
@@ -214,4 +215,10 @@ TAC_WATCH_EXPORT int malloc_trim(size_t pad)
     if (is_ours())
         return tac_heap_trim() != 0;
     return TAC_WATCH_REAL(malloc_trim)(pad);
+}
+
+/* Without our heap nothing is reserved, and this is the system's call. */
+TAC_WATCH_EXPORT int mlockall(int flags)
+{
+    return tac_heap_lock_process(flags);
 }
