@@ -96,7 +96,8 @@ static int run(const struct tac_cmd_args *args)
         unlink(extra);
     }
     const char *const env[] = {watch, NULL};
-    struct tac_launch launch = {.argv = args->operand, .preload = TAC_PRELOAD_WATCH, .env = env};
+    struct tac_launch launch = {
+        .argv = (const char *const *)args->operand, .preload = TAC_PRELOAD_WATCH, .env = env};
     int status = 0;
     if (tac_launch_run(&launch, &status, &err) < 0) {
         (void)!tac_kernel_stop(kernel, NULL);
