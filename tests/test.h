@@ -9,6 +9,12 @@
 #ifndef TAC_TEST_H
 #define TAC_TEST_H
 
+/* gcc 12 for arm64 breaks off in its vectorizer at maxima of doubles ("vect_transform_reduction").
+ */
+#if defined(__aarch64__) && !defined(__clang__) && __GNUC__ < 13
+#pragma GCC optimize("no-tree-loop-vectorize")
+#endif
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-enum { STACK_BYTES = 1 << 20, STACK_TOUCH_BYTES = 1 << 18, PRIORITY = 70 };
+enum { STACK_BYTES = 2 << 20, STACK_TOUCH_BYTES = 1 << 18, PRIORITY = 70 };
 
 int tac_cycle_check(const struct tac_backend_config *c, struct tac_error *err)
 {

@@ -84,7 +84,7 @@ struct rates {
 
 static struct rates rates_of(const struct trial trial[ROUNDS], int rule)
 {
-    struct rates x = {INFINITY, 0, 0, 0};
+    struct rates x = {(double)INFINITY, 0, 0, 0};
     for (int i = 0; i < ROUNDS; i++) {
         double n = trial[i].judged ? (double)trial[i].judged : 1;
         double rate = 1000 * (double)trial[i].roots[rule] / n, all = 0;

@@ -72,7 +72,8 @@ static int launch(const struct tac_watching *w, const char *path, int *ret_statu
     char setting[PATH_MAX + 64];
     snprintf(setting, sizeof setting, "TACTUS_WATCH=heap=%s,record=%s", w->heap, path);
     const char *env[] = {setting, NULL};
-    struct tac_launch launch = {.argv = w->argv, .preload = TAC_PRELOAD_WATCH, .env = env};
+    struct tac_launch launch = {
+        .argv = (const char *const *)w->argv, .preload = TAC_PRELOAD_WATCH, .env = env};
     return tac_launch_run(&launch, ret_status, err);
 }
 

@@ -67,7 +67,7 @@ static void zones_take_at_most_four_bytes_an_event(void)
 static void no_input_harms(void)
 {
     for (int round = 0; round < 2000; round++) {
-        size_t size = next() % 300;
+        size_t size = (size_t)(next() % 300);
         unsigned char *noise = malloc(size + 1);
         for (size_t i = 0; i < size; i++)
             noise[i] = (unsigned char)(next() >> 20);

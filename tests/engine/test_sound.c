@@ -260,7 +260,7 @@ static void nonsense_configurations_are_refused(void)
 {
     struct tac_engine *e = NULL;
     CHECK(tac_engine_new(&(struct tac_engine_config){.rate_hz = -1}, &e) < 0 && !e);
-    CHECK(tac_engine_new(&(struct tac_engine_config){.rate_hz = NAN}, &e) < 0 && !e);
+    CHECK(tac_engine_new(&(struct tac_engine_config){.rate_hz = (double)NAN}, &e) < 0 && !e);
     tac_engine_free(NULL);
 }
 

@@ -9,7 +9,7 @@
 
 static double parse(const char *text, enum tac_unit unit)
 {
-    double value = NAN;
+    double value = (double)NAN;
     char why[160];
     return tac_units_parse(text, unit, 120, &value, why) < 0 ? (double)NAN : value;
 }

@@ -28,7 +28,7 @@ struct block {
 static size_t random_bytes(uint64_t *seed)
 {
     unsigned magnitude = 1 + (unsigned)(random_next(seed) % (random_next(seed) % 16 ? 12 : 20));
-    return random_next(seed) % (1ull << magnitude);
+    return (size_t)(random_next(seed) % (1ull << magnitude));
 }
 
 /* First, middle and last bytes stand for all: whole blocks would hide races by being slow. */

@@ -78,7 +78,7 @@ struct span {
 static size_t random_length(void)
 {
     unsigned magnitude = (unsigned)(random_next(&seed) % 13);
-    return 1 + random_next(&seed) % (1ull << magnitude);
+    return 1 + (size_t)(random_next(&seed) % (1ull << magnitude));
 }
 
 static bool mark(unsigned char *owner, struct span s, unsigned char from, unsigned char to)
@@ -152,7 +152,7 @@ static void *work(void *argument)
     for (int i = 0; i < 150000; i++) {
         struct span *s = &live[random_next(&w->seed) % 64];
         if (!s->n) {
-            size_t n = 1 + random_next(&w->seed) % (i % 16 ? 20 : 300);
+            size_t n = 1 + (size_t)(random_next(&w->seed) % (i % 16 ? 20 : 300));
             long unit = tac_spans_take(&w->layer->spans, n, 1, i & 1);
             if (unit < 0)
                 continue;

@@ -93,9 +93,9 @@ static void play(struct tac_player *p, const char *patch, double seconds, bool w
     struct timespec last = changed(patch);
     uint64_t end = tac_clock_ns() + (uint64_t)(seconds * 1e9);
     struct tac_backend_stats stats = {0};
-    while (!tac_player_is_interrupted() && !stats.done && (!seconds || tac_clock_ns() < end)) {
+    while (!tac_player_is_interrupted() && !stats.done && (seconds <= 0 || tac_clock_ns() < end)) {
         uint64_t next = tac_clock_ns() + 200000000;
-        tac_clock_sleep_until(seconds && next > end ? end : next);
+        tac_clock_sleep_until(seconds > 0 && next > end ? end : next);
         p->stream->backend->stats(p->stream, &stats);
         if (terminal)
             print_status(p);

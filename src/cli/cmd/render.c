@@ -74,7 +74,7 @@ static int run(const struct tac_cmd_args *args)
     /* the length that the patch names is known only once it is read: read it twice */
     struct tac_error err = {0};
     struct tac_player player;
-    if (!seconds) {
+    if (seconds <= 0) {
         struct tac_engine *engine;
         struct tac_engine_info info = {0};
         if (tac_engine_new(&(struct tac_engine_config){.offline = 1, .no_lock = 1}, &engine) < 0)
