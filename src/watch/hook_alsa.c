@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * hook_alsa.c - programs that write to or read from an ALSA PCM in a loop have no callback: their cycle
- * is the time from the return of one transfer (or of the wait before it) to the next transfer or
- * wait.
+ * hook_alsa.c - programs that write to or read from an ALSA PCM in a loop have no callback: their
+ * cycle is the time from the return of one transfer (or of the wait before it) to the next transfer
+ * or wait.
  *
  * The deadline is when the device runs dry (or full): now plus what the buffer holds, by
  * snd_pcm_avail_update, for which no extra system call is made on mapped devices. While the device

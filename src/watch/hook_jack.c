@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * hook_jack.c - the process callback, or the loop of jack_cycle_wait and jack_cycle_signal, of a JACK
- * client is its cycle; the server says until when.
+ * hook_jack.c - the process callback, or the loop of jack_cycle_wait and jack_cycle_signal, of a
+ * JACK client is its cycle; the server says until when.
  *
  * What is wrapped is declared here after jack.h (JACK API, stable since 2002; jack_get_cycle_times
  * since 2012). JACK's microseconds are CLOCK_MONOTONIC's in jackd2 and in PipeWire's libjack; a

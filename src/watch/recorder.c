@@ -8,6 +8,7 @@
 #include "watch/watch.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "tactus/cycle.h"
 #include "tactus/mem.h"
 
@@ -96,11 +97,23 @@ void tac_watch_recorder_start(void)
     t->shim--;
 }
 
-static void add_number(const char *key, double value, const char *unit)
+static void add_count(const char *key, uint64_t count)
 {
-    char text[64];
-    snprintf(text, sizeof text, "%.0f%s%s", value, *unit ? " " : "", unit);
+    char text[32];
+    snprintf(text, sizeof text, "%" PRIu64, count);
     tac_trace_meta(key, text);
+}
+
+static void add_bytes(const char *key, size_t bytes)
+{
+    char text[32];
+    tac_trace_meta(key, tac_text_bytes((double)bytes, text, sizeof text));
+}
+
+static void add_time(const char *key, double ns)
+{
+    char text[32];
+    tac_trace_meta(key, tac_text_duration(ns, text, sizeof text));
 }
 
 static void add_heap_state(void)
@@ -108,30 +121,31 @@ static void add_heap_state(void)
     if (tac_watch_heap == TAC_WATCH_HEAP_TACTUS) {
         struct tac_heap_stats s;
         tac_heap_stats_get(&s);
-        add_number("heap.live", (double)s.live_bytes, "B");
-        add_number("heap.taken", (double)s.taken_bytes, "B");
-        add_number("heap.peak", (double)s.taken_peak_bytes, "B");
-        add_number("heap.locked", (double)s.locked_bytes, "B");
-        add_number("heap.remote_frees", (double)s.remote_frees, "");
-        add_number("heap.failures", (double)s.failures, "");
+        add_bytes("heap.in use at the end", s.live_bytes);
+        add_bytes("heap.taken at the end", s.taken_bytes);
+        add_bytes("heap.most taken", s.taken_peak_bytes);
+        add_bytes("heap.locked", s.locked_bytes);
+        add_count("heap.blocks freed by other threads", s.remote_frees);
+        add_count("heap.refused", s.failures);
         return;
     }
     struct mallinfo2 m = mallinfo2();
-    add_number("heap.live", (double)(m.uordblks + m.hblkhd), "B");
-    add_number("heap.taken", (double)(m.arena + m.hblkhd), "B");
+    add_bytes("heap.in use at the end", m.uordblks + m.hblkhd);
+    add_bytes("heap.taken at the end", m.arena + m.hblkhd);
 }
 
-/* The statistics of the heap, as lines of the running session. */
+/* The statistics of the heap, as lines of the running session. The time of a call includes what
+ * pre-empted it. */
 static void add_facts(void)
 {
     struct tac_watch_thread sum;
     tac_watch_thread_sum(&sum);
     double ns = 1e9 / tac_counter_hz(1000000);
     tac_trace_meta("heap", heap_name());
-    add_number("heap.calls", (double)sum.calls, "");
+    add_count("heap.calls", sum.calls);
     if (sum.timed)
-        add_number("heap.mean", (double)sum.ticks / (double)sum.timed * ns, "ns");
-    add_number("heap.worst", (double)sum.worst * ns, "ns");
+        add_time("heap.mean call", (double)sum.ticks / (double)sum.timed * ns);
+    add_time("heap.longest call of any thread", (double)sum.worst * ns);
     add_heap_state();
 }
 

@@ -64,7 +64,7 @@ static void a_program_that_records_itself_is_helped(void)
     struct tac_capture *c = NULL;
     REQUIRE(tac_capture_open(path, NULL, &c) == 0);
     CHECK_STR(tac_capture_meta(c, "heap"), "tactus");
-    CHECK(tac_capture_meta(c, "heap.peak"));
+    CHECK(tac_capture_meta(c, "heap.most taken"));
     tac_capture_close(c);
     check_cycles(path);
 }

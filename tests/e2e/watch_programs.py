@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Unmodified programs under `tactus run --record` and `tactus doctor`: their cycles are found.
+
+usage: watch_programs.py TACTUS
+
+JACK clients of the jackd2 package and aplay on ALSA's jack PCM, all on a headless jackd. The clean
+ones among them must stay clean: no call and no heap operation in a cycle.
+"""
+import json
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+
+from alsa_jack import Skip, jack, run
+
+RATE = 48000
+
+
+def need(*tools):
+    for tool in tools:
+        if not shutil.which(tool):
+            raise Skip(f"there is no {tool} (tools/bootstrap test)")
+
+
+def record(tactus, folder, environment, command, heap="system"):
+    """Runs a program for at most 3 s under record; returns its cycles by source, and the counts."""
+    path = pathlib.Path(folder, "program.tac")
+    path.unlink(missing_ok=True)
+    result = run([tactus, "run", "-q", f"--heap={heap}", "--record", str(path), "--", "timeout", "-s",
+                  "INT", "3"] + command, environment, seconds=30)
+    assert path.exists(), f"{result.returncode}: {result.stderr}"
+    info = run([tactus, "info", str(path)], environment)
+    assert info.returncode == 0, info.stderr
+    print("# " + info.stdout.replace("\n", "\n# "))
+    cycles, counts, in_cycles = {}, {}, False
+    for line in info.stdout.splitlines():
+        words = line.split()
+        if line.startswith("cycles of"):
+            in_cycles = True
+        elif line.startswith("zones "):
+            in_cycles = False
+            counts = {name.strip(): int(n) for name, n in re.findall(r"([a-z ]+) (\d+)", line)}
+        elif in_cycles and len(words) >= 4:
+            cycles[words[0]] = int(words[-3])
+    return path, cycles, counts
+
+
+def jack_metro_is_found_and_clean(tactus, folder):
+    need("jack_metro")
+    with jack(folder) as environment:
+        _, cycles, counts = record(tactus, folder, environment, ["jack_metro", "-b", "120"])
+    assert cycles.get("jack:metro", 0) > 100, cycles
+    assert counts["zones"] == 0, counts
+
+
+def jack_simple_client_is_found_on_either_heap(tactus, folder):
+    need("jack_simple_client")
+    with jack(folder) as environment:
+        for heap in ("system", "tactus"):
+            _, cycles, counts = record(tactus, folder, environment, ["jack_simple_client"], heap)
+            assert cycles.get("jack:jack_simple_client", 0) > 100, cycles
+            assert counts["zones"] == 0, counts
+
+
+def aplay_has_cycles_between_its_writes(tactus, folder):
+    need("aplay")
+    raw = pathlib.Path(folder, "silence.raw")
+    raw.write_bytes(bytes(4 * RATE * 2))
+    with jack(folder) as environment:
+        with open(environment["ALSA_CONFIG_PATH"], "a", encoding="utf-8") as conf:
+            conf.write('pcm.jkp { type plug slave { pcm "jk" } }\n')
+        path, cycles, _ = record(tactus, folder, environment,
+                                 ["aplay", "-D", "jkp", "-f", "S16_LE", "-c", "2", "-r", str(RATE),
+                                  str(raw)])
+        # the device's own JACK client came with a plug-in of local scope
+        assert any(name.startswith("jack:") and n > 100 for name, n in cycles.items()), cycles
+        assert cycles.get("alsa:jkp", 0) >= 5, cycles
+        result = run([tactus, "doctor", "--json", str(path)], environment)
+        report = json.loads(result.stdout)
+        assert result.returncode in (0, 1) and report, result.stderr
+
+
+def the_status_of_the_program_is_kept(tactus, folder):
+    for command, status in ((["true"], 0), (["sh", "-c", "exit 7"], 7),
+                            (["sh", "-c", "kill -9 $$"], 137)):
+        result = run([tactus, "run", "-q", "--"] + command, None)
+        assert result.returncode == status, f"{command}: {result.returncode}"
+    result = run([tactus, "run", "--", "ls", folder], None)
+    assert "heap of ls" in result.stderr, result.stderr
+    script = pathlib.Path(folder, "script")
+    script.write_text("no program", encoding="utf-8")
+    for command, word in ((["nowhere-to-be-found"], "no such program"), ([str(script)], "chmod")):
+        result = run([tactus, "run", "--"] + command, None)
+        assert result.returncode == 3 and word in result.stderr, result.stderr
+        assert result.stderr.count("\n") == 1, result.stderr
+
+
+def main():
+    tests = (the_status_of_the_program_is_kept, jack_metro_is_found_and_clean,
+             jack_simple_client_is_found_on_either_heap, aplay_has_cycles_between_its_writes)
+    print(f"1..{len(tests)}")
+    bad = 0
+    for number, test in enumerate(tests, 1):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                test(sys.argv[1], folder)
+                print(f"ok {number} - {test.__name__}")
+            except Skip as why:
+                print(f"ok {number} - {test.__name__} # SKIP {why}")
+            except Exception as fault:  # pylint: disable=broad-except
+                bad += 1
+                print("# " + str(fault).replace("\n", "\n# "))
+                print(f"not ok {number} - {test.__name__}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
