@@ -32,6 +32,29 @@ TAC_INLINE tac_v rate(tac_v seconds, float rate_hz, float octaves)
     return 1.0f - tac_v_exp2(-octaves / frames);
 }
 
+/* True when no lane changes its gate in these frames and none is in its attack: then every frame
+ * has the same target and rate, which is most of the life of a voice. */
+static int is_settled(const struct adsr *s, const struct tac_io *io)
+{
+    tac_m change = s->rising;
+    for (uint32_t i = 0; i < io->frames; i++)
+        change |= (TAC_AT(io->in[0], i) > 0.5f) ^ s->held;
+    return !tac_m_any(change) && !io->param[P_SUSTAIN].stride;
+}
+
+static void glide(struct adsr *s, const struct tac_io *io, tac_v decay, tac_v release)
+{
+    tac_v target = tac_v_select(s->held, TAC_AT(io->param[P_SUSTAIN], 0), tac_v_set(0));
+    tac_v c = tac_v_select(s->held, decay, release), y = s->y;
+    float *out = io->out[0];
+    for (uint32_t i = 0; i < io->frames; i++) {
+        y += (target - y) * c;
+        y = tac_v_select(tac_v_abs(y) < 1e-9f, tac_v_set(0), y);
+        tac_v_store(out + (size_t)i * TAC_LANES, y);
+    }
+    s->y = y;
+}
+
 static void process(void *state, const struct tac_io *io)
 {
     struct adsr *s = state;
@@ -39,6 +62,11 @@ static void process(void *state, const struct tac_io *io)
     tac_m rising = s->rising, held = s->held;
     int moving =
         io->param[P_ATTACK].stride || io->param[P_DECAY].stride || io->param[P_RELEASE].stride;
+    if (!moving && is_settled(s, io)) {
+        glide(s, io, rate(TAC_AT(io->param[P_DECAY], 0), s->rate_hz, 9.96578428f),
+              rate(TAC_AT(io->param[P_RELEASE], 0), s->rate_hz, 9.96578428f));
+        return;
+    }
     for (uint32_t i = 0; i < io->frames; i++) {
         if (i == 0 || moving) {
             attack = rate(TAC_AT(io->param[P_ATTACK], i), s->rate_hz, 2.32192809f);

@@ -8,16 +8,55 @@
 enum { P_LEVEL };
 enum { IN_SIGNAL, IN_CONTROL };
 
+/* The level stands still: one product a float, whatever the lanes. A single lane is done as plain
+ * floats, which the compiler packs over frames; in and out may be the same memory. */
+static void multiply(float *out, const float *x, const float *control, tac_v factor, size_t floats)
+{
+#if TAC_LANES == 1
+    float f = factor[0];
+#pragma GCC ivdep
+    for (size_t i = 0; i < floats; i++)
+        out[i] = x[i] * control[i] * f;
+#else
+    for (size_t i = 0; i < floats; i += TAC_LANES)
+        tac_v_store(out + i, tac_v_load(x + i) * tac_v_load(control + i) * factor);
+#endif
+}
+
+/* The same with a control that stands still, too. */
+static void scale(float *out, const float *x, tac_v control, tac_v factor, size_t floats)
+{
+#if TAC_LANES == 1
+    float c = control[0], f = factor[0];
+#pragma GCC ivdep
+    for (size_t i = 0; i < floats; i++)
+        out[i] = x[i] * c * f;
+#else
+    for (size_t i = 0; i < floats; i += TAC_LANES)
+        tac_v_store(out + i, tac_v_load(x + i) * control * factor);
+#endif
+}
+
 static void process(void *state, const struct tac_io *io)
 {
     (void)state;
     const struct tac_signal x = io->in[IN_SIGNAL], control = io->in[IN_CONTROL];
     const struct tac_signal level = io->param[P_LEVEL];
     tac_v factor = tac_v_db(TAC_AT(level, 0));
+    float *out = io->out[0];
+    size_t floats = (size_t)io->frames * TAC_LANES;
+    if (!level.stride && x.stride && control.stride) {
+        multiply(out, x.data, control.data, factor, floats);
+        return;
+    }
+    if (!level.stride && x.stride) {
+        scale(out, x.data, TAC_AT(control, 0), factor, floats);
+        return;
+    }
     for (uint32_t i = 0; i < io->frames; i++) {
         if (level.stride)
             factor = tac_v_db(TAC_AT(level, i));
-        tac_v_store(io->out[0] + (size_t)i * TAC_LANES, TAC_AT(x, i) * TAC_AT(control, i) * factor);
+        tac_v_store(out + (size_t)i * TAC_LANES, TAC_AT(x, i) * TAC_AT(control, i) * factor);
     }
 }
 
