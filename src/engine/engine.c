@@ -145,15 +145,24 @@ static int take_graph(struct tac_engine *e, struct tac_graph *graph, struct tac_
                                  .before = e->latest,
                                  .id_of = id_of,
                                  .user = e};
+    /* acquire: what the audio thread has not taken is ours again, and its changes are still to come
+     */
+    struct tac_plan *missed = atomic_exchange_explicit(&e->next, NULL, memory_order_acq_rel);
+    if (missed)
+        tac_plan_remember(missed, true);
     code = tac_plan_new(graph, &how, &plan, err);
-    if (code < 0)
+    if (code < 0) {
+        if (missed)
+            tac_plan_remember(missed, false);
+        atomic_store_explicit(&e->next, missed, memory_order_release);
         return code;
+    }
     e->latest = plan;
     atomic_store_explicit(&e->outputs, plan->graph->node[plan->graph->output].lanes,
                           memory_order_relaxed);
     atomic_store_explicit(&e->inputs, inputs_of(plan->graph), memory_order_relaxed);
     /* release: the plan is complete when the audio thread sees it */
-    struct tac_plan *missed = atomic_exchange_explicit(&e->next, plan, memory_order_acq_rel);
+    atomic_store_explicit(&e->next, plan, memory_order_release);
     tac_plan_free(missed);
     return 0;
 }

@@ -40,7 +40,8 @@ static void note_changes(struct tac_plan *plan, struct tac_node *node,
 {
     for (uint32_t p = 0; p < node->params; p++)
         if (node->patch_value[p] != n->param[p]) {
-            plan->change[plan->changes++] = (struct tac_plan_change){node, p, n->param[p]};
+            plan->change[plan->changes++] =
+                (struct tac_plan_change){node, p, n->param[p], node->patch_value[p]};
             node->patch_value[p] = n->param[p];
         }
 }
@@ -158,6 +159,14 @@ void tac_plan_free(struct tac_plan *plan)
     tac_vault_fini(&plan->vault);
     tac_graph_free(plan->graph);
     free(plan);
+}
+
+void tac_plan_remember(const struct tac_plan *plan, bool undo)
+{
+    for (uint32_t i = 0; i < plan->changes; i++) {
+        const struct tac_plan_change *c = &plan->change[i];
+        c->node->patch_value[c->param] = undo ? c->before : c->value;
+    }
 }
 
 void tac_plan_section_run(void *section, const struct tac_io *io)

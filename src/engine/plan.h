@@ -50,7 +50,7 @@ struct tac_notes_merge {
 struct tac_plan_change {
     struct tac_node *node;
     uint32_t param;
-    float value;
+    float value, before; /* before: what the text said until then */
 };
 
 struct tac_plan {
@@ -90,6 +90,9 @@ struct tac_plan_build {
 int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
                  struct tac_plan **ret_plan, struct tac_error *err);
 void tac_plan_free(struct tac_plan *plan);
+
+/* For a plan that was not played: let its nodes remember the text before it (undo), or its own. */
+void tac_plan_remember(const struct tac_plan *plan, bool undo);
 
 /* Set the length of the slice in all io. */
 static inline void tac_plan_set_frames(struct tac_plan *plan, uint32_t frames)

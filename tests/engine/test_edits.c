@@ -81,6 +81,31 @@ static void plans_nobody_played_are_dropped(void)
     tac_engine_free(e);
 }
 
+static void a_change_that_was_not_played_is_not_lost(void)
+{
+    static const char *const values[] = {"1", "3", "3"};
+    struct tac_engine *e = NULL;
+    for (int i = 0; i < 3; i++) {
+        char text[200];
+        snprintf(text, sizeof text,
+                 "output: 1\nnodes: {a: {block: lfo, rate: 0, depth: 0, centre: %s}}\n"
+                 "cables: [a.out -> output]\n",
+                 values[i]);
+        if (e)
+            REQUIRE(rig_load(e, text) == 0);
+        else
+            REQUIRE((e = rig_open(text)));
+        if (i == 0)
+            rig_play(e, 0, 64, 64);
+    }
+    struct tac_error err;
+    CHECK(tac_engine_load_text(e, "nodes: {p: {block: player, file: no}}\noutput: 1", 47, "t", NULL,
+                               &err) < 0);
+    rig_play(e, 0, 2000, 64);
+    CHECK_NEAR(rig_out[0][1999], 3, 1e-5);
+    tac_engine_free(e);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -88,5 +113,6 @@ int main(int argc, char **argv)
     TEST(an_edited_value_is_ramped_and_a_set_value_stays);
     TEST(a_mistake_changes_nothing);
     TEST(plans_nobody_played_are_dropped);
+    TEST(a_change_that_was_not_played_is_not_lost);
     return test_end();
 }
