@@ -38,20 +38,28 @@ static size_t object_bytes(uint32_t *seed)
     return 16384 + next_random(seed) % 200000;
 }
 
+static void replace_object(struct tac_framework *framework, uint32_t index, size_t bytes)
+{
+    free(framework->object[index]);
+    void *object = malloc(bytes);
+    if (object)
+        memset(object, 1, bytes < TOUCH_BYTES ? bytes : TOUCH_BYTES);
+    framework->object[index] = object;
+    uint64_t live = atomic_load_explicit(&framework->live_bytes, memory_order_relaxed);
+    live += (object ? bytes : 0) - (uint64_t)framework->object_bytes[index];
+    framework->object_bytes[index] = object ? (uint32_t)bytes : 0;
+    atomic_store_explicit(&framework->live_bytes, live, memory_order_relaxed);
+}
+
 static void *load_documents(void *argument)
 {
     struct tac_framework *framework = argument;
     uint32_t seed = 1;
     tac_thread_register("loader", LOADER_RECORDS);
     while (!atomic_load_explicit(&framework->stop, memory_order_relaxed)) {
-        for (int i = 0; i < REPLACEMENTS_PER_FILE; i++) {
-            void **object = &framework->object[next_random(&seed) % TAC_FRAMEWORK_OBJECTS];
-            free(*object);
-            size_t bytes = object_bytes(&seed);
-            *object = malloc(bytes);
-            if (*object)
-                memset(*object, 1, bytes < TOUCH_BYTES ? bytes : TOUCH_BYTES);
-        }
+        for (int i = 0; i < REPLACEMENTS_PER_FILE; i++)
+            replace_object(framework, next_random(&seed) % TAC_FRAMEWORK_OBJECTS,
+                           object_bytes(&seed));
         nanosleep(&(struct timespec){0, REST_NS}, NULL);
     }
     return NULL;

@@ -29,6 +29,8 @@ struct tac_framework {
     int loader_runs;
     pthread_t loader;
     uint64_t failed; /* allocations that returned NULL */
+    uint32_t object_bytes[TAC_FRAMEWORK_OBJECTS];
+    _Atomic uint64_t live_bytes; /* of the document, as asked for */
 };
 
 /* Set the process up as the framework does and start the loader (with_loader). 0 or -errno. */

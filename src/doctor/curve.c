@@ -6,7 +6,9 @@
 #include "tactus/trace.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { GONE = 1 }; /* no block has this address */
 
@@ -103,10 +105,53 @@ static void walk(const struct tac_capture *c, struct meter *m, struct tac_curve 
     }
 }
 
+static bool is_memory_plot(const struct tac_capture_site *site)
+{
+    return !strcmp(site->unit, "B") && !strcmp(site->name, "memory in use");
+}
+
+/* The highest value of each step; a step without one goes on as before. False: no such plot. */
+static bool take_plot(const struct tac_capture *c, struct tac_curve *curve)
+{
+    size_t point = 0;
+    double value = 0;
+    for (size_t i = 0; i < c->plots_count; i++) {
+        const struct tac_capture_plot *p = &c->plots[i];
+        if (!is_memory_plot(&c->sites[p->site]) || p->value < 0)
+            continue;
+        size_t at = (size_t)((p->ns - curve->begin_ns) / curve->step_ns);
+        at = at < TAC_CURVE_POINTS ? at : TAC_CURVE_POINTS - 1;
+        while (point < at)
+            curve->high_bytes[++point] = (uint64_t)value;
+        value = p->value;
+        if ((uint64_t)value > curve->high_bytes[point])
+            curve->high_bytes[point] = (uint64_t)value;
+        if ((uint64_t)value > curve->peak_bytes)
+            curve->peak_bytes = (uint64_t)value;
+        curve->plotted = 1;
+    }
+    while (++point < TAC_CURVE_POINTS)
+        curve->high_bytes[point] = (uint64_t)value;
+    return curve->plotted;
+}
+
+static bool has_losses(const struct tac_capture *c)
+{
+    for (size_t i = 0; i < c->threads_count; i++)
+        if (c->threads[i].dropped || c->threads[i].damaged)
+            return true;
+    return false;
+}
+
 int tac_curve_make(const struct tac_capture *capture, struct tac_curve *ret_curve)
 {
     struct tac_curve curve = {.begin_ns = capture->begin_ns};
     curve.step_ns = (capture->end_ns - capture->begin_ns) / TAC_CURVE_POINTS + 1;
+    if (take_plot(capture, &curve)) {
+        *ret_curve = curve;
+        return 0;
+    }
+    curve.lossy = has_losses(capture);
     size_t slots = (size_t)tac_power_of_two_ceil((uint64_t)capture->memory_count * 2 + 16);
     struct meter m = {.blocks = {calloc(slots, sizeof(struct block)), slots - 1}};
     if (!m.blocks.slot)

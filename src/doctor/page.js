@@ -311,10 +311,10 @@
       onmouseleave: hideTip, onmousemove: e => {
         const b = e.target.getBoundingClientRect();
         const i = Math.max(0, Math.min(c.bytes.length - 1, Math.round((e.clientX - b.left) / b.width * (c.bytes.length - 1))));
-        showTip(e, `${(i * c.step).toFixed(2)} s: ${bytes(c.bytes[i])} in ${count(c.blocks[i])} blocks`);
+        showTip(e, `${(i * c.step).toFixed(2)} s: ${bytes(c.bytes[i])}${c.plotted ? '' : ` in ${count(c.blocks[i])} blocks`}`);
       }}), draw);
     const m = run.memory;
-    return el('div', {}, el('h3', {}, 'Memory in use', el('small', {}, `peak ${bytes(c.peak)}, as the recording saw it`)), canvas,
+    return el('div', {}, el('h3', {}, 'Memory in use', el('small', {}, `peak ${bytes(c.peak)}, ${c.plotted ? 'as the program counts it' : c.lossy ? 'as far as the recording saw it; operations were lost, so this may be too much' : 'as the recording saw it'}`)), canvas,
       el('p', {class: 'meta'}, `${count(m.cycle_calls)} calls to memory functions inside cycles took ${ns(m.cycle_ns)} in all, ` +
         `the longest single one ${ns(m.cycle_worst_ns)}${m.failed ? `; ${m.failed} allocations were refused` : ''}.`));
   };

@@ -128,8 +128,10 @@ static int add_curve(const struct tac_diagnosis *d, struct tac_text *t)
     struct tac_curve *curve = malloc(sizeof *curve);
     int r = curve ? tac_curve_make(d->capture, curve) : -ENOMEM;
     if (r == 0) {
-        tac_text_addf(t, "\"curve\":{\"step\":%.6f,\"peak\":%" PRIu64 ",\"bytes\":[",
-                      (double)curve->step_ns / 1e9, curve->peak_bytes);
+        tac_text_addf(
+            t,
+            "\"curve\":{\"step\":%.6f,\"plotted\":%u,\"lossy\":%u,\"peak\":%" PRIu64 ",\"bytes\":[",
+            (double)curve->step_ns / 1e9, curve->plotted, curve->lossy, curve->peak_bytes);
         for (int i = 0; i < TAC_CURVE_POINTS; i++)
             tac_text_addf(t, "%s%" PRIu64, i ? "," : "", curve->high_bytes[i]);
         tac_text_add(t, "],\"blocks\":[");

@@ -24,6 +24,9 @@
 
 enum { OPT_SECONDS, OPT_MESSAGES, OPT_FRAMES, OPT_RATE, OPT_WAV, OPT_RECORD, OPT_LABEL };
 
+/* How often the program plots its memory. */
+enum { PLOT_NS = 10000000 };
+
 struct story {
     double seconds, messages, frames, rate_hz;
     const char *wav_path, *record_path, *label;
@@ -103,8 +106,11 @@ static int play(struct story *story, const struct tac_engine_info *info)
         return tac_cmd_fail_error(&err);
     }
     uint64_t end = tac_clock_ns() + (uint64_t)(story->seconds * 1e9);
-    while (!stop_asked && tac_clock_ns() < end)
-        tac_clock_sleep_until(tac_clock_ns() + 50000000);
+    while (!stop_asked && tac_clock_ns() < end) {
+        TAC_PLOT("memory in use", "B",
+                 (double)atomic_load_explicit(&story->framework.live_bytes, memory_order_relaxed));
+        tac_clock_sleep_until(tac_clock_ns() + PLOT_NS);
+    }
     timer->stop(stream);
     struct tac_backend_stats stats;
     timer->stats(stream, &stats);
@@ -119,6 +125,7 @@ static int run_story(struct story *story, const char *patch)
 {
     struct tac_error err;
     struct tac_engine_config config = {.rate_hz = story->rate_hz};
+    tac_thread_register("main", 0);
     int r = tac_engine_new(&config, &story->engine);
     if (r < 0)
         return tac_cmd_fail(TAC_EXIT_FAILED, "the engine cannot start: %s", tac_error_sentence(r));
