@@ -28,7 +28,7 @@
  *   low=BYTES           the low-water mark (see tac_heap_low_water_set)
  *   huge=no|yes         ask for huge pages
  *   threads=COUNT       thread heaps in the static table (default 1024)
- *   stats=exit|shm      print statistics at exit; keep them where `tactus heap PID` finds them
+ *   stats=exit          print statistics at exit
  * A wrong word gets one line on standard error, and its default.
  *
  * Threads: any, unless said otherwise. Real-time: "yes" means bounded as above. */
@@ -75,7 +75,7 @@ struct tac_heap_config {
     enum tac_heap_lock lock;
     enum tac_heap_full full;
     int huge;
-    int stats_exit, stats_shm;
+    int stats_exit;
 };
 
 /* The configuration for real-time work with an arena of that size, or (0) for general use. */

@@ -70,7 +70,7 @@ static bool set_choice(struct tac_heap_config *config, const char *key, const ch
     static const char *const fulls[] = {"fail", "grow", "reserve", NULL};
     static const char *const locks[] = {"no", "try", "yes", NULL};
     static const char *const switches[] = {"no", "yes", NULL};
-    static const char *const stats[] = {"exit", "shm", NULL};
+    static const char *const stats[] = {"exit", NULL};
     int i;
     if (strcmp(key, "full") == 0 && (i = parse_choice(value, fulls)) >= 0)
         config->full = (enum tac_heap_full)i;
@@ -79,7 +79,7 @@ static bool set_choice(struct tac_heap_config *config, const char *key, const ch
     else if (strcmp(key, "huge") == 0 && (i = parse_choice(value, switches)) >= 0)
         config->huge = i;
     else if (strcmp(key, "stats") == 0 && (i = parse_choice(value, stats)) >= 0)
-        *(i ? &config->stats_shm : &config->stats_exit) = 1;
+        config->stats_exit = 1;
     else
         return false;
     return true;
@@ -123,7 +123,7 @@ int tac_heap_config_parse(struct tac_heap_config *config, const char *text, stru
                               "'%s' is not understood and ignored; words are size=, populate=, "
                               "reserve=, low= (bytes, K, M or G; size at least 1M), "
                               "threads=1..4096, lock=no|try|yes, full=fail|grow|reserve, "
-                              "huge=no|yes, stats=exit|shm",
+                              "huge=no|yes, stats=exit",
                               copy);
         text += n + (text[n] == ',');
     }
