@@ -184,9 +184,8 @@ void tac_slab_emptied(struct tac_heap *heap, struct tac_slab *slab);
 /* ---- remote.c ---- */
 
 void tac_slab_free_remote(struct tac_slab *slab, void *block);
-/* Take one slab from the queue and up to TAC_HEAP_DRAIN of its blocks. only: unless 0, leave it
- * where it is if it is of another class. */
-void tac_heap_drain_one(struct tac_heap *heap, unsigned only);
+/* Take one slab from the queue and up to TAC_HEAP_DRAIN of its blocks. */
+void tac_heap_drain_one(struct tac_heap *heap);
 /* Up to TAC_HEAP_DRAIN blocks of the slab into slab->free; how many. */
 unsigned tac_slab_drain(struct tac_slab *slab);
 void tac_heap_queue_init(struct tac_heap *heap);

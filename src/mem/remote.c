@@ -112,19 +112,8 @@ unsigned tac_slab_drain(struct tac_slab *slab)
     return n;
 }
 
-/* Of which class is the oldest slab in the queue? 0: none. */
-static unsigned next_class(struct tac_heap *heap)
+void tac_heap_drain_one(struct tac_heap *heap)
 {
-    struct tac_link *head = heap->queue_head;
-    if (head == &heap->queue_stub)
-        head = atomic_load_explicit(&head->next, memory_order_acquire);
-    return head ? slab_of(head)->class_index : 0;
-}
-
-void tac_heap_drain_one(struct tac_heap *heap, unsigned only)
-{
-    if (only && next_class(heap) != only)
-        return;
     struct tac_link *link = pull(heap);
     if (!link)
         return;

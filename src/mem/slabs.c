@@ -130,18 +130,15 @@ void *tac_heap_refill(struct tac_heap *heap, unsigned c)
 {
     struct tac_slab *slab = heap->current[c];
     heap->counters.slow_mallocs++;
+    tac_heap_drain_one(heap);
     if (slab) {
         if (slab->free)
             return take_free(heap, slab);
         if (atomic_load_explicit(&slab->summary, memory_order_relaxed) && tac_slab_drain(slab))
             return take_free(heap, slab);
+        if (slab->made < slab->capacity)
+            return take_fresh(heap, slab);
     }
-    bool fresh = slab && slab->made < slab->capacity;
-    tac_heap_drain_one(heap, fresh ? 0 : c);
-    if (slab && slab->free)
-        return take_free(heap, slab);
-    if (fresh)
-        return take_fresh(heap, slab);
     slab = next_current(heap, c);
     if (!slab)
         return NULL;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -200,6 +201,42 @@ static void threads_end_with_blocks(void)
     CHECK_MSG(tac_heap_is_valid(fault, sizeof fault) == 0, "%s", fault);
 }
 
+enum { RING = 1024, PASSED = 300000 };
+
+static void *_Atomic ring[RING];
+
+static void *consume(void *argument)
+{
+    for (int i = 0; i < PASSED; i++) {
+        void *block;
+        while (!(block = atomic_exchange(&ring[i % RING], NULL)))
+            sched_yield();
+        free(block);
+    }
+    return argument;
+}
+
+/* One thread allocates, another frees: what was freed is used again. */
+static void handed_over_blocks_come_back(void)
+{
+    struct tac_heap_stats before, after;
+    tac_heap_stats_get(&before);
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, consume, NULL) == 0);
+    for (int i = 0; i < PASSED; i++) {
+        void *block = malloc(16 + (size_t)i * 7919 % 1000), *empty = NULL;
+        while (!atomic_compare_exchange_weak(&ring[i % RING], &empty, block)) {
+            empty = NULL;
+            sched_yield();
+        }
+    }
+    pthread_join(thread, NULL);
+    tac_heap_stats_get(&after);
+    size_t growth = after.taken_bytes - before.taken_bytes;
+    CHECK_MSG(after.taken_bytes < before.taken_bytes || growth < 8u << 20, "%zu KiB", growth >> 10);
+    CHECK(tac_heap_is_valid(NULL, 0) == 0);
+}
+
 /* With an arena that is populated: no fault in any later call, in a new thread either. */
 static void *count_faults(void *ret_faults)
 {
@@ -262,6 +299,7 @@ int main(int argc, char **argv)
     TEST(odd_arguments_follow_the_manual);
     TEST(extras_of_glibc_are_sensible);
     TEST(threads_end_with_blocks);
+    TEST(handed_over_blocks_come_back);
     TEST(populated_heap_does_not_fault); /* before forks, after which pages fault once more */
     TEST(fork_while_others_allocate);
     TEST(fork_inside_a_handler_that_interrupted_malloc);
