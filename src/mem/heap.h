@@ -40,6 +40,12 @@ enum {
     TAC_SLAB_FULL = 1, /* in owner */
 };
 
+/* A line of a large block may be the line of its granule too, so a thread that looks up its own
+ * block may read the kind that another thread sets: none or large then, never slab or part, for
+ * these take whole granules. Hence kinds are read and set as relaxed atomics. */
+#define TAC_KIND_GET(line) __atomic_load_n(&(line)->kind, __ATOMIC_RELAXED)
+#define TAC_KIND_SET(line, value) __atomic_store_n(&(line)->kind, (value), __ATOMIC_RELAXED)
+
 enum tac_kind { TAC_KIND_NONE, TAC_KIND_SLAB, TAC_KIND_PART, TAC_KIND_LARGE };
 
 struct tac_heap;

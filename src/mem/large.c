@@ -98,7 +98,7 @@ void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, boo
         return NULL;
     struct tac_large *large = tac_large_at((size_t)unit);
     large->units = n;
-    large->kind = TAC_KIND_LARGE;
+    TAC_KIND_SET(large, TAC_KIND_LARGE);
     count(heap, 1, (long)n);
     return tac_unit_address((size_t)unit);
 }
@@ -106,7 +106,7 @@ void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, boo
 void tac_large_free(struct tac_heap *heap, struct tac_large *large, size_t unit)
 {
     size_t n = large->units;
-    large->kind = TAC_KIND_NONE;
+    TAC_KIND_SET(large, TAC_KIND_NONE);
     large->units = 0;
     count(heap, -1, -(long)n);
     tac_mem_give(unit, n);

@@ -75,7 +75,7 @@ static void add_slabs(struct tac_heap_stats *stats)
     size_t end = atomic_load(&tac_mem.fresh_unit) << TAC_UNIT_SHIFT;
     for (uintptr_t offset = 0; offset < end; offset += (uintptr_t)1 << TAC_GRANULE_SHIFT) {
         const struct tac_slab *slab = tac_slab_at(offset);
-        if (slab->kind == TAC_KIND_SLAB && slab->class_index < TAC_CLASSES)
+        if (TAC_KIND_GET(slab) == TAC_KIND_SLAB && slab->class_index < TAC_CLASSES)
             add_slab(stats, slab);
     }
 }
@@ -160,12 +160,12 @@ static const char *units_fault(void)
         const struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
         const struct tac_large *large = tac_large_at(unit);
         size_t n = 1;
-        if (!(unit % TAC_GRANULE_UNITS) && slab->kind == TAC_KIND_SLAB) {
+        if (!(unit % TAC_GRANULE_UNITS) && TAC_KIND_GET(slab) == TAC_KIND_SLAB) {
             n = tac_class_table[slab->class_index].units;
             const char *fault = slab_fault(slab);
             if (fault)
                 return fault;
-        } else if (large->kind == TAC_KIND_LARGE) {
+        } else if (TAC_KIND_GET(large) == TAC_KIND_LARGE) {
             n = large->units;
         } else {
             unit++;

@@ -77,13 +77,13 @@ static void retire(struct tac_heap *heap, struct tac_slab *slab)
     size_t unit = tac_slab_unit(slab);
     unsigned units = tac_class_table[slab->class_index].units;
     owner_set(slab, NULL, 0);
-    slab->kind = TAC_KIND_NONE;
+    TAC_KIND_SET(slab, TAC_KIND_NONE);
     if (units == TAC_GRANULE_UNITS && heap->spares < TAC_HEAP_SPARES) {
         heap->spare[heap->spares++] = slab;
         return;
     }
     for (unsigned i = 1; i < units / TAC_GRANULE_UNITS; i++)
-        slab[i].kind = TAC_KIND_NONE;
+        TAC_KIND_SET(&slab[i], TAC_KIND_NONE);
     tac_mem_give(unit, units);
 }
 
@@ -99,7 +99,7 @@ static struct tac_slab *slab_new(struct tac_heap *heap, unsigned c)
             return NULL;
         slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
         for (unsigned i = 1; i < class->units / TAC_GRANULE_UNITS; i++)
-            slab[i].kind = TAC_KIND_PART;
+            TAC_KIND_SET(&slab[i], TAC_KIND_PART);
     }
     slab->free = NULL;
     slab->used = slab->made = 0;
@@ -107,7 +107,7 @@ static struct tac_slab *slab_new(struct tac_heap *heap, unsigned c)
     slab->reciprocal = class->reciprocal;
     slab->capacity = class->capacity;
     slab->class_index = (uint8_t)c;
-    slab->kind = TAC_KIND_SLAB;
+    TAC_KIND_SET(slab, TAC_KIND_SLAB);
     owner_set(slab, heap, 0);
     return slab;
 }

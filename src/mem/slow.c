@@ -17,14 +17,14 @@ struct tac_place tac_place_of(const void *block)
     if (offset >= tac_mem.bytes)
         return place;
     struct tac_slab *slab = tac_slab_at(offset);
-    if (slab->kind == TAC_KIND_PART) /* a 64 KiB slab: its first granule tells */
+    if (TAC_KIND_GET(slab) == TAC_KIND_PART) /* a 64 KiB slab: its first granule tells */
         slab = tac_slab_at(offset & ~(uintptr_t)0xffff);
-    if (slab->kind == TAC_KIND_SLAB) {
+    if (TAC_KIND_GET(slab) == TAC_KIND_SLAB) {
         place.slab = slab;
         return place;
     }
     struct tac_large *large = tac_large_at(place.unit);
-    if (large->kind == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
+    if (TAC_KIND_GET(large) == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
         place.large = large;
     return place;
 }
