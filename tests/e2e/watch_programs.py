@@ -10,8 +10,10 @@ import json
 import pathlib
 import re
 import shutil
+import struct
 import sys
 import tempfile
+import wave
 
 from alsa_jack import Skip, jack, run
 
@@ -82,6 +84,45 @@ def aplay_has_cycles_between_its_writes(tactus, folder):
         assert result.returncode in (0, 1) and report, result.stderr
 
 
+def calls_in_cycles(tactus, environment, path):
+    """The list of calls and heap operations that the doctor names, as text."""
+    text = run([tactus, "doctor", str(path)], environment).stdout
+    return text.partition("Calls inside cycles")[2].partition("Evidence")[0]
+
+
+def ecasound_allocates_in_each_callback(tactus, folder):
+    need("ecasound")
+    wav = pathlib.Path(folder, "silence.wav")
+    with wave.open(str(wav), "wb") as out:
+        out.setparams((1, 2, RATE, 0, "NONE", ""))
+        out.writeframes(bytes(2 * 5 * RATE))
+    with jack(folder) as environment:
+        path, cycles, _ = record(tactus, folder, environment,
+                                 ["ecasound", "-q", "-f:f32,2,48000", "-i", str(wav), "-o",
+                                  "jack,system"])
+        calls = calls_in_cycles(tactus, environment, path)
+    assert cycles.get("jack:ecasound", 0) > 100, cycles
+    assert "malloc" in calls and "free" in calls, calls
+
+
+def fluidsynth_reads_its_file_in_the_callback(tactus, folder):
+    need("fluidsynth")
+    font = pathlib.Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
+    if not font.exists():
+        raise Skip("there is no TimGM6mb.sf2 (package timgm6mb-soundfont)")
+    notes = b"".join(bytes([0, 0x90, 60, 100, 96, 0x80, 60, 0]) for _ in range(8))
+    track = notes + bytes([0, 0xff, 0x2f, 0])
+    song = pathlib.Path(folder, "song.mid")
+    song.write_bytes(b"MThd" + struct.pack(">IHHH", 6, 0, 1, 96) + b"MTrk" +
+                     struct.pack(">I", len(track)) + track)
+    with jack(folder) as environment:
+        path, cycles, _ = record(tactus, folder, environment,
+                                 ["fluidsynth", "-i", "-a", "jack", str(font), str(song)])
+        calls = calls_in_cycles(tactus, environment, path)
+    assert cycles.get("jack:fluidsynth", 0) > 50, cycles
+    assert "fopen" in calls, calls
+
+
 def the_status_of_the_program_is_kept(tactus, folder):
     for command, status in ((["true"], 0), (["sh", "-c", "exit 7"], 7),
                             (["sh", "-c", "kill -9 $$"], 137)):
@@ -99,7 +140,8 @@ def the_status_of_the_program_is_kept(tactus, folder):
 
 def main():
     tests = (the_status_of_the_program_is_kept, jack_metro_is_found_and_clean,
-             jack_simple_client_is_found_on_either_heap, aplay_has_cycles_between_its_writes)
+             jack_simple_client_is_found_on_either_heap, aplay_has_cycles_between_its_writes,
+             ecasound_allocates_in_each_callback, fluidsynth_reads_its_file_in_the_callback)
     print(f"1..{len(tests)}")
     bad = 0
     for number, test in enumerate(tests, 1):
