@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_dynamics.c - what turns levels: the limiter never overshoots, and lets quiet sound alone. */
+ * test_dynamics.c - what turns or makes levels: the limiter never overshoots, and lets quiet sound
+ * alone. */
 #include "play.h"
 #include "test.h"
 
@@ -97,6 +98,33 @@ static void compressor_follows_its_curve(void)
     }
 }
 
+/* Attack of 10 ms to the top, decay and release to within 60 dB in their time, no step on the way.
+ */
+static void adsr_takes_the_times_asked_for(void)
+{
+    EACH_VARIANT(v)
+    {
+        struct play p;
+        play_open(&p, v, "adsr");
+        play_set(&p, "attack", 0.01);
+        play_set(&p, "decay", 0.1);
+        play_set(&p, "sustain", 0.5);
+        play_set(&p, "release", 0.2);
+        for (int i = 0; i < N; i++)
+            loud[i] = i < N / 2 ? 1 : 0;
+        play_run(&p, loud, 0, heard, N);
+        int top = 0;
+        while (top < N - 1 && heard[top] < 1)
+            top++;
+        CHECK_MSG(abs(top - 480) <= 2, "%s: top after %d frames", v->name, top);
+        CHECK_NEAR(heard[top + 4800], 0.5 + 0.5e-3, 1e-4);
+        /* It rests where a step is less than half of the last bit: 2e-5 above. */
+        CHECK_NEAR(heard[N / 2 - 1], 0.5, 4e-5);
+        CHECK_NEAR(heard[N / 2 + 9600 - 1], 0.5e-3, 1e-5);
+        play_close(&p);
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -104,5 +132,6 @@ int main(int argc, char **argv)
     TEST(limiter_passes_what_is_quiet);
     TEST(limiter_does_not_clip);
     TEST(compressor_follows_its_curve);
+    TEST(adsr_takes_the_times_asked_for);
     return test_end();
 }

@@ -5,7 +5,7 @@
  * Source   Valimaki, Huovilainen 2007, "Antialiasing oscillators in subtractive synthesis", IEEE
  *          Signal Processing Magazine 24(2), section on PolyBLEP.
  * Quality  alias-to-signal -46 dB at 110 Hz and -28 dB at 3.5 kHz, as the method gives
- *          (tests/dsp/test_sources.c).
+ *          (tests/dsp/test_osc.c).
  * Latency  0. State: 4 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"

@@ -3,7 +3,7 @@
  *
  * Method   a 32-bit phase per lane, folded into a quarter turn in integers, and an odd polynomial.
  *          The pitch is exact to 1e-7 and never drifts.
- * Quality  THD+N below -140 dB at any pitch (tests/dsp/test_sources.c).
+ * Quality  THD+N below -145 dB at any pitch (tests/dsp/test_sources.c).
  * Latency  0. State: 4 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
