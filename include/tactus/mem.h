@@ -93,8 +93,8 @@ TAC_API int tac_heap_open(const struct tac_heap_config *config);
 
 /* mlockall(2), for a process with this heap: as the system's call, but the part of a reserved arena
  * that was never touched is locked page by page as it is touched, instead of being populated whole
- * (which would take all of the machine's memory). libtactus-mem puts it in front of mlockall. Returns
- * 0, or -1 with errno. Thread: control. Real-time: no. */
+ * (which would take all of the machine's memory). libtactus-mem puts it in front of mlockall.
+ * Returns 0, or -1 with errno. Thread: control. Real-time: no. */
 TAC_API int tac_heap_lock_process(int flags);
 
 /* ---- Threads ---- */

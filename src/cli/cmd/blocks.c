@@ -4,12 +4,37 @@
 
 #include "base/text.h"
 #include "dsp/block.h"
+#include "graph/graph.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { OPT_JSON };
+
+/* What every patch has without naming a block: the graph provides it. */
+static const struct tac_block *const built_in[] = {&tac_graph_block_input, &tac_graph_block_output,
+                                                   &tac_graph_block_voices};
+enum { BUILT_IN = sizeof built_in / sizeof *built_in };
+
+static uint32_t catalogue_count(void)
+{
+    return tac_blocks_count() + BUILT_IN;
+}
+
+static const struct tac_block *catalogue_get(uint32_t index)
+{
+    uint32_t blocks = tac_blocks_count();
+    return index < blocks ? tac_blocks_get(index) : built_in[index - blocks];
+}
+
+static int catalogue_find(const char *name)
+{
+    for (uint32_t i = 0; i < catalogue_count(); i++)
+        if (!strcmp(catalogue_get(i)->name, name))
+            return (int)i;
+    return -1;
+}
 
 static const char *unit_name(enum tac_unit unit)
 {
@@ -163,8 +188,8 @@ static int print_json(const struct tac_cmd_args *args)
     struct tac_text t = {0};
     tac_text_add(&t, "[");
     bool first = true;
-    for (uint32_t i = 0; i < tac_blocks_count(); i++) {
-        const struct tac_block *b = tac_blocks_get(i);
+    for (uint32_t i = 0; i < catalogue_count(); i++) {
+        const struct tac_block *b = catalogue_get(i);
         if (args->count && strcmp(args->operand[0], b->name))
             continue;
         add_block(&t, b, first);
@@ -179,8 +204,8 @@ static int print_json(const struct tac_cmd_args *args)
 static void print_catalogue(void)
 {
     const char *group = "";
-    for (uint32_t i = 0; i < tac_blocks_count(); i++) {
-        const struct tac_block *b = tac_blocks_get(i);
+    for (uint32_t i = 0; i < catalogue_count(); i++) {
+        const struct tac_block *b = catalogue_get(i);
         if (strcmp(group, b->group))
             printf("%s%s\n", i ? "\n" : "", b->group);
         group = b->group;
@@ -192,14 +217,14 @@ static void print_catalogue(void)
 
 static int run(const struct tac_cmd_args *args)
 {
-    int index = args->count ? tac_blocks_find(args->operand[0]) : 0;
+    int index = args->count ? catalogue_find(args->operand[0]) : 0;
     if (index < 0)
         return tac_cmd_fail(TAC_EXIT_FOUND, "there is no block '%s'; tactus blocks lists them",
                             args->operand[0]);
     if (args->option[OPT_JSON])
         return print_json(args);
     if (args->count)
-        print_block(tac_blocks_get((uint32_t)index));
+        print_block(catalogue_get((uint32_t)index));
     else
         print_catalogue();
     return TAC_EXIT_OK;
