@@ -1,12 +1,13 @@
 # Thin front over Meson. `make demo` and `make test` are all that a newcomer needs: each first
 # installs what is missing (tools/bootstrap says what and asks apt), then builds, then runs.
 BUILD ?= build
-.PHONY: all bootstrap bootstrap-test demo test test-cross test-sanitize lint bench clean help
+.PHONY: all bootstrap bootstrap-test demo test test-cross test-sanitize test-doctor lint bench clean help
 
 help:
 	@echo "make demo           install what is missing, build, run the main job"
 	@echo "make test           install what is missing, build, run all tests"
 	@echo "make test-sanitize  the tests under ASan+UBSan and under TSan, and with clang"
+	@echo "make test-doctor    faults of known kind against the doctor's verdicts, scored"
 	@echo "make test-cross     the tests for arm64 and armhf under qemu-user, in a chroot of its own"
 	@echo "make lint           formatting, static analysis, structure"
 	@echo "make bench          every benchmark, us and the peers interleaved"
@@ -34,6 +35,9 @@ test: bootstrap-test $(BUILD)/build.ninja
 
 test-sanitize: bootstrap-test
 	@tools/test-sanitize
+
+test-doctor: all
+	@tests/doctor/corpus.py $(BUILD)/tests/doctor/injector $(BUILD)/src/cli/tactus
 
 test-cross:
 	@tools/test-cross
