@@ -7,6 +7,7 @@
 #include "doctor/rule.h"
 
 #include <math.h>
+#include <string.h>
 
 struct rate {
     double low, high, share;
@@ -72,8 +73,12 @@ void tac_report_headline(const struct tac_diagnosis *const *runs, size_t count,
                           d->causes[0].rule->title);
         return;
     }
+    size_t start = text->length;
     for (size_t i = 1; i < count; i++) {
         tac_text_add(text, i > 1 ? " " : "");
         compare(runs[0], runs[i], text);
     }
+    if (text->length > start && text->data[start] >= 'a' && text->data[start] <= 'z' &&
+        strncmp(runs[0]->name, "the ", 4) == 0)
+        text->data[start] = 'T'; /* "the system's heap" opens the sentence; a file name stays */
 }

@@ -23,7 +23,8 @@ TAC_RULE(late_wake) = {
     .title = "a late start",
     .means = "The cycle began late: the timer, the device or the thread that wakes it was late, or "
              "(without system-wide evidence) something kept it from its CPU.",
-    .advice = "Record with kernel evidence to see who ran (needs privilege). Check the power "
+    .advice = "Record with kernel evidence to see who ran (needs privilege). In a virtual "
+              "machine the host may have stalled it. Check the power "
               "settings (/dev/cpu_dma_latency, governor) and that the thread is SCHED_FIFO.",
     .blame = TAC_BLAME_SYSTEM,
     .check = check,
