@@ -53,13 +53,13 @@ static void note(uint64_t begin)
 
 static size_t small_size(void)
 {
-    return 4 + random_next(&seed) % 253;
+    return 4 + (size_t)(random_next(&seed) % 253);
 }
 
 static size_t power_size(void)
 {
     uint64_t base = 16ull << random_next(&seed) % 16;
-    return base + random_next(&seed) % base;
+    return base + (size_t)(random_next(&seed) % base);
 }
 
 /* Random replacement among `live` blocks; the first fill is not timed. */
@@ -116,7 +116,7 @@ static void *larson_thread(void *argument)
     for (int i = 0; i < 400000; i++) {
         void **s = &slot[random_next(&state) % CHUNKS];
         free(*s);
-        *s = malloc(8 + random_next(&state) % 993);
+        *s = malloc(8 + (size_t)(random_next(&state) % 993));
         **(char **)s = 1;
     }
     return NULL;
@@ -155,7 +155,7 @@ static void run_handover(void)
     pthread_t thread;
     pthread_create(&thread, NULL, consume, NULL);
     for (int i = 0; i < PASSED; i++) {
-        void *block = malloc(16 + random_next(&seed) % 1009);
+        void *block = malloc(16 + (size_t)(random_next(&seed) % 1009));
         *(char *)block = 1;
         void *empty = NULL;
         while (!atomic_compare_exchange_weak(&ring[i % RING], &empty, block)) {

@@ -120,12 +120,12 @@ static void churn(size_t (*size)(void), int live, int operations)
 
 static size_t small_size(void)
 {
-    return 4 + random_next() % 253;
+    return 4 + (size_t)(random_next() % 253);
 }
 
 static size_t power_size(void)
 {
-    return 16 + random_next() % (16ull << random_next() % 17);
+    return 16 + (size_t)(random_next() % (16ull << random_next() % 17));
 }
 
 static void small_churn_is_bounded(void)
@@ -188,15 +188,15 @@ static void fragmented_arena_is_bounded(void)
     void *slot[N];
     begin();
     for (int i = 0; i < N; i++)
-        slot[i] = tac_heap_malloc(1024 + random_next() % 60000);
+        slot[i] = tac_heap_malloc(1024 + (size_t)(random_next() % 60000));
     for (int i = 0; i < N; i += 2)
         if (i < 160 * scale)
             stepped_free(slot[i]);
         else
             tac_heap_free(slot[i]);
     for (int i = 0; i < N; i += 2)
-        slot[i] =
-            i < 160 * scale ? stepped_malloc(9000 + random_next() % 40000) : tac_heap_malloc(9000);
+        slot[i] = i < 160 * scale ? stepped_malloc(9000 + (size_t)(random_next() % 40000))
+                                  : tac_heap_malloc(9000);
     for (int i = 0; i < N; i++)
         if (i < 160 * scale)
             stepped_free(slot[i]);
