@@ -59,7 +59,7 @@ static size_t small_size(void)
 static size_t power_size(void)
 {
     uint64_t base = 16ull << random_next(&seed) % 16;
-    return base + (size_t)(random_next(&seed) % base);
+    return (size_t)(base + random_next(&seed) % base);
 }
 
 /* Random replacement among `live` blocks; the first fill is not timed. */

@@ -14,7 +14,7 @@ static void multiply(float *out, const float *x, const float *control, tac_v fac
 {
 #if TAC_LANES == 1
     float f = factor[0];
-#pragma GCC ivdep
+    TAC_IVDEP
     for (size_t i = 0; i < floats; i++)
         out[i] = x[i] * control[i] * f;
 #else
@@ -28,7 +28,7 @@ static void scale(float *out, const float *x, tac_v control, tac_v factor, size_
 {
 #if TAC_LANES == 1
     float c = control[0], f = factor[0];
-#pragma GCC ivdep
+    TAC_IVDEP
     for (size_t i = 0; i < floats; i++)
         out[i] = x[i] * c * f;
 #else
