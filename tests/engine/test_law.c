@@ -5,90 +5,16 @@
  * aborts; then notes, parameter changes, a stream from disk and an exchange of plans go by. */
 #include "rig_engine.h"
 #include "test.h"
+#include "trap.h"
 
-#include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <sndfile.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 #ifndef SANITIZED
-enum { TRAPPED_HEAP = 40, TRAPPED_FAULT = 41, NO_FILTER = 42, NO_PATCH = 43 };
-
-static volatile int heap_forbidden;
-
-extern void *__libc_malloc(size_t);
-extern void *__libc_calloc(size_t, size_t);
-extern void *__libc_realloc(void *, size_t);
-extern void __libc_free(void *);
-
-static void trap(void)
-{
-    if (heap_forbidden)
-        syscall(SYS_exit_group, TRAPPED_HEAP);
-}
-
-void *malloc(size_t bytes)
-{
-    trap();
-    return __libc_malloc(bytes);
-}
-
-void *calloc(size_t count, size_t bytes)
-{
-    trap();
-    return __libc_calloc(count, bytes);
-}
-
-void *realloc(void *block, size_t bytes)
-{
-    trap();
-    return __libc_realloc(block, bytes);
-}
-
-void free(void *block)
-{
-    trap();
-    __libc_free(block);
-}
-
-static int forbid_system_calls(void)
-{
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = {sizeof program / sizeof *program, program};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        return -errno;
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) ? -errno : 0;
-}
-
-static long faults(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_minflt + usage.ru_majflt;
-}
-
 static const char patch[] =
     "output: 4\n"
     "nodes:\n"
