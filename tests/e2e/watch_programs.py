@@ -23,7 +23,7 @@ RATE = 48000
 def need(*tools):
     for tool in tools:
         if not shutil.which(tool):
-            raise Skip(f"there is no {tool} (tools/bootstrap test)")
+            raise Skip(f"there is no {tool} (tools/bootstrap optional)")
 
 
 def record(tactus, folder, environment, command, heap="system"):
@@ -109,7 +109,7 @@ def fluidsynth_reads_its_file_in_the_callback(tactus, folder):
     need("fluidsynth")
     font = pathlib.Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
     if not font.exists():
-        raise Skip("there is no TimGM6mb.sf2 (package timgm6mb-soundfont)")
+        raise Skip("there is no TimGM6mb.sf2 (tools/bootstrap optional)")
     notes = b"".join(bytes([0, 0x90, 60, 100, 96, 0x80, 60, 0]) for _ in range(8))
     track = notes + bytes([0, 0xff, 0x2f, 0])
     song = pathlib.Path(folder, "song.mid")
