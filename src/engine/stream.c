@@ -203,6 +203,15 @@ static void close_stream(struct tac_file_stream *s)
     free(s);
 }
 
+/* Whether the file holds as much as its heading says. Leaves it at its beginning. */
+static bool has_last_frame(SNDFILE *file, const SF_INFO *info)
+{
+    float frame[FILE_CHANNELS_MAX];
+    bool there = sf_seek(file, info->frames - 1, SEEK_SET) == info->frames - 1 &&
+                 sf_readf_float(file, frame, 1) == 1;
+    return sf_seek(file, 0, SEEK_SET) == 0 && there;
+}
+
 static int open_file(struct tac_file_stream *s, const char *path, double rate_hz,
                      struct tac_error *err)
 {
@@ -220,6 +229,10 @@ static int open_file(struct tac_file_stream *s, const char *path, double rate_hz
             path, info.channels, info.samplerate, FILE_CHANNELS_MAX);
     if (info.frames <= 0)
         return tac_error_set(err, -TAC_E_TRUNCATED, NULL, 0, 0, "%s has no sound in it", path);
+    if (info.seekable && !has_last_frame(s->file, &info))
+        return tac_error_set(err, -TAC_E_TRUNCATED, NULL, 0, 0,
+                             "%s is cut off: its heading promises %.1f s of sound", path,
+                             (double)info.frames / info.samplerate);
     s->base.channels = (uint32_t)info.channels;
     double ratio = rate_hz / info.samplerate;
     s->base.length_frames = (uint64_t)((double)info.frames * ratio);

@@ -80,6 +80,7 @@ BAD = {
     "loop": ("nodes: {a: {block: gain}, b: {block: gain}}\ncables:\n- a -> b -> a", "loop"),
     "missing_file": ("nodes: {a: {block: player, file: no.wav}}", "no.wav"),
     "not_a_sound": ("nodes: {a: {block: player, file: not_a_sound.yaml}}", "cannot be played"),
+    "cut_off_sound": ("nodes: {a: {block: player, file: cut.flac}}", "cut off"),
     "cut_off": ("nodes: {a: {block: si", "not YAML"),
     "empty": ("", "empty"),
     "deep": ("[" * 100000, "nested"),
@@ -89,6 +90,9 @@ BAD = {
 
 
 def bad_input(folder):
+    with open(os.path.join(EXAMPLES, "sounds", "strings.flac"), "rb") as whole:
+        with open(os.path.join(folder, "cut.flac"), "wb") as cut:
+            cut.write(whole.read(200000))
     for name, (text, says) in BAD.items():
         path = os.path.join(folder, name + ".yaml")
         with open(path, "wb") as file:

@@ -98,13 +98,13 @@ static int play(struct story *story, const struct tac_engine_info *info)
     int r = timer->open(&config, &stream, &err);
     if (r < 0)
         return tac_cmd_fail_error(&err);
-    if (stream->notice[0])
-        printf("notice %s\n", stream->notice);
     r = timer->start(stream, &err);
     if (r < 0) {
         timer->close(stream);
         return tac_cmd_fail_error(&err);
     }
+    if (stream->notice[0])
+        printf("notice %s\n", stream->notice);
     uint64_t end = tac_clock_ns() + (uint64_t)(story->seconds * 1e9);
     while (!stop_asked && tac_clock_ns() < end) {
         TAC_PLOT("memory in use", "B",
