@@ -41,7 +41,7 @@ struct tac_lane {
     _Atomic uint64_t dropped, suppressed; /* written by the owner alone */
     /* the helper's line */
     _Alignas(64) _Atomic uint32_t tail;
-    uint64_t sequence;                      /* records drained in this session */
+    uint64_t sequence;                      /* records drained since the recording began */
     uint64_t dropped_base, suppressed_base; /* counters when the session began */
     uint32_t announced; /* version of the name that the recording has; 0: none */
     /* under the control mutex */
