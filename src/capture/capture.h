@@ -81,6 +81,7 @@ struct tac_capture_zone {
     uint32_t site;   /* index in sites[] */
     uint32_t thread; /* index in threads[] */
     uint32_t parent; /* index in zones[] of the zone around it, or TAC_CAPTURE_NONE */
+    uint32_t text;   /* index in sites[] of the text given to it, or TAC_CAPTURE_NONE */
     uint16_t depth;  /* 0: outermost */
     uint16_t stack;  /* 1 when a stack is attached: see tac_capture_stack_find */
 };
@@ -142,6 +143,23 @@ struct tac_capture_kernel {
     uint64_t a, b;
 };
 
+/* A call stack that the kernel took with its event of the same CPU and time. Addresses of the
+ * kernel are named by symbols[], those of a program by modules[]. */
+struct tac_capture_kernel_stack {
+    uint64_t ns;
+    uint32_t tid;
+    uint16_t cpu;
+    uint8_t kind; /* enum tac_stack_kind */
+    uint8_t count;
+    const uint64_t *pc; /* innermost first */
+};
+
+/* A function of the kernel that covers an address of some stack. */
+struct tac_capture_symbol {
+    uint64_t address;
+    const char *name;
+};
+
 struct tac_capture_gap {
     uint64_t begin_ns, end_ns;
     uint32_t thread; /* index in threads[], or TAC_CAPTURE_NONE for kernel events */
@@ -153,6 +171,7 @@ struct tac_capture_module {
     uint64_t start, end, offset;
     const char *build_id; /* "" when not known */
     const char *path;
+    uint32_t pid; /* 0: the traced program */
 };
 
 enum tac_capture_problem {
@@ -189,6 +208,8 @@ struct tac_capture {
     TAC_CAPTURE_ARRAY(struct tac_capture_flow, flows);
     TAC_CAPTURE_ARRAY(struct tac_capture_stack, stacks);
     TAC_CAPTURE_ARRAY(struct tac_capture_kernel, kernel);
+    TAC_CAPTURE_ARRAY(struct tac_capture_kernel_stack, kernel_stacks);
+    TAC_CAPTURE_ARRAY(struct tac_capture_symbol, symbols); /* sorted by address */
     TAC_CAPTURE_ARRAY(struct tac_capture_gap, gaps);
     TAC_CAPTURE_ARRAY(struct tac_capture_module, modules);
 };
@@ -215,9 +236,15 @@ const char *tac_capture_comm(const struct tac_capture *capture, uint32_t tid);
 /* Index in threads[] of a tid that lived at ns, or TAC_CAPTURE_NONE. */
 uint32_t tac_capture_thread_of(const struct tac_capture *capture, uint32_t tid, uint64_t ns);
 
-/* The module that holds an address, or NULL. */
+/* The module of the traced program that holds an address, or NULL; and of a process (pid 0: the
+ * traced program). */
 const struct tac_capture_module *tac_capture_module_of(const struct tac_capture *capture,
                                                        uint64_t address);
+const struct tac_capture_module *tac_capture_module_in(const struct tac_capture *capture,
+                                                       uint32_t pid, uint64_t address);
+
+/* Name of a function of the kernel by an address in it, or NULL. */
+const char *tac_capture_symbol_of(const struct tac_capture *capture, uint64_t address);
 
 /* First index whose begin_ns (ns) is >= ns; count when none. */
 #define TAC_CAPTURE_LOWER(capture, array, field, at_ns)                                            \

@@ -93,3 +93,23 @@ int tac_reader_scan(struct tac_reader *r, const char *name, struct tac_error *er
     }
     return check_version(r, name, err);
 }
+
+bool tac_reader_plain(struct tac_reader *r, const struct tac_reader_chunk *chunk,
+                      struct tac_reader_chunk *ret_plain)
+{
+    *ret_plain = *chunk;
+    if (!(chunk->head.flags & TAC_CHUNK_ZSTD))
+        return true;
+    if (!r->zip)
+        r->zip = tac_zip_new();
+    const void *plain;
+    long n = r->zip ? tac_zip_out(r->zip, chunk->payload, chunk->head.bytes, &plain) : -ENOMEM;
+    if (n < 0) {
+        r->keeps.failed = r->keeps.failed || n == -ENOMEM;
+        r->pub.problems |= TAC_CAPTURE_DAMAGED;
+        return false;
+    }
+    ret_plain->payload = plain;
+    ret_plain->head.bytes = (uint32_t)n;
+    return true;
+}

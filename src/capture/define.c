@@ -39,7 +39,7 @@ static void define_meta(struct tac_reader *r, const char *text, size_t bytes)
     }
 }
 
-static void define_module(struct tac_reader *r, const char *text, size_t bytes)
+static void define_module(struct tac_reader *r, uint32_t pid, const char *text, size_t bytes)
 {
     for (size_t at = 0; at < bytes;) {
         const char *end = memchr(text + at, '\n', bytes - at);
@@ -55,8 +55,28 @@ static void define_module(struct tac_reader *r, const char *text, size_t bytes)
             found.build_id =
                 strcmp(build_id, "-") ? tac_reader_keep(r, build_id, strlen(build_id)) : "";
             found.path = tac_reader_keep(r, path, strlen(path));
+            found.pid = pid;
             if (m)
                 *m = found;
+        }
+        at += length + 1;
+    }
+}
+
+static void define_symbols(struct tac_reader *r, const char *text, size_t bytes)
+{
+    for (size_t at = 0; at < bytes;) {
+        const char *end = memchr(text + at, '\n', bytes - at);
+        size_t length = end ? (size_t)(end - (text + at)) : bytes - at;
+        char line[320], name[256];
+        uint64_t address;
+        size_t n = length < sizeof line ? length : sizeof line - 1;
+        memcpy(line, text + at, n);
+        line[n] = 0;
+        if (sscanf(line, "%" SCNx64 " %255[^\n]", &address, name) == 2) {
+            struct tac_capture_symbol *s = tac_list_add(&r->symbols, sizeof *s);
+            if (s)
+                *s = (struct tac_capture_symbol){address, tac_reader_keep(r, name, strlen(name))};
         }
         at += length + 1;
     }
@@ -242,7 +262,10 @@ static void define(struct tac_reader *r, const struct tac_reader_chunk *c)
         define_comms(r, c);
         break;
     case TAC_CHUNK_MODULE:
-        define_module(r, (const char *)c->payload, c->head.bytes);
+        define_module(r, c->head.id, (const char *)c->payload, c->head.bytes);
+        break;
+    case TAC_CHUNK_SYMBOLS:
+        define_symbols(r, (const char *)c->payload, c->head.bytes);
         break;
     case TAC_CHUNK_END:
         define_end(r, c);
@@ -256,6 +279,12 @@ void tac_reader_define(struct tac_reader *r)
 {
     const struct tac_reader_chunk *chunks = r->chunks.data;
     r->pub.problems |= TAC_CAPTURE_NOT_CLOSED;
-    for (size_t i = 0; i < r->chunks.count; i++)
-        define(r, &chunks[i]);
+    for (size_t i = 0; i < r->chunks.count; i++) {
+        struct tac_reader_chunk plain;
+        bool is_event = chunks[i].head.kind == TAC_CHUNK_RECORDS ||
+                        chunks[i].head.kind == TAC_CHUNK_KERNEL ||
+                        chunks[i].head.kind == TAC_CHUNK_STACKS;
+        if (!is_event && tac_reader_plain(r, &chunks[i], &plain))
+            define(r, &plain);
+    }
 }

@@ -52,6 +52,7 @@ static void zone_begin(struct tac_reader *r, const struct event *e)
                                    .site = tac_reader_site(r, e->payload),
                                    .thread = e->lane->thread,
                                    .parent = depth ? open[-1] : TAC_CAPTURE_NONE,
+                                   .text = TAC_CAPTURE_NONE,
                                    .depth = (uint16_t)(depth < UINT16_MAX ? depth : UINT16_MAX)};
     *open = (uint32_t)r->zones.count - 1;
 }
@@ -75,7 +76,9 @@ static void zone_end(struct tac_reader *r, const struct event *e)
 static void zone_value(struct tac_reader *r, const struct event *e)
 {
     struct tac_capture_zone *z = innermost(r, e->lane);
-    if (z)
+    if (z && e->payload)
+        z->text = tac_reader_site(r, e->payload);
+    else if (z)
         z->value = e->counter;
 }
 
@@ -358,19 +361,55 @@ static void read_lane_chunk(struct tac_reader *r, struct lane *lane,
     free(records);
 }
 
+static void take_kernel(struct tac_reader *r, const struct tac_format_kernel *e)
+{
+    see(r, e->ns);
+    if (e->type == TAC_KERNEL_LOST)
+        add_gap(r, (struct tac_capture_gap){e->ns, e->ns, TAC_CAPTURE_NONE, e->cpu, e->a, 0});
+    struct tac_capture_kernel *k = tac_list_add(&r->kernel, sizeof *k);
+    if (k)
+        *k = (struct tac_capture_kernel){e->ns, e->type, e->cpu, e->tid, e->a, e->b};
+}
+
 static void read_kernel(struct tac_reader *r, const struct tac_reader_chunk *c)
 {
     struct tac_format_kernel body;
-    for (size_t at = 0; at + sizeof body <= c->head.bytes; at += sizeof body) {
-        memcpy(&body, c->payload + at, sizeof body);
-        see(r, body.ns);
-        if (body.type == TAC_KERNEL_LOST)
-            add_gap(r, (struct tac_capture_gap){body.ns, body.ns, TAC_CAPTURE_NONE, body.cpu,
-                                                body.a, 0});
-        struct tac_capture_kernel *k = tac_list_add(&r->kernel, sizeof *k);
-        if (k)
-            *k =
-                (struct tac_capture_kernel){body.ns, body.type, body.cpu, body.tid, body.a, body.b};
+    if (!(c->head.flags & TAC_CHUNK_PACKED)) {
+        for (size_t at = 0; at + sizeof body <= c->head.bytes; at += sizeof body) {
+            memcpy(&body, c->payload + at, sizeof body);
+            take_kernel(r, &body);
+        }
+        return;
+    }
+    /* an event takes seven packed bytes at least */
+    uint32_t max = c->head.count < c->head.bytes ? c->head.count : c->head.bytes;
+    struct tac_format_kernel *events = malloc((max + 1) * sizeof *events);
+    uint32_t n = events ? tac_unpack_kernel(c->payload, c->head.bytes, events, max) : 0;
+    r->keeps.failed = r->keeps.failed || !events;
+    for (uint32_t i = 0; i < n; i++)
+        take_kernel(r, &events[i]);
+    free(events);
+}
+
+static void read_stacks(struct tac_reader *r, const struct tac_reader_chunk *c)
+{
+    struct tac_format_stack head;
+    for (size_t at = 0; at + sizeof head <= c->head.bytes;) {
+        memcpy(&head, c->payload + at, sizeof head);
+        at += sizeof head;
+        size_t bytes = head.count * sizeof(uint64_t);
+        if (bytes > c->head.bytes - at)
+            break;
+        struct tac_capture_kernel_stack *s = tac_list_add(&r->kernel_stacks, sizeof *s);
+        if (s)
+            *s = (struct tac_capture_kernel_stack){head.ns,
+                                                   head.tid,
+                                                   head.cpu,
+                                                   head.kind,
+                                                   head.count,
+                                                   (const uint64_t *)(const void *)tac_reader_keep(
+                                                       r, (const char *)c->payload + at, bytes)};
+        at += bytes;
     }
 }
 
@@ -416,22 +455,32 @@ static void map_threads(struct tac_reader *r)
     }
 }
 
+static void read_chunk(struct tac_reader *r, const struct tac_reader_chunk *c, struct lane **lanes)
+{
+    if (c->head.kind == TAC_CHUNK_KERNEL)
+        read_kernel(r, c);
+    if (c->head.kind == TAC_CHUNK_STACKS)
+        read_stacks(r, c);
+    if (c->head.kind != TAC_CHUNK_RECORDS)
+        return;
+    uint32_t thread = thread_of_lane(r, c->head.id, lanes);
+    if (thread == TAC_CAPTURE_NONE)
+        return;
+    struct tac_capture_thread *t = (struct tac_capture_thread *)r->threads.data + thread;
+    t->dropped = c->head.dropped > t->dropped ? c->head.dropped : t->dropped;
+    t->suppressed = c->head.suppressed > t->suppressed ? c->head.suppressed : t->suppressed;
+    read_lane_chunk(r, &(*lanes)[thread], c);
+}
+
 static void read_all(struct tac_reader *r, struct lane **lanes)
 {
     const struct tac_reader_chunk *chunks = r->chunks.data;
     for (size_t i = 0; i < r->chunks.count; i++) {
-        if (chunks[i].head.kind == TAC_CHUNK_KERNEL)
-            read_kernel(r, &chunks[i]);
-        if (chunks[i].head.kind != TAC_CHUNK_RECORDS)
-            continue;
-        uint32_t thread = thread_of_lane(r, chunks[i].head.id, lanes);
-        if (thread == TAC_CAPTURE_NONE)
-            continue;
-        struct tac_capture_thread *t = (struct tac_capture_thread *)r->threads.data + thread;
-        t->dropped = chunks[i].head.dropped > t->dropped ? chunks[i].head.dropped : t->dropped;
-        t->suppressed =
-            chunks[i].head.suppressed > t->suppressed ? chunks[i].head.suppressed : t->suppressed;
-        read_lane_chunk(r, &(*lanes)[thread], &chunks[i]);
+        uint16_t kind = chunks[i].head.kind;
+        struct tac_reader_chunk plain;
+        if ((kind == TAC_CHUNK_KERNEL || kind == TAC_CHUNK_STACKS || kind == TAC_CHUNK_RECORDS) &&
+            tac_reader_plain(r, &chunks[i], &plain))
+            read_chunk(r, &plain, lanes);
     }
 }
 

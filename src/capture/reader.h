@@ -6,6 +6,7 @@
 #include "capture/capture.h"
 #include "capture/clockmap.h"
 #include "capture/list.h"
+#include "capture/zip.h"
 
 struct tac_reader_comm {
     uint64_t tid; /* 64 bits: the sort key */
@@ -19,10 +20,11 @@ struct tac_reader {
     size_t size;
     unsigned char *owned; /* the file, when we read it */
     struct tac_clockmap clock;
+    struct tac_zip *zip;    /* made when first needed */
     struct tac_list keeps;  /* char *: strings and stacks that are ours */
     struct tac_list chunks; /* struct tac_reader_chunk */
     struct tac_list meta, threads, sources, sites, cycles, zones, memory, locks, holds, plots,
-        messages, flows, stacks, kernel, gaps, modules, pairs, comms;
+        messages, flows, stacks, kernel, kernel_stacks, symbols, gaps, modules, pairs, comms;
     uint32_t *site_slot; /* open addressing over sites: index + 1 */
     uint32_t site_mask;
     bool flight;
@@ -35,6 +37,11 @@ struct tac_reader_chunk {
 
 /* chunks.c: find all intact chunks; 0 or a -TAC_E_ code for "no recording". */
 int tac_reader_scan(struct tac_reader *reader, const char *name, struct tac_error *err);
+
+/* The chunk with its payload as it was before compression, valid until the next call; false when
+ * that cannot be had. */
+bool tac_reader_plain(struct tac_reader *reader, const struct tac_reader_chunk *chunk,
+                      struct tac_reader_chunk *ret_plain);
 
 /* define.c: META, CLOCK, SITE, LANE, SOURCE, COMM, MODULE, END. */
 void tac_reader_define(struct tac_reader *reader);

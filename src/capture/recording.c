@@ -26,6 +26,8 @@
     X(flows)                                                                                       \
     X(stacks)                                                                                      \
     X(kernel)                                                                                      \
+    X(kernel_stacks)                                                                               \
+    X(symbols)                                                                                     \
     X(gaps)                                                                                        \
     X(modules)
 
@@ -45,6 +47,7 @@ void tac_capture_close(struct tac_capture *capture)
     tac_list_fini(&r->pairs);
     tac_list_fini(&r->comms);
     tac_clockmap_fini(&r->clock);
+    tac_zip_free(r->zip);
     free(r->site_slot);
     free(r->owned);
     free(r);
@@ -74,6 +77,8 @@ static bool sort_all(struct tac_reader *r)
            tac_list_sort(&r->flows, sizeof(struct tac_capture_flow), NULL) &&
            tac_list_sort(&r->stacks, sizeof(struct tac_capture_stack), NULL) &&
            tac_list_sort(&r->kernel, sizeof(struct tac_capture_kernel), NULL) &&
+           tac_list_sort(&r->kernel_stacks, sizeof(struct tac_capture_kernel_stack), NULL) &&
+           tac_list_sort(&r->symbols, sizeof(struct tac_capture_symbol), NULL) &&
            tac_list_sort(&r->gaps, sizeof(struct tac_capture_gap), NULL) &&
            tac_list_sort(&r->modules, sizeof(struct tac_capture_module), NULL) &&
            tac_list_sort(&r->comms, sizeof(struct tac_reader_comm), NULL);
@@ -248,12 +253,27 @@ uint32_t tac_capture_thread_of(const struct tac_capture *capture, uint32_t tid, 
     return TAC_CAPTURE_NONE;
 }
 
+const struct tac_capture_module *tac_capture_module_in(const struct tac_capture *capture,
+                                                       uint32_t pid, uint64_t address)
+{
+    for (size_t i = TAC_CAPTURE_LOWER(capture, modules, start, address + 1); i; i--) {
+        const struct tac_capture_module *m = &capture->modules[i - 1];
+        if (m->pid == pid && address < m->end)
+            return m;
+    }
+    return NULL;
+}
+
 const struct tac_capture_module *tac_capture_module_of(const struct tac_capture *capture,
                                                        uint64_t address)
 {
-    size_t i = TAC_CAPTURE_LOWER(capture, modules, start, address + 1);
-    const struct tac_capture_module *m = i ? &capture->modules[i - 1] : NULL;
-    return m && address < m->end ? m : NULL;
+    return tac_capture_module_in(capture, 0, address);
+}
+
+const char *tac_capture_symbol_of(const struct tac_capture *capture, uint64_t address)
+{
+    size_t i = TAC_CAPTURE_LOWER(capture, symbols, address, address + 1);
+    return i ? capture->symbols[i - 1].name : NULL;
 }
 
 size_t tac_capture_lower(const void *array, size_t count, size_t stride, size_t offset, uint64_t ns)

@@ -94,3 +94,50 @@ uint32_t tac_unpack(const unsigned char *bytes, size_t n, struct tac_format_reco
     free(u.site);
     return done;
 }
+
+static uint32_t unzigzag32(uint64_t value)
+{
+    return (uint32_t)(value >> 1) ^ (0 - (uint32_t)(value & 1));
+}
+
+struct kernel_state {
+    uint64_t ns;
+    uint32_t tid;
+    uint16_t cpu;
+    uint32_t half[128][4];
+};
+
+static struct tac_format_kernel take_kernel(struct unpacker *u, struct kernel_state *s)
+{
+    uint32_t byte = *u->at++, type = byte & 127, *half = s->half[type];
+    if (byte & 128)
+        s->cpu = (uint16_t)take(u);
+    s->ns += unzigzag(take(u));
+    s->tid += unzigzag32(take(u));
+    for (int i = 0; i < 4; i++)
+        half[i] += unzigzag32(take(u));
+    struct tac_format_kernel e = {s->ns,
+                                  (uint16_t)type,
+                                  s->cpu,
+                                  s->tid,
+                                  (uint64_t)half[0] << 32 | half[1],
+                                  (uint64_t)half[2] << 32 | half[3]};
+    if (type == TAC_KERNEL_SWITCH)
+        s->tid = half[0];
+    return e;
+}
+
+uint32_t tac_unpack_kernel(const unsigned char *bytes, size_t n,
+                           struct tac_format_kernel *ret_events, uint32_t max)
+{
+    struct unpacker u = {.at = bytes, .end = bytes + n};
+    struct kernel_state state = {.cpu = 0xffff};
+    uint32_t done = 0;
+    while (u.at < u.end && done < max) {
+        struct tac_format_kernel e = take_kernel(&u, &state);
+        if (u.bad)
+            break;
+        ret_events[done++] = e;
+    }
+    return done;
+}

@@ -13,4 +13,8 @@
 uint32_t tac_unpack(const unsigned char *bytes, size_t n, struct tac_format_record *ret_records,
                     uint32_t max);
 
+/* The same for kernel events; types that are not known are given as they stand. */
+uint32_t tac_unpack_kernel(const unsigned char *bytes, size_t n,
+                           struct tac_format_kernel *ret_events, uint32_t max);
+
 #endif

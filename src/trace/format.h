@@ -32,13 +32,21 @@ enum tac_chunk_kind {
     TAC_CHUNK_SOURCE = 6,  /* struct tac_format_source: a source of cycles */
     TAC_CHUNK_KERNEL = 7,  /* struct tac_format_kernel [count]; id = stream (CPU, or lane) */
     TAC_CHUNK_COMM = 8,    /* struct tac_format_comm [count]: names of threads of the system */
-    TAC_CHUNK_MODULE = 9,  /* text lines "start end offset build-id-or-dash path\n", hexadecimal */
+    TAC_CHUNK_MODULE = 9,  /* text lines "start end offset build-id-or-dash path\n", hexadecimal;
+                              id = process (0: that of the META line pid). A later chunk of a
+                              process adds to and overrules an earlier one */
     TAC_CHUNK_LANE_END = 10, /* struct tac_format_lane: the thread ended; loss counters are final */
     TAC_CHUNK_END = 11,      /* the session was stopped in order: struct tac_format_end */
+    TAC_CHUNK_STACKS = 12,   /* count times struct tac_format_stack, each followed by its addresses:
+                                call stacks that the kernel took */
+    TAC_CHUNK_SYMBOLS = 13,  /* text lines "address name\n", hexadecimal: functions of the kernel
+                                that  stand in stacks */
 };
 
 enum tac_chunk_flags {
-    TAC_CHUNK_PACKED = 1, /* RECORDS: delta-coded, see src/trace/pack.h; count is of records */
+    TAC_CHUNK_PACKED =
+        1, /* RECORDS, KERNEL: delta-coded, see src/trace/pack.h; count is of records */
+    TAC_CHUNK_ZSTD = 2, /* any: the payload is u32 with its bytes when plain, then one zstd frame */
 };
 
 struct tac_format_chunk {
@@ -91,6 +99,17 @@ struct tac_format_comm {
 };
 static_assert(sizeof(struct tac_format_comm) == 24, "comm");
 
+enum tac_stack_kind { TAC_STACK_KERNEL = 1, TAC_STACK_USER = 2 };
+
+struct tac_format_stack {
+    uint64_t ns;   /* that of the kernel event of the same CPU that it belongs to */
+    uint32_t tid;  /* whose stack it is */
+    uint16_t cpu;  /* 0xffff: not known */
+    uint8_t kind;  /* enum tac_stack_kind */
+    uint8_t count; /* u64 addresses that follow, innermost first; at most TAC_STACK_MAX */
+};
+static_assert(sizeof(struct tac_format_stack) == 16, "stack");
+
 struct tac_format_end {
     uint64_t counter, stored, dropped, suppressed, unregistered;
 };
@@ -110,7 +129,8 @@ static_assert(sizeof(struct tac_format_record) == 16, "record");
 enum tac_record_type {
     TAC_REC_ZONE_BEGIN = 1, /* payload site */
     TAC_REC_ZONE_END = 2,   /* closes the innermost open zone */
-    TAC_REC_ZONE_VALUE = 3, /* counter is the value; belongs to the innermost open zone */
+    TAC_REC_ZONE_VALUE = 3, /* belongs to the innermost open zone. payload 0: counter is a number;
+                               otherwise a site whose name is the zone's text, counter 0 */
     TAC_REC_PLOT = 4,       /* site; + {double value, 0} */
     TAC_REC_MESSAGE = 5,    /* site; + {value, 0} */
     TAC_REC_TEXT = 6,       /* bytes; + ceil(bytes / 16) records of text */
@@ -183,6 +203,12 @@ enum tac_kernel_type {
     TAC_KERNEL_SIGNAL = 22, /* a = signal, delivered to tid */
     TAC_KERNEL_IPI = 23,    /* a = 1 reschedule, 2 call function (TLB shootdown and the like) */
     TAC_KERNEL_LOST = 24,   /* a = events the kernel dropped before this one */
+    TAC_KERNEL_MMAP_RELEASE = 25, /* a = 1 for writing */
+    TAC_KERNEL_KSWAPD = 26,       /* background reclaim is woken: a = node << 32 | order */
+    TAC_KERNEL_BLOCK_ISSUE = 27,  /* a request to a disk: a = device << 32 | bytes, b = sector */
+    TAC_KERNEL_BLOCK_DONE = 28,   /* a = device << 32 | sectors, b = sector */
+    TAC_KERNEL_PRIORITY = 29, /* priority inheritance: a = target tid << 32 | new prio, b = old */
+    TAC_KERNEL_EXIT = 30,     /* tid ends */
     TAC_KERNEL_TYPES
 };
 

@@ -16,13 +16,19 @@ struct packer {
     uint32_t index[SLOTS], sites;
 };
 
-static void put(struct packer *p, uint64_t value)
+static unsigned char *put_varint(unsigned char *to, uint64_t value)
 {
     while (value > 127) {
-        *p->to++ = (unsigned char)(value | 128);
+        *to++ = (unsigned char)(value | 128);
         value >>= 7;
     }
-    *p->to++ = (unsigned char)value;
+    *to++ = (unsigned char)value;
+    return to;
+}
+
+static void put(struct packer *p, uint64_t value)
+{
+    p->to = put_varint(p->to, value);
 }
 
 static uint64_t zigzag(uint64_t difference)
@@ -91,5 +97,49 @@ uint32_t tac_pack(const struct tac_format_record *records, uint32_t n, unsigned 
         }
         i += 1 + extra;
     }
+    return (uint32_t)(p.to - ret_bytes);
+}
+
+/* ---- kernel events ----------------------------------------------------------------------------
+ */
+
+struct kernel_packer {
+    unsigned char *to;
+    uint64_t ns;
+    uint32_t tid;
+    uint16_t cpu;
+    uint32_t half[TAC_KERNEL_TYPES][4];
+};
+
+static uint32_t zigzag32(uint32_t difference)
+{
+    return difference << 1 ^ (uint32_t)((int32_t)difference >> 31);
+}
+
+static void put_kernel(struct kernel_packer *p, const struct tac_format_kernel *e)
+{
+    const uint32_t half[4] = {(uint32_t)(e->a >> 32), (uint32_t)e->a, (uint32_t)(e->b >> 32),
+                              (uint32_t)e->b};
+    uint32_t type = e->type < TAC_KERNEL_TYPES ? e->type : 0;
+    *p->to++ = (unsigned char)(type | (e->cpu != p->cpu ? 128 : 0));
+    if (e->cpu != p->cpu)
+        p->to = put_varint(p->to, e->cpu);
+    p->to = put_varint(p->to, zigzag(e->ns - p->ns));
+    p->to = put_varint(p->to, zigzag32(e->tid - p->tid));
+    for (int i = 0; i < 4; i++) {
+        p->to = put_varint(p->to, zigzag32(half[i] - p->half[type][i]));
+        p->half[type][i] = half[i];
+    }
+    p->cpu = e->cpu;
+    p->ns = e->ns;
+    p->tid = type == TAC_KERNEL_SWITCH ? half[0] : e->tid;
+}
+
+uint32_t tac_pack_kernel(const struct tac_format_kernel *events, uint32_t n,
+                         unsigned char *ret_bytes)
+{
+    struct kernel_packer p = {.to = ret_bytes, .cpu = 0xffff};
+    for (uint32_t i = 0; i < n; i++)
+        put_kernel(&p, &events[i]);
     return (uint32_t)(p.to - ret_bytes);
 }

@@ -22,4 +22,17 @@
 /* Pack n records, whole events. Returns the bytes. */
 uint32_t tac_pack(const struct tac_format_record *records, uint32_t n, unsigned char *ret_bytes);
 
+/* Kernel events, one after another:
+ *   - a byte: the type, and 128 when the CPU is not that of the event before (0xffff at first);
+ *   - when so, the CPU as varint;
+ *   - varints: the zigzag difference in time to the event before (0 at first); the zigzag
+ * difference of tid to the thread on the CPU (who came in at the last SWITCH, otherwise tid of the
+ * event before; 0 at first); a and b by halves, upper first, each as zigzag difference (32 bits) to
+ * the same half of the last event of the type. A chunk stands for itself. */
+#define TAC_PACK_KERNEL_BYTES_MAX(n) ((uint32_t)(n)*39u)
+
+/* Pack n kernel events, types below TAC_KERNEL_TYPES. Returns the bytes. */
+uint32_t tac_pack_kernel(const struct tac_format_kernel *events, uint32_t n,
+                         unsigned char *ret_bytes);
+
 #endif

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * test_unpack.c - packing and unpacking give the same records back, for every type and any values;
- * and no input makes the unpacker read or write where it must not. */
+ * test_unpack.c - packing and unpacking give the same records and kernel events back, for every
+ * type and any values, compressed or not; and no input makes an unpacker read or write where it
+ * must not.
+ */
 #include "capture/unpack.h"
+#include "capture/zip.h"
 #include "trace/pack.h"
 
 #include "test.h"
@@ -64,6 +67,75 @@ static void zones_take_at_most_four_bytes_an_event(void)
     CHECK_MSG(packed <= 4 * n, "%.2f bytes", (double)packed / n);
 }
 
+static struct tac_format_kernel kernel_in[RECORDS], kernel_out[RECORDS];
+static unsigned char kernel_bytes[TAC_PACK_KERNEL_BYTES_MAX(RECORDS)];
+
+/* Two threads that hand over to each other and to idle, as a scheduler reports it. */
+static void make_switches(void)
+{
+    static const uint32_t tid[3] = {4211, 4212, 0};
+    uint64_t ns = 1000000000000;
+    for (uint32_t i = 0, now = 0; i < RECORDS; i++) {
+        uint32_t other = (now + 1 + (uint32_t)(next() % 2)) % 3;
+        ns += 800 + next() % 3000;
+        kernel_in[i] = i % 2 ? (struct tac_format_kernel){ns,
+                                                          TAC_KERNEL_SWITCH,
+                                                          1,
+                                                          tid[now],
+                                                          (uint64_t)tid[other] << 32 | 120,
+                                                          (uint64_t)1 << 32 | 120}
+                             : (struct tac_format_kernel){ns,
+                                                          TAC_KERNEL_WAKING,
+                                                          1,
+                                                          tid[now],
+                                                          (uint64_t)tid[other] << 32 | 120,
+                                                          (uint64_t)1 << 32};
+        now = i % 2 ? other : now;
+    }
+}
+
+static void kernel_events_come_back_as_they_were(void)
+{
+    for (int round = 0; round < 20; round++) {
+        for (uint32_t i = 0; i < RECORDS; i++)
+            kernel_in[i] =
+                (struct tac_format_kernel){next(),
+                                           (uint16_t)(1 + next() % (TAC_KERNEL_TYPES - 1)),
+                                           (uint16_t)(next() % 3),
+                                           (uint32_t)next(),
+                                           next(),
+                                           next()};
+        uint32_t bytes_packed = tac_pack_kernel(kernel_in, RECORDS, kernel_bytes);
+        REQUIRE(bytes_packed <= sizeof kernel_bytes);
+        REQUIRE(tac_unpack_kernel(kernel_bytes, bytes_packed, kernel_out, RECORDS) == RECORDS);
+        CHECK(memcmp(kernel_in, kernel_out, sizeof kernel_in) == 0);
+    }
+}
+
+static void switches_take_at_most_four_bytes_an_event(void)
+{
+    const void *zipped, *plain;
+    struct tac_zip *zip = tac_zip_new();
+    REQUIRE(zip);
+    make_switches();
+    uint32_t packed = tac_pack_kernel(kernel_in, RECORDS, kernel_bytes);
+    size_t n = tac_zip_in(zip, kernel_bytes, packed, &zipped);
+    CHECK_MSG(n && n <= 4 * RECORDS, "%.2f packed, %.2f zipped", (double)packed / RECORDS,
+              (double)n / RECORDS);
+    unsigned char *copy = malloc(n + 1);
+    memcpy(copy, zipped, n);
+    long back = tac_zip_out(zip, copy, n, &plain);
+    CHECK(back == (long)packed && !memcmp(plain, kernel_bytes, packed));
+    for (size_t i = 0; i < n; i += 7) {
+        copy[i] ^= (unsigned char)(1 + next() % 255);
+        long bad = tac_zip_out(zip, copy, n - next() % 8, &plain);
+        CHECK(bad < 0 || bad <= (long)TAC_CHUNK_BYTES_MAX);
+    }
+    CHECK(tac_zip_out(zip, copy, 3, &plain) < 0);
+    free(copy);
+    tac_zip_free(zip);
+}
+
 static void no_input_harms(void)
 {
     for (int round = 0; round < 2000; round++) {
@@ -75,6 +147,9 @@ static void no_input_harms(void)
         struct tac_format_record *room = malloc((max + 1) * sizeof *room);
         CHECK(tac_unpack(noise, size, room, max) <= max);
         free(room);
+        struct tac_format_kernel *events = malloc((max + 1) * sizeof *events);
+        CHECK(tac_unpack_kernel(noise, size, events, max) <= max);
+        free(events);
         free(noise);
     }
 }
@@ -84,6 +159,8 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     TEST(records_come_back_as_they_were);
     TEST(zones_take_at_most_four_bytes_an_event);
+    TEST(kernel_events_come_back_as_they_were);
+    TEST(switches_take_at_most_four_bytes_an_event);
     TEST(no_input_harms);
     return test_end();
 }
