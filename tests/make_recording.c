@@ -213,12 +213,18 @@ void tac_make_comm(struct tac_make *m, uint32_t tid, const char *name)
     put(m, TAC_CHUNK_COMM, 0, &body, sizeof body, 1, 0);
 }
 
+void tac_make_mapping(struct tac_make *m, uint64_t start, uint64_t end, uint64_t offset,
+                      const char *build_id, const char *path)
+{
+    char line[4600];
+    int n = snprintf(line, sizeof line, "%llx %llx %llx %s %s\n", (unsigned long long)start,
+                     (unsigned long long)end, (unsigned long long)offset, build_id, path);
+    put(m, TAC_CHUNK_MODULE, 0, line, (size_t)n, 1, 0);
+}
+
 void tac_make_module(struct tac_make *m, uint64_t start, uint64_t end, const char *path)
 {
-    char line[512];
-    int n = snprintf(line, sizeof line, "%llx %llx 0 - %s\n", (unsigned long long)start,
-                     (unsigned long long)end, path);
-    put(m, TAC_CHUNK_MODULE, 0, line, (size_t)n, 1, 0);
+    tac_make_mapping(m, start, end, 0, "-", path);
 }
 
 static int by_time(const void *a, const void *b)

@@ -42,7 +42,10 @@ void tac_make_gap(struct tac_make *m, uint32_t lane, uint64_t begin_ns, uint64_t
                   uint64_t dropped);
 void tac_make_kernel(struct tac_make *m, struct tac_format_kernel event);
 void tac_make_comm(struct tac_make *m, uint32_t tid, const char *name);
-/* One executable mapping. */
+/* One executable mapping; build_id "-": not known. */
+void tac_make_mapping(struct tac_make *m, uint64_t start, uint64_t end, uint64_t offset,
+                      const char *build_id, const char *path);
+/* The same from the begin of the file, without a build-id. */
 void tac_make_module(struct tac_make *m, uint64_t start, uint64_t end, const char *path);
 void tac_make_close(struct tac_make *m);
 

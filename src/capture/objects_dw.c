@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * objects_dw.c - see objects.h; through libdwfl of elfutils. Each file is a session of its own with
+ * no bias, so that mappings of different times cannot collide.
+ *
+ * A mapping begins at a page of an executable segment. Its addresses in the file are found by the
+ * segment's offset; a separate debug file has no contents, so that its offsets may be others: there
+ * the mapping is taken to begin where the segment does. */
+#include "capture/objects.h"
+
+#include <elfutils/libdwelf.h>
+#include <elfutils/libdwfl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEGMENTS = 8 };
+
+struct tac_object {
+    Dwfl *dwfl;
+    Dwfl_Module *module;
+    GElf_Phdr segment[SEGMENTS]; /* executable ones */
+    int segments;
+    char *folders; /* libdwfl keeps a pointer to this */
+    Dwfl_Callbacks callbacks;
+};
+
+static bool same_build_id(Elf *elf, const char *wanted)
+{
+    const void *bits;
+    char text[130] = "";
+    ssize_t n = dwelf_elf_gnu_build_id(elf, &bits);
+    for (ssize_t i = 0; i < n && i < 64; i++)
+        snprintf(text + 2 * i, 3, "%02x", ((const unsigned char *)bits)[i]);
+    return !*wanted || !strcmp(text, wanted);
+}
+
+static void read_segments(struct tac_object *o, Elf *elf)
+{
+    size_t count = 0;
+    if (elf_getphdrnum(elf, &count))
+        return;
+    for (size_t i = 0; i < count && o->segments < SEGMENTS; i++) {
+        GElf_Phdr *p = &o->segment[o->segments];
+        if (gelf_getphdr(elf, (int)i, p) && p->p_type == PT_LOAD && p->p_flags & PF_X)
+            o->segments++;
+    }
+}
+
+static bool report(struct tac_object *o, const char *path, const char *build_id)
+{
+    GElf_Addr bias;
+    dwfl_report_begin(o->dwfl);
+    o->module = dwfl_report_elf(o->dwfl, "module", path, -1, 0, true);
+    if (dwfl_report_end(o->dwfl, NULL, NULL) || !o->module)
+        return false;
+    Elf *elf = dwfl_module_getelf(o->module, &bias);
+    if (!elf || !same_build_id(elf, build_id))
+        return false;
+    read_segments(o, elf);
+    return o->segments > 0;
+}
+
+struct tac_object *tac_object_open(const char *path, const char *build_id, const char *folders)
+{
+    struct tac_object *o = calloc(1, sizeof *o);
+    if (!o || asprintf(&o->folders, ":.debug:/usr/lib/debug%s%s", *folders ? ":" : "", folders) < 0)
+        goto failed;
+    o->callbacks = (Dwfl_Callbacks){.find_elf = dwfl_build_id_find_elf,
+                                    .find_debuginfo = dwfl_standard_find_debuginfo,
+                                    .debuginfo_path = &o->folders};
+    o->dwfl = dwfl_begin(&o->callbacks);
+    if (o->dwfl && report(o, path, build_id))
+        return o;
+failed:
+    tac_object_close(o);
+    return NULL;
+}
+
+void tac_object_close(struct tac_object *o)
+{
+    if (!o)
+        return;
+    if (o->dwfl)
+        dwfl_end(o->dwfl);
+    free(o->folders);
+    free(o);
+}
+
+static uint64_t virtual_address(const struct tac_object *o, uint64_t file_offset, uint64_t into)
+{
+    uint64_t at = file_offset + into;
+    for (int i = 0; i < o->segments; i++) {
+        const GElf_Phdr *p = &o->segment[i];
+        if (at >= p->p_offset && at - p->p_offset < p->p_filesz)
+            return p->p_vaddr + (at - p->p_offset);
+    }
+    return (o->segment[0].p_vaddr & ~4095ull) + into;
+}
+
+struct tac_object_place tac_object_find(struct tac_object *o, uint64_t file_offset, uint64_t into)
+{
+    struct tac_object_place place = {0};
+    uint64_t at = virtual_address(o, file_offset, into);
+    GElf_Off offset = 0;
+    GElf_Sym symbol;
+    place.function = dwfl_module_addrinfo(o->module, at, &offset, &symbol, NULL, NULL, NULL);
+    place.offset = offset;
+    Dwfl_Line *source = dwfl_module_getsrc(o->module, at);
+    int line = 0;
+    place.file = source ? dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL) : NULL;
+    place.line = line > 0 ? (uint32_t)line : 0;
+    return place;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT
+ * symbols.c - see symbols.h: which file stands for a mapping, and a table of the answers. */
+#include "capture/symbols.h"
+
+#include "capture/list.h"
+#include "capture/objects.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One file per (path, build-id), however many mappings it has. */
+struct file {
+    const char *path, *build_id;
+    struct tac_object *object; /* NULL: there is none to be had */
+};
+
+struct answer {
+    uint64_t address;
+    struct tac_symbol symbol;
+    char *name; /* demangled */
+};
+
+typedef char *demangle_fn(const char *name, char *buffer, size_t *length, int *status);
+
+struct tac_symbols {
+    const struct tac_capture *capture;
+    char *folders;
+    struct tac_list files; /* struct file */
+    struct answer **slot;  /* open addressing by address */
+    uint32_t mask, count;
+    void *cxx;
+    demangle_fn *demangle;
+};
+
+int tac_symbols_open(const struct tac_capture *capture, const char *folders,
+                     struct tac_symbols **ret_symbols)
+{
+    struct tac_symbols *s = calloc(1, sizeof *s);
+    folders = folders ? folders : getenv("TACTUS_SYMBOLS");
+    if (s) {
+        s->capture = capture;
+        s->folders = strdup(folders ? folders : "");
+        s->mask = 1023;
+        s->slot = calloc((size_t)s->mask + 1, sizeof *s->slot);
+    }
+    if (!s || !s->folders || !s->slot) {
+        tac_symbols_close(s);
+        return -ENOMEM;
+    }
+    /* the ABI's own demangler (Itanium C++ ABI, 5.1); a program that has none needs none */
+    s->cxx = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_LOCAL);
+    if (s->cxx)
+        *(void **)&s->demangle = dlsym(s->cxx, "__cxa_demangle");
+    *ret_symbols = s;
+    return 0;
+}
+
+void tac_symbols_close(struct tac_symbols *s)
+{
+    if (!s)
+        return;
+    for (uint32_t i = 0; s->slot && i <= s->mask; i++)
+        if (s->slot[i]) {
+            free(s->slot[i]->name);
+            free(s->slot[i]);
+        }
+    struct file *file = s->files.data;
+    for (size_t i = 0; i < s->files.count; i++)
+        tac_object_close(file[i].object);
+    tac_list_fini(&s->files);
+    free(s->slot);
+    free(s->folders);
+    if (s->cxx)
+        dlclose(s->cxx);
+    free(s);
+}
+
+/* ---- files ---- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static struct tac_object *try_path(const struct file *f, const char *folders, const char *format,
+                                   const char *folder, int folder_length, const char *rest)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, format, folder_length, folder, rest);
+    return n > 0 && (size_t)n < sizeof path ? tac_object_open(path, f->build_id, folders) : NULL;
+}
+
+static struct tac_object *try_folder(const struct file *f, const char *folders, const char *folder,
+                                     int length)
+{
+    struct tac_object *o = NULL;
+    char id[160];
+    if (strlen(f->build_id) > 2) {
+        snprintf(id, sizeof id, "%.2s/%.128s", f->build_id, f->build_id + 2);
+        o = try_path(f, folders, "%.*s/.build-id/%s", folder, length, id);
+        o = o ? o : try_path(f, folders, "%.*s/.build-id/%s.debug", folder, length, id);
+    }
+    o = o ? o : try_path(f, folders, "%.*s/%s", folder, length, f->path);
+    return o ? o : try_path(f, folders, "%.*s/%s", folder, length, base_name(f->path));
+}
+
+static struct tac_object *find_object(const struct tac_symbols *s, const struct file *f)
+{
+    struct tac_object *o = tac_object_open(f->path, f->build_id, s->folders);
+    for (const char *at = s->folders; !o && *at;) {
+        int length = (int)strcspn(at, ":");
+        if (length)
+            o = try_folder(f, s->folders, at, length);
+        at += length;
+        at += *at == ':';
+    }
+    const char *system = "/usr/lib/debug";
+    return o || !*f->build_id ? o : try_folder(f, s->folders, system, (int)strlen(system));
+}
+
+static struct tac_object *object_of(struct tac_symbols *s, const struct tac_capture_module *m)
+{
+    struct file *file = s->files.data;
+    for (size_t i = 0; i < s->files.count; i++)
+        if (!strcmp(file[i].path, m->path) && !strcmp(file[i].build_id, m->build_id))
+            return file[i].object;
+    file = tac_list_add(&s->files, sizeof *file);
+    if (!file)
+        return NULL;
+    *file = (struct file){m->path, m->build_id, NULL};
+    return file->object = find_object(s, file);
+}
+
+/* ---- answers ---- */
+
+static void set_function(struct tac_symbols *s, struct answer *a, const char *function)
+{
+    int status = 0;
+    if (!function)
+        return;
+    if (s->demangle && !strncmp(function, "_Z", 2))
+        a->name = s->demangle(function, NULL, NULL, &status);
+    a->symbol.function = a->name ? a->name : function;
+}
+
+static void look_up(struct tac_symbols *s, struct answer *a, uint64_t address)
+{
+    a->symbol = (struct tac_symbol){
+        .module = "?", .path = "", .build_id = "", .function = "", .file = "", .offset = address};
+    const struct tac_capture_module *m = tac_capture_module_of(s->capture, address);
+    if (!m)
+        return;
+    uint64_t into = address - m->start;
+    a->symbol.module = base_name(m->path);
+    a->symbol.path = m->path;
+    a->symbol.build_id = m->build_id;
+    a->symbol.offset = m->offset + into;
+    struct tac_object *object = object_of(s, m);
+    if (!object)
+        return;
+    struct tac_object_place place = tac_object_find(object, m->offset, into);
+    set_function(s, a, place.function);
+    a->symbol.offset = place.function ? place.offset : a->symbol.offset;
+    a->symbol.file = place.file ? place.file : "";
+    a->symbol.line = place.line;
+}
+
+static uint32_t slot_of(const struct tac_symbols *s, uint64_t address)
+{
+    uint32_t i = (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 32) & s->mask;
+    while (s->slot[i] && s->slot[i]->address != address)
+        i = (i + 1) & s->mask;
+    return i;
+}
+
+static void grow(struct tac_symbols *s)
+{
+    struct answer **old = s->slot;
+    uint32_t old_mask = s->mask;
+    struct answer **slot = calloc(2 * ((size_t)old_mask + 1), sizeof *slot);
+    if (!slot)
+        return;
+    s->slot = slot;
+    s->mask = 2 * old_mask + 1;
+    for (uint32_t i = 0; i <= old_mask; i++)
+        if (old[i])
+            s->slot[slot_of(s, old[i]->address)] = old[i];
+    free(old);
+}
+
+const struct tac_symbol *tac_symbols_find(struct tac_symbols *s, uint64_t address,
+                                          enum tac_symbol_kind kind)
+{
+    static const struct tac_symbol unknown = {"?", "", "", "", "", 0, 0};
+    address -= kind == TAC_SYMBOL_RETURN && address ? 1 : 0;
+    if (s->count * 2 > s->mask)
+        grow(s);
+    uint32_t i = slot_of(s, address);
+    if (!s->slot[i] && s->count < s->mask) {
+        struct answer *a = calloc(1, sizeof *a);
+        if (!a)
+            return &unknown;
+        a->address = address;
+        look_up(s, a, address);
+        s->slot[i] = a;
+        s->count++;
+    }
+    return s->slot[i] ? &s->slot[i]->symbol : &unknown;
+}
+
+const char *tac_symbol_text(const struct tac_symbol *symbol, char *buffer, size_t size)
+{
+    if (!*symbol->function)
+        snprintf(buffer, size, "%s+0x%llx", symbol->module, (unsigned long long)symbol->offset);
+    else if (symbol->line)
+        snprintf(buffer, size, "%s, %s, %s:%u", symbol->module, symbol->function,
+                 base_name(symbol->file), symbol->line);
+    else
+        snprintf(buffer, size, "%s, %s", symbol->module, symbol->function);
+    return buffer;
+}
