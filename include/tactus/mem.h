@@ -127,6 +127,10 @@ struct tac_heap_stats {
     size_t free_span_bytes; /* the largest block that would succeed now */
     double fragmentation;   /* 1 - free_span / free; 0 when nothing is free */
     size_t reserve_bytes;
+    size_t low_bytes;                  /* the low-water mark */
+    uint64_t low_crossings;            /* how often free memory fell below it */
+    uint64_t violations;               /* calls in scopes that forbid them */
+    size_t ahead_bytes;                /* populated ahead of use by the helper thread */
     uint64_t slow_mallocs, slow_frees; /* calls that left the fast path */
     uint64_t remote_frees;             /* blocks freed by another thread and taken back */
     uint64_t failures;                 /* calls that returned NULL */
@@ -138,6 +142,43 @@ struct tac_heap_stats {
 };
 
 TAC_API void tac_heap_stats_get(struct tac_heap_stats *ret_stats);
+
+struct tac_heap_thread_stats {
+    int tid;                      /* of the thread that has, or last had, this thread heap */
+    int is_running, is_real_time; /* is_running 0: that thread ended */
+    size_t live_bytes, slab_bytes;
+    uint64_t slow_mallocs, slow_frees, remote_frees, failures, worst_ticks;
+};
+
+/* By thread heap, in the order of the table; those that no thread ever had are left out. Returns
+ * how many, at most max. Blocks of whole pages belong to nobody and are not in here. */
+TAC_API unsigned tac_heap_threads_get(struct tac_heap_thread_stats *ret_list, unsigned max);
+
+struct tac_heap_map_cell {
+    size_t slab_bytes, large_bytes; /* pages handed out in this stretch of the arena */
+    size_t live_bytes;              /* in blocks */
+};
+
+/* The arena from its start to the highest page ever used, in so many equal stretches. Returns the
+ * bytes that each stands for; 0 when the heap is not open. */
+TAC_API size_t tac_heap_map_get(struct tac_heap_map_cell *ret_cells, unsigned cells);
+
+/* ---- Call sites, on demand ---- */
+
+/* Sample the allocations of all threads, about one in mean_bytes, until so many samples were taken
+ * (0: stop). A thread takes part from its next call beyond the fast path on, which a thread that
+ * allocates makes all the time; its calls leave the fast path until then. Real-time: yes. */
+TAC_API void tac_heap_sample(uint32_t mean_bytes, int32_t samples);
+
+struct tac_heap_sample {
+    uint64_t number;
+    uintptr_t site; /* return address of the call */
+    size_t bytes;
+    uint64_t weight_bytes; /* allocated by that thread since its last sample: sums to all bytes */
+};
+
+/* Copy the latest samples (at most max, at most 1024), newest first. Returns how many. */
+TAC_API unsigned tac_heap_samples_get(struct tac_heap_sample *ret_list, unsigned max);
 
 /* Check every invariant that a walk can check while no other thread allocates. Returns 0 or
  * -TAC_E_CORRUPT; text (may be NULL) says what is wrong. Not real-time. */
@@ -164,6 +205,22 @@ enum tac_heap_guard {
 /* Set the mode of the calling thread and return the one before: scopes nest by restoring it.
  * Costs nothing where it is not used. Real-time: yes. */
 TAC_API enum tac_heap_guard tac_heap_guard_set(enum tac_heap_guard mode);
+
+/* The usual scope: if (late) { TAC_HEAP_SCOPE(TAC_HEAP_FORBID); ... } ends with the block. */
+#define TAC_HEAP_SCOPE(mode)                                                                       \
+    __attribute__((cleanup(tac_heap_guard_leave))) enum tac_heap_guard tac_heap_scope_before =     \
+        tac_heap_guard_set(mode)
+
+/* Forbid heap calls on this thread; returns the mode before, for tac_heap_guard_set(). */
+static inline enum tac_heap_guard tac_heap_forbid(void)
+{
+    return tac_heap_guard_set(TAC_HEAP_FORBID);
+}
+
+static inline void tac_heap_guard_leave(const enum tac_heap_guard *before)
+{
+    tac_heap_guard_set(*before);
+}
 
 struct tac_heap_violation {
     const void *site; /* return address of the call */

@@ -3,6 +3,7 @@
 #include "mem/api.h"
 
 #include "mem/fast.h"
+#include "mem/outside.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,9 +50,10 @@ void *tac_api_calloc(size_t count, size_t bytes)
     size_t total;
     if (__builtin_mul_overflow(count, bytes, &total) || total > PTRDIFF_MAX)
         return no_memory();
-    if (total > TAC_CLASS_MAX_BYTES && !tac_thread.hooks && !tac_thread.guard)
+    if (total > TAC_CLASS_MAX_BYTES && !tac_thread.hooks && !tac_thread.guard &&
+        !tac_thread.is_sampled)
         return calloc_large(total);
-    void *block = tac_heap_malloc_fast(total);
+    void *block = tac_heap_malloc_fast_at(total, __builtin_return_address(0));
     return block ? memset(block, 0, total) : NULL;
 }
 
@@ -85,6 +87,8 @@ static bool resize_in_place(void *block, size_t old_bytes, size_t bytes)
 static void note_realloc(void *old_block, void *block, size_t bytes, const void *site)
 {
     struct tac_thread *thread = &tac_thread;
+    if (thread->is_sampled && !thread->busy)
+        tac_outside_note(bytes, site);
     if (!thread->hooks || thread->busy || !thread->hooks->realloc)
         return;
     thread->busy = 1;
@@ -110,7 +114,7 @@ static void *move_block(void *block, size_t old_bytes, size_t bytes)
 void *tac_api_realloc(void *block, size_t bytes)
 {
     if (!block)
-        return tac_heap_malloc_fast(bytes);
+        return tac_heap_malloc_fast_at(bytes, __builtin_return_address(0));
     if (!bytes) {
         tac_heap_free_fast(block);
         return NULL;
@@ -136,17 +140,17 @@ void *tac_api_realloc(void *block, size_t bytes)
 /* Slab blocks are aligned to the largest power of two that divides their size. */
 void *tac_api_aligned(size_t alignment, size_t bytes)
 {
+    const void *site = __builtin_return_address(0);
     if (bytes > PTRDIFF_MAX - alignment)
         return no_memory();
     if (alignment <= 16)
-        return tac_heap_malloc_fast(bytes);
+        return tac_heap_malloc_fast_at(bytes, site);
     size_t rounded = tac_align_up(bytes ? bytes : 1, alignment);
     if (rounded <= TAC_CLASS_SMALL_BYTES)
-        return tac_heap_malloc_fast(rounded);
+        return tac_heap_malloc_fast_at(rounded, site);
     if (rounded <= TAC_UNIT_BYTES)
-        return tac_heap_malloc_fast((size_t)tac_power_of_two_ceil(rounded));
-    if (tac_thread.guard && !tac_thread.busy &&
-        !tac_guard_pass(bytes, false, __builtin_return_address(0)))
+        return tac_heap_malloc_fast_at((size_t)tac_power_of_two_ceil(rounded), site);
+    if (tac_thread.guard && !tac_thread.busy && !tac_guard_pass(bytes, false, site))
         return no_memory();
     bool fresh;
     void *block = tac_large_alloc(tac_thread_heap(), bytes, alignment, &fresh);

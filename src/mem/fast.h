@@ -23,6 +23,17 @@ static inline void *tac_heap_malloc_fast(size_t bytes)
     return block;
 }
 
+/* The same for a function that is not malloc itself: site is its caller. */
+static inline void *tac_heap_malloc_fast_at(size_t bytes, const void *site)
+{
+    void **list = &tac_heap_fast->list[bytes <= TAC_CLASS_SMALL_BYTES ? (bytes + 15) / 16 : 0];
+    void *block = *list;
+    if (TAC_UNLIKELY(!block))
+        return tac_heap_malloc_at(bytes, site);
+    *list = *(void **)block;
+    return block;
+}
+
 static inline void tac_heap_free_fast(void *block)
 {
     uintptr_t offset = (uintptr_t)block - tac_mem.base;

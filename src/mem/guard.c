@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * guard.c - who allocates where nobody should, and the end of calls that cannot be answered.
  *
- * The ring of violations has one atomic counter; a slot is written by whoever drew its number.
+ * The ring of violations (outside.h) has one atomic counter; a slot is written by whoever drew its
+ * number, and its number is written last, so that a reader leaves out what is half written.
  * Real-time: yes, but for the abort. */
 #include "mem/heap.h"
+#include "mem/outside.h"
 
 #include <stdlib.h>
-
-enum { RING = 256 };
-
-static struct {
-    _Atomic uint64_t count;
-    struct tac_heap_violation slot[RING];
-} ring;
 
 enum tac_heap_guard tac_heap_guard_set(enum tac_heap_guard mode)
 {
@@ -23,14 +18,26 @@ enum tac_heap_guard tac_heap_guard_set(enum tac_heap_guard mode)
     return before;
 }
 
+static void note(size_t bytes, const void *site)
+{
+    if (!tac_mem.lines) /* the heap could not be opened */
+        return;
+    struct tac_outside *o = tac_outside();
+    uint64_t number = atomic_fetch_add(&o->violation_count, 1);
+    struct tac_outside_violation *v = &o->violation[number % TAC_OUTSIDE_VIOLATIONS];
+    atomic_store(&v->number, 0);
+    atomic_store(&v->site, (uintptr_t)site);
+    atomic_store(&v->bytes, bytes);
+    atomic_store(&v->thread, tac_thread.heap ? tac_thread.heap->index : 0);
+    atomic_store(&v->number, number + 1);
+}
+
 bool tac_guard_pass(size_t bytes, bool is_free, const void *site)
 {
     enum tac_heap_guard mode = tac_thread.guard;
     if (mode == TAC_HEAP_ALLOW)
         return true;
-    uint64_t i = atomic_fetch_add(&ring.count, 1);
-    ring.slot[i % RING] = (struct tac_heap_violation){site, is_free ? 0 : bytes,
-                                                      tac_thread.heap ? tac_thread.heap->index : 0};
+    note(is_free ? 0 : bytes, site);
     if (mode == TAC_HEAP_ABORT) {
         tac_thread.guard = TAC_HEAP_ALLOW;
         tac_mem_say("%s of %zu bytes, called from %p, in a scope that forbids it",
@@ -42,16 +49,25 @@ bool tac_guard_pass(size_t bytes, bool is_free, const void *site)
 
 uint64_t tac_heap_violation_count(void)
 {
-    return atomic_load(&ring.count);
+    return tac_mem.lines ? atomic_load(&tac_outside()->violation_count) : 0;
 }
 
 unsigned tac_heap_violations_get(struct tac_heap_violation *ret_list, unsigned max)
 {
-    uint64_t count = atomic_load(&ring.count);
-    unsigned n = count < RING ? (unsigned)count : RING;
-    n = n < max ? n : max;
-    for (unsigned i = 0; i < n; i++)
-        ret_list[i] = ring.slot[(count - 1 - i) % RING];
+    uint64_t count = tac_heap_violation_count();
+    unsigned n = 0;
+    for (uint64_t i = 0; i < TAC_OUTSIDE_VIOLATIONS && i < count && n < max; i++) {
+        struct tac_outside_violation *v =
+            &tac_outside()->violation[(count - 1 - i) % TAC_OUTSIDE_VIOLATIONS];
+        uint64_t number = atomic_load(&v->number);
+        struct tac_heap_violation copy = {
+            .site = (const void *)(uintptr_t)atomic_load(&v->site), /* NOLINT: only shown */
+            .bytes = (size_t)atomic_load(&v->bytes),
+            .thread = (unsigned)atomic_load(&v->thread),
+        };
+        if (number && atomic_load(&v->number) == number)
+            ret_list[n++] = copy;
+    }
     return n;
 }
 

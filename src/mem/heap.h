@@ -98,6 +98,7 @@ struct tac_heap {
     unsigned spares;
     unsigned index;
     int real_time;
+    int tid; /* of the thread that has it, for statistics */
     struct tac_link *queue_head;
     struct tac_link queue_stub;
     struct tac_heap_counters counters;
@@ -129,7 +130,10 @@ struct tac_thread {
     struct tac_heap *heap;
     const struct tac_heap_hooks *hooks;
     enum tac_heap_guard guard;
-    int busy; /* inside a hook: its own calls are not reported */
+    int busy;         /* inside a hook: its own calls are not reported */
+    bool is_sampled;  /* outside.h */
+    long sample_left; /* bytes to the next sample */
+    uint64_t sample_weight;
 };
 
 #define TAC_TLS _Thread_local __attribute__((tls_model("initial-exec")))
@@ -218,15 +222,26 @@ bool tac_large_resize(struct tac_heap *heap, struct tac_large *large, size_t uni
 struct tac_heap *tac_thread_heap(void);
 bool tac_mem_open_default(void);
 int tac_thread_key_init(void);
+
+/* Where what lies: bytes of each table, of the arena, and of all with edges. */
+struct tac_mem_layout {
+    size_t lines, spans, heaps, tables, arena, total;
+    unsigned threads;
+};
+struct tac_mem_layout tac_mem_lay_out(size_t arena, unsigned threads);
+/* Make tac_mem refer to a zeroed mapping of that layout. */
+void tac_mem_place(char *base, const struct tac_mem_layout *layout);
+
 /* After guard, hooks or heap changed: choose tac_heap_fast. */
 void tac_thread_choose(void);
 
 /* ---- slow.c: what the entry points call when the fast path does not answer ---- */
 
 void *tac_heap_malloc_slow(size_t bytes);
+void *tac_heap_malloc_at(size_t bytes, const void *site); /* the same, for a caller's caller */
 void tac_heap_free_slow(void *block);
 
-/* ---- config.c, guard.c, report.c ---- */
+/* ---- config.c, guard.c, report.c, stats.c ---- */
 
 void tac_heap_config_environment(struct tac_heap_config *config);
 /* One line on standard error, without the heap. */
@@ -236,5 +251,7 @@ bool tac_guard_pass(size_t bytes, bool is_free, const void *site);
 _Noreturn void tac_mem_fatal(const char *what, const void *block);
 void tac_mem_report_at_exit(void);
 void tac_low_water_check(size_t taken_units);
+/* Blocks of the slab that other threads freed and the owner has not taken back yet. */
+unsigned tac_slab_marked(const struct tac_slab *slab);
 
 #endif

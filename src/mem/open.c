@@ -6,6 +6,7 @@
  * waits; this is before anything is real-time. When address space is short (RLIMIT_AS, overcommit)
  * a reservation is halved until it fits; a size that somebody asked for is not. */
 #include "mem/heap.h"
+#include "mem/outside.h"
 
 #include "base/bits.h"
 #include "base/region.h"
@@ -24,6 +25,7 @@ static _Atomic int state;
 #define MIB ((size_t)1 << 20)
 #define ARENA_ALIGN ((size_t)1 << (TAC_UNIT_SHIFT + 6)) /* one chunk */
 #define ARENA_MIN (4 * MIB)
+#define CLOSED_BYTES ((size_t)1 << 16) /* the largest page that a kernel may have */
 
 /* What a reservation without a size takes: as much as the machine has, half of what RLIMIT_AS lets
  * this process have. */
@@ -42,37 +44,33 @@ static size_t reservation_bytes(void)
     return (size_t)bytes;
 }
 
-struct layout {
-    size_t lines, spans, heaps, arena, total;
-    unsigned threads;
-};
-
-static struct layout lay_out(size_t arena, unsigned threads)
+struct tac_mem_layout tac_mem_lay_out(size_t arena, unsigned threads)
 {
-    struct layout l = {.arena = tac_align_up(arena, ARENA_ALIGN), .threads = threads};
+    struct tac_mem_layout l = {.arena = tac_align_up(arena, ARENA_ALIGN), .threads = threads};
     l.lines = l.arena >> TAC_UNIT_SHIFT << TAC_LINE_SHIFT;
     l.spans = tac_align_up(tac_spans_table_bytes(l.arena >> TAC_UNIT_SHIFT), TAC_LINE_BYTES);
     l.heaps = threads * sizeof(struct tac_heap);
-    l.total = l.lines + l.spans + l.heaps + l.arena + 2 * ARENA_ALIGN;
+    l.tables = l.lines + l.spans + l.heaps;
+    l.total = TAC_OUTSIDE_BYTES + l.tables + l.arena + 2 * ARENA_ALIGN;
     return l;
 }
 
 /* Mapped without access and then opened, so that a process under mlockall(MCL_FUTURE) does not
- * populate all of it here. */
-static void *map(const struct layout *l)
+ * populate all of it here. The first pages stay closed, see outside.h; so does what follows. */
+static char *map(const struct tac_mem_layout *l)
 {
-    void *base =
-        mmap(NULL, l->total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t total = l->total + 2 * CLOSED_BYTES;
+    char *base = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return NULL;
-    munlock(base, l->total);
-    if (mprotect(base, l->total, PROT_READ | PROT_WRITE) == 0)
-        return base;
-    munmap(base, l->total);
+    munlock(base, total);
+    if (mprotect(base + CLOSED_BYTES, l->total, PROT_READ | PROT_WRITE) == 0)
+        return base + CLOSED_BYTES;
+    munmap(base, total);
     return NULL;
 }
 
-static void *map_some(const struct tac_heap_config *config, struct layout *ret_layout)
+static char *map_some(const struct tac_heap_config *config, struct tac_mem_layout *ret_layout)
 {
     size_t bytes = config->size_bytes;
     if (config->full == TAC_HEAP_FULL_GROW || !bytes) {
@@ -81,23 +79,24 @@ static void *map_some(const struct tac_heap_config *config, struct layout *ret_l
     }
     size_t least = config->size_bytes ? config->size_bytes : ARENA_MIN;
     for (; bytes >= least; bytes = bytes / 2 < least && bytes > least ? least : bytes / 2) {
-        *ret_layout = lay_out(bytes, config->threads ? config->threads : 1024);
-        void *base = map(ret_layout);
+        *ret_layout = tac_mem_lay_out(bytes, config->threads ? config->threads : 1024);
+        char *base = map(ret_layout);
         if (base)
             return base;
     }
     return NULL;
 }
 
-/* Tables first, the arena at the next chunk edge. */
-static void place_tables(char *base, const struct layout *l)
+/* The block for readers outside first, then tables, the arena at the next chunk edge. */
+void tac_mem_place(char *base, const struct tac_mem_layout *l)
 {
-    tac_mem.lines = base;
-    tac_mem.heaps = (struct tac_heap *)(void *)(base + l->lines + l->spans);
+    char *lines = base + TAC_OUTSIDE_BYTES;
+    tac_mem.lines = lines;
+    tac_mem.heaps = (struct tac_heap *)(void *)(lines + l->lines + l->spans);
     tac_mem.threads = l->threads;
     tac_mem.units = l->arena >> TAC_UNIT_SHIFT;
-    tac_mem.base = tac_align_up((uintptr_t)base + l->lines + l->spans + l->heaps, ARENA_ALIGN);
-    tac_spans_init(&tac_mem.spans, tac_mem.units, base + l->lines);
+    tac_mem.base = tac_align_up((uintptr_t)lines + l->tables, ARENA_ALIGN);
+    tac_spans_init(&tac_mem.spans, tac_mem.units, lines + l->lines);
 }
 
 static bool lock_range(char *base, size_t bytes)
@@ -131,12 +130,13 @@ static int populate(const struct tac_heap_config *config, char *base)
 
 static int open_now(const struct tac_heap_config *config)
 {
-    struct layout l;
+    struct tac_mem_layout l;
     char *base = map_some(config, &l);
     int r = base ? tac_thread_key_init() : -ENOMEM;
     if (r)
         return r;
-    place_tables(base, &l);
+    tac_mem_place(base, &l);
+    tac_outside_init(l.tables);
     r = populate(config, base);
     if (config->full == TAC_HEAP_FULL_RESERVE || config->reserve_bytes) {
         size_t units = config->reserve_bytes >> TAC_UNIT_SHIFT;

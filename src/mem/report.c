@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * report.c - statistics, the walker, low water, trim: what looks at the whole heap from outside the
- * allocation path. Threads: any; numbers of other threads may be a moment old. Real-time: only
- * tac_low_water_check. */
+ * report.c - the walker, low water, trim: what looks at the whole heap from outside the allocation
+ * path. Threads: any; the walker while nobody else allocates. Real-time: only tac_low_water_check.
+ */
 #include "mem/heap.h"
+#include "mem/outside.h"
 
 #include "base/bits.h"
 
@@ -10,112 +11,36 @@
 #include <sys/mman.h>
 
 static struct {
-    _Atomic size_t units; /* free units below which the mark is crossed; 0: off */
-    _Atomic int crossed;
     void (*callback)(void *user);
     void *user;
 } low_water;
 
 void tac_heap_low_water_set(size_t low_bytes, void (*callback)(void *user), void *user)
 {
-    atomic_store(&low_water.units, 0);
+    if (!tac_mem.lines && !tac_thread_heap())
+        return;
+    struct tac_outside *o = tac_outside();
+    atomic_store(&o->low_units, 0);
     low_water.callback = callback;
     low_water.user = user;
-    atomic_store(&low_water.crossed, 0);
-    atomic_store(&low_water.units, low_bytes >> TAC_UNIT_SHIFT);
+    atomic_store(&o->low_is_crossed, 0);
+    atomic_store(&o->low_units, low_bytes >> TAC_UNIT_SHIFT);
 }
 
 void tac_low_water_check(size_t taken_units)
 {
-    size_t mark = atomic_load_explicit(&low_water.units, memory_order_relaxed);
+    struct tac_outside *o = tac_outside();
+    uint64_t mark = atomic_load_explicit(&o->low_units, memory_order_relaxed);
     if (TAC_LIKELY(!mark))
         return;
     size_t left = tac_mem.units - taken_units;
-    if (left >= 2 * mark)
-        atomic_store_explicit(&low_water.crossed, 0, memory_order_relaxed);
-    else if (left < mark && !atomic_exchange(&low_water.crossed, 1) && low_water.callback)
-        low_water.callback(low_water.user);
-}
-
-static void add_heap(struct tac_heap_stats *stats, const struct tac_heap *heap)
-{
-    const struct tac_heap_counters *c = &heap->counters;
-    stats->slow_mallocs += c->slow_mallocs;
-    stats->slow_frees += c->slow_frees;
-    stats->remote_frees += c->remote_frees;
-    stats->failures += c->failures;
-    stats->worst_ticks = c->worst_ticks > stats->worst_ticks ? c->worst_ticks : stats->worst_ticks;
-    stats->large_blocks += c->large_blocks;
-    stats->large_bytes += c->large_units * TAC_UNIT_BYTES;
-}
-
-static unsigned marked(const struct tac_slab *slab)
-{
-    unsigned n = 0;
-    for (unsigned w = 0; w * 64 < slab->capacity; w++)
-        n += (unsigned)__builtin_popcountll(
-            atomic_load_explicit(&slab->freed[w], memory_order_relaxed));
-    return n;
-}
-
-static void add_slab(struct tac_heap_stats *stats, const struct tac_slab *slab)
-{
-    const struct tac_class *class = &tac_class_table[slab->class_index];
-    struct tac_heap_class_stats *of = &stats->of_class[slab->class_index];
-    unsigned pending = marked(slab), used = slab->used;
-    used = used > pending ? used - pending : 0;
-    of->live_blocks += used;
-    of->slab_bytes += (size_t) class->units * TAC_UNIT_BYTES;
-    stats->live_bytes += (size_t)used * class->block_bytes;
-}
-
-/* Only up to the highest unit that was ever handed out: the table above it was never touched. */
-static void add_slabs(struct tac_heap_stats *stats)
-{
-    size_t end = atomic_load(&tac_mem.fresh_unit) << TAC_UNIT_SHIFT;
-    for (uintptr_t offset = 0; offset < end; offset += (uintptr_t)1 << TAC_GRANULE_SHIFT) {
-        const struct tac_slab *slab = tac_slab_at(offset);
-        if (TAC_KIND_GET(slab) == TAC_KIND_SLAB && slab->class_index < TAC_CLASSES)
-            add_slab(stats, slab);
+    if (left >= 2 * mark) {
+        atomic_store_explicit(&o->low_is_crossed, 0, memory_order_relaxed);
+    } else if (left < mark && !atomic_exchange(&o->low_is_crossed, 1)) {
+        atomic_fetch_add(&o->low_crossings, 1);
+        if (low_water.callback)
+            low_water.callback(low_water.user);
     }
-}
-
-static void add_heaps(struct tac_heap_stats *stats)
-{
-    for (unsigned i = 0; i < tac_mem.threads; i++) {
-        bool used = atomic_load(&tac_mem.thread_used[i / 64]) >> (i & 63) & 1;
-        stats->threads += used;
-        if (used || tac_mem.heaps[i].queue_head)
-            add_heap(stats, &tac_mem.heaps[i]);
-    }
-    stats->failures += atomic_load(&tac_mem.detached_failures);
-    stats->foreign_frees = atomic_load(&tac_mem.foreign_frees);
-    stats->large_blocks += atomic_load(&tac_mem.detached_large_blocks);
-    stats->large_bytes += atomic_load(&tac_mem.detached_large_units) * TAC_UNIT_BYTES;
-}
-
-void tac_heap_stats_get(struct tac_heap_stats *ret_stats)
-{
-    struct tac_heap_stats *stats = ret_stats;
-    *stats = (struct tac_heap_stats){.class_count = TAC_CLASSES};
-    for (unsigned c = 0; c < TAC_CLASSES; c++)
-        stats->of_class[c].block_bytes = tac_class_table[c].block_bytes;
-    if (!tac_mem.bytes)
-        return;
-    stats->arena_bytes = tac_mem.bytes;
-    stats->locked_bytes = tac_mem.locked_bytes;
-    stats->populated_bytes = tac_mem.populated_bytes;
-    stats->taken_bytes = atomic_load(&tac_mem.taken_units) * TAC_UNIT_BYTES;
-    stats->taken_peak_bytes = atomic_load(&tac_mem.peak_units) * TAC_UNIT_BYTES;
-    stats->reserve_bytes = tac_mem.reserve_units * TAC_UNIT_BYTES;
-    stats->threads_max = tac_mem.threads;
-    add_heaps(stats);
-    add_slabs(stats);
-    stats->live_bytes += stats->large_bytes;
-    size_t free_units = tac_spans_free_units(&tac_mem.spans);
-    size_t longest = tac_spans_longest(&tac_mem.spans);
-    stats->free_span_bytes = longest * TAC_UNIT_BYTES;
-    stats->fragmentation = free_units ? 1 - (double)longest / (double)free_units : 0;
 }
 
 /* ---- the walker ---- */
@@ -148,7 +73,7 @@ static const char *slab_fault(const struct tac_slab *slab)
     unsigned ready = 0;
     if (heap->current[slab->class_index] == slab)
         ready = list_length(slab, heap->list[slab->class_index]);
-    if (ready + marked(slab) > slab->used)
+    if (ready + tac_slab_marked(slab) > slab->used)
         return "a block is free in two places";
     return NULL;
 }

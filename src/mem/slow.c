@@ -5,6 +5,7 @@
  * Real-time: yes, but for the first call of the process, which opens the heap. errno is touched
  * only where malloc fails. The call site is the return address: these functions are jumped to. */
 #include "mem/heap.h"
+#include "mem/outside.h"
 
 #include "base/clock.h"
 
@@ -77,7 +78,7 @@ static void *failed(struct tac_heap *heap)
 
 static bool is_watched(const struct tac_thread *thread)
 {
-    return thread->guard != TAC_HEAP_ALLOW || thread->hooks;
+    return tac_outside_sampling() || thread->guard != TAC_HEAP_ALLOW || thread->hooks;
 }
 
 static void *malloc_watched(struct tac_heap *heap, size_t bytes, const void *site)
@@ -88,6 +89,8 @@ static void *malloc_watched(struct tac_heap *heap, size_t bytes, const void *sit
     if (!tac_guard_pass(bytes, false, site))
         return NULL;
     void *block = malloc_real(heap, bytes);
+    if (block && thread->is_sampled)
+        tac_outside_note(bytes, site);
     if (block && thread->hooks && thread->hooks->alloc) {
         thread->busy = 1;
         thread->hooks->alloc(block, bytes, site);
@@ -96,13 +99,17 @@ static void *malloc_watched(struct tac_heap *heap, size_t bytes, const void *sit
     return block;
 }
 
-__attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
+void *tac_heap_malloc_at(size_t bytes, const void *site)
 {
-    const void *site = __builtin_return_address(0);
     struct tac_heap *heap = tac_thread_heap();
     void *block = TAC_UNLIKELY(is_watched(&tac_thread)) ? malloc_watched(heap, bytes, site)
                                                         : malloc_real(heap, bytes);
     return TAC_LIKELY(block) ? block : failed(heap);
+}
+
+__attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
+{
+    return tac_heap_malloc_at(bytes, __builtin_return_address(0));
 }
 
 /* ---- free ---- */

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <time.h>
 
 TAC_TLS struct tac_heap *tac_heap_fast = &tac_heap_none;
 TAC_TLS struct tac_thread tac_thread;
@@ -36,8 +37,17 @@ int tac_thread_key_init(void)
 void tac_thread_choose(void)
 {
     struct tac_thread *thread = &tac_thread;
-    bool plain = thread->heap && thread->guard == TAC_HEAP_ALLOW && !thread->hooks;
+    bool plain =
+        thread->heap && thread->guard == TAC_HEAP_ALLOW && !thread->hooks && !thread->is_sampled;
     tac_heap_fast = plain ? thread->heap : &tac_heap_none;
+}
+
+/* Without a system call: the clock of a thread is made from its number (clock_getcpuclockid(3), and
+ * the kernel's posix-timers.h: the number's complement above three bits). */
+static int thread_number(void)
+{
+    clockid_t clock;
+    return pthread_getcpuclockid(pthread_self(), &clock) ? 0 : ~(clock >> 3);
 }
 
 /* The index of a thread heap that is ours now, or -1. At most one pass over the bitmap. */
@@ -70,6 +80,7 @@ static struct tac_heap *attach(void)
         tac_heap_queue_init(heap);
     }
     struct tac_thread *thread = &tac_thread;
+    heap->tid = thread_number();
     thread->heap = heap;
     thread->hooks = tac_mem.hooks;
     tac_thread_choose();

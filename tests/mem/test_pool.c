@@ -67,8 +67,9 @@ static void old_handles_find_nothing(void)
     tac_pool_free(pool);
 }
 
-static long oldest(void *user)
+static long in_turn(struct tac_pool *pool, void *user)
 {
+    (void)pool;
     return (*(long *)user)++;
 }
 
@@ -76,7 +77,7 @@ static void exhausted_pool_steals_by_callback(void)
 {
     long turn = 0;
     struct tac_pool *pool;
-    struct tac_pool_config config = {"steal", 8, 2, TAC_POOL_OWNER, oldest, &turn};
+    struct tac_pool_config config = {"steal", 8, 2, TAC_POOL_OWNER, in_turn, &turn};
     REQUIRE(tac_pool_new(&config, &pool) == 0);
     void *a = tac_pool_get(pool);
     tac_pool_handle handle = tac_pool_handle_of(pool, a);
@@ -86,6 +87,74 @@ static void exhausted_pool_steals_by_callback(void)
     CHECK(tac_pool_get(pool) == tac_pool_at(pool, 1));
     CHECK(!tac_pool_get(pool)); /* the callback names one that does not exist */
     tac_pool_free(pool);
+}
+
+/* The oldest goes first; objects put and got again are young. */
+static void exhausted_pool_steals_the_oldest(void)
+{
+    struct tac_pool *pool;
+    struct tac_pool_config config = {"oldest", 8, 4, TAC_POOL_OWNER, tac_pool_oldest, NULL};
+    REQUIRE(tac_pool_new(&config, &pool) == 0);
+    CHECK(tac_pool_oldest(pool, NULL) == -1);
+    void *object[4];
+    for (int i = 0; i < 4; i++)
+        object[i] = tac_pool_get(pool);
+    tac_pool_put(pool, object[1]);
+    CHECK(tac_pool_get(pool) == object[1]);
+    void *const order[] = {object[0], object[2], object[3], object[1], object[0]};
+    for (int i = 0; i < 5; i++) {
+        tac_pool_handle handle = tac_pool_handle_of(pool, order[i]);
+        CHECK(tac_pool_get(pool) == order[i] && !tac_pool_at_handle(pool, handle));
+    }
+    struct tac_pool_stats stats;
+    tac_pool_stats_get(pool, &stats);
+    CHECK(stats.steals == 5 && stats.used == 4 && stats.failures == 0 && stats.gets == 10);
+    for (int i = 0; i < 4; i++)
+        CHECK(tac_pool_put(pool, object[i]) == 0);
+    CHECK(tac_pool_oldest(pool, NULL) == -1);
+    tac_pool_free(pool);
+}
+
+struct grain {
+    double phase;
+    int voice;
+};
+TAC_POOL_TYPED(grain_pool, struct grain);
+
+static void typed_pool_gives_its_type(void)
+{
+    struct tac_pool *pool;
+    REQUIRE(grain_pool_new((struct tac_pool_config){.name = "grains", .count = 2}, &pool) == 0);
+    struct grain *grain = grain_pool_get(pool);
+    REQUIRE(grain);
+    grain->voice = 7;
+    tac_pool_handle handle = tac_pool_handle_of(pool, grain);
+    CHECK(grain_pool_at(pool, handle)->voice == 7);
+    CHECK(grain_pool_put(pool, grain) == 0 && !grain_pool_at(pool, handle));
+    tac_pool_free(pool);
+}
+
+static void count_pool(const struct tac_pool_stats *stats, void *user)
+{
+    *(int *)user += stats->name && !strcmp(stats->name, "voices");
+}
+
+/* More pools than the table has places: the first are shown, all work. */
+static void pools_are_listed(void)
+{
+    static struct tac_pool *pool[1100];
+    int shown = 0;
+    for (int i = 0; i < 1100; i++)
+        REQUIRE((pool[i] = pool_new(2, TAC_POOL_OWNER)));
+    tac_pool_each(count_pool, &shown);
+    CHECK_MSG(shown == 1024, "%d", shown);
+    for (int i = 0; i < 1100; i++) {
+        CHECK(tac_pool_get(pool[i]) != NULL);
+        tac_pool_free(pool[i]);
+    }
+    shown = 0;
+    tac_pool_each(count_pool, &shown);
+    CHECK(shown == 0);
 }
 
 static void nonsense_is_refused(void)
@@ -147,6 +216,9 @@ int main(int argc, char **argv)
     TEST(wrong_puts_are_refused);
     TEST(old_handles_find_nothing);
     TEST(exhausted_pool_steals_by_callback);
+    TEST(exhausted_pool_steals_the_oldest);
+    TEST(typed_pool_gives_its_type);
+    TEST(pools_are_listed);
     TEST(nonsense_is_refused);
     TEST(threads_never_hold_the_same_object);
     return test_end();
