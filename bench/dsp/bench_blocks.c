@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * bench_blocks.c - what a voice, a channel strip, a sine and a tiny node cost per block of 64.
  *
- * Units are banks of lanes run through the blocks' own process functions, one bank at a time over
+ * Units are banks of lanes run through the blocks' own process functions, two banks at a time over
  * the same buffers, as a plan does. Loads: sine1; voice12 (saw -> svf -> VCA by adsr -> pan -> sum,
  * cutoff moved once per block); voice12a (the same with the table-BLEP osc and a cutoff that moves
  * every frame); voice24 (saw -> ladder -> ...); fx1 (noise -> delay -> three eq bands -> reverb);
@@ -23,7 +23,7 @@ enum { FRAMES = 64, REPEATS = 5, UNITS = 256, CHAIN_MAX = 8, CALLS = 2000 };
 
 struct node {
     const struct tac_block *block;
-    struct tac_io io; /* the same for all units, as all use the same buffers */
+    struct tac_io io[2]; /* the same for all units, as all use the same buffers */
     void *state[UNITS];
 };
 
@@ -43,7 +43,7 @@ static const struct load loads[] = {
 };
 
 static uint32_t lanes;
-static float *buffer[TAC_BLOCK_PORTS_MAX + 4], *cutoff, *sum[2];
+static float *buffer[2][TAC_BLOCK_PORTS_MAX + 4], *cutoff, *gate, *sum[2];
 static struct tac_notes no_notes, notes_out;
 
 static void *zeroed(size_t bytes)
@@ -79,15 +79,16 @@ static void *open_state(const struct tac_block *b, uint32_t unit)
     return state;
 }
 
-/* Prepare the io of a block: every parameter at its fallback but for the bank's pitch and cutoff.
- */
-static void prepare(const struct tac_block *b, struct tac_io *io, int moving)
+/* Prepare the io of a block: every parameter at its fallback but for the bank's pitch and cutoff, a
+ * key that is held, and nobody who listens to the side outputs of a filter. */
+static void prepare(const struct tac_block *b, struct tac_io *io, int bank, int moving)
 {
+    int is_adsr = !strcmp(b->name, "adsr"), is_filter = !strcmp(b->group, "filter");
     *io = (struct tac_io){.frames = FRAMES, .notes_in = &no_notes, .notes_out = &notes_out};
     for (int i = 0; b->in[i].name; i++)
-        io->in[i] = (struct tac_signal){buffer[i], lanes, 1};
+        io->in[i] = (struct tac_signal){buffer[bank][i], is_adsr ? 0 : lanes, 1};
     for (int i = 0; b->out[i].name; i++)
-        io->out[i] = buffer[i + (strcmp(b->name, "adsr") ? 0 : 1)];
+        io->out[i] = is_filter && i ? NULL : buffer[bank][i + is_adsr];
     for (int i = 0; b->param[i].name; i++) {
         float *constant = zeroed(sizeof(float) * lanes);
         for (uint32_t l = 0; l < lanes; l++)
@@ -99,18 +100,40 @@ static void prepare(const struct tac_block *b, struct tac_io *io, int moving)
             for (uint32_t l = 0; l < lanes; l++)
                 constant[l] = 110.0f * (float)(1 + l % 5);
     }
+    if (is_adsr)
+        for (uint32_t l = 0; l < lanes; l++)
+            gate[l] = 1;
+    if (is_adsr)
+        io->in[0].data = gate;
 }
 
-/* One cycle over all units; voices are summed into two buffers. */
+/* The engine's sums have such clones, too. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
+__attribute__((target_clones("default", "avx2", "avx512f")))
+#endif
+static void
+add(float *restrict to, const float *restrict x, const float *restrict y, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        to[i] += x[i] + y[i];
+}
+
+/* One cycle over all units, two at a time; voices are summed into two buffers. */
 static void cycle(struct node *nodes, uint32_t count, uint32_t units)
 {
-    for (uint32_t u = 0; u < units; u++) {
+    for (uint32_t u = 0; u < units; u += 2) {
         for (uint32_t n = 0; n < count; n++) {
-            nodes[n].block->process(nodes[n].state[u], &nodes[n].io);
+            const struct tac_block *b = nodes[n].block;
+            if (b->process2 && u + 1 < units) {
+                b->process2(&nodes[n].state[u], nodes[n].io);
+                continue;
+            }
+            b->process(nodes[n].state[u], &nodes[n].io[0]);
+            if (u + 1 < units)
+                b->process(nodes[n].state[u + 1], &nodes[n].io[1]);
         }
         for (int side = 0; side < 2 && count > 1; side++)
-            for (uint32_t i = 0; i < FRAMES * lanes; i++)
-                sum[side][i] += buffer[side][i];
+            add(sum[side], buffer[0][side], buffer[1][side], FRAMES * lanes);
     }
 }
 
@@ -120,7 +143,8 @@ static double unit_ns(const struct tac_variant *v, const struct load *load, uint
     uint32_t count = 0;
     for (; load->block[count]; count++) {
         nodes[count].block = v->blocks[tac_blocks_find(load->block[count])];
-        prepare(nodes[count].block, &nodes[count].io, load->moving);
+        for (int bank = 0; bank < 2; bank++)
+            prepare(nodes[count].block, &nodes[count].io[bank], bank, load->moving);
         for (uint32_t u = 0; u < units; u++)
             nodes[count].state[u] = open_state(nodes[count].block, u);
     }
@@ -128,7 +152,7 @@ static double unit_ns(const struct tac_variant *v, const struct load *load, uint
     uint32_t cycles = 20000 / units / count + 20;
     for (int r = 0; r < REPEATS; r++) {
         for (uint32_t i = 0; i < FRAMES * lanes; i++)
-            buffer[0][i] = buffer[1][i] = 1;
+            buffer[0][0][i] = buffer[1][0][i] = 1;
         double start = now_ns();
         for (uint32_t c = 0; c < cycles; c++)
             cycle(nodes, count, units);
@@ -150,11 +174,11 @@ static void print_block(const struct tac_block *b)
     static double call[CALLS];
     struct tac_io io;
     void *state = open_state(b, 1);
-    prepare(b, &io, 1);
+    prepare(b, &io, 0, 1);
     double total = 0;
     for (int c = 0; c < CALLS; c++) {
         for (uint32_t i = 0; i < FRAMES * lanes; i++)
-            buffer[0][i] = (float)(i % 37) / 37 - 0.5f;
+            buffer[0][0][i] = (float)(i % 37) / 37 - 0.5f;
         double start = now_ns();
         for (int again = 0; again < 4; again++)
             b->process(state, &io);
@@ -169,8 +193,9 @@ static void print_block(const struct tac_block *b)
 static void open_buffers(uint32_t width)
 {
     lanes = width;
-    for (int i = 0; i < TAC_BLOCK_PORTS_MAX + 4; i++)
-        buffer[i] = zeroed(sizeof(float) * FRAMES * lanes);
+    for (int i = 0; i < 2 * (TAC_BLOCK_PORTS_MAX + 4); i++)
+        buffer[i % 2][i / 2] = zeroed(sizeof(float) * FRAMES * lanes);
+    gate = zeroed(sizeof(float) * lanes);
     for (int i = 0; i < 2; i++)
         sum[i] = zeroed(sizeof(float) * FRAMES * lanes);
     cutoff = zeroed(sizeof(float) * FRAMES * lanes);

@@ -163,7 +163,8 @@ struct tac_io {
     struct tac_signal in[TAC_BLOCK_PORTS_MAX];
     float *out[TAC_BLOCK_PORTS_MAX]; /* float[frames][lanes], 64-byte aligned; may be the same
                                         memory as an input of the same index (in place) unless
-                                        the descriptor says .not_in_place */
+                                        the descriptor says .not_in_place. NULL when nobody listens;
+                                        the first output is always there */
     struct tac_signal param[TAC_BLOCK_PARAMS_MAX]; /* clamped to the range, smoothed */
     const struct tac_notes *notes_in;              /* never NULL */
     struct tac_notes *notes_out;                   /* never NULL */
@@ -190,6 +191,10 @@ struct tac_block {
     /* memory: memory_bytes() bytes, zeroed, 64-byte aligned, or NULL. Not real-time. */
     void (*init)(void *state, const struct tac_setup *setup, void *memory);
     void (*process)(void *state, const struct tac_io *io);
+    /* Two neighbouring banks at once, where that is faster than one after the other (recursions
+     * that wait for themselves); NULL when it is not. states: void *[2]; io: [2], of equal frames.
+     * The same bits as process on each. */
+    void (*process2)(void *states, const struct tac_io *io);
 };
 
 #ifdef __cplusplus

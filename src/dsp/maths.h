@@ -7,6 +7,7 @@
 #define TAC_DSP_MATHS_H
 
 #include "dsp/vec.h"
+#include "tactus/block.h"
 
 /* A phase is 32 bits a turn: adding wraps by itself and never drifts. */
 
@@ -70,17 +71,33 @@ TAC_INLINE tac_v tac_v_pitch_hz(tac_v semitones)
     return tac_v_exp2((semitones - 69.0f) * (1.0f / 12.0f)) * 440.0f;
 }
 
+/* Semitones -> factor. */
+TAC_INLINE tac_v tac_v_semitones(tac_v semitones)
+{
+    return tac_v_exp2(semitones * (1.0f / 12.0f));
+}
+
 /* Decibels -> factor. */
 TAC_INLINE tac_v tac_v_db(tac_v db)
 {
     return tac_v_exp2(db * 0.166096405f);
 }
 
-/* tan(pi x) for 0 <= x < 0.499. */
-TAC_INLINE tac_v tac_v_tan_pi(tac_v x)
+/* tan(pi x) = n / d for 0 <= x < 0.49: relative error below 6e-8. A polynomial between the zero at
+ * 0 and the pole at 1/2; as a ratio, because filters need it under one more division. */
+struct tac_ratio {
+    tac_v n, d;
+};
+
+TAC_INLINE struct tac_ratio tac_v_tan_pi(tac_v x)
 {
-    tac_v half = x * 0.5f;
-    return tac_v_sin_quarter(half) / tac_v_sin_quarter(0.25f - half);
+    tac_v u = x * x;
+    tac_v p = tac_v_set(-0.119060695f);
+    p = p * u + -0.203969344f;
+    p = p * u + -0.539671421f;
+    p = p * u + -2.23092628f;
+    p = p * u + 3.1415925f;
+    return (struct tac_ratio){p * x, 1.0f - 4.0f * u};
 }
 
 /* log2(x) for normal x > 0: absolute error below 2e-6. The mantissa is brought to sqrt(1/2) ..
@@ -97,18 +114,32 @@ TAC_INLINE tac_v tac_v_log2(tac_v x)
     return t * p + tac_m_to_float(exponent);
 }
 
-/* tanh(x): absolute error below 2e-5, odd, never beyond 1. Lambert's continued fraction cut at
- * degree 7 over 6, clamped where it reaches 1. */
-TAC_INLINE tac_v tac_v_tanh(tac_v x)
+/* tanh(x) = n / d: absolute error below 2e-5, odd. Lambert's continued fraction cut at degree 7
+ * over 6, clamped where it reaches 1. 1 <= d <= 31. */
+TAC_INLINE struct tac_ratio tac_v_tanh_ratio(tac_v x)
 {
     x = tac_v_clamp(x, -4.97f, 4.97f);
     tac_v y = x * x;
-    tac_v a = ((y + 378.0f) * y + 17325.0f) * y + 135135.0f;
-    tac_v b = ((28.0f * y + 3150.0f) * y + 62370.0f) * y + 135135.0f;
-    return tac_v_clamp(x * a / b, -1.0f, 1.0f);
+    tac_v a = ((y * 7.4000074e-6f + 0.0027972028f) * y + 0.128205128f) * y + 1.0f;
+    tac_v b = ((y * 2.07200207e-4f + 0.0233100233f) * y + 0.461538462f) * y + 1.0f;
+    return (struct tac_ratio){x * a, b};
+}
+
+/* tanh(x), never beyond 1. */
+TAC_INLINE tac_v tac_v_tanh(tac_v x)
+{
+    struct tac_ratio t = tac_v_tanh_ratio(x);
+    return tac_v_clamp(t.n / t.d, -1.0f, 1.0f);
 }
 
 /* Value of a signal at a frame. */
 #define TAC_AT(signal, frame) tac_v_load((signal).data + (size_t)(frame) * (signal).stride)
+
+/* Write a frame of an output that perhaps nobody listens to. */
+TAC_INLINE void tac_put(const struct tac_io *io, int port, uint32_t frame, tac_v y)
+{
+    if (io->out[port])
+        tac_v_store(io->out[port] + (size_t)frame * TAC_LANES, y);
+}
 
 #endif

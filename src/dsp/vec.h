@@ -30,6 +30,13 @@ typedef uint32_t tac_u __attribute__((vector_size(TAC_LANES * 4)));
 #define TAC_IVDEP _Pragma("GCC ivdep")
 #endif
 
+/* In front of a loop over banks or lines that shall become straight code. */
+#ifdef __clang__
+#define TAC_UNROLL _Pragma("unroll")
+#else
+#define TAC_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 #define TAC_INLINE static inline __attribute__((always_inline))
 
 TAC_INLINE tac_v tac_v_set(float x)
@@ -95,6 +102,12 @@ TAC_INLINE tac_v tac_v_clamp(tac_v x, float low, float high)
 TAC_INLINE tac_v tac_v_abs(tac_v x)
 {
     return (tac_v)((tac_m)x & 0x7fffffff);
+}
+
+/* size with the sign of x; size >= 0. */
+TAC_INLINE tac_v tac_v_signed(tac_v size, tac_v x)
+{
+    return (tac_v)((tac_m)size | ((tac_m)x & (int32_t)0x80000000));
 }
 
 TAC_INLINE tac_m tac_v_to_int(tac_v x) /* towards zero; |x| < 2^31 */

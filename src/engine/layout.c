@@ -95,6 +95,13 @@ static bool keeps_buffers(const struct tac_layout *l, uint32_t node)
     return l->g->node[node].block_index < 0;
 }
 
+/* An output that nobody hears needs no memory, but for a node's first and what the engine fills. */
+static bool is_unheard(const struct tac_layout *l, uint32_t node, uint32_t port)
+{
+    const struct tac_layout_port *p = tac_layout_port_of(l, node, port);
+    return port && !keeps_buffers(l, node) && !p->readers && !p->fold_readers && !p->late;
+}
+
 static int lay_outputs(struct tac_layout *l, uint32_t node)
 {
     struct tac_plan_node *pn = &l->plan->node[node];
@@ -106,6 +113,8 @@ static int lay_outputs(struct tac_layout *l, uint32_t node)
                 return -ENOMEM;
             continue;
         }
+        if (is_unheard(l, node, o))
+            continue;
         for (uint32_t bank = 0; bank < pn->node->banks; bank++) {
             float *buffer = keeps_buffers(l, node) ? TAC_VAULT_NEW(&l->plan->vault, float,
                                                                    TAC_ENGINE_SLICE_FRAMES *lanes)
@@ -122,10 +131,14 @@ static int lay_outputs(struct tac_layout *l, uint32_t node)
 static int lay_process(struct tac_layout *l, uint32_t node)
 {
     struct tac_plan_node *pn = &l->plan->node[node];
+    const struct tac_block *block = pn->node->block;
     int code = 0;
-    for (uint32_t bank = 0; bank < pn->node->banks && code >= 0; bank++)
-        code =
-            tac_layout_op(l, node, pn->node->block->process, pn->node->state[bank], &pn->io[bank]);
+    for (uint32_t bank = 0, n; bank < pn->node->banks && code >= 0; bank += n) {
+        n = block->process2 && bank + 1 < pn->node->banks ? 2 : 1;
+        code = n == 2
+                   ? tac_layout_op(l, node, block->process2, &pn->node->state[bank], &pn->io[bank])
+                   : tac_layout_op(l, node, block->process, pn->node->state[bank], &pn->io[bank]);
+    }
     return code;
 }
 
@@ -152,7 +165,7 @@ static int lay_fold(struct tac_layout *l, uint32_t node, struct tac_layout_port 
 static int release_port(struct tac_layout *l, uint32_t node, struct tac_layout_port *p)
 {
     int code = 0;
-    if (p->readers || keeps_buffers(l, node) || p->notes)
+    if (p->readers || keeps_buffers(l, node) || p->notes || !p->bank[0].data)
         return 0;
     for (uint32_t bank = 0; bank < l->plan->node[node].node->banks && code >= 0; bank++)
         code = tac_layout_give(l, p->bank[bank].data, l->plan->node[node].node->bank_lanes);

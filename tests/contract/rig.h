@@ -21,7 +21,8 @@ struct rig {
     uint32_t lanes, ins, outs, params;
     void *state, *memory;
     float *in[TAC_BLOCK_PORTS_MAX], *out[TAC_BLOCK_PORTS_MAX], *param[TAC_BLOCK_PARAMS_MAX];
-    bool moving; /* parameters follow a path (stride = lanes) or stand still (stride 0) */
+    bool unheard; /* all outputs but the first */
+    bool moving;  /* parameters follow a path (stride = lanes) or stand still (stride 0) */
     float numbers[RIG_NUMBERS];
     struct tac_notes notes_in, notes_out;
 };
@@ -105,8 +106,7 @@ static inline void rig_open(struct rig *r, const struct tac_variant *variant, ui
         r->block->init(r->state, &setup, r->memory);
 }
 
-/* Frames [first, first + frames). */
-static inline void rig_process(struct rig *r, uint32_t first, uint32_t frames)
+static inline struct tac_io rig_io(struct rig *r, uint32_t first, uint32_t frames)
 {
     struct tac_io io = {.frames = frames, .notes_in = &r->notes_in, .notes_out = &r->notes_out};
     size_t at = (size_t)first * r->lanes;
@@ -116,8 +116,23 @@ static inline void rig_process(struct rig *r, uint32_t first, uint32_t frames)
         io.param[i] = r->moving ? (struct tac_signal){r->param[i] + at, r->lanes, 1}
                                 : (struct tac_signal){r->param[i], 0, 0};
     for (uint32_t i = 0; i < r->outs; i++)
-        io.out[i] = r->out[i] + at;
+        io.out[i] = r->unheard && i ? NULL : r->out[i] + at;
+    return io;
+}
+
+/* Frames [first, first + frames). */
+static inline void rig_process(struct rig *r, uint32_t first, uint32_t frames)
+{
+    struct tac_io io = rig_io(r, first, frames);
     r->block->process(r->state, &io);
+}
+
+/* The same for two rigs as neighbouring banks. */
+static inline void rig_process2(struct rig *a, struct rig *b, uint32_t first, uint32_t frames)
+{
+    void *states[2] = {a->state, b->state};
+    struct tac_io io[2] = {rig_io(a, first, frames), rig_io(b, first, frames)};
+    a->block->process2(states, io);
 }
 
 static inline void rig_close(struct rig *r)

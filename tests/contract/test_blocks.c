@@ -37,7 +37,7 @@ static void descriptors_are_complete(void)
 
 static bool same_outputs(const struct rig *a, const struct rig *b, uint32_t *ret_frame)
 {
-    for (uint32_t o = 0; o < a->outs; o++)
+    for (uint32_t o = 0; o < (b->unheard ? 1 : a->outs); o++)
         for (size_t i = 0; i < (size_t)RIG_FRAMES * a->lanes; i++)
             if (memcmp(&a->out[o][i], &b->out[o][i], sizeof(float))) {
                 *ret_frame = (uint32_t)(i / a->lanes);
@@ -67,6 +67,55 @@ static void splits_give_the_same_bits(void)
             }
             rig_close(&whole);
         }
+    }
+}
+
+static void check_pair(const struct tac_variant *variant, uint32_t index, int first_moves,
+                       int second_moves, bool unheard)
+{
+    static struct rig one[2], two[2];
+    for (int k = 0; k < 2; k++) {
+        bool moving = k ? second_moves : first_moves;
+        rig_open(&one[k], variant, index, moving, 5 + (uint64_t)k);
+        rig_open(&two[k], variant, index, moving, 5 + (uint64_t)k);
+        one[k].unheard = two[k].unheard = unheard;
+        rig_process(&one[k], 0, RIG_FRAMES);
+    }
+    for (uint32_t f = 0; f < RIG_FRAMES; f += 64)
+        rig_process2(&two[0], &two[1], f, 64);
+    for (int k = 0; k < 2; k++) {
+        uint32_t frame = 0;
+        CHECK_MSG(same_outputs(&one[k], &two[k], &frame), "%s %s bank %d: differs at frame %u",
+                  one[k].block->name, variant->name, k, frame);
+        rig_close(&one[k]);
+        rig_close(&two[k]);
+    }
+}
+
+static void two_banks_at_once_give_the_same_bits(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        for (int way = 0; way < 8 && variant->blocks[index]->process2; way++)
+            check_pair(variant, index, way & 1, way >> 1 & 1, way >> 2);
+    }
+}
+
+static void an_output_without_listener_changes_nothing(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        static struct rig heard, unheard;
+        uint32_t frame = 0;
+        rig_open(&heard, variant, index, true, 6);
+        rig_open(&unheard, variant, index, true, 6);
+        unheard.unheard = true;
+        rig_process(&heard, 0, RIG_FRAMES);
+        rig_process(&unheard, 0, RIG_FRAMES);
+        CHECK_MSG(same_outputs(&heard, &unheard, &frame), "%s %s: differs at frame %u",
+                  heard.block->name, variant->name, frame);
+        rig_close(&heard);
+        rig_close(&unheard);
     }
 }
 
@@ -147,6 +196,8 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     TEST(descriptors_are_complete);
     TEST(splits_give_the_same_bits);
+    TEST(two_banks_at_once_give_the_same_bits);
+    TEST(an_output_without_listener_changes_nothing);
     TEST(outputs_stay_finite_on_any_path);
     TEST(wide_variants_agree_with_one_lane);
     TEST(later_calls_do_not_fault);

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: MIT
  * adsr.c - an envelope: attack, decay, sustain, release, with exponential segments.
  *
- * Equation  every segment runs y += (target - y) c. Attack aims at 1.25 and ends at 1, so that it
- * takes the time that was asked for: c = 1 - 5^(-1 / (t fs)). Decay and release aim at their end
- *           and reach it to -60 dB in the time: c = 1 - 1000^(-1 / (t fs)).
- *           A new gate starts from the value that is there, so there is no step.
- * Latency   0. State: 8 bytes a lane. */
+ * Equation  every segment falls towards its target: y = target + d, d *= q each frame. Attack aims
+ * at 1.25 and ends at 1, so that it takes the time that was asked for: q = 5^(-1 / (t fs)). Decay
+ * and release reach their end to -60 dB in the time: q = 1000^(-1 / (t fs)). Where the target
+ * changes, d takes up the difference: the value never steps. Latency   0. State: 16 bytes a lane.
+ */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 
 enum { P_ATTACK, P_DECAY, P_SUSTAIN, P_RELEASE };
 
 struct adsr {
-    tac_v y;
+    tac_v d, target;
     tac_m rising; /* all ones while in the attack */
     tac_m held;   /* gate of the frame before */
     float rate_hz;
+};
+
+/* What d is multiplied by in each frame of a segment. */
+struct rates {
+    tac_v attack, decay, release;
 };
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
@@ -25,71 +30,107 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     s->rate_hz = setup->rate_hz;
 }
 
-/* 1 - 2^(-octaves / frames) */
+/* 2^(-octaves / frames) */
 TAC_INLINE tac_v rate(tac_v seconds, float rate_hz, float octaves)
 {
     tac_v frames = tac_v_max(seconds * rate_hz, tac_v_set(1));
-    return 1.0f - tac_v_exp2(-octaves / frames);
+    return tac_v_exp2(-octaves / frames);
+}
+
+TAC_INLINE struct rates rates_at(const struct tac_io *io, uint32_t i, float rate_hz)
+{
+    return (struct rates){rate(TAC_AT(io->param[P_ATTACK], i), rate_hz, 2.32192809f),
+                          rate(TAC_AT(io->param[P_DECAY], i), rate_hz, 9.96578428f),
+                          rate(TAC_AT(io->param[P_RELEASE], i), rate_hz, 9.96578428f)};
+}
+
+/* d makes up for a target that moves. */
+TAC_INLINE void aim(struct adsr *s, tac_v target)
+{
+    s->d += s->target - target;
+    s->target = target;
+}
+
+static int is_moving(const struct tac_io *io)
+{
+    return io->param[P_ATTACK].stride || io->param[P_DECAY].stride || io->param[P_RELEASE].stride;
 }
 
 /* True when no lane changes its gate in these frames and none is in its attack: then every frame
  * has the same target and rate, which is most of the life of a voice. */
 static int is_settled(const struct adsr *s, const struct tac_io *io)
 {
+    if (is_moving(io) || io->param[P_SUSTAIN].stride)
+        return 0;
     tac_m change = s->rising;
-    for (uint32_t i = 0; i < io->frames; i++)
+    for (uint32_t i = 0; i < (io->in[0].stride ? io->frames : 1); i++)
         change |= (TAC_AT(io->in[0], i) > 0.5f) ^ s->held;
-    return !tac_m_any(change) && !io->param[P_SUSTAIN].stride;
+    return !tac_m_any(change);
 }
 
-static void glide(struct adsr *s, const struct tac_io *io, tac_v decay, tac_v release)
+TAC_INLINE void glide(struct adsr *const *s, const struct tac_io *io, int banks)
 {
-    tac_v target = tac_v_select(s->held, TAC_AT(io->param[P_SUSTAIN], 0), tac_v_set(0));
-    tac_v c = tac_v_select(s->held, decay, release), y = s->y;
-    float *out = io->out[0];
-    for (uint32_t i = 0; i < io->frames; i++) {
-        y += (target - y) * c;
-        y = tac_v_select(tac_v_abs(y) < 1e-9f, tac_v_set(0), y);
-        tac_v_store(out + (size_t)i * TAC_LANES, y);
+    tac_v d[2], target[2], q[2];
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++) {
+        struct rates r = rates_at(&io[b], 0, s[b]->rate_hz);
+        aim(s[b], tac_v_select(s[b]->held, TAC_AT(io[b].param[P_SUSTAIN], 0), tac_v_set(0)));
+        q[b] = tac_v_select(s[b]->held, r.decay, r.release);
+        d[b] = s[b]->d;
+        target[b] = s[b]->target;
     }
-    s->y = y;
+    for (uint32_t i = 0; i < io->frames; i++) {
+        TAC_UNROLL
+        for (int b = 0; b < banks; b++) {
+            d[b] *= q[b];
+            tac_v_store(io[b].out[0] + (size_t)i * TAC_LANES, target[b] + d[b]);
+        }
+    }
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        s[b]->d = d[b];
+}
+
+static void run(struct adsr *state, const struct tac_io *io)
+{
+    struct adsr s = *state;
+    struct rates r = rates_at(io, 0, s.rate_hz);
+    int moving = is_moving(io);
+    for (uint32_t i = 0; i < io->frames; i++) {
+        if (moving)
+            r = rates_at(io, i, s.rate_hz);
+        tac_m gate = TAC_AT(io->in[0], i) > 0.5f;
+        s.rising = (s.rising | (gate & ~s.held)) & gate;
+        s.held = gate;
+        tac_v end = tac_v_select(s.rising, tac_v_set(1.25f), TAC_AT(io->param[P_SUSTAIN], i));
+        aim(&s, tac_v_select(gate, end, tac_v_set(0)));
+        s.d *= tac_v_select(gate, tac_v_select(s.rising, r.attack, r.decay), r.release);
+        tac_m top = s.rising & (s.target + s.d >= 1.0f);
+        s.d = tac_v_select(top, tac_v_set(-0.25f), s.d);
+        s.rising &= ~top;
+        tac_v_store(io->out[0] + (size_t)i * TAC_LANES, s.target + s.d);
+    }
+    *state = s;
 }
 
 static void process(void *state, const struct tac_io *io)
 {
     struct adsr *s = state;
-    tac_v y = s->y, attack = {0}, decay = {0}, release = {0};
-    tac_m rising = s->rising, held = s->held;
-    int moving =
-        io->param[P_ATTACK].stride || io->param[P_DECAY].stride || io->param[P_RELEASE].stride;
-    if (!moving && is_settled(s, io)) {
-        glide(s, io, rate(TAC_AT(io->param[P_DECAY], 0), s->rate_hz, 9.96578428f),
-              rate(TAC_AT(io->param[P_RELEASE], 0), s->rate_hz, 9.96578428f));
+    if (is_settled(s, io))
+        glide(&s, io, 1);
+    else
+        run(s, io);
+}
+
+static void process2(void *states, const struct tac_io *io)
+{
+    struct adsr *const *s = states;
+    if (is_settled(s[0], &io[0]) && is_settled(s[1], &io[1])) {
+        glide(s, io, 2);
         return;
     }
-    for (uint32_t i = 0; i < io->frames; i++) {
-        if (i == 0 || moving) {
-            attack = rate(TAC_AT(io->param[P_ATTACK], i), s->rate_hz, 2.32192809f);
-            decay = rate(TAC_AT(io->param[P_DECAY], i), s->rate_hz, 9.96578428f);
-            release = rate(TAC_AT(io->param[P_RELEASE], i), s->rate_hz, 9.96578428f);
-        }
-        tac_m gate = TAC_AT(io->in[0], i) > 0.5f;
-        rising = (rising | (gate & ~held)) & gate;
-        held = gate;
-        tac_v sustain = TAC_AT(io->param[P_SUSTAIN], i);
-        tac_v target =
-            tac_v_select(gate, tac_v_select(rising, tac_v_set(1.25f), sustain), tac_v_set(0));
-        tac_v c = tac_v_select(gate, tac_v_select(rising, attack, decay), release);
-        y += (target - y) * c;
-        tac_m top = rising & (y >= 1.0f);
-        y = tac_v_select(top, tac_v_set(1), y);
-        y = tac_v_select(tac_v_abs(y) < 1e-9f, tac_v_set(0), y);
-        rising &= ~top;
-        tac_v_store(io->out[0] + (size_t)i * TAC_LANES, y);
-    }
-    s->y = y;
-    s->rising = rising;
-    s->held = held;
+    process(s[0], &io[0]);
+    process(s[1], &io[1]);
 }
 
 TAC_BLOCK(adsr) = {
@@ -110,4 +151,5 @@ TAC_BLOCK(adsr) = {
     .tail_s = -1,
     .init = init,
     .process = process,
+    .process2 = process2,
 };

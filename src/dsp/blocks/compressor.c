@@ -60,7 +60,7 @@ static void process(void *state, const struct tac_io *io)
         reduction = tac_v_select(reduction < 1e-9f, tac_v_set(0), reduction);
         tac_v gain = tac_v_db(TAC_AT(io->param[P_MAKEUP], i) - reduction);
         tac_v_store(io->out[OUT_SIGNAL] + (size_t)i * TAC_LANES, x * gain);
-        tac_v_store(io->out[OUT_REDUCTION] + (size_t)i * TAC_LANES, reduction);
+        tac_put(io, OUT_REDUCTION, i, reduction);
     }
     s->reduction = reduction;
 }

@@ -9,21 +9,37 @@
 enum { P_POSITION };
 enum { OUT_LEFT, OUT_RIGHT };
 
+struct sides {
+    tac_v left, right;
+};
+
+TAC_INLINE struct sides sides_at(const struct tac_io *io, uint32_t i)
+{
+    tac_v turn = TAC_AT(io->param[P_POSITION], i) * 0.125f + 0.125f;
+    return (struct sides){tac_v_sin_quarter(0.25f - turn), tac_v_sin_quarter(turn)};
+}
+
+TAC_INLINE void run(const struct tac_io *io, int moving)
+{
+    struct sides k = sides_at(io, 0);
+    float *left = io->out[OUT_LEFT], *right = io->out[OUT_RIGHT];
+    for (uint32_t i = 0; i < io->frames; i++) {
+        if (moving)
+            k = sides_at(io, i);
+        tac_v x = TAC_AT(io->in[0], i);
+        tac_v_store(left + (size_t)i * TAC_LANES, x * k.left);
+        if (right)
+            tac_v_store(right + (size_t)i * TAC_LANES, x * k.right);
+    }
+}
+
 static void process(void *state, const struct tac_io *io)
 {
     (void)state;
-    const struct tac_signal x = io->in[0], position = io->param[P_POSITION];
-    tac_v left = {0}, right = {0};
-    for (uint32_t i = 0; i < io->frames; i++) {
-        if (i == 0 || position.stride) {
-            tac_v turn = TAC_AT(position, i) * 0.125f + 0.125f;
-            right = tac_v_sin_quarter(turn);
-            left = tac_v_sin_quarter(0.25f - turn);
-        }
-        tac_v v = TAC_AT(x, i);
-        tac_v_store(io->out[OUT_LEFT] + (size_t)i * TAC_LANES, v * left);
-        tac_v_store(io->out[OUT_RIGHT] + (size_t)i * TAC_LANES, v * right);
-    }
+    if (io->param[P_POSITION].stride)
+        run(io, 1);
+    else
+        run(io, 0);
 }
 
 TAC_BLOCK(pan) = {

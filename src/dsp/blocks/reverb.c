@@ -92,7 +92,8 @@ static void renew(struct reverb *s, const struct tac_io *io, uint32_t i)
 {
     tac_v time = TAC_AT(io->param[P_TIME], i);
     tac_v norm = tac_v_clamp(TAC_AT(io->param[P_CORNER], i) / s->rate_hz, 1e-4f, 0.45f);
-    tac_v corner = tac_v_tan_pi(norm);
+    struct tac_ratio tan = tac_v_tan_pi(norm);
+    tac_v corner = tan.n / tan.d;
     tac_v per_frame = -9.96578428f / (time * s->rate_hz); /* -60 dB in octaves */
     tac_v treble = per_frame / TAC_AT(io->param[P_TREBLE], i);
     for (int l = 0; l < LINES; l++) {
@@ -144,7 +145,7 @@ static void process(void *state, const struct tac_io *io)
         for (int l = 0; l < LINES; l++)
             tac_v_store(cell(s, l, s->at), v[l] + x * s->sign[l]);
         tac_v_store(io->out[OUT_LEFT] + (size_t)i * TAC_LANES, x + (left - x) * mix);
-        tac_v_store(io->out[OUT_RIGHT] + (size_t)i * TAC_LANES, x + (right - x) * mix);
+        tac_put(io, OUT_RIGHT, i, x + (right - x) * mix);
     }
 }
 

@@ -24,37 +24,54 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     s->per_hz = 1.0 / (double)setup->rate_hz;
 }
 
-/* The residual at unit phase t for a step of dt per frame; dt > 0. */
-TAC_INLINE tac_v blep(tac_v t, tac_v dt, tac_v per_dt)
+struct pace {
+    tac_u step;
+    tac_v per_turn; /* 1 / (2 dt): what is left of the corner at half a turn per frame is nothing */
+};
+
+TAC_INLINE struct pace pace_of(const struct tac_io *io, uint32_t i, double per_hz, tac_v ratio)
 {
-    tac_v after = t * per_dt, before = (t - 1.0f) * per_dt;
-    tac_v low = after + after - after * after - 1.0f;
-    tac_v high = before * before + before + before + 1.0f;
-    tac_v zero = tac_v_set(0);
-    return tac_v_select(t < dt, low, tac_v_select(t > 1.0f - dt, high, zero));
+    tac_v hz = TAC_AT(io->param[P_FREQUENCY], i) * ratio;
+    tac_v dt = tac_v_clamp(hz * (float)per_hz, 1e-7f, 0.499f);
+    return (struct pace){tac_phase_step(hz, per_hz), 0.5f / dt};
+}
+
+/* With s the phase from the corner, -1 .. 1 over a turn: the naive saw is s - sign(s), and within a
+ * frame of the corner its step is rounded by (1 - |s| / 2 dt)^2. */
+TAC_INLINE tac_v wave(tac_u phase, tac_v per_turn)
+{
+    tac_v s = tac_m_to_float((tac_m)phase) * (1.0f / 2147483648.0f);
+    tac_v near = tac_v_max(1.0f - tac_v_abs(s) * per_turn, tac_v_set(0));
+    return s - tac_v_signed(1.0f - near * near, s);
+}
+
+TAC_INLINE void run(struct saw *s, const struct tac_io *io, int moving, int loud)
+{
+    tac_u phase = s->phase;
+    const struct tac_signal level = io->param[P_LEVEL], pitch = io->param[P_PITCH];
+    tac_v ratio = tac_v_semitones(TAC_AT(pitch, 0)), gain = TAC_AT(level, 0);
+    struct pace pace = pace_of(io, 0, s->per_hz, ratio);
+    for (uint32_t i = 0; i < io->frames; i++) {
+        if (moving) {
+            ratio = pitch.stride ? tac_v_semitones(TAC_AT(pitch, i)) : ratio;
+            pace = pace_of(io, i, s->per_hz, ratio);
+        }
+        if (loud)
+            gain = TAC_AT(level, i);
+        tac_v_store(io->out[0] + (size_t)i * TAC_LANES, wave(phase, pace.per_turn) * gain);
+        phase += pace.step;
+    }
+    s->phase = phase;
 }
 
 static void process(void *state, const struct tac_io *io)
 {
-    struct saw *s = state;
-    tac_u phase = s->phase;
-    const struct tac_signal f = io->param[P_FREQUENCY], p = io->param[P_PITCH];
-    const struct tac_signal level = io->param[P_LEVEL];
-    tac_u step = {0};
-    tac_v dt = {0}, per_dt = {0};
-    for (uint32_t i = 0; i < io->frames; i++) {
-        if (i == 0 || f.stride || p.stride) {
-            tac_v hz = TAC_AT(f, i) * tac_v_exp2(TAC_AT(p, i) * (1.0f / 12.0f));
-            dt = tac_v_clamp(hz * (float)s->per_hz, 1e-7f, 0.499f);
-            per_dt = 1.0f / dt;
-            step = tac_phase_step(hz, s->per_hz);
-        }
-        tac_v t = tac_phase_unit(phase);
-        tac_v y = t + t - 1.0f - blep(t, dt, per_dt);
-        tac_v_store(io->out[0] + (size_t)i * TAC_LANES, y * TAC_AT(level, i));
-        phase += step;
-    }
-    s->phase = phase;
+    if (io->param[P_FREQUENCY].stride || io->param[P_PITCH].stride)
+        run(state, io, 1, 1);
+    else if (io->param[P_LEVEL].stride)
+        run(state, io, 0, 1);
+    else
+        run(state, io, 0, 0);
 }
 
 TAC_BLOCK(saw) = {

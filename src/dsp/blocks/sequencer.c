@@ -72,9 +72,8 @@ static void process(void *state, const struct tac_io *io)
     for (uint32_t i = 0; i < io->frames; i++) {
         if (s->steps)
             advance(s, io, i);
-        size_t at = (size_t)i * TAC_LANES;
-        tac_v_store(io->out[OUT_PITCH] + at, tac_v_set(s->pitch));
-        tac_v_store(io->out[OUT_GATE] + at, tac_v_set(s->sounding ? 1.0f : 0.0f));
+        tac_put(io, OUT_PITCH, i, tac_v_set(s->pitch));
+        tac_put(io, OUT_GATE, i, tac_v_set(s->sounding ? 1.0f : 0.0f));
     }
 }
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * svf_core.h - the trapezoidal state-variable filter that svf.c and eq.c are made of.
+ *
+ * Equation  with g = tan(pi fc / fs), k = 1 / Q, a1 = 1 / (1 + g (g + k)), a2 = g a1, a3 = g a2 and
+ *           the states halved:
+ *             e = x - 2 s2,  s1' = (2 a1 - 1) s1 + a2 e,  s2' = s2 + 2 a2 s1 + a3 e
+ *             band v1 = s1 + s1',  low v2 = s2 + s2',  high x - k v1 - v2
+ *           g comes as n / d, so that one division serves all three coefficients.
+ * Source    Andrew Simper 2013, "Solving the continuous SVF equations using trapezoidal integration
+ *           and equivalent currents" (Cytomic technical paper); halving the states is ours, it
+ *           leaves six operations a frame for the low-pass.
+ * Pure; real-time: yes. */
+#ifndef TAC_DSP_SVF_CORE_H
+#define TAC_DSP_SVF_CORE_H
+
+#include "dsp/maths.h"
+
+struct tac_svf {
+    tac_v s1, s2; /* halves */
+};
+
+struct tac_svf_tuning {
+    tac_v turn, a2, twice_a2, a3; /* turn = 2 a1 - 1 */
+};
+
+struct tac_svf_bands {
+    tac_v band, low; /* v1, v2 */
+};
+
+/* scale: multiplies g; 1, or what a shelf moves its corner by. */
+TAC_INLINE struct tac_svf_tuning tac_svf_tune(tac_v hz, float per_hz, tac_v k, tac_v scale)
+{
+    struct tac_ratio g = tac_v_tan_pi(tac_v_clamp(hz * per_hz, 1e-5f, 0.49f));
+    tac_v n = g.n * scale, d = g.d;
+    tac_v lossy = n * (n + k * d), d2 = d * d;
+    tac_v r = 1.0f / (d2 + lossy);
+    struct tac_svf_tuning t;
+    t.turn = (d2 - lossy) * r;
+    t.a2 = n * d * r;
+    t.twice_a2 = t.a2 + t.a2;
+    t.a3 = n * n * r;
+    return t;
+}
+
+TAC_INLINE struct tac_svf_bands tac_svf_step(struct tac_svf *s, const struct tac_svf_tuning *t,
+                                             tac_v x)
+{
+    tac_v e = x - (s->s2 + s->s2);
+    tac_v s1 = t->turn * s->s1 + t->a2 * e;
+    tac_v s2 = (s->s2 + t->twice_a2 * s->s1) + t->a3 * e;
+    struct tac_svf_bands y = {s->s1 + s1, s->s2 + s2};
+    s->s1 = s1;
+    s->s2 = s2;
+    return y;
+}
+
+#endif
