@@ -24,7 +24,7 @@
 /* One cycle as process sees it. The arrays are the backend's, 64-byte aligned, and hold for the
  * call only. */
 struct tac_cycle {
-    uint32_t frames; /* 1 .. config.frames */
+    uint32_t frames; /* 1 .. TAC_BACKEND_FRAMES_MAX: stream.frames, unless the device changed it */
     uint32_t inputs, outputs;
     const float *const *in; /* [inputs][frames] */
     float *const *out;      /* [outputs][frames], to be filled completely */
@@ -39,8 +39,10 @@ typedef void (*tac_cycle_function)(void *user, const struct tac_cycle *cycle);
 struct tac_backend_config {
     double rate_hz;           /* wanted; see stream.rate_hz for what it became */
     uint32_t frames;          /* per cycle, 1 .. TAC_BACKEND_FRAMES_MAX */
+    uint32_t latency_frames;  /* from in to out inside process, for those who align by it */
     uint32_t inputs, outputs; /* channels, 0 .. TAC_BACKEND_CHANNELS_MAX */
-    const char *device;       /* NULL: the default. alsa: a PCM name; file: the file to write */
+    const char *device;       /* NULL: the default. alsa: a PCM name; file: the file to write; jack:
+                                 a client or pattern of ports, "none"; pipewire: a node */
     const char *capture;      /* NULL: the same device. file: the file to read */
     int priority;        /* SCHED_FIFO priority of the thread; 0: 70; < 0: do not ask for one */
     int cpu;             /* 1 + the core to run on; 0: any */
@@ -61,15 +63,18 @@ struct tac_backend_stats {
     uint64_t worst_wake_ns; /* begin minus due */
     uint64_t worst_busy_ns; /* end minus begin */
     uint64_t busy_ns;       /* sum of end minus begin */
+    uint64_t losses;          /* times that the device or server went away */
     bool realtime;          /* the thread runs under SCHED_FIFO */
     bool locked;            /* the process' memory is locked */
+    bool away;                /* the device is away now: no cycles, and it is looked for */
     bool done;              /* the stream has ended by itself: end of file, device lost */
     int error;              /* why, negative; 0: nothing is wrong */
 };
 
 struct tac_backend;
 
-/* An open stream. A backend makes it the first member of its own structure. */
+/* An open stream. A device or server that goes away is looked for until it is back or the stream
+ * is stopped; what was open is opened again as it was. A backend makes it the first member of its own structure. */
 struct tac_backend_stream {
     const struct tac_backend *backend;
     double rate_hz; /* what was agreed on */
@@ -81,6 +86,9 @@ struct tac_backend {
     const char *name; /* word on the command line; = file name */
     const char *doc;  /* one sentence */
     bool realtime;    /* false: runs as fast as it can (files) */
+    /* Put what the device runs at into rate_hz and frames where these are 0. NULL: it runs at any
+     * rate. Called through tac_backend_ask. */
+    int (*ask)(struct tac_backend_config *config, struct tac_error *err);
     /* On failure nothing stays open, and err has one line that says what to do. */
     int (*open)(const struct tac_backend_config *config, struct tac_backend_stream **ret_stream,
                 struct tac_error *err);
@@ -99,6 +107,11 @@ struct tac_backend {
 
 /* All backends that were built in, in the order of the word list, NULL-terminated. */
 extern const struct tac_backend *const tac_backends[];
+
+/* Fill in rate_hz and frames where they are 0: the device's own, else 48000 and 64. Negative with a
+ * line in err when the device cannot be asked. */
+int tac_backend_ask(const struct tac_backend *backend, struct tac_backend_config *config,
+                    struct tac_error *err);
 
 /* The backend of that name, or NULL. */
 const struct tac_backend *tac_backend_find(const char *name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * backend'backend_cycle.c'- channel buffers, real-time threads and the counting of cycles; see
+ * backend_cycle.c - channel buffers, real-time threads and the counting of cycles; see
  * backend_cycle.h. */
 #include "backend/backend_cycle.h"
 
@@ -44,6 +44,7 @@ int tac_cycle_open(struct tac_cycle_runner *r, const struct tac_backend_config *
         r->in[i] = r->in_data[i] = (float *)(void *)at;
     for (uint32_t i = 0; i < c->outputs; i++, at += bytes)
         r->out[i] = (float *)(void *)at;
+    r->frames_max = c->frames;
     r->inputs = c->inputs;
     r->outputs = c->outputs;
     r->process = c->process;
@@ -95,6 +96,33 @@ uint64_t tac_cycle_run(struct tac_cycle_runner *r, uint32_t frames, uint64_t due
     return end;
 }
 
+static void copy_in(struct tac_cycle_runner *r, const float *const *in, uint32_t at, uint32_t n)
+{
+    for (uint32_t c = 0; c < r->inputs; c++)
+        if (in[c])
+            memcpy(r->in_data[c], in[c] + at, n * sizeof(float));
+        else
+            memset(r->in_data[c], 0, n * sizeof(float));
+}
+
+static void copy_out(struct tac_cycle_runner *r, float *const *out, uint32_t at, uint32_t n)
+{
+    for (uint32_t c = 0; c < r->outputs; c++)
+        if (out[c])
+            memcpy(out[c] + at, r->out[c], n * sizeof(float));
+}
+
+void tac_cycle_run_on(struct tac_cycle_runner *r, const float *const *in, float *const *out,
+                      uint32_t frames, uint64_t due_ns, uint64_t deadline_ns)
+{
+    for (uint32_t at = 0, n; at < frames; at += n) {
+        n = frames - at < r->frames_max ? frames - at : r->frames_max;
+        copy_in(r, in, at, n);
+        tac_cycle_run(r, n, due_ns, deadline_ns);
+        copy_out(r, out, at, n);
+    }
+}
+
 void tac_cycle_stats(const struct tac_cycle_runner *r, struct tac_backend_stats *s)
 {
     const struct tac_cycle_counts *c = &r->counts;
@@ -104,6 +132,7 @@ void tac_cycle_stats(const struct tac_cycle_runner *r, struct tac_backend_stats 
     s->late_begin = atomic_load_explicit(&c->late_begin, memory_order_relaxed);
     s->skipped = atomic_load_explicit(&c->skipped, memory_order_relaxed);
     s->xruns = atomic_load_explicit(&c->xruns, memory_order_relaxed);
+    s->losses = atomic_load_explicit(&c->losses, memory_order_relaxed);
     s->worst_late_ns = atomic_load_explicit(&c->worst_late_ns, memory_order_relaxed);
     s->worst_wake_ns = atomic_load_explicit(&c->worst_wake_ns, memory_order_relaxed);
     s->worst_busy_ns = atomic_load_explicit(&c->worst_busy_ns, memory_order_relaxed);

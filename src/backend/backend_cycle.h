@@ -14,10 +14,12 @@
 /* Counted by the backend's thread, read by any. */
 struct tac_cycle_counts {
     _Atomic uint64_t cycles, frames, late, late_begin, skipped, xruns;
+    _Atomic uint64_t losses;
     _Atomic uint64_t worst_late_ns, worst_wake_ns, worst_busy_ns, busy_ns;
 };
 
 struct tac_cycle_runner {
+    uint32_t frames_max;                       /* of a call of process */
     struct tac_region region;                  /* the channel buffers, locked where permitted */
     const float *in[TAC_BACKEND_CHANNELS_MAX]; /* the same memory as in_data */
     float *in_data[TAC_BACKEND_CHANNELS_MAX], *out[TAC_BACKEND_CHANNELS_MAX];
@@ -38,6 +40,12 @@ void tac_cycle_close(struct tac_cycle_runner *runner);
 /* Call process once and count. deadline_ns 0: none. Returns the time at the end. */
 uint64_t tac_cycle_run(struct tac_cycle_runner *runner, uint32_t frames, uint64_t due_ns,
                        uint64_t deadline_ns);
+
+/* The same for a device that hands over its own buffers, of any number of frames: in and out have an
+ * array for each channel of the runner, NULL where a channel is not there now. The runner must have
+ * been opened for config.frames or more. */
+void tac_cycle_run_on(struct tac_cycle_runner *runner, const float *const *in, float *const *out,
+                      uint32_t frames, uint64_t due_ns, uint64_t deadline_ns);
 
 void tac_cycle_stats(const struct tac_cycle_runner *runner, struct tac_backend_stats *ret_stats);
 

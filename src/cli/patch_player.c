@@ -35,9 +35,8 @@ void tac_player_process(void *user, const struct tac_cycle *cycle)
 }
 
 static int open_parts(struct tac_player *p, const struct tac_player_config *c,
-                      struct tac_error *err)
+                      struct tac_backend_config stream, struct tac_error *err)
 {
-    struct tac_backend_config stream = c->stream;
     int code = tac_engine_load(p->engine, c->patch, err);
     if (code < 0)
         return code;
@@ -53,15 +52,19 @@ static int open_parts(struct tac_player *p, const struct tac_player_config *c,
 
 int tac_player_open(struct tac_player *p, const struct tac_player_config *c, struct tac_error *err)
 {
-    struct tac_engine_config engine = {.rate_hz = c->stream.rate_hz,
+    struct tac_backend_config stream = c->stream;
+    *p = (struct tac_player){0};
+    int code = tac_backend_ask(c->backend, &stream, err);
+    if (code < 0)
+        return code;
+    struct tac_engine_config engine = {.rate_hz = stream.rate_hz,
                                        .offline = !c->backend->realtime,
                                        .no_lock = !c->backend->realtime};
-    *p = (struct tac_player){0};
-    int code = tac_engine_new(&engine, &p->engine);
+    code = tac_engine_new(&engine, &p->engine);
     if (code < 0)
         return tac_error_set(err, code, NULL, 0, 0, "the engine cannot start: %s",
                              tac_error_sentence(code));
-    code = open_parts(p, c, err);
+    code = open_parts(p, c, stream, err);
     if (code < 0)
         tac_player_close(p, NULL);
     return code;

@@ -173,7 +173,7 @@ static int play_patch(const struct tac_player_config *config, double seconds, bo
 
 static int run(const struct tac_cmd_args *args)
 {
-    double seconds = 0, rate = 48000, block = 64, priority = 70, cpu = 0;
+    double seconds = 0, rate = 0, block = 0, priority = 70, cpu = 0;
     const char *name = args->option[O_BACKEND] ? args->option[O_BACKEND] : "timer";
     if (args->option[O_LIST])
         return list_backends();
@@ -201,7 +201,7 @@ static int run(const struct tac_cmd_args *args)
         return tac_cmd_fail(TAC_EXIT_USAGE, "the backend %s needs --device FILE", name);
     if (!config.backend->realtime)
         config.stream.frames_end =
-            (uint64_t)((seconds > 0 ? seconds : 10) * config.stream.rate_hz + 0.5);
+            (uint64_t)((seconds > 0 ? seconds : 10) * (rate > 0 ? rate : 48000) + 0.5);
     return play_patch(&config, config.backend->realtime ? seconds : 0,
                       args->option[O_WATCH] != NULL);
 }
@@ -219,8 +219,9 @@ TAC_CMD(play) = {
     .option =
         {[O_BACKEND] = {"backend", 'B', "NAME", "Where the sound goes; timer when not given."},
          [O_DEVICE] = {"device", 'd', "NAME", "The device of the backend, or the file."},
-         [O_RATE] = {"rate", 'r', "HZ", "Frames per second; 48000 when not given."},
-         [O_BLOCK] = {"block", 'b', "N", "Frames per cycle, 1 to 4096; 64 when not given."},
+         [O_RATE] = {"rate", 'r', "HZ", "Frames per second; when not given the device's own, else 48000."},
+         [O_BLOCK] = {"block", 'b', "N", "Frames per cycle, 1 to 4096; when not given the device's own, else "
+                      "64."},
          [O_SECONDS] = {"seconds", 's', "N", "Stop after so much time."},
          [O_RECORD] = {"record", 'R', "FILE", "Write what is played to a WAV file as well."},
          [O_PRIORITY] = {"priority", 'p', "N",

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * keeper.c - waits for a loss, then tries until the server is back; see keeper.h. */
+#include "backend/keeper.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <time.h>
+
+static void sleep_between(struct tac_keeper *k)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until); // the clock of sem_timedwait
+    until.tv_nsec += TAC_KEEPER_MS * 1000000l;
+    until.tv_sec += until.tv_nsec / 1000000000l;
+    until.tv_nsec %= 1000000000l;
+    sem_timedwait(&k->wake, &until);
+}
+
+static void *keep(void *user)
+{
+    struct tac_keeper *k = user;
+    while (!atomic_load(&k->stop)) {
+        if (!atomic_load(&k->lost)) {
+            sem_wait(&k->wake); // a signal or an old post leads to one more look
+            continue;
+        }
+        int code = k->attempt(k->user);
+        if (code == 0)
+            atomic_store(&k->lost, false);
+        else if (code > 0)
+            break;
+        else
+            sleep_between(k);
+    }
+    return NULL;
+}
+
+int tac_keeper_start(struct tac_keeper *k, int (*attempt)(void *user), void *user)
+{
+    k->attempt = attempt;
+    k->user = user;
+    atomic_store(&k->stop, false);
+    atomic_store(&k->lost, false);
+    if (sem_init(&k->wake, 0, 0) < 0)
+        return -errno;
+    int code = pthread_create(&k->thread, NULL, keep, k);
+    k->running = code == 0;
+    return -code;
+}
+
+void tac_keeper_stop(struct tac_keeper *k)
+{
+    if (!k->running)
+        return;
+    atomic_store(&k->stop, true);
+    sem_post(&k->wake);
+    pthread_join(k->thread, NULL);
+    sem_destroy(&k->wake);
+    k->running = false;
+}
+
+bool tac_keeper_lost(struct tac_keeper *k)
+{
+    bool first = !atomic_exchange(&k->lost, true);
+    if (first)
+        sem_post(&k->wake);
+    return first;
+}
+
+bool tac_keeper_is_lost(const struct tac_keeper *k)
+{
+    return atomic_load(&k->lost);
+}
