@@ -5,10 +5,12 @@
  *         wakes it. When a block fits (and, with inputs, is there) it reads, computes, writes. A
  *         cycle is due when the block became possible; its deadline is when the device runs dry.
  *         An xrun is counted, and the device is filled with silence and started again. A device
- * that does not answer for SILENT_NS ends the stream. PCMs that take everything at once (null,
- *         file) are held to the clock.
+ *         that fails, or does not answer for SILENT_NS, is lost: it is closed, and opened again
+ *         as it was as soon as that works (a plug that was pulled out is put back). PCMs that take
+ *         everything at once (null, file) are held to the clock.
  * Threads the backend's own under SCHED_FIFO where permitted. Real-time: system calls are those of
- *         the device, and poll. */
+ *         the device, and poll; while the device is lost nothing is real-time, and it is opened
+ *         on this thread. */
 #include "backend/alsa_pcm.h"
 #include "backend/backend_cycle.h"
 #include "base/clock.h"
@@ -20,7 +22,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { POLLS_MAX = 16, POLL_MS = 200, WINDOW_NS = 100000000 };
+enum { POLLS_MAX = 16, POLL_MS = 200, RETRY_MS = 500, WINDOW_NS = 100000000 };
 #define SILENT_NS 3000000000ull
 
 extern const struct tac_backend tac_backend_alsa; /* below */
@@ -34,8 +36,7 @@ struct alsa {
     bool running, realtime, locked;
     int wake;                          /* eventfd: stop */
     uint64_t window_ns, window_frames; /* since the pace was last looked at */
-    _Atomic bool stop, done;
-    _Atomic int error;
+    _Atomic bool stop, away;
 };
 
 /* The library would print to standard error; what went wrong comes back as codes. */
@@ -62,6 +63,20 @@ static int open_pcms(struct alsa *a, const struct tac_backend_config *c, struct 
         code = tac_alsa_pcm_open(&a->capture, c->capture ? c->capture : device,
                                  SND_PCM_STREAM_CAPTURE, c->inputs, c->rate_hz, c->frames, err);
     return code;
+}
+
+static void close_pcms(struct alsa *a)
+{
+    tac_alsa_pcm_close(&a->play);
+    tac_alsa_pcm_close(&a->capture);
+}
+
+static int alsa_ask(struct tac_backend_config *config, struct tac_error *err)
+{
+    if (config->rate_hz != 0)
+        return 0;
+    snd_lib_error_set_handler(keep_quiet);
+    return tac_alsa_pcm_rate(config->device ? config->device : "default", &config->rate_hz, err);
 }
 
 static void alsa_close(struct tac_backend_stream *stream);
@@ -216,13 +231,18 @@ static int run_block(struct alsa *a, snd_pcm_sframes_t slack)
     return a->play.pcm ? tac_alsa_pcm_put(&a->play, a->runner.out, a->base.outputs) : 0;
 }
 
-static void *alsa_run(void *user)
+static bool is_stopped(const struct alsa *a)
 {
-    struct alsa *a = user;
-    tac_cycle_touch_stack();
+    return atomic_load_explicit(&a->stop, memory_order_acquire);
+}
+
+/* Play until the device fails or stop is asked for. */
+static int play_on(struct alsa *a)
+{
     int code = set_going(a);
     uint64_t last = a->window_ns = tac_clock_ns();
-    while (code >= 0 && !atomic_load_explicit(&a->stop, memory_order_acquire)) {
+    a->window_frames = 0;
+    while (code >= 0 && !is_stopped(a)) {
         snd_pcm_sframes_t slack = 0;
         code = wait_for_block(a, &slack);
         if (code > 0) {
@@ -235,11 +255,31 @@ static void *alsa_run(void *user)
         if (tac_clock_ns() - last > SILENT_NS)
             code = -TAC_E_DEVICE;
     }
+    return code;
+}
+
+/* The device is lost: open it again, and again, until that works or stop is asked for. */
+static void look_for_device(struct alsa *a)
+{
+    struct tac_error err;
+    struct pollfd wake = {.fd = a->wake, .events = POLLIN};
+    atomic_fetch_add_explicit(&a->runner.counts.losses, 1, memory_order_relaxed);
+    atomic_store_explicit(&a->away, true, memory_order_relaxed);
+    do {
+        close_pcms(a);
+        poll(&wake, 1, RETRY_MS);
+    } while (!is_stopped(a) && open_pcms(a, &a->config, &err) < 0);
+    atomic_store_explicit(&a->away, false, memory_order_relaxed);
+}
+
+static void *alsa_run(void *user)
+{
+    struct alsa *a = user;
+    tac_cycle_touch_stack();
+    while (!is_stopped(a))
+        if (play_on(a) < 0)
+            look_for_device(a);
     stop_device(a);
-    if (code < 0) {
-        atomic_store_explicit(&a->error, code, memory_order_relaxed);
-        atomic_store_explicit(&a->done, true, memory_order_release);
-    }
     return NULL;
 }
 
@@ -251,8 +291,6 @@ static int alsa_start(struct tac_backend_stream *stream, struct tac_error *err)
     if (a->running)
         return 0;
     atomic_store(&a->stop, false);
-    atomic_store(&a->done, false);
-    atomic_store(&a->error, 0);
     a->locked = a->locked || tac_cycle_lock_process();
     int code = tac_cycle_spawn(&a->config, "tactus-audio", alsa_run, a, &a->thread, &a->realtime,
                                a->base.notice, err);
@@ -273,7 +311,7 @@ static int alsa_stop(struct tac_backend_stream *stream)
     a->running = false;
     if (read(a->wake, &one, sizeof one) < 0)
         errno = 0;
-    return atomic_load(&a->error);
+    return 0;
 }
 
 static void alsa_close(struct tac_backend_stream *stream)
@@ -282,8 +320,7 @@ static void alsa_close(struct tac_backend_stream *stream)
     if (!a)
         return;
     alsa_stop(stream);
-    tac_alsa_pcm_close(&a->play);
-    tac_alsa_pcm_close(&a->capture);
+    close_pcms(a);
     tac_cycle_close(&a->runner);
     if (a->wake >= 0)
         close(a->wake);
@@ -293,10 +330,8 @@ static void alsa_close(struct tac_backend_stream *stream)
 static void alsa_stats(struct tac_backend_stream *stream, struct tac_backend_stats *ret_stats)
 {
     struct alsa *a = (struct alsa *)stream;
-    *ret_stats = (struct tac_backend_stats){.realtime = a->realtime,
-                                            .locked = a->locked,
-                                            .done = atomic_load(&a->done),
-                                            .error = atomic_load(&a->error)};
+    *ret_stats = (struct tac_backend_stats){
+        .realtime = a->realtime, .locked = a->locked, .away = atomic_load(&a->away)};
     tac_cycle_stats(&a->runner, ret_stats);
 }
 
@@ -324,6 +359,7 @@ TAC_BACKEND(alsa) = {
     .name = "alsa",
     .doc = "Any ALSA device, by the name of its PCM (default, hw:0, plughw:1, plug:...).",
     .realtime = true,
+    .ask = alsa_ask,
     .open = alsa_open,
     .start = alsa_start,
     .stop = alsa_stop,

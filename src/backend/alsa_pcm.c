@@ -12,6 +12,8 @@
 
 enum { WAIT_MS = 100 };
 
+static const char not_opened[] = "cannot be opened (tactus play --list shows the devices)";
+
 static int failed(struct tac_error *err, const char *device, const char *what, int code)
 {
     return tac_error_set(err, code == -EBUSY ? -TAC_E_BUSY : -TAC_E_DEVICE, device, 0, 0, "%s: %s",
@@ -154,7 +156,7 @@ int tac_alsa_pcm_open(struct tac_alsa_pcm *p, const char *device, snd_pcm_stream
     int code = snd_pcm_open(&p->pcm, device, direction, SND_PCM_NONBLOCK);
     if (code < 0) {
         p->pcm = NULL;
-        return failed(err, device, "cannot be opened (tactus play --list shows the devices)", code);
+        return failed(err, device, not_opened, code);
     }
     code = set_hardware(p, device, channels, rate_hz, err);
     if (code >= 0)
@@ -164,6 +166,27 @@ int tac_alsa_pcm_open(struct tac_alsa_pcm *p, const char *device, snd_pcm_stream
     if (code < 0)
         tac_alsa_pcm_close(p);
     return code;
+}
+
+int tac_alsa_pcm_rate(const char *device, double *ret_hz, struct tac_error *err)
+{
+    snd_pcm_t *pcm;
+    snd_pcm_hw_params_t *hw;
+    unsigned hz = 48000;
+    int code = snd_pcm_open(&pcm, device, SND_PCM_STREAM_PLAYBACK, SND_PCM_NONBLOCK);
+    if (code < 0)
+        code = snd_pcm_open(&pcm, device, SND_PCM_STREAM_CAPTURE, SND_PCM_NONBLOCK);
+    if (code < 0)
+        return failed(err, device, not_opened, code);
+    snd_pcm_hw_params_alloca(&hw);
+    code = snd_pcm_hw_params_any(pcm, hw);
+    if (code >= 0)
+        code = snd_pcm_hw_params_set_rate_near(pcm, hw, &hz, NULL);
+    snd_pcm_close(pcm);
+    if (code < 0)
+        return failed(err, device, "no sample rate", code);
+    *ret_hz = hz;
+    return 0;
 }
 
 void tac_alsa_pcm_close(struct tac_alsa_pcm *p)

@@ -31,6 +31,10 @@ int tac_alsa_pcm_open(struct tac_alsa_pcm *pcm, const char *device, snd_pcm_stre
                       uint32_t channels, double rate_hz, uint32_t frames, struct tac_error *err);
 void tac_alsa_pcm_close(struct tac_alsa_pcm *pcm);
 
+/* The rate nearest to 48 kHz that the device runs at. A device that plays only, or records only, is
+ * asked in the direction that it has. */
+int tac_alsa_pcm_rate(const char *device, double *ret_hz, struct tac_error *err);
+
 /* Write a block; data[channel][frame], the device's further channels get silence. Negative: ALSA's
  * error. */
 int tac_alsa_pcm_put(struct tac_alsa_pcm *pcm, float *const *data, uint32_t channels);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * backend.c - the registry: finds a backend by its word; what a device runs at when it does not matter.
+ * backend.c - the registry: finds a backend by its word; what a device runs at when it does not
+ * matter.
  */
 #include "backend/backend.h"
 

@@ -36,6 +36,7 @@ struct tac_cycle {
 
 typedef void (*tac_cycle_function)(void *user, const struct tac_cycle *cycle);
 
+/* The strings must hold until the stream is closed. */
 struct tac_backend_config {
     double rate_hz;           /* wanted; see stream.rate_hz for what it became */
     uint32_t frames;          /* per cycle, 1 .. TAC_BACKEND_FRAMES_MAX */
@@ -63,10 +64,10 @@ struct tac_backend_stats {
     uint64_t worst_wake_ns; /* begin minus due */
     uint64_t worst_busy_ns; /* end minus begin */
     uint64_t busy_ns;       /* sum of end minus begin */
-    uint64_t losses;          /* times that the device or server went away */
+    uint64_t losses;        /* times that the device or server went away */
     bool realtime;          /* the thread runs under SCHED_FIFO */
     bool locked;            /* the process' memory is locked */
-    bool away;                /* the device is away now: no cycles, and it is looked for */
+    bool away;              /* the device is away now: no cycles, and it is looked for */
     bool done;              /* the stream has ended by itself: end of file, device lost */
     int error;              /* why, negative; 0: nothing is wrong */
 };
@@ -74,7 +75,8 @@ struct tac_backend_stats {
 struct tac_backend;
 
 /* An open stream. A device or server that goes away is looked for until it is back or the stream
- * is stopped; what was open is opened again as it was. A backend makes it the first member of its own structure. */
+ * is stopped; what was open is opened again as it was. A backend makes it the first member of its
+ * own structure. */
 struct tac_backend_stream {
     const struct tac_backend *backend;
     double rate_hz; /* what was agreed on */

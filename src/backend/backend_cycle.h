@@ -41,9 +41,9 @@ void tac_cycle_close(struct tac_cycle_runner *runner);
 uint64_t tac_cycle_run(struct tac_cycle_runner *runner, uint32_t frames, uint64_t due_ns,
                        uint64_t deadline_ns);
 
-/* The same for a device that hands over its own buffers, of any number of frames: in and out have an
- * array for each channel of the runner, NULL where a channel is not there now. The runner must have
- * been opened for config.frames or more. */
+/* The same for a device that hands over its own buffers, of any number of frames: in and out have
+ * an array for each channel of the runner, NULL where a channel is not there now. The runner must
+ * have been opened for config.frames or more. */
 void tac_cycle_run_on(struct tac_cycle_runner *runner, const float *const *in, float *const *out,
                       uint32_t frames, uint64_t due_ns, uint64_t deadline_ns);
 

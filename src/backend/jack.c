@@ -8,8 +8,8 @@
  *         told to the other side.
  *         A server that ends is looked for by a keeper, and everything is made anew when it is
  *         back. Which server: JACK_DEFAULT_SERVER, as for every JACK program.
- * Threads process: the JACK library's, real-time. Others: control, and the keeper's while the server
- *         is away; I1: client and ports are changed by the keeper's thread only between a loss and
+ * Threads process: the JACK library's, real-time. Others: control, and the keeper's while the
+ * server is away; I1: client and ports are changed by the keeper's thread only between a loss and
  *         the return, and by control only while the keeper does not run.
  * Source  The JACK Audio Connection Kit API documentation, "Callbacks" and "Managing latency". */
 #include "backend/backend_cycle.h"
@@ -29,7 +29,6 @@ struct jack {
     struct tac_backend_config config;
     struct tac_cycle_runner runner;
     struct tac_keeper keeper;
-    char *device, *capture; /* patterns of ports, or NULL */
     jack_client_t *client;
     jack_port_t *in[TAC_BACKEND_CHANNELS_MAX], *out[TAC_BACKEND_CHANNELS_MAX];
     int64_t offset_ns; /* CLOCK_MONOTONIC minus the server's clock */
@@ -57,10 +56,11 @@ static jack_client_t *reach(struct tac_error *err)
     jack_client_t *client = jack_client_open("tactus", JackNoStartServer, &status);
     if (!client) {
         const char *name = getenv("JACK_DEFAULT_SERVER");
-        tac_error_set(err, -TAC_E_DEVICE, NULL, 0, 0,
-                      "there is no JACK server '%s' to connect to: start one (jackd -d alsa), or name "
-                      "it in JACK_DEFAULT_SERVER",
-                      name ? name : "default");
+        tac_error_set(
+            err, -TAC_E_DEVICE, NULL, 0, 0,
+            "there is no JACK server '%s' to connect to: start one (jackd -d alsa), or name "
+            "it in JACK_DEFAULT_SERVER",
+            name ? name : "default");
     }
     return client;
 }
@@ -236,7 +236,8 @@ static uint32_t connect_side(struct jack *j, bool out, const char *pattern)
 
 static int connect_all(struct jack *j, struct tac_error *err)
 {
-    const char *device = j->device, *capture = j->capture ? j->capture : device;
+    const char *device = j->config.device,
+               *capture = j->config.capture ? j->config.capture : device;
     if (device && !strcmp(device, "none"))
         return 0;
     uint32_t out = j->base.outputs ? connect_side(j, true, device) : 0;
@@ -280,20 +281,12 @@ static int come_back(void *user)
 
 static void jack_close(struct tac_backend_stream *stream);
 
-static bool copy_name(char **ret_copy, const char *name)
-{
-    return !name || (*ret_copy = strdup(name));
-}
-
 static int jack_open(const struct tac_backend_config *config,
                      struct tac_backend_stream **ret_stream, struct tac_error *err)
 {
     struct jack *j = calloc(1, sizeof *j);
-    if (!j || !copy_name(&j->device, config->device) || !copy_name(&j->capture, config->capture)) {
-        if (j)
-            jack_close(&j->base);
+    if (!j)
         return tac_error_set(err, -ENOMEM, NULL, 0, 0, "out of memory");
-    }
     j->config = *config;
     j->base = (struct tac_backend_stream){.backend = &tac_backend_jack,
                                           .rate_hz = config->rate_hz,
@@ -352,8 +345,6 @@ static void jack_close(struct tac_backend_stream *stream)
     jack_stop(stream);
     leave(j);
     tac_cycle_close(&j->runner);
-    free(j->device);
-    free(j->capture);
     free(j);
 }
 
@@ -361,12 +352,11 @@ static void jack_stats(struct tac_backend_stream *stream, struct tac_backend_sta
 {
     struct jack *j = (struct jack *)stream;
     bool away = j->running && tac_keeper_is_lost(&j->keeper);
-    *ret_stats =
-        (struct tac_backend_stats){.realtime = atomic_load(&j->realtime),
-                                   .locked = j->locked,
-                                   .away = away,
-                                   .done = atomic_load(&j->done),
-                                   .error = atomic_load(&j->error)};
+    *ret_stats = (struct tac_backend_stats){.realtime = atomic_load(&j->realtime),
+                                            .locked = j->locked,
+                                            .away = away,
+                                            .done = atomic_load(&j->done),
+                                            .error = atomic_load(&j->error)};
     tac_cycle_stats(&j->runner, ret_stats);
 }
 

@@ -24,12 +24,15 @@ static void *keep(void *user)
             sem_wait(&k->wake); // a signal or an old post leads to one more look
             continue;
         }
+        atomic_store(&k->trying, true);
+        atomic_store(&k->lost, false); // before the attempt: it may be lost again right after
         int code = k->attempt(k->user);
-        if (code == 0)
-            atomic_store(&k->lost, false);
-        else if (code > 0)
+        if (code < 0)
+            atomic_store(&k->lost, true);
+        atomic_store(&k->trying, false);
+        if (code > 0)
             break;
-        else
+        if (code < 0)
             sleep_between(k);
     }
     return NULL;
@@ -61,13 +64,13 @@ void tac_keeper_stop(struct tac_keeper *k)
 
 bool tac_keeper_lost(struct tac_keeper *k)
 {
-    bool first = !atomic_exchange(&k->lost, true);
-    if (first)
+    bool first = !atomic_load(&k->trying) && !atomic_load(&k->lost);
+    if (!atomic_exchange(&k->lost, true))
         sem_post(&k->wake);
     return first;
 }
 
 bool tac_keeper_is_lost(const struct tac_keeper *k)
 {
-    return atomic_load(&k->lost);
+    return atomic_load(&k->trying) || atomic_load(&k->lost);
 }

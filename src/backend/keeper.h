@@ -18,7 +18,7 @@ struct tac_keeper {
     pthread_t thread;
     sem_t wake;
     bool running;
-    _Atomic bool stop, lost;
+    _Atomic bool stop, lost, trying;
     int (*attempt)(void *user); /* 0: it is back; 1: stop trying; negative: try again later */
     void *user;
 };

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * pipewire.c - streams of a PipeWire server: one that plays, and one that records when the patch has
- * inputs.
+ * pipewire.c - streams of a PipeWire server: one that plays, and one that records when the patch
+ * has inputs.
  *
  * How     The server's graph calls us on the data thread of its library, each time for as many
- *         frames as its quantum needs: the number follows the quantum, which may change at any time.
- *         What the recording stream brings goes into a ring, from which the playing stream's cycle
+ *         frames as its quantum needs: the number follows the quantum, which may change at any
+ * time. What the recording stream brings goes into a ring, from which the playing stream's cycle
  *         takes it; without outputs the recording stream's cycle is the one that computes. Time and
  *         deadline are the graph's clock (io area "position"); frames that its position leaps over
  *         while the sound runs are an xrun. The server resamples where its rate is another.
  *         A server that ends is looked for by a keeper, and everything is made anew.
  * Threads on_play, on_record, on_io: the library's data thread, real-time. Other callbacks: the
  *         thread of its loop. The rest: control, or the keeper, with the loop locked.
- * Invariants  I1 streams and core are changed with the loop locked only  I2 the ring holds less than
- *         RING_FRAMES; what does not fit is dropped and counted as an xrun.
- * Source  The PipeWire API documentation, "Streams" and "Thread loop". */
+ * Invariants  I1 streams and core are changed with the loop locked only  I2 the ring holds less
+ * than RING_FRAMES; what does not fit is dropped and counted as an xrun. Source  The PipeWire API
+ * documentation, "Streams" and "Thread loop". */
 #include "backend/backend_cycle.h"
 #include "backend/keeper.h"
 #include "base/clock.h"
@@ -40,6 +40,7 @@ struct side {
     const struct spa_io_position *position; /* of the graph; NULL outside of it */
     uint64_t expected;                      /* position of the next cycle; 0: not known */
     enum pw_stream_state state;
+    char why[96]; /* what the server says about an error */
 };
 
 struct pipewire {
@@ -47,7 +48,6 @@ struct pipewire {
     struct tac_backend_config config;
     struct tac_cycle_runner runner;
     struct tac_keeper keeper;
-    char *device, *capture;
     struct pw_thread_loop *loop;
     struct pw_context *context;
     struct pw_core *core;
@@ -55,7 +55,8 @@ struct pipewire {
     struct side play, record;
     struct tac_ring ring; /* frames of base.inputs floats */
     float *ring_data;
-    bool running, locked;
+    _Atomic bool running; /* from the end of start on */
+    bool locked;
     _Atomic pthread_t thread; /* the data thread, from its first cycle on */
 };
 
@@ -194,14 +195,23 @@ static void on_io(void *user, uint32_t id, void *area, uint32_t size)
 
 /* ---- the loop's thread ---- */
 
+/* Said by the server, or by a stream that it ended: while the sound runs the keeper must act. */
+static void lose(struct pipewire *p)
+{
+    if (p->running && tac_keeper_lost(&p->keeper))
+        atomic_fetch_add_explicit(&p->runner.counts.losses, 1, memory_order_relaxed);
+}
+
 static void on_state(void *user, enum pw_stream_state old, enum pw_stream_state state,
                      const char *why)
 {
     struct side *s = user;
     (void)old;
-    (void)why;
+    snprintf(s->why, sizeof s->why, "%s", why ? why : "no reason given");
     s->state = state;
     s->expected = 0; // a pause is no xrun
+    if (state == PW_STREAM_STATE_ERROR)
+        lose(s->owner);
     pw_thread_loop_signal(s->owner->loop, false);
 }
 
@@ -210,8 +220,8 @@ static void on_core_error(void *user, uint32_t id, int seq, int code, const char
     struct pipewire *p = user;
     (void)seq;
     (void)text;
-    if (id == PW_ID_CORE && code == -EPIPE && p->running && tac_keeper_lost(&p->keeper))
-        atomic_fetch_add_explicit(&p->runner.counts.losses, 1, memory_order_relaxed);
+    if (id == PW_ID_CORE && code == -EPIPE)
+        lose(p);
     pw_thread_loop_signal(p->loop, false);
 }
 
@@ -226,9 +236,8 @@ static const struct pw_stream_events record_events = {
 static const struct spa_pod *wanted_format(struct spa_pod_builder *builder, double rate_hz,
                                            uint32_t channels)
 {
-    struct spa_audio_info_raw info = {.format = SPA_AUDIO_FORMAT_F32P,
-                                      .rate = (uint32_t)(rate_hz + 0.5),
-                                      .channels = channels};
+    struct spa_audio_info_raw info = {
+        .format = SPA_AUDIO_FORMAT_F32P, .rate = (uint32_t)(rate_hz + 0.5), .channels = channels};
     if (channels <= 2) {
         info.position[0] = channels == 1 ? SPA_AUDIO_CHANNEL_MONO : SPA_AUDIO_CHANNEL_FL;
         info.position[1] = SPA_AUDIO_CHANNEL_FR;
@@ -241,7 +250,7 @@ static const struct spa_pod *wanted_format(struct spa_pod_builder *builder, doub
 
 static int add_stream(struct pipewire *p, struct side *s, bool out, struct tac_error *err)
 {
-    const char *target = out ? p->device : p->capture;
+    const char *target = out ? p->config.device : p->config.capture;
     struct pw_properties *props = pw_properties_new(
         PW_KEY_MEDIA_TYPE, "Audio", PW_KEY_MEDIA_CATEGORY, out ? "Playback" : "Capture",
         PW_KEY_MEDIA_ROLE, "Music", PW_KEY_NODE_NAME, out ? "tactus" : "tactus-in", NULL);
@@ -258,11 +267,10 @@ static int add_stream(struct pipewire *p, struct side *s, bool out, struct tac_e
     struct spa_pod_builder builder = SPA_POD_BUILDER_INIT(room, sizeof room);
     const struct spa_pod *format =
         wanted_format(&builder, p->base.rate_hz, out ? p->base.outputs : p->base.inputs);
-    int code = pw_stream_connect(s->stream, out ? PW_DIRECTION_OUTPUT : PW_DIRECTION_INPUT,
-                                 PW_ID_ANY,
-                                 PW_STREAM_FLAG_AUTOCONNECT | PW_STREAM_FLAG_MAP_BUFFERS |
-                                     PW_STREAM_FLAG_RT_PROCESS,
-                                 &format, 1);
+    int code = pw_stream_connect(
+        s->stream, out ? PW_DIRECTION_OUTPUT : PW_DIRECTION_INPUT, PW_ID_ANY,
+        PW_STREAM_FLAG_AUTOCONNECT | PW_STREAM_FLAG_MAP_BUFFERS | PW_STREAM_FLAG_RT_PROCESS,
+        &format, 1);
     return code < 0 ? tac_error_set(err, -TAC_E_DEVICE, target, 0, 0, "the stream is refused: %s",
                                     strerror(-code))
                     : 0;
@@ -290,10 +298,11 @@ static int join(struct pipewire *p, struct tac_error *err)
 {
     p->core = pw_context_connect(p->context, NULL, 0);
     if (!p->core)
-        return tac_error_set(err, -TAC_E_DEVICE, NULL, 0, 0,
-                             "there is no PipeWire server to connect to (%s): is it running, and is "
-                             "XDG_RUNTIME_DIR that of its user?",
-                             strerror(errno));
+        return tac_error_set(
+            err, -TAC_E_DEVICE, NULL, 0, 0,
+            "there is no PipeWire server to connect to (%s): is it running, and is "
+            "XDG_RUNTIME_DIR that of its user?",
+            strerror(errno));
     pw_core_add_listener(p->core, &p->core_hook, &core_events, p);
     return 0;
 }
@@ -316,9 +325,10 @@ static int wait_for_streams(struct pipewire *p, struct tac_error *err)
         if (pw_thread_loop_timed_wait_full(p->loop, &until) < 0)
             break;
     if (s->state < 0)
-        return tac_error_set(err, -TAC_E_DEVICE, p->device, 0, 0,
-                             "the PipeWire server ended the stream: no such target, or no format in "
-                             "common");
+        return tac_error_set(err, -TAC_E_DEVICE, p->config.device, 0, 0,
+                             "the PipeWire server refuses the stream: %s (pw-cli ls Node shows the "
+                             "devices)",
+                             s->why);
     if (s->state != PW_STREAM_STATE_STREAMING)
         snprintf(p->base.notice, sizeof p->base.notice,
                  "nothing is connected to the stream yet: is a session manager (wireplumber) "
@@ -348,8 +358,9 @@ static int make_loop(struct pipewire *p, struct tac_error *err)
 {
     p->loop = pw_thread_loop_new("tactus-pipewire", NULL);
     if (p->loop)
-        p->context = pw_context_new(pw_thread_loop_get_loop(p->loop),
-                                    pw_properties_new(PW_KEY_CONFIG_NAME, "client-rt.conf", NULL), 0);
+        p->context =
+            pw_context_new(pw_thread_loop_get_loop(p->loop),
+                           pw_properties_new(PW_KEY_CONFIG_NAME, "client-rt.conf", NULL), 0);
     if (!p->context || pw_thread_loop_start(p->loop) < 0)
         return tac_error_set(err, -TAC_E_DEVICE, NULL, 0, 0,
                              "the PipeWire library cannot start: %s", strerror(errno));
@@ -367,11 +378,6 @@ static int make_ring(struct pipewire *p, struct tac_error *err)
         return tac_error_set(err, -ENOMEM, NULL, 0, 0, "out of memory");
     tac_ring_init(&p->ring, p->ring_data, RING_FRAMES, (uint32_t)frame_bytes);
     return 0;
-}
-
-static bool copy_name(char **ret_copy, const char *name)
-{
-    return !name || (*ret_copy = strdup(name));
 }
 
 static int pipewire_open(const struct tac_backend_config *config,
@@ -394,9 +400,6 @@ static int pipewire_open(const struct tac_backend_config *config,
     int code = tac_cycle_check(config, err);
     if (code >= 0)
         code = tac_cycle_open(&p->runner, &largest, err);
-    if (code >= 0 &&
-        (!copy_name(&p->device, config->device) || !copy_name(&p->capture, config->capture)))
-        code = tac_error_set(err, -ENOMEM, NULL, 0, 0, "out of memory");
     if (code >= 0)
         code = make_ring(p, err);
     if (code >= 0)
@@ -409,17 +412,21 @@ static int pipewire_open(const struct tac_backend_config *config,
     return 0;
 }
 
-static int pipewire_stop(struct tac_backend_stream *stream)
+static void end_streams(struct pipewire *p)
 {
-    struct pipewire *p = (struct pipewire *)stream;
-    if (!p->running)
-        return 0;
-    p->running = false;
     tac_keeper_stop(&p->keeper);
     pw_thread_loop_lock(p->loop);
+    p->running = false;
     drop_stream(&p->play);
     drop_stream(&p->record);
     pw_thread_loop_unlock(p->loop);
+}
+
+static int pipewire_stop(struct tac_backend_stream *stream)
+{
+    struct pipewire *p = (struct pipewire *)stream;
+    if (p->running)
+        end_streams(p);
     return 0;
 }
 
@@ -432,14 +439,14 @@ static int pipewire_start(struct tac_backend_stream *stream, struct tac_error *e
     int code = tac_keeper_start(&p->keeper, come_back, p);
     if (code < 0)
         return tac_error_set(err, code, NULL, 0, 0, "no thread to watch the server");
-    p->running = true;
     pw_thread_loop_lock(p->loop);
     code = add_streams(p, err);
     if (code >= 0)
         code = wait_for_streams(p, err);
+    p->running = code >= 0;
     pw_thread_loop_unlock(p->loop);
     if (code < 0)
-        pipewire_stop(stream);
+        end_streams(p);
     return code;
 }
 
@@ -462,8 +469,6 @@ static void pipewire_close(struct tac_backend_stream *stream)
     pw_deinit();
     tac_cycle_close(&p->runner);
     free(p->ring_data);
-    free(p->device);
-    free(p->capture);
     free(p);
 }
 
@@ -481,10 +486,9 @@ static bool is_realtime(struct pipewire *p)
 static void pipewire_stats(struct tac_backend_stream *stream, struct tac_backend_stats *ret_stats)
 {
     struct pipewire *p = (struct pipewire *)stream;
-    *ret_stats =
-        (struct tac_backend_stats){.realtime = p->running && is_realtime(p),
-                                   .locked = p->locked,
-                                   .away = p->running && tac_keeper_is_lost(&p->keeper)};
+    *ret_stats = (struct tac_backend_stats){.realtime = p->running && is_realtime(p),
+                                            .locked = p->locked,
+                                            .away = p->running && tac_keeper_is_lost(&p->keeper)};
     tac_cycle_stats(&p->runner, ret_stats);
 }
 

@@ -219,8 +219,10 @@ TAC_CMD(play) = {
     .option =
         {[O_BACKEND] = {"backend", 'B', "NAME", "Where the sound goes; timer when not given."},
          [O_DEVICE] = {"device", 'd', "NAME", "The device of the backend, or the file."},
-         [O_RATE] = {"rate", 'r', "HZ", "Frames per second; when not given the device's own, else 48000."},
-         [O_BLOCK] = {"block", 'b', "N", "Frames per cycle, 1 to 4096; when not given the device's own, else "
+         [O_RATE] = {"rate", 'r', "HZ",
+                     "Frames per second; when not given the device's own, else 48000."},
+         [O_BLOCK] = {"block", 'b', "N",
+                      "Frames per cycle, 1 to 4096; when not given the device's own, else "
                       "64."},
          [O_SECONDS] = {"seconds", 's', "N", "Stop after so much time."},
          [O_RECORD] = {"record", 'R', "FILE", "Write what is played to a WAV file as well."},
