@@ -14,11 +14,11 @@
 extern "C" {
 #endif
 
-#define TAC_CYCLE_SOURCES_MAX 64
+#define TAC_CYCLE_SOURCES_MAX 65536
 
 /* Register a source of cycles. name is copied (31 bytes kept). period_ns: time between two
  * deadlines, 0 when it varies. Returns the source's id (>= 0), the same for the same name; or
- * -TAC_E_LIMIT. Thread: control. Lasts until the process ends. */
+ * -TAC_E_LIMIT, -ENOMEM. Thread: control. Lasts until the process ends. */
 TAC_API int tac_cycle_source_open(const char *name, uint64_t period_ns);
 
 /* The cycle begins now on the calling thread. deadline_ns: CLOCK_MONOTONIC time by which it must
@@ -28,6 +28,23 @@ TAC_API void tac_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames);
 
 /* It ends now. Same thread. Real-time: as above. */
 TAC_API void tac_cycle_end(int source);
+
+/* The same, and gone with TAC_TRACE_OFF or without the category CYCLE. */
+#ifdef TAC_TRACE_OFF
+#define TAC_CYCLE_BEGIN(source, deadline_ns, frames) ((void)0)
+#define TAC_CYCLE_END(source) ((void)0)
+#else
+#define TAC_CYCLE_BEGIN(source, deadline_ns, frames)                                               \
+    do {                                                                                           \
+        if (TAC_TRACE_COMPILED(TAC_CAT_CYCLE, 1))                                                  \
+            tac_cycle_begin(source, deadline_ns, frames);                                          \
+    } while (0)
+#define TAC_CYCLE_END(source)                                                                      \
+    do {                                                                                           \
+        if (TAC_TRACE_COMPILED(TAC_CAT_CYCLE, 1))                                                  \
+            tac_cycle_end(source);                                                                 \
+    } while (0)
+#endif
 
 #ifdef __cplusplus
 }

@@ -237,12 +237,15 @@ TAC_API unsigned tac_heap_violations_get(struct tac_heap_violation *ret_list, un
 /* ---- Hooks: a recorder listens. Called on the allocating thread, within its call, so they obey
  * the real-time law and do not allocate. Calls of threads that attach after the set, and of the
  * calling thread, are heard. NULL members are skipped; NULL removes. A hooked call leaves the fast
- * path: about 30 instructions more. ---- */
+ * path: about 30 instructions more. Pools (tactus/pool.h) are heard too; what a pool steals is put
+ * and got. tactus/trace_heap.h connects all this to the recorder. ---- */
 
 struct tac_heap_hooks {
     void (*alloc)(void *block, size_t bytes, const void *site);
     void (*free)(void *block, size_t bytes, const void *site);
     void (*realloc)(void *old_block, void *block, size_t bytes, const void *site);
+    void (*pool_get)(void *object, size_t bytes, const void *site); /* NULL: the pool was empty */
+    void (*pool_put)(void *object, size_t bytes, const void *site);
 };
 
 /* hooks must live as long as they are set. */

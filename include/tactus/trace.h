@@ -14,7 +14,9 @@
  * An unregistered thread records nothing; its events are counted as drops of the process.
  *
  * Not from signal handlers: an event there could tear the event that it interrupts.
- * Depth of zones: limited by the ring alone (records / 2 - 2); deeper zones are counted drops.
+ * Depth of zones: TAC_ZONE_DEPTH(records) at least, 4 094 with a ring of the default size; as far
+ * as the helper has read the begins, up to records - 2. Deeper zones are counted drops, and the
+ * nesting of the others stays right.
  *
  * Switches. TAC_TRACE_OFF: macros vanish, the object code is that of a file without them.
  * TAC_TRACE_LEVEL (default 2): macros above the level vanish. TAC_TRACE_CATEGORIES (default all): a
@@ -51,6 +53,10 @@ enum tac_trace_category {
 };
 
 #define TAC_TRACE_ALL 0xffffffffu
+
+/* Zones that can be open at once on a thread with a ring of so many records, whatever the helper
+ * does. */
+#define TAC_ZONE_DEPTH(records) ((records) / 2 - 2)
 
 #ifndef TAC_TRACE_CATEGORIES
 #define TAC_TRACE_CATEGORIES TAC_TRACE_ALL
@@ -258,11 +264,13 @@ TAC_API void tac_trace_plot(const struct tac_trace_site *site, double value);
 TAC_API void tac_trace_message(const struct tac_trace_site *site, uint64_t value);
 /* Text made at run time: the first 240 bytes are copied into the ring. */
 TAC_API void tac_trace_text(const char *text, size_t bytes);
-/* A number or a text for the innermost open zone of the thread. */
+/* A number for the innermost recorded zone of the thread; a text for it, the name of a site
+ * (interned by tac_trace_site_new, or static). */
 TAC_API void tac_zone_value(uint64_t value);
+TAC_API void tac_zone_text(const struct tac_trace_site *text);
 
 /* A flow links events of different threads (a hand-over): begin, any steps, end, under one id of
- * the caller's choice (56 bits), each attached to the zone that is open where it is called. */
+ * the caller's choice (48 bits), each attached to the zone that is open where it is called. */
 enum tac_trace_flow { TAC_FLOW_BEGIN, TAC_FLOW_STEP, TAC_FLOW_END };
 TAC_API void tac_trace_flow(enum tac_trace_flow step, uint64_t id);
 
@@ -292,50 +300,141 @@ TAC_API void tac_trace_stack(void *const *pc, unsigned n);
 #ifdef TAC_TRACE_OFF
 
 #define TAC_ZONE_AT(category, level, name) ((void)0)
-#define TAC_PLOT_AT(category, level, name, unit, value) ((void)0)
-#define TAC_MESSAGE_AT(category, level, text, value) ((void)0)
-#define TAC_ZONE_VALUE(value) ((void)0)
 #define TAC_ZONE_SITE(site) ((void)0)
+#define TAC_ZONE_NAMED(variable, category, level, name) ((void)0)
+#define TAC_ZONE_NAMED_SITE(variable, site) ((void)0)
+#define TAC_ZONE_VALUE(value) ((void)0)
+#define TAC_ZONE_VALUE_OF(variable, value) ((void)0)
+#define TAC_ZONE_TEXT(text) ((void)0)
+#define TAC_ZONE_TEXT_OF(variable, site) ((void)0)
+#define TAC_PLOT_AT(category, level, name, unit, value) ((void)0)
+#define TAC_PLOT_SITE(site, value) ((void)0)
+#define TAC_MESSAGE_AT(category, level, text, value) ((void)0)
+#define TAC_TEXT(text, bytes) ((void)0)
 #define TAC_FLOW(step, id) ((void)0)
+#define TAC_MEMORY(op, ptr, old, bytes, begin) ((void)0)
+#define TAC_LOCK_WAITED(lock, holder, begin) ((void)0)
+#define TAC_LOCK_TAKEN(lock) ((void)0)
+#define TAC_LOCK_GIVEN(lock) ((void)0)
+#define TAC_THREAD(name) ((void)0)
 
 #else
 
+/* True when an event of this category and level is compiled in and recorded now. */
+#define TAC_TRACE_WANTS(category, level)                                                           \
+    (TAC_TRACE_COMPILED(category, level) ? TAC_TRACE_ON(category) : 0)
+
+/* A zone of that name for the macros that name one, to the end of the scope. C: the compiler's
+ * cleanup attribute; C++: a destructor. */
+#ifdef __cplusplus
+}
+struct tac_zone_scope : tac_zone {
+    tac_zone_scope(const tac_trace_site *site, uint32_t on) : tac_zone(tac_zone_begin(site, on))
+    {
+    }
+    ~tac_zone_scope()
+    {
+        tac_zone_end(this);
+    }
+    tac_zone_scope(const tac_zone_scope &) = delete;
+    tac_zone_scope &operator=(const tac_zone_scope &) = delete;
+};
+extern "C" {
+#define TAC_ZONE_SCOPE_(variable, site, on) tac_zone_scope variable(site, on)
+#else
+#define TAC_ZONE_SCOPE_(variable, site, on)                                                        \
+    struct tac_zone variable __attribute__((cleanup(tac_zone_end), unused)) =                      \
+        tac_zone_begin(site, on)
+#endif
+
 /* A zone from here to the end of the scope. */
-#define TAC_ZONE_AT(category, level, name)                                                         \
+#define TAC_ZONE_NAMED(variable, category, level, name)                                            \
     TAC_TRACE_SITE_(TAC_TRACE_PASTE(tac_site_, __LINE__), category, level, name, 0);               \
-    struct tac_zone TAC_TRACE_PASTE(tac_zone_, __LINE__)                                           \
-        __attribute__((cleanup(tac_zone_end), unused)) =                                           \
-            tac_zone_begin(&TAC_TRACE_PASTE(tac_site_, __LINE__),                                  \
-                           TAC_TRACE_COMPILED(category, level) ? TAC_TRACE_ON(category) : 0)
+    TAC_ZONE_SCOPE_(variable, &TAC_TRACE_PASTE(tac_site_, __LINE__),                               \
+                    TAC_TRACE_WANTS(category, level))
+#define TAC_ZONE_AT(category, level, name)                                                         \
+    TAC_ZONE_NAMED(TAC_TRACE_PASTE(tac_zone_, __LINE__), category, level, name)
 /* The same for a site from tac_trace_site_new() or of one's own (not NULL). */
-#define TAC_ZONE_SITE(site)                                                                        \
-    struct tac_zone TAC_TRACE_PASTE(tac_zone_, __LINE__)                                           \
-        __attribute__((cleanup(tac_zone_end), unused)) =                                           \
-            tac_zone_begin(site, TAC_TRACE_ON((site)->category))
+#define TAC_ZONE_NAMED_SITE(variable, site)                                                        \
+    TAC_ZONE_SCOPE_(                                                                               \
+        variable, site,                                                                            \
+        TAC_TRACE_COMPILED((site)->category, (site)->level) ? TAC_TRACE_ON((site)->category) : 0)
+#define TAC_ZONE_SITE(site) TAC_ZONE_NAMED_SITE(TAC_TRACE_PASTE(tac_zone_, __LINE__), site)
+/* A number, a text (a literal) for the innermost zone that is recorded. */
+#define TAC_ZONE_VALUE(value)                                                                      \
+    do {                                                                                           \
+        if (TAC_TRACE_WANTS(TAC_CAT_APP, 1))                                                       \
+            tac_zone_value(value);                                                                 \
+    } while (0)
+#define TAC_ZONE_TEXT(text)                                                                        \
+    do {                                                                                           \
+        TAC_TRACE_SITE_(tac_site_, TAC_CAT_APP, 1, text, 0);                                       \
+        if (TAC_TRACE_WANTS(TAC_CAT_APP, 1))                                                       \
+            tac_zone_text(&tac_site_);                                                             \
+    } while (0)
+/* The same for a named zone, which must be the innermost: nothing when that one is not recorded
+ * (its category is off, or it was dropped), so that no other zone gets them. */
+#define TAC_ZONE_VALUE_OF(variable, value)                                                         \
+    do {                                                                                           \
+        if ((variable).lane)                                                                       \
+            tac_zone_value(value);                                                                 \
+    } while (0)
+#define TAC_ZONE_TEXT_OF(variable, site)                                                           \
+    do {                                                                                           \
+        if ((variable).lane)                                                                       \
+            tac_zone_text(site);                                                                   \
+    } while (0)
 /* One point of a curve. name and unit are literals. */
 #define TAC_PLOT_AT(category, level, name, unit, value)                                            \
     do {                                                                                           \
         TAC_TRACE_SITE_(tac_site_, category, level, name, unit);                                   \
-        if (TAC_TRACE_COMPILED(category, level) && TAC_TRACE_ON(category))                         \
+        if (TAC_TRACE_WANTS(category, level))                                                      \
             tac_trace_plot(&tac_site_, value);                                                     \
+    } while (0)
+#define TAC_PLOT_SITE(site, value)                                                                 \
+    do {                                                                                           \
+        if (TAC_TRACE_WANTS((site)->category, (site)->level))                                      \
+            tac_trace_plot(site, value);                                                           \
     } while (0)
 /* A literal text with a number. */
 #define TAC_MESSAGE_AT(category, level, text, value)                                               \
     do {                                                                                           \
         TAC_TRACE_SITE_(tac_site_, category, level, text, 0);                                      \
-        if (TAC_TRACE_COMPILED(category, level) && TAC_TRACE_ON(category))                         \
+        if (TAC_TRACE_WANTS(category, level))                                                      \
             tac_trace_message(&tac_site_, value);                                                  \
     } while (0)
-#define TAC_ZONE_VALUE(value)                                                                      \
+/* Forms of the functions above that can be compiled out. */
+#define TAC_TEXT(text, bytes)                                                                      \
     do {                                                                                           \
-        if (TAC_TRACE_ON(TAC_CAT_APP))                                                             \
-            tac_zone_value(value);                                                                 \
+        if (TAC_TRACE_WANTS(TAC_CAT_APP, 1))                                                       \
+            tac_trace_text(text, bytes);                                                           \
     } while (0)
 #define TAC_FLOW(step, id)                                                                         \
     do {                                                                                           \
-        if (TAC_TRACE_ON(TAC_CAT_APP))                                                             \
+        if (TAC_TRACE_WANTS(TAC_CAT_APP, 1))                                                       \
             tac_trace_flow(step, id);                                                              \
     } while (0)
+#define TAC_MEMORY(op, ptr, old, bytes, begin)                                                     \
+    do {                                                                                           \
+        if (TAC_TRACE_WANTS(TAC_CAT_MEMORY, 1))                                                    \
+            tac_trace_memory(op, ptr, old, bytes, begin);                                          \
+    } while (0)
+#define TAC_LOCK_WAITED(lock, holder, begin)                                                       \
+    do {                                                                                           \
+        if (TAC_TRACE_WANTS(TAC_CAT_LOCK, 1))                                                      \
+            tac_trace_lock_wait(lock, holder, begin);                                              \
+    } while (0)
+#define TAC_LOCK_TAKEN(lock)                                                                       \
+    do {                                                                                           \
+        if (TAC_TRACE_WANTS(TAC_CAT_LOCK, 1))                                                      \
+            tac_trace_lock_held(lock, 1);                                                          \
+    } while (0)
+#define TAC_LOCK_GIVEN(lock)                                                                       \
+    do {                                                                                           \
+        if (TAC_TRACE_WANTS(TAC_CAT_LOCK, 1))                                                      \
+            tac_trace_lock_held(lock, 0);                                                          \
+    } while (0)
+#define TAC_THREAD(name) ((void)tac_thread_register(name, 0))
 
 #endif
 

@@ -231,7 +231,9 @@ static void cycle_end(struct tac_reader *r, const struct event *e)
         cycle_evidence(c, e);
     else
         c->flags &= ~(uint32_t)TAC_CYCLE_EVIDENCE;
-    e->lane->cycles.count = i - 1;
+    /* others, of independent sources, may go on */
+    memmove(&open[i - 1], &open[i], (e->lane->cycles.count - i) * sizeof *open);
+    e->lane->cycles.count--;
 }
 
 static void add_gap(struct tac_reader *r, struct tac_capture_gap gap)

@@ -251,9 +251,23 @@ static void *steal(struct tac_pool *pool)
     return tac_pool_at(pool, (unsigned)index);
 }
 
-void *tac_pool_get(struct tac_pool *pool)
+static __attribute__((noinline)) void tell(const struct tac_pool *pool, void *object, bool is_put,
+                                           const void *site)
+{
+    struct tac_thread *thread = &tac_thread;
+    void (*hear)(void *, size_t, const void *) =
+        is_put ? thread->hooks->pool_put : thread->hooks->pool_get;
+    if (!hear || thread->busy)
+        return;
+    thread->busy = 1;
+    hear(object, pool->config.object_bytes, site);
+    thread->busy = 0;
+}
+
+static void *get(struct tac_pool *pool, bool *ret_stolen)
 {
     uint32_t entry = stack_pop(pool);
+    *ret_stolen = entry == NONE;
     if (TAC_UNLIKELY(entry == NONE))
         return steal(pool);
     add32(pool, &pool->generation[entry], 1);
@@ -261,6 +275,18 @@ void *tac_pool_get(struct tac_pool *pool)
         age_add(pool, entry);
     note_get(pool);
     return pool->objects + pool->stride * (entry - 1);
+}
+
+void *tac_pool_get(struct tac_pool *pool)
+{
+    bool stolen;
+    void *object = get(pool, &stolen);
+    if (TAC_UNLIKELY(tac_thread.hooks != NULL)) {
+        if (stolen && object)
+            tell(pool, object, true, __builtin_return_address(0));
+        tell(pool, object, false, __builtin_return_address(0));
+    }
+    return object;
 }
 
 /* Even generation: not in use. In shared mode two puts of one object race for the same change. */
@@ -288,10 +314,15 @@ int tac_pool_put(struct tac_pool *pool, void *object)
         age_remove(pool, entry);
     /* before the push: once another thread can get it, it must not count twice */
     add32(pool, &pool->shown.used, (uint32_t)-1);
+    /* and told before it too: the next get comes after in any recording */
+    if (TAC_UNLIKELY(tac_thread.hooks != NULL))
+        tell(pool, object, true, __builtin_return_address(0));
     if (stack_push(pool, entry))
         return 0;
     add32(pool, &pool->shown.used, 1);
     atomic_fetch_sub(&pool->generation[entry], 1);
+    if (TAC_UNLIKELY(tac_thread.hooks != NULL)) /* it stays in use after all */
+        tell(pool, object, false, __builtin_return_address(0));
     return -EAGAIN;
 }
 

@@ -10,29 +10,52 @@
 #include "trace/lane.h"
 #include "trace/source.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-struct tac_format_source tac_sources[TAC_CYCLE_SOURCES_MAX];
+enum { BLOCK = 64 };
+
+static struct tac_format_source *blocks[TAC_CYCLE_SOURCES_MAX / BLOCK];
 _Atomic uint32_t tac_sources_count;
 _Atomic uint32_t tac_cycle_evidence;
+
+static struct tac_format_source *source_at(uint32_t index)
+{
+    return &blocks[index / BLOCK][index % BLOCK];
+}
+
+const struct tac_format_source *tac_source_at(uint32_t index)
+{
+    return source_at(index);
+}
+
+/* A new last entry, with the control mutex held. */
+static int add_source(uint32_t index, const char *name, uint64_t period_ns)
+{
+    if (index == TAC_CYCLE_SOURCES_MAX)
+        return -TAC_E_LIMIT;
+    if (!blocks[index / BLOCK])
+        blocks[index / BLOCK] = calloc(BLOCK, sizeof **blocks);
+    if (!blocks[index / BLOCK])
+        return -ENOMEM;
+    struct tac_format_source *s = source_at(index);
+    s->id = index;
+    s->period_ns = period_ns;
+    strncpy(s->name, name, sizeof s->name - 1);
+    /* pairs with the acquire load of the helper */
+    atomic_store_explicit(&tac_sources_count, index + 1, memory_order_release);
+    return (int)index;
+}
 
 int tac_cycle_source_open(const char *name, uint64_t period_ns)
 {
     tac_control_lock();
-    uint32_t count = atomic_load(&tac_sources_count);
-    int result = -TAC_E_LIMIT;
-    for (uint32_t i = 0; i < count && result < 0; i++)
-        if (!strncmp(tac_sources[i].name, name, sizeof tac_sources[i].name - 1))
-            result = (int)i;
-    if (result < 0 && count < TAC_CYCLE_SOURCES_MAX) {
-        struct tac_format_source *s = &tac_sources[count];
-        s->id = count;
-        s->period_ns = period_ns;
-        strncpy(s->name, name, sizeof s->name - 1);
-        atomic_store_explicit(&tac_sources_count, count + 1, memory_order_release);
-        result = (int)count;
-    }
+    uint32_t count = atomic_load(&tac_sources_count), i = 0;
+    while (i < count && strncmp(source_at(i)->name, name, sizeof source_at(i)->name - 1))
+        i++;
+    int result = i < count ? (int)i : add_source(count, name, period_ns);
     tac_control_unlock();
     return result;
 }

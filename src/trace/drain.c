@@ -31,31 +31,34 @@ static uint64_t counter_ns(const struct tac_session *s, uint64_t counter)
 }
 
 /* A cycle that ended late makes the flight recorder keep what it has. */
-static void watch_cycle(struct tac_session *s, uint32_t index,
-                        const struct tac_format_record *event, const struct tac_format_record *data)
+static void watch_cycle(struct tac_session *s, const struct tac_format_record *event,
+                        const struct tac_format_record *data)
 {
+    uint64_t *deadline_ns = &s->deadline_ns[event->word >> 32 & 0xffff];
     if (event->word >> 56 == TAC_REC_CYCLE_BEGIN) {
-        s->deadline_ns[index] = data->counter;
-    } else if (s->deadline_ns[index]) {
-        if (counter_ns(s, event->counter) > s->deadline_ns[index])
+        *deadline_ns = data->counter;
+    } else if (*deadline_ns) {
+        if (counter_ns(s, event->counter) > *deadline_ns)
             tac_sink_keep(&s->sink, tac_clock_ns());
-        s->deadline_ns[index] = 0;
+        *deadline_ns = 0;
     }
 }
 
-static void look_at(struct tac_session *s, uint32_t index, const struct tac_format_record *event)
+static void look_at(struct tac_session *s, const struct tac_format_record *event)
 {
     uint64_t type = event->word >> 56;
     s->stored += type != TAC_REC_GAP;
-    if (type == TAC_REC_ZONE_BEGIN || type == TAC_REC_PLOT || type == TAC_REC_MESSAGE)
-        write_site(s, event->word & 0x00ffffffffffffffull);
+    uint64_t payload = event->word & 0x00ffffffffffffffull;
+    if (type == TAC_REC_ZONE_BEGIN || type == TAC_REC_PLOT || type == TAC_REC_MESSAGE ||
+        (type == TAC_REC_ZONE_VALUE && payload))
+        write_site(s, payload);
     else if (s->config.flight_s && (type == TAC_REC_CYCLE_BEGIN || type == TAC_REC_CYCLE_END))
-        watch_cycle(s, index, event, event + 1);
+        watch_cycle(s, event, event + 1);
 }
 
 /* Copy whole events from tail on; returns how many records. */
-static uint32_t copy_events(struct tac_session *s, struct tac_lane *lane, uint32_t index,
-                            uint32_t tail, uint32_t head)
+static uint32_t copy_events(struct tac_session *s, const struct tac_lane *lane, uint32_t tail,
+                            uint32_t head)
 {
     uint32_t n = 0;
     while (tail != head) {
@@ -67,19 +70,19 @@ static uint32_t copy_events(struct tac_session *s, struct tac_lane *lane, uint32
             const struct tac_trace_record *r = &ring->record[(tail + i) & ring->mask];
             s->buffer[n + i] = (struct tac_format_record){r->counter, r->word};
         }
-        look_at(s, index, &s->buffer[n]);
+        look_at(s, &s->buffer[n]);
         n += size;
         tail += size;
     }
     return n;
 }
 
-static void drain_ring(struct tac_session *s, struct tac_lane *lane, uint32_t index)
+static void drain_ring(struct tac_session *s, struct tac_lane *lane)
 {
     /* pairs with the release store of the owner */
     uint32_t head = __atomic_load_n(&lane->ring.head, __ATOMIC_ACQUIRE);
     uint32_t tail = atomic_load_explicit(&lane->tail, memory_order_relaxed), n;
-    while ((n = copy_events(s, lane, index, tail, head)) != 0) {
+    while ((n = copy_events(s, lane, tail, head)) != 0) {
         tail += n;
         atomic_store_explicit(&lane->tail, tail, memory_order_release);
         struct tac_format_chunk chunk = {
@@ -139,10 +142,7 @@ void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
 
 void tac_drain_lane_end(struct tac_session *s, struct tac_lane *lane)
 {
-    uint32_t index = 0;
-    while (tac_lanes[index] != lane)
-        index++;
-    drain_ring(s, lane, index);
+    drain_ring(s, lane);
     drain_perf(s, lane);
     tac_perf_close(lane->perf);
     lane->perf = NULL;
@@ -156,7 +156,8 @@ static void write_sources(struct tac_session *s)
     uint32_t count = atomic_load_explicit(&tac_sources_count, memory_order_acquire);
     for (; s->sources_announced < count; s->sources_announced++) {
         struct tac_format_chunk chunk = {.kind = TAC_CHUNK_SOURCE, .count = 1};
-        tac_sink_put(&s->sink, &chunk, &tac_sources[s->sources_announced], sizeof *tac_sources);
+        tac_sink_put(&s->sink, &chunk, tac_source_at(s->sources_announced),
+                     sizeof(struct tac_format_source));
     }
 }
 
@@ -173,7 +174,7 @@ bool tac_drain_all(struct tac_session *s)
             lane->announced = lane->version;
             write_lane(s, lane, TAC_CHUNK_LANE);
         }
-        drain_ring(s, lane, i);
+        drain_ring(s, lane);
         drain_perf(s, lane);
         uint32_t left = __atomic_load_n(&lane->ring.head, __ATOMIC_RELAXED) -
                         atomic_load_explicit(&lane->tail, memory_order_relaxed);

@@ -67,6 +67,15 @@ void tac_zone_value(uint64_t value)
     emit1(TAC_REC_ZONE_VALUE, 0, value);
 }
 
+void tac_zone_text(const struct tac_trace_site *text)
+{
+    struct tac_trace_lane *ring = tac_lane_claim(1);
+    if (!ring)
+        return;
+    tac_lane_put(ring, 0, 0, head_word(TAC_REC_ZONE_VALUE, (uintptr_t)text));
+    tac_lane_publish(ring, 1);
+}
+
 void tac_trace_flow(enum tac_trace_flow step, uint64_t id)
 {
     emit1(TAC_REC_FLOW, (uint64_t)step << 48 | (id & 0xffffffffffffull), tac_trace_counter());

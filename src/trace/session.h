@@ -8,6 +8,7 @@
 #define TAC_TRACE_SESSION_H
 
 #include "base/clock.h"
+#include "tactus/cycle.h"
 #include "trace/lane.h"
 #include "trace/pack.h"
 #include "trace/sink.h"
@@ -29,7 +30,7 @@ struct tac_session {
     uint64_t stored, dropped_ended, suppressed_ended, unregistered_base;
     /* counter to nanoseconds, good enough to see a miss; the reader does better */
     struct tac_clock_pair first, last;
-    uint64_t deadline_ns[TAC_LANES_MAX]; /* of the open cycle, by index of the lane */
+    uint64_t deadline_ns[TAC_CYCLE_SOURCES_MAX]; /* of the open cycle of a source */
     int perf_error;
     struct tac_format_record buffer[TAC_DRAIN_RECORDS];
     unsigned char packed[TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS)];

@@ -86,35 +86,57 @@ uint32_t tac_site_resolve(uint64_t address, unsigned char *ret_payload)
     return (uint32_t)(to - (char *)ret_payload);
 }
 
+/* ---- sites made at run time, found again by a hash of their names --------------------------- */
+
 struct made {
     struct tac_trace_site site;
     struct made *next;
     char text[];
 };
 
+enum { BUCKETS = 4096 };
+
+static struct made *bucket[BUCKETS]; /* under the control mutex, as is the count */
+static uint32_t made_count;
+
+/* FNV-1a: Fowler, Noll, Vo */
+static uint32_t bucket_of(const char *name, uint32_t category)
+{
+    uint32_t hash = 2166136261u ^ category;
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return (hash ^ hash >> 16) % BUCKETS;
+}
+
+static struct made *make(const char *name, uint32_t category, const char *unit)
+{
+    size_t name_bytes = strlen(name) + 1, unit_bytes = strlen(unit) + 1;
+    struct made *m = calloc(1, sizeof *m + name_bytes + unit_bytes);
+    if (!m)
+        return NULL;
+    memcpy(m->text, name, name_bytes);
+    memcpy(m->text + name_bytes, unit, unit_bytes);
+    m->site = (struct tac_trace_site){
+        .name = m->text, .unit = m->text + name_bytes, .category = (uint8_t)category, .level = 1};
+    return m;
+}
+
 const struct tac_trace_site *tac_trace_site_new(const char *name, uint32_t category,
                                                 const char *unit)
 {
-    static struct made *first;
-    static uint32_t count;
-    struct made *m;
+    if (category >= TAC_CAT_MAX)
+        return NULL;
+    unit = unit ? unit : "";
+    struct made **link = &bucket[bucket_of(name, category)], *m;
     tac_control_lock();
-    for (m = first; m; m = m->next)
+    for (m = *link; m; m = m->next)
         if (m->site.category == category && !strcmp(m->site.name, name) &&
-            !strcmp(m->site.unit, unit ? unit : ""))
+            !strcmp(m->site.unit, unit))
             break;
-    size_t name_bytes = strlen(name) + 1, unit_bytes = unit ? strlen(unit) + 1 : 1;
-    if (!m && count < TAC_SITES_MAX && category < TAC_CAT_MAX &&
-        (m = calloc(1, sizeof *m + name_bytes + unit_bytes))) {
-        memcpy(m->text, name, name_bytes);
-        memcpy(m->text + name_bytes, unit ? unit : "", unit_bytes);
-        m->site = (struct tac_trace_site){.name = m->text,
-                                          .unit = m->text + name_bytes,
-                                          .category = (uint8_t)category,
-                                          .level = 1};
-        m->next = first;
-        first = m;
-        count++;
+    if (!m && made_count < TAC_SITES_MAX && (m = make(name, category, unit))) {
+        m->next = *link;
+        *link = m;
+        made_count++;
     }
     tac_control_unlock();
     return m ? &m->site : NULL;

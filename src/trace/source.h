@@ -8,8 +8,10 @@
 
 #include <stdatomic.h>
 
-extern struct tac_format_source tac_sources[TAC_CYCLE_SOURCES_MAX];
 extern _Atomic uint32_t tac_sources_count;  /* entries below it are complete and constant */
 extern _Atomic uint32_t tac_cycle_evidence; /* 1: take the thread's accounts at begin and end */
+
+/* The entry below the count; it stays where it is. */
+const struct tac_format_source *tac_source_at(uint32_t index);
 
 #endif

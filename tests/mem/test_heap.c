@@ -266,7 +266,8 @@ static void hear_realloc(void *old_block, void *block, size_t bytes, const void 
 
 static void hooks_hear_every_call(void)
 {
-    static const struct tac_heap_hooks hooks = {hear_alloc, hear_free, hear_realloc};
+    static const struct tac_heap_hooks hooks = {
+        .alloc = hear_alloc, .free = hear_free, .realloc = hear_realloc};
     tac_heap_hooks_set(&hooks);
     void *block = tac_heap_malloc(77);
     block = tac_heap_realloc(block, 200);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT
+ * test_api.c - what a program can say: texts and numbers of the right zone, zones as deep as is
+ * promised, any number of cycle sources, locks with their holders, the heap and its pools by the
+ * heap's hooks, and the switches of level and category. */
+#define TAC_TRACE_LEVEL 1
+#include "capture/capture.h"
+#include "tactus/cycle.h"
+#include "tactus/lock.h"
+#include "tactus/pool.h"
+#include "tactus/trace_heap.h"
+
+#include "test.h"
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static char path[64];
+static struct tac_capture *capture;
+
+static int begin(struct tac_trace_config config)
+{
+    config.path = path;
+    return tac_trace_start(&config);
+}
+
+static const struct tac_capture *finish(void)
+{
+    struct tac_error err = {0};
+    tac_capture_close(capture);
+    capture = NULL;
+    if (tac_trace_stop() < 0 || tac_capture_open(path, &err, &capture) < 0) {
+        printf("# %s\n", err.text);
+        return NULL;
+    }
+    return capture;
+}
+
+static const struct tac_capture_zone *zone_named(const struct tac_capture *c, const char *name)
+{
+    for (size_t i = 0; i < c->zones_count; i++)
+        if (!strcmp(c->sites[c->zones[i].site].name, name))
+            return &c->zones[i];
+    return NULL;
+}
+
+static void texts_and_numbers_belong_to_their_zone(void)
+{
+    const struct tac_trace_site *preset = tac_trace_site_new("preset 12", TAC_CAT_APP, NULL);
+    REQUIRE(preset);
+    REQUIRE(begin((struct tac_trace_config){.categories = 1u << TAC_CAT_APP}) == 0);
+    {
+        TAC_ZONE("outer");
+        TAC_ZONE_NAMED(seen, TAC_CAT_APP, 1, "seen");
+        TAC_ZONE_VALUE_OF(seen, 5);
+        TAC_ZONE_TEXT_OF(seen, preset);
+        {
+            TAC_ZONE_NAMED(unseen, TAC_CAT_NODE, 1, "not recorded");
+            TAC_ZONE_VALUE_OF(unseen, 9);
+            TAC_ZONE_TEXT_OF(unseen, preset);
+        }
+    }
+    {
+        TAC_ZONE("literal");
+        TAC_ZONE_TEXT("from the wavetable");
+    }
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->zones_count == 3);
+    const struct tac_capture_zone *outer = zone_named(c, "outer"), *seen = zone_named(c, "seen"),
+                                  *literal = zone_named(c, "literal");
+    REQUIRE(outer && seen && literal);
+    CHECK(outer->value == 0 && outer->text == TAC_CAPTURE_NONE);
+    REQUIRE(seen->value == 5 && seen->text != TAC_CAPTURE_NONE);
+    CHECK_STR(c->sites[seen->text].name, "preset 12");
+    REQUIRE(literal->text != TAC_CAPTURE_NONE);
+    CHECK_STR(c->sites[literal->text].name, "from the wavetable");
+}
+
+static void levels_above_the_compiled_one_vanish(void)
+{
+    REQUIRE(begin((struct tac_trace_config){0}) == 0);
+    {
+        TAC_ZONE("coarse");
+        TAC_ZONE_FINE("fine");
+    }
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->zones_count == 1);
+    CHECK(zone_named(c, "coarse") != NULL);
+}
+
+static const struct tac_trace_site *level_site;
+
+static void nest(uint32_t depth)
+{
+    TAC_ZONE_SITE(level_site);
+    if (depth > 1)
+        nest(depth - 1);
+}
+
+struct descent {
+    uint32_t records, depth;
+};
+
+static void *descend(void *arg)
+{
+    const struct descent *d = arg;
+    if (tac_thread_register("deep", d->records))
+        return NULL;
+    nest(d->depth);
+    tac_thread_unregister();
+    return arg;
+}
+
+/* The helper sleeps for a second, so nothing but the ring decides. */
+static void depth(uint32_t records, uint32_t deep, uint64_t want)
+{
+    struct descent d = {records, deep};
+    pthread_t thread;
+    void *done = NULL;
+    REQUIRE(begin((struct tac_trace_config){.drain_ms = 1000}) == 0);
+    REQUIRE(pthread_create(&thread, NULL, descend, &d) == 0);
+    pthread_join(thread, &done);
+    const struct tac_capture *c = finish();
+    REQUIRE(done && c);
+    CHECK_MSG(c->zones_count >= want && c->zones_count <= deep, "%zu of %u", c->zones_count, deep);
+    uint32_t deepest = 0;
+    for (size_t i = 0; i < c->zones_count; i++) {
+        CHECK(c->zones[i].end_ns != TAC_CAPTURE_OPEN);
+        deepest = c->zones[i].depth > deepest ? c->zones[i].depth : deepest;
+    }
+    CHECK(deepest + 1 == c->zones_count);
+    const struct tac_capture_thread *t = &c->threads[c->threads_count - 1];
+    CHECK(t->stored + t->dropped == 2 * (uint64_t)deep);
+}
+
+static void zones_nest_as_deep_as_is_promised(void)
+{
+    level_site = tac_trace_site_new("level", TAC_CAT_APP, NULL);
+    REQUIRE(level_site);
+    depth(64, TAC_ZONE_DEPTH(64), TAC_ZONE_DEPTH(64));
+    depth(8192, TAC_ZONE_DEPTH(8192), TAC_ZONE_DEPTH(8192));
+    depth(64, 100, TAC_ZONE_DEPTH(64)); /* deeper: counted, and the rest stays nested */
+    depth(1024, 5000, TAC_ZONE_DEPTH(1024));
+}
+
+static void cycle_sources_are_many_and_independent(void)
+{
+    enum { SOURCES = 300 };
+    int source[SOURCES];
+    REQUIRE(begin((struct tac_trace_config){0}) == 0);
+    for (int i = 0; i < SOURCES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "source %d", i);
+        source[i] = tac_cycle_source_open(name, 1000u + (unsigned)i);
+        REQUIRE(source[i] >= 0);
+    }
+    /* they overlap: each ends in the order it began */
+    for (int i = 0; i < SOURCES; i++)
+        TAC_CYCLE_BEGIN(source[i], 1, (uint32_t)i);
+    for (int i = 0; i < SOURCES; i++)
+        TAC_CYCLE_END(source[i]);
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->cycles_count == SOURCES);
+    for (size_t i = 0; i < c->cycles_count; i++) {
+        const struct tac_capture_cycle *k = &c->cycles[i];
+        char name[32];
+        snprintf(name, sizeof name, "source %u", k->frames);
+        CHECK_STR(c->sources[k->source].name, name);
+        CHECK(c->sources[k->source].period_ns == 1000u + k->frames);
+        CHECK(k->end_ns != TAC_CAPTURE_OPEN);
+    }
+}
+
+/* ---- locks -------------------------------------------------------------------------------------
+ */
+
+static struct tac_lock lock;
+static int holder_ready;
+static uint32_t holder_tid;
+
+static void *hold(void *unused)
+{
+    struct timespec nap = {0, 30000000};
+    (void)unused;
+    tac_thread_register("holder", 0);
+    tac_lock_take(&lock);
+    holder_tid = (uint32_t)syscall(SYS_gettid);
+    __atomic_store_n(&holder_ready, 1, __ATOMIC_RELEASE);
+    nanosleep(&nap, NULL);
+    tac_lock_give(&lock);
+    return NULL;
+}
+
+static void a_wait_names_the_holder(void)
+{
+    pthread_t thread;
+    REQUIRE(tac_lock_init(&lock) == 0);
+    REQUIRE(begin((struct tac_trace_config){0}) == 0);
+    REQUIRE(pthread_create(&thread, NULL, hold, NULL) == 0);
+    while (!__atomic_load_n(&holder_ready, __ATOMIC_ACQUIRE))
+        usleep(100);
+    CHECK(tac_lock_try(&lock) == 0);
+    tac_lock_take(&lock);
+    tac_lock_give(&lock);
+    CHECK(tac_lock_try(&lock) == 1);
+    tac_lock_give(&lock);
+    pthread_join(thread, NULL);
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->locks_count == 1 && c->holds_count == 6);
+    CHECK(c->locks[0].lock == (uintptr_t)&lock && c->locks[0].holder_tid == holder_tid);
+    CHECK(c->locks[0].end_ns - c->locks[0].begin_ns > 1000000);
+    for (size_t i = 0; i < 6; i++)
+        CHECK(c->holds[i].taken == (i + 1) % 2);
+    tac_lock_fini(&lock);
+}
+
+static void annotated_locks_come_back(void)
+{
+    REQUIRE(begin((struct tac_trace_config){.categories = 1u << TAC_CAT_LOCK}) == 0);
+    uint64_t t = tac_trace_counter();
+    TAC_LOCK_WAITED(&path, 7, t);
+    TAC_LOCK_TAKEN(&path);
+    TAC_LOCK_GIVEN(&path);
+    TAC_ZONE("another category");
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->locks_count == 1 && c->holds_count == 2 && c->zones_count == 0);
+    CHECK(c->locks[0].holder_tid == 7 && c->holds[0].taken == 1 && c->holds[1].taken == 0);
+}
+
+/* ---- heap --------------------------------------------------------------------------------------
+ */
+
+static size_t count_ops(const struct tac_capture *c, uint32_t op, uint64_t bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->memory_count; i++)
+        n += c->memory[i].op == op && (c->memory[i].bytes == bytes || op == TAC_MEMORY_FREE);
+    return n;
+}
+
+static void the_heap_and_its_pools_are_heard(void)
+{
+    struct tac_pool_config config = {"voices", 96, 2, TAC_POOL_OWNER, NULL, NULL};
+    struct tac_pool *pool;
+    REQUIRE(tac_pool_new(&config, &pool) == 0);
+    tac_heap_hooks_set(tac_trace_heap_hooks());
+    REQUIRE(begin((struct tac_trace_config){.categories = 1u << TAC_CAT_MEMORY}) == 0);
+    void *block = tac_heap_malloc(333);
+    block = tac_heap_realloc(block, 777);
+    tac_heap_free(block);
+    void *a = tac_pool_get(pool), *b = tac_pool_get(pool);
+    CHECK(tac_pool_get(pool) == NULL);
+    CHECK(tac_pool_put(pool, a) == 0 && tac_pool_put(pool, b) == 0);
+    tac_heap_hooks_set(NULL);
+    const struct tac_capture *c = finish();
+    tac_pool_free(pool);
+    REQUIRE(c);
+    CHECK(count_ops(c, TAC_MEMORY_ALLOC, 333) == 1 && count_ops(c, TAC_MEMORY_REALLOC, 777) == 1);
+    CHECK(count_ops(c, TAC_MEMORY_FREE, 0) == 1);
+    CHECK(count_ops(c, TAC_MEMORY_POOL_GET, 96) == 2 && count_ops(c, TAC_MEMORY_FAIL, 96) == 1);
+    CHECK(count_ops(c, TAC_MEMORY_POOL_PUT, 96) == 2);
+    CHECK(c->stacks_count == c->memory_count);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    snprintf(path, sizeof path, "/tmp/tactus-test-api-%d", (int)getpid());
+    if (tac_thread_register("main", 0))
+        return 99;
+    TEST(texts_and_numbers_belong_to_their_zone);
+    TEST(levels_above_the_compiled_one_vanish);
+    TEST(zones_nest_as_deep_as_is_promised);
+    TEST(cycle_sources_are_many_and_independent);
+    TEST(a_wait_names_the_holder);
+    TEST(annotated_locks_come_back);
+    TEST(the_heap_and_its_pools_are_heard);
+    tac_capture_close(capture);
+    unlink(path);
+    return test_end();
+}
