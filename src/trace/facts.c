@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * facts.c - what the recording says about its machine and about itself: "key=value" lines, one
- * chunk a line, and the executable mappings of the process, by which a reader finds symbols. */
+ * chunk a line. */
 #include "trace/session.h"
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -118,28 +118,4 @@ void tac_facts_write(struct tac_session *s)
         key[equals - *line] = 0;
         tac_facts_write_line(s, key, equals + 1);
     }
-}
-
-void tac_facts_write_modules(struct tac_session *s)
-{
-    FILE *maps = fopen("/proc/self/maps", "re");
-    if (!maps)
-        return;
-    size_t used = 0, size = 1 << 18;
-    char *text = malloc(size), line[4400];
-    while (text && fgets(line, sizeof line, maps) && used + sizeof line < size) {
-        uint64_t start, end, offset;
-        char mode[8], path[4097];
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %*s %4096[^\n]", &start, &end,
-                   mode, &offset, path) == 5 &&
-            mode[2] == 'x' && path[0] == '/')
-            used += (size_t)snprintf(text + used, size - used,
-                                     "%" PRIx64 " %" PRIx64 " %" PRIx64 " - %s\n", start, end,
-                                     offset, path);
-    }
-    fclose(maps);
-    struct tac_format_chunk chunk = {.kind = TAC_CHUNK_MODULE, .count = 1};
-    if (text)
-        tac_sink_put(&s->sink, &chunk, text, (uint32_t)used);
-    free(text);
 }

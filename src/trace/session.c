@@ -77,8 +77,10 @@ static void *help(void *arg)
     prctl(PR_SET_NAME, "tactus-trace");
     tac_control_lock();
     while (!s->stopping) {
-        if (tac_clock_ns() - s->last.ns > CLOCK_EVERY_NS)
+        if (tac_clock_ns() - s->last.ns > CLOCK_EVERY_NS) {
             tac_drain_clock(s);
+            tac_facts_check_modules(s);
+        }
         bool busy = tac_drain_all(s);
         if (atomic_exchange(&keep_wanted, 0))
             tac_sink_keep(&s->sink, tac_clock_ns());

@@ -27,6 +27,7 @@ struct tac_session {
     pthread_cond_t wake;
     bool stopping;
     uint32_t sources_announced;
+    uint64_t modules_seen; /* loads and unloads when the modules were written last */
     uint64_t stored, dropped_ended, suppressed_ended, unregistered_base;
     /* counter to nanoseconds, good enough to see a miss; the reader does better */
     struct tac_clock_pair first, last;
@@ -37,9 +38,12 @@ struct tac_session {
     struct tac_format_kernel kernel[TAC_DRAIN_KERNEL];
 };
 
-/* facts.c: the header lines of the recording, and the modules of the process. */
-void tac_facts_write(struct tac_session *session);
+/* modules.c: the mapped objects of the process; check: only when they changed since. */
 void tac_facts_write_modules(struct tac_session *session);
+void tac_facts_check_modules(struct tac_session *session);
+
+/* facts.c: the header lines of the recording. */
+void tac_facts_write(struct tac_session *session);
 void tac_facts_write_line(struct tac_session *session, const char *key, const char *value);
 
 /* drain.c */

@@ -6,6 +6,7 @@
 
 #include "test.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -175,6 +176,29 @@ static void denormals_are_seen(void)
 #if defined(__x86_64__)
     CHECK(c->cycles[1].flags & TAC_CYCLE_DENORMAL);
 #endif
+}
+
+static void modules_have_build_ids_and_new_ones_are_seen(void)
+{
+    struct timespec nap = {0, 250000000};
+    REQUIRE(begin((struct tac_trace_config){0}) == 0);
+    void *late = dlopen("libresolv.so.2", RTLD_NOW); /* of libc6; nothing here needs it */
+    nanosleep(&nap, NULL);
+    if (late)
+        dlclose(late); /* gone again when the session ends */
+    const struct tac_capture *c = finish();
+    REQUIRE(c);
+    const struct tac_capture_module *own =
+        tac_capture_module_of(c, (uintptr_t)modules_have_build_ids_and_new_ones_are_seen);
+    REQUIRE(own);
+    CHECK(strstr(own->path, "test_recorder") && own->pid == 0);
+    const struct tac_capture_module *libc = tac_capture_module_of(c, (uintptr_t)&nanosleep);
+    CHECK(libc && strstr(libc->path, "libc"));
+    CHECK(!libc || strlen(libc->build_id) >= 16);
+    size_t seen = 0;
+    for (size_t i = 0; i < c->modules_count; i++)
+        seen += strstr(c->modules[i].path, "libresolv") != NULL;
+    CHECK(!late || seen);
 }
 
 /* ---- loss --------------------------------------------------------------------------------------
@@ -407,6 +431,7 @@ int main(int argc, char **argv)
     TEST(memory_locks_flows_and_stacks_come_back);
     TEST(cycles_carry_deadline_frames_and_evidence);
     TEST(denormals_are_seen);
+    TEST(modules_have_build_ids_and_new_ones_are_seen);
     TEST(overload_is_counted_exactly);
     TEST(budget_suppresses_and_counts);
     TEST(unregistered_threads_are_counted);
