@@ -5,30 +5,19 @@
  * one line of ours and not a mute exit code. */
 #include "cli/launch.h"
 
+#include "cli/forward.h"
 #include "cli/install_paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
-enum { PASSED_ON = sizeof passed_on / sizeof *passed_on };
-
-static volatile sig_atomic_t child_pid;
-
-static void pass_on(int number)
-{
-    if (child_pid > 0)
-        kill(child_pid, number);
-}
 
 int tac_launch_self(char *buffer, unsigned long size)
 {
@@ -124,14 +113,17 @@ static int start_and_wait(const struct tac_launch *launch, const char *library, 
     if (pipe2(told, O_CLOEXEC) < 0)
         return tac_error_set(err, -errno, NULL, 0, 0, "no pipe: %s", strerror(errno));
     fflush(NULL);
+    tac_forward_start();
     pid_t pid = fork();
     if (pid < 0) {
         int code = -errno;
+        tac_forward_stop();
         close(told[0]);
         close(told[1]);
         return tac_error_set(err, code, launch->argv[0], 0, 0, "no process can be made: %s",
                              strerror(-code));
     }
+    tac_forward_to(pid);
     if (pid == 0) {
         become(launch, library);
         int failed = errno;
@@ -139,17 +131,11 @@ static int start_and_wait(const struct tac_launch *launch, const char *library, 
             _exit(126);
         _exit(127);
     }
-    struct sigaction old[PASSED_ON], action = {.sa_handler = pass_on};
-    child_pid = pid;
-    for (int i = 0; i < PASSED_ON; i++)
-        sigaction(passed_on[i], &action, &old[i]);
     close(told[1]);
     int failed = read_exec_errno(told[0]);
     close(told[0]);
     int r = wait_for(pid, ret_status);
-    child_pid = 0;
-    for (int i = 0; i < PASSED_ON; i++)
-        sigaction(passed_on[i], &old[i], NULL);
+    tac_forward_stop();
     if (failed)
         return tac_error_set(err, -failed, launch->argv[0], 0, 0, "cannot be started: %s",
                              strerror(failed));

@@ -2,8 +2,8 @@
  * launch.h - starts a program with one of our preload libraries and waits for its end.
  *
  * Used by run, doctor and demo. The libraries are looked for beside the running `tactus` (build
- * tree), then in the library folder of the installation. SIGINT, SIGTERM and SIGHUP are passed on
- * to the child while it runs. Threads: one, the main one. */
+ * tree), then in the library folder of the installation. Signals are passed on to the child while
+ * it runs (forward.h). Threads: one, the main one. */
 #ifndef TAC_CLI_LAUNCH_H
 #define TAC_CLI_LAUNCH_H
 

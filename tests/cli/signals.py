@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Signals reach a program that runs under tactus once: when sent to tactus alone, to the whole group
+as Ctrl-C does, and to both as timeout(1) does.
+
+usage: signals.py TACTUS    Prints TAP.
+"""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+COUNTER = """
+import signal, sys, time
+got = []
+def handler(number, frame):
+    got.append(number)
+    time.sleep(0.3)
+for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(s, handler)
+print("ready", flush=True)
+end = time.monotonic() + 10
+while not got and time.monotonic() < end:
+    time.sleep(0.05)
+time.sleep(0.5)
+print(len(got), flush=True)
+"""
+
+
+def to_tactus(pid, number):
+    os.kill(pid, number)
+
+
+def to_group(pid, number):
+    os.killpg(pid, number)
+
+
+def as_timeout(pid, number):
+    os.kill(pid, number)
+    os.killpg(pid, number)
+
+
+def count(tactus, send, number):
+    child = subprocess.Popen([tactus, "run", "--heap=system", "--", sys.executable, "-c", COUNTER],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             start_new_session=True)
+    try:
+        first = child.stdout.readline()
+        time.sleep(0.1)
+        send(child.pid, number)
+        rest = child.communicate(timeout=30)[0]
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+    return first.strip(), rest.strip(), child.returncode
+
+
+def main():
+    cases = [(send, number) for send in (to_tactus, to_group, as_timeout)
+             for number in (signal.SIGINT, signal.SIGTERM)]
+    print(f"1..{len(cases)}")
+    bad = 0
+    for i, (send, number) in enumerate(cases, 1):
+        first, rest, status = count(sys.argv[1], send, number)
+        good = first == "ready" and rest == "1" and status == 0
+        bad += not good
+        if not good:
+            print(f"# {first!r} {rest!r} {status}")
+        print(f"{'ok' if good else 'not ok'} {i} - {signal.Signals(number).name} {send.__name__} arrives once",
+              flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
