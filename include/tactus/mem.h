@@ -28,7 +28,9 @@
  *   low=BYTES           the low-water mark (see tac_heap_low_water_set)
  *   huge=no|yes         ask for huge pages
  *   threads=COUNT       thread heaps in the static table (default 1024)
- *   stats=exit          print statistics at exit
+ *   outside=no|yes      let other processes of the same user look at the heap (tactus heap) where
+ *                       the kernel would let root alone (kernel.yama.ptrace_scope)
+ *   stats=no|exit|full  print statistics at exit, in brief or with all tables
  * A wrong word gets one line on standard error, and its default.
  *
  * Threads: any, unless said otherwise. Real-time: "yes" means bounded as above. */
@@ -75,7 +77,8 @@ struct tac_heap_config {
     enum tac_heap_lock lock;
     enum tac_heap_full full;
     int huge;
-    int stats_exit;
+    int outside;
+    int stats_exit; /* 1: in brief, 2: in full */
 };
 
 /* The configuration for real-time work with an arena of that size, or (0) for general use. */

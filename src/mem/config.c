@@ -70,7 +70,7 @@ static bool set_choice(struct tac_heap_config *config, const char *key, const ch
     static const char *const fulls[] = {"fail", "grow", "reserve", NULL};
     static const char *const locks[] = {"no", "try", "yes", NULL};
     static const char *const switches[] = {"no", "yes", NULL};
-    static const char *const stats[] = {"exit", NULL};
+    static const char *const stats[] = {"no", "exit", "full", NULL};
     int i;
     if (strcmp(key, "full") == 0 && (i = parse_choice(value, fulls)) >= 0)
         config->full = (enum tac_heap_full)i;
@@ -78,8 +78,10 @@ static bool set_choice(struct tac_heap_config *config, const char *key, const ch
         config->lock = (enum tac_heap_lock)i;
     else if (strcmp(key, "huge") == 0 && (i = parse_choice(value, switches)) >= 0)
         config->huge = i;
+    else if (strcmp(key, "outside") == 0 && (i = parse_choice(value, switches)) >= 0)
+        config->outside = i;
     else if (strcmp(key, "stats") == 0 && (i = parse_choice(value, stats)) >= 0)
-        config->stats_exit = 1;
+        config->stats_exit = i;
     else
         return false;
     return true;
@@ -123,7 +125,7 @@ int tac_heap_config_parse(struct tac_heap_config *config, const char *text, stru
                               "'%s' is not understood and ignored; words are size=, populate=, "
                               "reserve=, low= (bytes, K, M or G; size at least 1M), "
                               "threads=1..4096, lock=no|try|yes, full=fail|grow|reserve, "
-                              "huge=no|yes, stats=exit",
+                              "huge=no|yes, outside=no|yes, stats=no|exit|full",
                               copy);
         text += n + (text[n] == ',');
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * exit.c - the statistics that stats=exit prints when the process ends.
+ * exit.c - the statistics that stats=exit prints when the process ends, and stats=full with tables
+ * of classes, threads and pools.
  *
  * Programs close their standard error before destructors run (coreutils do), so a duplicate with a
  * high number, out of the way of programs that count on theirs, is kept from the start.
@@ -7,6 +8,7 @@
  * One process reports: not the children that it forks, and when TACTUS_PID names a process (as
  * `tactus run` does), not the programs that it starts either. */
 #include "mem/heap.h"
+#include "tactus/pool.h"
 
 #include "base/clock.h"
 
@@ -20,15 +22,52 @@ enum { COPY_MIN = 230 };
 
 static int copy; /* of standard error; 0: not wanted */
 static pid_t reporter;
+static bool in_full;
 
-void tac_mem_report_at_exit(void)
+void tac_mem_report_at_exit(bool full)
 {
+    in_full = full;
     const char *only = environ ? getenv("TACTUS_PID") : NULL;
     reporter = getpid();
     if (only && strtol(only, NULL, 10) != reporter)
         return;
     copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, COPY_MIN);
     copy = copy > 0 ? copy : STDERR_FILENO;
+}
+
+static void report_classes(const struct tac_heap_stats *s)
+{
+    dprintf(copy, "  %10s %10s %12s\n", "block", "blocks", "held");
+    for (unsigned c = 0; c < s->class_count; c++)
+        if (s->of_class[c].slab_bytes)
+            dprintf(copy, "  %10zu %10zu %8zu KiB\n", s->of_class[c].block_bytes,
+                    s->of_class[c].live_blocks, s->of_class[c].slab_bytes >> 10);
+    if (s->large_blocks)
+        dprintf(copy, "  %10s %10zu %8zu KiB\n", "pages", s->large_blocks, s->large_bytes >> 10);
+}
+
+static void report_threads(double us)
+{
+    static struct tac_heap_thread_stats list[64];
+    unsigned n = tac_heap_threads_get(list, sizeof list / sizeof *list);
+    dprintf(copy, "  %10s %10s %12s %10s %10s\n", "thread", "slow calls", "in blocks", "remote",
+            "slowest");
+    for (unsigned i = 0; i < n; i++)
+        dprintf(copy, "  %10d %10llu %8zu KiB %10llu %7.1f us\n", list[i].tid,
+                (unsigned long long)(list[i].slow_mallocs + list[i].slow_frees),
+                list[i].live_bytes >> 10, (unsigned long long)list[i].remote_frees,
+                (double)list[i].worst_ticks * us);
+}
+
+static void report_pool(const struct tac_pool_stats *s, void *user)
+{
+    bool *headed = user;
+    if (!*headed)
+        dprintf(copy, "  %10s %10s %10s %10s %10s  %s\n", "object", "count", "most", "gets",
+                "refused", "pool");
+    *headed = true;
+    dprintf(copy, "  %10zu %10u %10u %10llu %10llu  %s\n", s->object_bytes, s->count, s->used_peak,
+            (unsigned long long)s->gets, (unsigned long long)s->failures, s->name ? s->name : "");
 }
 
 __attribute__((destructor)) static void report(void)
@@ -50,4 +89,10 @@ __attribute__((destructor)) static void report(void)
             (unsigned long long)s.slow_mallocs, (unsigned long long)s.slow_frees,
             (double)s.worst_ticks * us, (unsigned long long)s.remote_frees,
             (unsigned long long)s.failures);
+    bool headed = false;
+    if (in_full) {
+        report_classes(&s);
+        report_threads(us);
+        tac_pool_each(report_pool, &headed);
+    }
 }

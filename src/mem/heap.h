@@ -249,7 +249,7 @@ void tac_mem_say(const char *format, ...) TAC_PRINTF(1, 2);
 /* False: the call must fail. */
 bool tac_guard_pass(size_t bytes, bool is_free, const void *site);
 _Noreturn void tac_mem_fatal(const char *what, const void *block);
-void tac_mem_report_at_exit(void);
+void tac_mem_report_at_exit(bool full);
 void tac_low_water_check(size_t taken_units);
 /* Blocks of the slab that other threads freed and the owner has not taken back yet. */
 unsigned tac_slab_marked(const struct tac_slab *slab);

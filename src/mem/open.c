@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
@@ -137,6 +138,8 @@ static int open_now(const struct tac_heap_config *config)
         return r;
     tac_mem_place(base, &l);
     tac_outside_init(l.tables);
+    if (config->outside)
+        prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
     r = populate(config, base);
     if (config->full == TAC_HEAP_FULL_RESERVE || config->reserve_bytes) {
         size_t units = config->reserve_bytes >> TAC_UNIT_SHIFT;
@@ -145,7 +148,7 @@ static int open_now(const struct tac_heap_config *config)
     if (config->low_bytes)
         tac_heap_low_water_set(config->low_bytes, NULL, NULL);
     if (config->stats_exit)
-        tac_mem_report_at_exit();
+        tac_mem_report_at_exit(config->stats_exit > 1);
     tac_mem.bytes = l.arena; /* from here on the heap is open */
     return r;
 }

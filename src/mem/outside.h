@@ -59,7 +59,7 @@ struct tac_outside {
     uint64_t mem, mem_bytes;      /* struct tac_mem */
     uint64_t tables, table_bytes; /* lines, spans, thread heaps */
     uint64_t arena, arena_bytes;
-    char release[16]; /* of Tactus */
+    char release[16]; /* of Tactus, for people with a debugger */
     /* written from outside or by tac_heap_sample() */
     alignas(TAC_LINE_BYTES) _Atomic uint32_t sample_bytes; /* mean distance of two samples */
     _Atomic int32_t samples_wanted;                        /* sampling is on while > 0 */

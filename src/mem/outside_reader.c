@@ -87,9 +87,8 @@ static int check_head(const struct tac_outside *head, uint64_t address, struct t
     if (head->version != TAC_OUTSIDE_VERSION || head->layout != tac_outside_layout() ||
         head->mem_bytes != sizeof tac_mem)
         return tac_error_set(err, -TAC_E_VERSION, NULL, 0, 0,
-                             "the program runs the heap of another build of Tactus (%.15s); use "
-                             "the command of that build",
-                             head->release);
+                             "the program runs the heap of another build of Tactus; use the "
+                             "command of that build");
     return 0;
 }
 
@@ -173,6 +172,8 @@ void tac_outside_each_pool(pid_t pid, void (*visit)(const struct tac_pool_stats 
             continue;
         char name[TAC_OUTSIDE_NAME];
         snprintf(name, sizeof name, "%.*s", (int)sizeof name - 1, pool.name);
+        for (char *c = name; *c; c++) /* it goes to a terminal */
+            *c = (unsigned char)*c < ' ' || *c == 127 ? '?' : *c;
         struct tac_pool_stats stats = {
             .name = name,
             .object_bytes = (size_t)pool.object_bytes,

@@ -93,15 +93,20 @@ static size_t longest_in_level(const struct tac_span_level *level)
     return longest;
 }
 
-/* Runs across words of level 1 are seen as marks of full words, up to 1 GiB. */
+/* Runs across words of level 1 are seen as marks of full words; runs across words of marks, as the
+ * search for more than 1 GiB sees them, as whole words in a row. */
 size_t tac_spans_longest(const struct tac_spans *spans)
 {
     size_t longest = longest_in_level(&spans->level[0]);
     size_t chunks = longest_in_level(&spans->level[1]) * 64;
     longest = chunks > longest ? chunks : longest;
+    size_t whole = 0;
     for (unsigned m = 0; m < spans->full_words; m++) {
-        size_t words = (size_t)longest_in(atomic_load(&spans->full[m])) * 64 * 64;
+        uint64_t marks = atomic_load(&spans->full[m]);
+        size_t words = (size_t)longest_in(marks) * 64 * 64;
+        whole = marks == ~0ull ? whole + words : 0;
         longest = words > longest ? words : longest;
+        longest = whole > longest ? whole : longest;
     }
     return longest;
 }

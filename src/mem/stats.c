@@ -43,6 +43,13 @@ static unsigned slab_used(const struct tac_slab *slab)
     return used < capacity ? used : capacity;
 }
 
+/* Class 0 is none. */
+static bool is_slab(const struct tac_slab *slab)
+{
+    return TAC_KIND_GET(slab) == TAC_KIND_SLAB && slab->class_index &&
+           slab->class_index < TAC_CLASSES;
+}
+
 /* Visit the slabs, only up to the highest unit that was ever handed out: the table above it was
  * never touched. */
 static void each_slab(void (*visit)(const struct tac_slab *slab, void *user), void *user)
@@ -51,7 +58,7 @@ static void each_slab(void (*visit)(const struct tac_slab *slab, void *user), vo
     uintptr_t end = (uintptr_t)(units < tac_mem.units ? units : tac_mem.units) << TAC_UNIT_SHIFT;
     for (uintptr_t offset = 0; offset < end; offset += (uintptr_t)1 << TAC_GRANULE_SHIFT) {
         const struct tac_slab *slab = tac_slab_at(offset);
-        if (TAC_KIND_GET(slab) == TAC_KIND_SLAB && slab->class_index < TAC_CLASSES)
+        if (is_slab(slab))
             visit(slab, user);
     }
 }
@@ -169,15 +176,15 @@ struct map {
     size_t cell_units;
 };
 
-static void map_add(const struct map *map, size_t unit, size_t n, bool is_slab, unsigned used_255)
+static void map_add(const struct map *map, size_t unit, size_t n, bool of_slab, unsigned used_255)
 {
     for (size_t i = 0; i < n; i++) {
         size_t at = (unit + i) / map->cell_units;
         if (at >= map->cells)
             return;
         struct tac_heap_map_cell *cell = &map->cell[at];
-        cell->slab_bytes += is_slab ? TAC_UNIT_BYTES : 0;
-        cell->large_bytes += is_slab ? 0 : TAC_UNIT_BYTES;
+        cell->slab_bytes += of_slab ? TAC_UNIT_BYTES : 0;
+        cell->large_bytes += of_slab ? 0 : TAC_UNIT_BYTES;
         cell->live_bytes += (size_t)TAC_UNIT_BYTES * used_255 / 255;
     }
 }
@@ -187,8 +194,7 @@ static size_t map_unit(const struct map *map, size_t unit, size_t end)
 {
     const struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
     const struct tac_large *large = tac_large_at(unit);
-    if (!(unit % TAC_GRANULE_UNITS) && TAC_KIND_GET(slab) == TAC_KIND_SLAB &&
-        slab->class_index < TAC_CLASSES) {
+    if (!(unit % TAC_GRANULE_UNITS) && is_slab(slab)) {
         const struct tac_class *class = &tac_class_table[slab->class_index];
         map_add(map, unit, class->units, true, slab_used(slab) * 255 / class->capacity);
         return class->units;

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_HEAP, OPTION_SIZE, OPTION_RECORD, OPTION_QUIET };
+enum { OPTION_HEAP, OPTION_SIZE, OPTION_STATS, OPTION_RECORD, OPTION_QUIET };
 
 /* The environment of the program; the strings live here. */
 struct setting {
@@ -52,11 +52,12 @@ static void add(struct setting *s, const char *text)
 static void set_heap(const struct tac_cmd_args *args, struct setting *s)
 {
     const char *before = getenv("TACTUS_HEAP"), *size = args->option[OPTION_SIZE];
-    snprintf(s->heap, sizeof s->heap, "TACTUS_HEAP=%s%s%s%s%s", before ? before : "",
-             before && *before ? "," : "", size ? "size=" : "", size ? size : "",
-             args->option[OPTION_QUIET] ? ""
-             : size                     ? ",stats=exit"
-                                        : "stats=exit");
+    const char *stats = args->option[OPTION_STATS]   ? "stats=full"
+                        : args->option[OPTION_QUIET] ? "stats=no"
+                                                     : "stats=exit";
+    snprintf(s->heap, sizeof s->heap, "TACTUS_HEAP=%s%s%s%s%s%s", before ? before : "",
+             before && *before ? "," : "", size ? "size=" : "", size ? size : "", size ? "," : "",
+             stats);
     add(s, s->heap);
 }
 
@@ -131,6 +132,8 @@ TAC_CMD(run) = {
             [OPTION_RECORD] = {"record", 'o', "FILE",
                                "Watch the program and record it; the recording of a further "
                                "process of the program goes to FILE.PID."},
+            [OPTION_STATS] = {"stats", 0, NULL,
+                              "Statistics in full at the end: sizes of blocks, threads, pools."},
             [OPTION_QUIET] = {"quiet", 'q', NULL, "No statistics at the end."},
         },
     .operands_min = 1,
