@@ -27,13 +27,14 @@ static void multiply(float *out, const float *x, const float *control, tac_v fac
 static void scale(float *out, const float *x, tac_v control, tac_v factor, size_t floats)
 {
 #if TAC_LANES == 1
-    float c = control[0], f = factor[0];
+    float f = control[0] * factor[0];
     TAC_IVDEP
     for (size_t i = 0; i < floats; i++)
-        out[i] = x[i] * c * f;
+        out[i] = x[i] * f;
 #else
+    factor *= control;
     for (size_t i = 0; i < floats; i += TAC_LANES)
-        tac_v_store(out + i, tac_v_load(x + i) * control * factor);
+        tac_v_store(out + i, tac_v_load(x + i) * factor);
 #endif
 }
 

@@ -10,10 +10,10 @@
  * Quality  alias-to-signal below -95 dB at 3.5 kHz (tests/dsp/test_osc.c).
  * Latency  16 frames. State: 64 frames of ring. */
 #include "dsp/block.h"
-#include "dsp/maths.h"
+#include "dsp/oscillator.h"
 #include "dsp/tables.h"
 
-enum { P_FREQUENCY, P_PITCH, P_SHAPE, P_WIDTH, P_SYNC, P_LEVEL };
+enum { P_SHAPE = OSC_PARAMS, P_WIDTH, P_SYNC };
 enum { SAW, PULSE, TRIANGLE };
 enum { RING = 64, LATENCY = TAC_BLEP_TAPS / 2 };
 
@@ -113,8 +113,7 @@ struct steps {
 
 TAC_INLINE struct steps design(const struct osc *s, const struct tac_io *io, uint32_t i)
 {
-    tac_v hz =
-        TAC_AT(io->param[P_FREQUENCY], i) * tac_v_exp2(TAC_AT(io->param[P_PITCH], i) * (1.0f / 12));
+    tac_v hz = tac_osc_hz(io, i);
     tac_v ratio = TAC_AT(io->param[P_SYNC], i);
     struct steps d = {.synced = ratio > 1.0f};
     d.master = tac_phase_step(hz, s->per_hz);
@@ -153,8 +152,7 @@ TAC_INLINE tac_v naive(const struct osc *s, tac_u phase, tac_v width, int shape)
 TAC_INLINE void run(struct osc *s, const struct tac_io *io, uint32_t first, uint32_t last,
                     int shape)
 {
-    int moving =
-        io->param[P_FREQUENCY].stride || io->param[P_PITCH].stride || io->param[P_SYNC].stride;
+    int moving = tac_osc_is_moving(io) || io->param[P_SYNC].stride;
     struct steps d = design(s, io, first);
     tac_u phase = s->phase, master = s->master;
     for (uint32_t i = first; i < last; i++) {
@@ -178,7 +176,7 @@ TAC_INLINE void run(struct osc *s, const struct tac_io *io, uint32_t first, uint
         phase = next;
         s->ring[(s->at + LATENCY) % RING] += naive(s, phase, width, shape);
         tac_v_store(io->out[0] + (size_t)i * TAC_LANES,
-                    s->ring[s->at % RING] * TAC_AT(io->param[P_LEVEL], i));
+                    s->ring[s->at % RING] * TAC_AT(io->param[OSC_LEVEL], i));
         s->ring[s->at % RING] = tac_v_set(0);
         s->at++;
     }
@@ -217,17 +215,12 @@ TAC_BLOCK(osc) = {
         "the wave runs that many times faster and starts again at each period of the "
         "frequency. The shape is that of the first lane.",
     .out = {{"out", "the wave, -1 to 1 times the level", TAC_PORT_SIGNAL, 0}},
-    .param = {[P_FREQUENCY] = {"frequency", "frequency", TAC_UNIT_HZ, 0, 24000, 440,
-                               TAC_CURVE_LINEAR, NULL},
-              [P_PITCH] = {"pitch", "semitones added to the frequency", TAC_UNIT_SEMITONES, -136,
-                           136, 0, TAC_CURVE_LINEAR, NULL},
+    .param = {TAC_OSC_PARAMS,
               [P_SHAPE] = {"shape", "the wave", TAC_UNIT_NONE, 0, 2, 0, TAC_CURVE_STEP, shapes},
               [P_WIDTH] = {"width", "of the pulse", TAC_UNIT_PERCENT, 0.01f, 0.99f, 0.5f,
                            TAC_CURVE_LINEAR, NULL},
               [P_SYNC] = {"sync", "hard sync: how much faster than the frequency", TAC_UNIT_NONE, 1,
-                          16, 1, TAC_CURVE_LINEAR, NULL},
-              [P_LEVEL] = {"level", "amplitude", TAC_UNIT_PERCENT, 0, 4, 1, TAC_CURVE_LINEAR,
-                           NULL}},
+                          16, 1, TAC_CURVE_LINEAR, NULL}},
     .state_bytes = sizeof(struct osc),
     .latency_frames = LATENCY,
     .init = init,

@@ -8,9 +8,7 @@
  *          (tests/dsp/test_osc.c).
  * Latency  0. State: 4 bytes a lane. */
 #include "dsp/block.h"
-#include "dsp/maths.h"
-
-enum { P_FREQUENCY, P_PITCH, P_LEVEL };
+#include "dsp/oscillator.h"
 
 struct saw {
     tac_u phase;
@@ -31,7 +29,7 @@ struct pace {
 
 TAC_INLINE struct pace pace_of(const struct tac_io *io, uint32_t i, double per_hz, tac_v ratio)
 {
-    tac_v hz = TAC_AT(io->param[P_FREQUENCY], i) * ratio;
+    tac_v hz = TAC_AT(io->param[OSC_FREQUENCY], i) * ratio;
     tac_v dt = tac_v_clamp(hz * (float)per_hz, 1e-7f, 0.499f);
     return (struct pace){tac_phase_step(hz, per_hz), 0.5f / dt};
 }
@@ -48,7 +46,7 @@ TAC_INLINE tac_v wave(tac_u phase, tac_v per_turn)
 TAC_INLINE void run(struct saw *s, const struct tac_io *io, int moving, int loud)
 {
     tac_u phase = s->phase;
-    const struct tac_signal level = io->param[P_LEVEL], pitch = io->param[P_PITCH];
+    const struct tac_signal level = io->param[OSC_LEVEL], pitch = io->param[OSC_PITCH];
     tac_v ratio = tac_v_semitones(TAC_AT(pitch, 0)), gain = TAC_AT(level, 0);
     struct pace pace = pace_of(io, 0, s->per_hz, ratio);
     for (uint32_t i = 0; i < io->frames; i++) {
@@ -66,9 +64,9 @@ TAC_INLINE void run(struct saw *s, const struct tac_io *io, int moving, int loud
 
 static void process(void *state, const struct tac_io *io)
 {
-    if (io->param[P_FREQUENCY].stride || io->param[P_PITCH].stride)
+    if (tac_osc_is_moving(io))
         run(state, io, 1, 1);
-    else if (io->param[P_LEVEL].stride)
+    else if (io->param[OSC_LEVEL].stride)
         run(state, io, 0, 1);
     else
         run(state, io, 0, 0);
@@ -81,12 +79,7 @@ TAC_BLOCK(saw) = {
     .about = "Two-point polynomial BLEP (Valimaki and Huovilainen 2007): cheap, bright, with some "
              "aliasing in the top octaves.",
     .out = {{"out", "rising saw, -1 to 1 times the level", TAC_PORT_SIGNAL, 0}},
-    .param = {[P_FREQUENCY] = {"frequency", "frequency", TAC_UNIT_HZ, 0, 24000, 440,
-                               TAC_CURVE_LINEAR, NULL},
-              [P_PITCH] = {"pitch", "semitones added to the frequency", TAC_UNIT_SEMITONES, -136,
-                           136, 0, TAC_CURVE_LINEAR, NULL},
-              [P_LEVEL] = {"level", "amplitude", TAC_UNIT_PERCENT, 0, 4, 1, TAC_CURVE_LINEAR,
-                           NULL}},
+    .param = {TAC_OSC_PARAMS},
     .state_bytes = sizeof(struct saw),
     .init = init,
     .process = process,
