@@ -42,6 +42,7 @@ struct tac_backend_config {
     uint32_t frames;          /* per cycle, 1 .. TAC_BACKEND_FRAMES_MAX */
     uint32_t latency_frames;  /* from in to out inside process, for those who align by it */
     uint32_t inputs, outputs; /* channels, 0 .. TAC_BACKEND_CHANNELS_MAX */
+    const char *name;         /* what a server shows it as; NULL: tactus */
     const char *device;       /* NULL: the default. alsa: a PCM name; file: the file to write; jack:
                                  a client or pattern of ports, "none"; pipewire: a node */
     const char *capture;      /* NULL: the same device. file: the file to read */

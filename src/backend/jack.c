@@ -49,11 +49,13 @@ static void be_quiet(void)
     jack_set_info_function(keep_quiet);
 }
 
-static jack_client_t *reach(struct tac_error *err)
+static jack_client_t *reach(const char *as, struct tac_error *err)
 {
     jack_status_t status;
+    char fit[32]; // a name may be longer than the server takes, a colon ends it
     be_quiet();
-    jack_client_t *client = jack_client_open("tactus", JackNoStartServer, &status);
+    snprintf(fit, sizeof fit, "%.*s", (int)strcspn(as ? as : "", ":"), as ? as : "");
+    jack_client_t *client = jack_client_open(fit[0] ? fit : "tactus", JackNoStartServer, &status);
     if (!client) {
         const char *name = getenv("JACK_DEFAULT_SERVER");
         tac_error_set(
@@ -67,7 +69,7 @@ static jack_client_t *reach(struct tac_error *err)
 
 static int jack_ask(struct tac_backend_config *config, struct tac_error *err)
 {
-    jack_client_t *client = reach(err);
+    jack_client_t *client = reach("tactus-ask", err);
     if (!client)
         return -TAC_E_DEVICE;
     if (config->rate_hz == 0)
@@ -196,7 +198,7 @@ static void leave(struct jack *j)
 /* Become a client with ports; the rate must be the one that process was made for. */
 static int join(struct jack *j, struct tac_error *err)
 {
-    j->client = reach(err);
+    j->client = reach(j->config.name, err);
     if (!j->client)
         return -TAC_E_DEVICE;
     int code = 0;
@@ -364,7 +366,7 @@ static void jack_stats(struct tac_backend_stream *stream, struct tac_backend_sta
 static int jack_list(void (*each)(void *user, const char *device, const char *doc), void *user)
 {
     struct tac_error err;
-    jack_client_t *client = reach(&err);
+    jack_client_t *client = reach("tactus-list", &err);
     if (!client)
         return -TAC_E_DEVICE;
     const char **ports = jack_get_ports(client, NULL, JACK_DEFAULT_AUDIO_TYPE, JackPortIsInput);

@@ -251,15 +251,16 @@ static const struct spa_pod *wanted_format(struct spa_pod_builder *builder, doub
 static int add_stream(struct pipewire *p, struct side *s, bool out, struct tac_error *err)
 {
     const char *target = out ? p->config.device : p->config.capture;
+    const char *name = p->config.name && p->config.name[0] ? p->config.name : "tactus";
     struct pw_properties *props = pw_properties_new(
         PW_KEY_MEDIA_TYPE, "Audio", PW_KEY_MEDIA_CATEGORY, out ? "Playback" : "Capture",
-        PW_KEY_MEDIA_ROLE, "Music", PW_KEY_NODE_NAME, out ? "tactus" : "tactus-in", NULL);
+        PW_KEY_MEDIA_ROLE, "Music", PW_KEY_NODE_NAME, name, NULL);
     pw_properties_setf(props, PW_KEY_NODE_LATENCY, "%u/%u", p->config.frames,
                        (unsigned)(p->base.rate_hz + 0.5));
     if (target)
         pw_properties_set(props, PW_KEY_TARGET_OBJECT, target);
     *s = (struct side){.owner = p};
-    s->stream = pw_stream_new(p->core, out ? "tactus" : "tactus-in", props);
+    s->stream = pw_stream_new(p->core, name, props);
     if (!s->stream)
         return tac_error_set(err, -TAC_E_DEVICE, NULL, 0, 0, "no stream: %s", strerror(errno));
     pw_stream_add_listener(s->stream, &s->hook, out ? &play_events : &record_events, s);

@@ -43,6 +43,7 @@ static int open_parts(struct tac_player *p, const struct tac_player_config *c,
     tac_engine_info(p->engine, &p->info);
     stream.inputs = p->info.inputs;
     stream.outputs = p->info.outputs;
+    stream.name = p->info.name;
     stream.process = tac_player_process;
     stream.user = p;
     if (c->record)

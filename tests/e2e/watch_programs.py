@@ -9,21 +9,12 @@ ones among them must stay clean: no call and no heap operation in a cycle.
 import json
 import pathlib
 import re
-import shutil
 import struct
 import sys
-import tempfile
 import wave
 
-from alsa_jack import Skip, jack, run
-
-RATE = 48000
-
-
-def need(*tools):
-    for tool in tools:
-        if not shutil.which(tool):
-            raise Skip(f"there is no {tool} (tools/bootstrap optional)")
+import audio_servers
+from audio_servers import RATE, Skip, jack, need, run
 
 
 def record(tactus, folder, environment, command, heap="system"):
@@ -91,7 +82,7 @@ def calls_in_cycles(tactus, environment, path):
 
 
 def ecasound_allocates_in_each_callback(tactus, folder):
-    need("ecasound")
+    need("ecasound", install="optional")
     wav = pathlib.Path(folder, "silence.wav")
     with wave.open(str(wav), "wb") as out:
         out.setparams((1, 2, RATE, 0, "NONE", ""))
@@ -106,7 +97,7 @@ def ecasound_allocates_in_each_callback(tactus, folder):
 
 
 def fluidsynth_reads_its_file_in_the_callback(tactus, folder):
-    need("fluidsynth")
+    need("fluidsynth", install="optional")
     font = pathlib.Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
     if not font.exists():
         raise Skip("there is no TimGM6mb.sf2 (tools/bootstrap optional)")
@@ -138,25 +129,8 @@ def the_status_of_the_program_is_kept(tactus, folder):
         assert result.stderr.count("\n") == 1, result.stderr
 
 
-def main():
-    tests = (the_status_of_the_program_is_kept, jack_metro_is_found_and_clean,
-             jack_simple_client_is_found_on_either_heap, aplay_has_cycles_between_its_writes,
-             ecasound_allocates_in_each_callback, fluidsynth_reads_its_file_in_the_callback)
-    print(f"1..{len(tests)}")
-    bad = 0
-    for number, test in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                test(sys.argv[1], folder)
-                print(f"ok {number} - {test.__name__}")
-            except Skip as why:
-                print(f"ok {number} - {test.__name__} # SKIP {why}")
-            except Exception as fault:  # pylint: disable=broad-except
-                bad += 1
-                print("# " + str(fault).replace("\n", "\n# "))
-                print(f"not ok {number} - {test.__name__}")
-    return 1 if bad else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(audio_servers.main((
+        the_status_of_the_program_is_kept, jack_metro_is_found_and_clean,
+        jack_simple_client_is_found_on_either_heap, aplay_has_cycles_between_its_writes,
+        ecasound_allocates_in_each_callback, fluidsynth_reads_its_file_in_the_callback)))

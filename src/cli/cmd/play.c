@@ -59,11 +59,11 @@ static void print_status(struct tac_player *p)
     double played_s = (double)b.frames / p->stream->rate_hz;
     fprintf(stderr,
             "\r%7.1f s  load %4.1f %%  worst %8s  late %llu  skipped %llu  xruns %llu  voices %2u  "
-            "peak %5.1f dB ",
+            "peak %5.1f dB %s ",
             played_s, played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
             tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy),
             (unsigned long long)b.late, (unsigned long long)b.skipped, (unsigned long long)b.xruns,
-            e.voices_active, decibels(peak));
+            e.voices_active, decibels(peak), b.away ? "DEVICE AWAY" : "");
 }
 
 static struct timespec changed(const char *path)
@@ -140,6 +140,9 @@ static void print_summary(struct tac_player *p)
            tac_text_duration((double)b.worst_late_ns, late, sizeof late),
            (unsigned long long)b.skipped, (unsigned long long)b.xruns,
            (unsigned long long)e.stream_underruns);
+    if (b.losses)
+        printf("the device was away %llu time%s%s\n", (unsigned long long)b.losses,
+               b.losses == 1 ? "" : "s", b.away ? ", and still is" : " and came back");
     if (b.late)
         print_costliest(p);
     if (p->record && tac_wav_writer_dropped(p->record))

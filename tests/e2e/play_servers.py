@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: MIT
+"""`tactus play` through sound servers: ALSA's jack PCM, JACK itself, PipeWire.
+
+usage: play_servers.py TACTUS [TEST...]
+
+A patch with a 440 Hz sine of a known level is played; the server's own tools record what arrives.
+Level and frequency are measured in the recording. Servers are ended and started again meanwhile.
+"""
+import contextlib
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import audio_servers
+from audio_servers import (PERIOD, RATE, Skip, background, end, end_pipewire, jack, measure, need, pipewire,
+                           ports, run, start_jack, start_pipewire, wait_for)
+
+LEVEL = 0.5
+SINE = f"""name: sine
+output: 2
+nodes:
+  osc:  {{block: sine, frequency: 440 Hz, level: {LEVEL * 100:g} %}}
+cables:
+  - osc.out -> output[1]
+  - osc.out -> output[2]
+"""
+THROUGH = """name: through
+input: 1
+output: 1
+nodes:
+  half: {block: gain, level: -6 dB}
+cables:
+  - input[1] -> half.in
+  - half.out -> output[1]
+"""
+
+
+@contextlib.contextmanager
+def playing(tactus, folder, environment, *options, patch=SINE):
+    path = pathlib.Path(folder, f"{patch.split()[1]}.yaml")
+    path.write_text(patch, encoding="utf-8")
+    # a spinning real-time thread would be ended by the limit
+    child = subprocess.Popen(["prlimit", "--rttime=2000000", tactus, "play", str(path), "--priority",
+                              "5", *options], env=environment, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def finish(child, code=0):
+    """Interrupts the player; its report."""
+    child.send_signal(2)
+    output = child.communicate(timeout=30)[0]
+    print("# " + output.replace("\n", "\n# "))
+    assert child.returncode == code, f"exit {child.returncode}: {output}"
+    return output
+
+
+def port_of(child, environment, ending):
+    def look():
+        assert child.poll() is None, f"tactus ended: {child.stdout.read()}"
+        return [p for p in ports(environment) if p.endswith(ending)]
+    return wait_for(f"the port {ending}", look)[0]
+
+
+def record_jack(folder, environment, port):
+    """Two seconds of a port. jack_rec sleeps through its own end at times: then it is asked again."""
+    wav = pathlib.Path(folder, "rec.wav")
+    command = ["timeout", "6", "jack_rec", "-f", str(wav), "-d", "2", "-b", "16", port]
+    for _ in range(4):
+        wav.unlink(missing_ok=True)
+        record = run(command, environment)
+        if record.returncode != 124:
+            break
+    assert wav.exists() and record.returncode == 0, f"jack_rec: {record.stderr}"
+    return wav
+
+
+def is_the_sine(wav, level=LEVEL):
+    rms, hz = measure(wav)
+    print(f"# rms {rms:.4f}, {hz:.0f} Hz")
+    assert abs(rms - level / math.sqrt(2)) < 0.01, f"rms {rms}"
+    assert abs(hz - 440) <= 4, f"{hz} Hz"
+
+
+def alsa_plays_a_sine_in_time(tactus, folder):
+    if not list(pathlib.Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_jack.so")):
+        raise Skip("ALSA has no jack PCM (tools/bootstrap test)")
+    seconds = 4
+    with jack(folder) as environment, \
+            playing(tactus, folder, environment, "--backend", "alsa", "--device", "jk", "--rate",
+                    str(RATE), "--block", str(PERIOD), "--seconds", str(seconds)) as child:
+        port = port_of(child, environment, "out_000")
+        is_the_sine(record_jack(folder, environment, port))
+        output = child.communicate(timeout=30)[0]
+        assert child.returncode == 0, f"exit {child.returncode}: {output}"
+    played = float(output.split(" s played")[0].split()[-1])
+    assert abs(played - seconds) < 0.5, f"{played} s played in {seconds} s: {output}"
+
+
+def alsa_without_its_server_is_one_line(tactus, folder):
+    with jack(folder) as environment:
+        pass
+    patch = pathlib.Path(folder, "sine.yaml")
+    patch.write_text(SINE, encoding="utf-8")
+    result = run([tactus, "play", str(patch), "--backend", "alsa", "--device", "jk"], environment)
+    lines = [l for l in result.stderr.splitlines() if l.startswith("tactus")]
+    assert result.returncode == 3 and len(lines) == 1, f"{result.returncode}: {result.stderr}"
+    assert "jk" in lines[0], lines[0]
+
+
+def jack_plays_a_sine_at_the_servers_rate(tactus, folder):
+    with jack(folder, rate=44100) as environment, \
+            playing(tactus, folder, environment, "--backend", "jack") as child:
+        port = port_of(child, environment, "sine:out_1")
+        is_the_sine(record_jack(folder, environment, port))
+        links = ports(environment, "-c")
+        assert links[links.index("system:playback_1") + 1] == "sine:out_1", links
+        output = finish(child)
+    assert "44100 Hz" in output, output
+
+
+def jack_comes_back_with_another_period(tactus, folder):
+    with jack(folder) as environment, \
+            playing(tactus, folder, environment, "--backend", "jack") as child:
+        port_of(child, environment, "sine:out_1")
+        end(environment.server)
+        environment.server = start_jack(environment, period=128)
+        port = port_of(child, environment, "sine:out_1")
+        is_the_sine(record_jack(folder, environment, port))
+        run(["jack_bufsize", "512"], environment)
+        is_the_sine(record_jack(folder, environment, port))
+        output = finish(child)
+    assert "1 time" in output, output
+
+
+def jack_goes_in_and_out(tactus, folder):
+    """A sine from one player, halved by another."""
+    with jack(folder) as environment, \
+            playing(tactus, folder, environment, "--backend", "jack") as source, \
+            playing(tactus, folder, environment, "--backend", "jack", "--device", "none",
+                    patch=THROUGH) as child:
+        port_of(source, environment, "sine:out_1")
+        port_of(child, environment, "through:out_1")
+        assert run(["jack_connect", "sine:out_1", "through:in_1"], environment).returncode == 0
+        is_the_sine(record_jack(folder, environment, "through:out_1"), LEVEL * 10 ** (-6 / 20))
+        finish(child)
+        finish(source)
+
+
+def jack_may_freewheel(tactus, folder):
+    need("jack_freewheel")
+    with jack(folder) as environment, \
+            playing(tactus, folder, environment, "--backend", "jack") as child:
+        port_of(child, environment, "sine:out_1")
+        run(["jack_freewheel", "y"], environment)
+        time.sleep(0.5)
+        run(["jack_freewheel", "n"], environment)
+        time.sleep(0.5)
+        output = finish(child)
+    played = float(output.split(" s played")[0].split()[-1])
+    assert played > 3, f"{played} s played: time did not run faster"
+
+
+def no_server_is_one_line(tactus, folder):
+    patch = pathlib.Path(folder, "sine.yaml")
+    patch.write_text(SINE, encoding="utf-8")
+    environment = dict(os.environ, JACK_DEFAULT_SERVER="nobody", JACK_NO_START_SERVER="1",
+                       XDG_RUNTIME_DIR=folder, PIPEWIRE_RUNTIME_DIR=folder)
+    for backend in built_in(tactus, "jack", "pipewire"):
+        result = run([tactus, "play", str(patch), "--backend", backend], environment)
+        lines = result.stderr.splitlines()
+        assert result.returncode == 3 and len(lines) == 1, f"{result.returncode}: {result.stderr}"
+        assert "there is no" in lines[0], lines[0]
+
+
+def built_in(tactus, *names):
+    listed = run([tactus, "play", "--list"]).stdout
+    found = [n for n in names if any(l.startswith(n + " ") for l in listed.splitlines())]
+    if not found:
+        raise Skip(f"{' and '.join(names)}: not built in")
+    return found
+
+
+def record_pipewire(folder, environment):
+    wav = pathlib.Path(folder, "rec.wav")
+    wav.unlink(missing_ok=True)
+    record = background(["pw-cat", "-r", "--target", "nowhere", "-P",
+                         "{ stream.capture.sink = true }", "--format", "s16", "--rate", str(RATE),
+                         str(wav)], environment)
+    time.sleep(2.5)
+    record.send_signal(2)
+    record.wait(timeout=10)
+    return wav
+
+
+def linked(child, environment):
+    def look():
+        assert child.poll() is None, f"tactus ended: {child.stdout.read()}"
+        return "sine:output_FL" in run(["pw-link", "-l"], environment).stdout
+    wait_for("a link", look, 15)
+
+
+def pipewire_plays_through_changes_of_quantum_and_server(tactus, folder):
+    built_in(tactus, "pipewire")
+    with pipewire(folder) as environment, \
+            playing(tactus, folder, environment, "--backend", "pipewire", "--device",
+                    "nowhere") as child:
+        linked(child, environment)
+        is_the_sine(record_pipewire(folder, environment))
+        run(["pw-metadata", "-n", "settings", "0", "clock.force-quantum", "1024"], environment)
+        is_the_sine(record_pipewire(folder, environment))
+        end_pipewire(environment)
+        start_pipewire(folder, environment)
+        linked(child, environment)
+        is_the_sine(record_pipewire(folder, environment))
+        output = finish(child)
+    assert " time" in output, output
+
+
+if __name__ == "__main__":
+    sys.exit(audio_servers.main((
+        alsa_plays_a_sine_in_time, alsa_without_its_server_is_one_line,
+        jack_plays_a_sine_at_the_servers_rate, jack_comes_back_with_another_period,
+        jack_goes_in_and_out, jack_may_freewheel,
+        pipewire_plays_through_changes_of_quantum_and_server, no_server_is_one_line)))
