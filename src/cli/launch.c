@@ -30,16 +30,17 @@ int tac_launch_self(char *buffer, unsigned long size)
 
 int tac_launch_library(enum tac_preload preload, char *buffer, unsigned long size)
 {
-    static const char *const part[] = {"", "mem", "watch"};
+    static const char *const part[] = {"", "mem", "watch", "mem"};
+    static const char *const name[] = {"", "mem", "watch", "mem-debug"};
     char self[PATH_MAX];
     if (tac_launch_self(self, sizeof self) < 0)
         return -TAC_E_NOT_BUILT;
     const char *folder = dirname(self);
     int n =
-        snprintf(buffer, size, "%s/../%s/libtactus-%s.so", folder, part[preload], part[preload]);
+        snprintf(buffer, size, "%s/../%s/libtactus-%s.so", folder, part[preload], name[preload]);
     if (n > 0 && (unsigned long)n < size && !access(buffer, R_OK))
         return 0;
-    n = snprintf(buffer, size, "%s/../" TAC_LIBDIR "/libtactus-%s.so", folder, part[preload]);
+    n = snprintf(buffer, size, "%s/../" TAC_LIBDIR "/libtactus-%s.so", folder, name[preload]);
     if (n > 0 && (unsigned long)n < size && !access(buffer, R_OK))
         return 0;
     return -TAC_E_NOT_BUILT;

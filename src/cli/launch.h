@@ -9,7 +9,12 @@
 
 #include "tactus/error.h"
 
-enum tac_preload { TAC_PRELOAD_NONE, TAC_PRELOAD_MEM, TAC_PRELOAD_WATCH };
+enum tac_preload {
+    TAC_PRELOAD_NONE,
+    TAC_PRELOAD_MEM,
+    TAC_PRELOAD_WATCH,
+    TAC_PRELOAD_MEM_DEBUG,
+};
 
 struct tac_launch {
     const char *const *argv;  /* program and arguments, ends with NULL; looked up in PATH */

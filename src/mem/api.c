@@ -2,7 +2,7 @@
  * api.c - the entry points tac_heap_*: thin layers over the fast and slow paths. */
 #include "mem/api.h"
 
-#include "mem/fast.h"
+#include "mem/entry.h"
 #include "mem/outside.h"
 
 #include <errno.h>
@@ -10,22 +10,22 @@
 
 void *tac_heap_malloc(size_t bytes)
 {
-    return tac_heap_malloc_fast(bytes);
+    return TAC_ENTRY_MALLOC(bytes);
 }
 
 void tac_heap_free(void *block)
 {
-    tac_heap_free_fast(block);
+    TAC_ENTRY_FREE(block);
 }
 
 void *tac_heap_calloc(size_t count, size_t bytes)
 {
-    return tac_api_calloc(count, bytes);
+    return TAC_ENTRY_CALLOC(count, bytes);
 }
 
 void *tac_heap_realloc(void *block, size_t bytes)
 {
-    return tac_api_realloc(block, bytes);
+    return TAC_ENTRY_REALLOC(block, bytes);
 }
 
 static void *no_memory(void)
@@ -58,6 +58,11 @@ void *tac_api_calloc(size_t count, size_t bytes)
 }
 
 size_t tac_heap_usable_size(const void *block)
+{
+    return TAC_ENTRY_USABLE((void *)(uintptr_t)block);
+}
+
+size_t tac_api_usable(const void *block)
 {
     if (!block)
         return 0;
@@ -119,7 +124,7 @@ void *tac_api_realloc(void *block, size_t bytes)
         tac_heap_free_fast(block);
         return NULL;
     }
-    size_t old_bytes = tac_heap_usable_size(block);
+    size_t old_bytes = tac_api_usable(block);
     if (bytes > PTRDIFF_MAX)
         return no_memory();
     if (!old_bytes) {
@@ -163,5 +168,5 @@ void *tac_heap_aligned_alloc(size_t alignment, size_t bytes)
         errno = EINVAL;
         return NULL;
     }
-    return tac_api_aligned(alignment, bytes);
+    return TAC_ENTRY_ALIGNED(alignment, bytes);
 }

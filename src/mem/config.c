@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,17 +170,4 @@ void tac_heap_config_environment(struct tac_heap_config *config)
     struct tac_error err;
     if (text && tac_heap_config_parse(config, text, &err) < 0)
         tac_mem_say("%s: %s", err.file, err.text);
-}
-
-void tac_mem_say(const char *format, ...)
-{
-    char line[400] = "tactus: ";
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line + 8, sizeof line - 9, format, args);
-    va_end(args);
-    size_t length = 8 + (n < 0 ? 0 : (size_t)n < sizeof line - 10 ? (size_t)n : sizeof line - 10);
-    line[length++] = '\n';
-    if (write(STDERR_FILENO, line, length) < 0)
-        return;
 }

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,17 +23,41 @@ enum { COPY_MIN = 230 };
 
 static int copy; /* of standard error; 0: not wanted */
 static pid_t reporter;
-static bool in_full;
+static int wanted; /* 1: statistics in brief, 2: in full */
 
-void tac_mem_report_at_exit(bool full)
+/* Whether this is the process that is meant to report. */
+bool tac_mem_reports_here(void)
 {
-    in_full = full;
     const char *only = environ ? getenv("TACTUS_PID") : NULL;
-    reporter = getpid();
-    if (only && strtol(only, NULL, 10) != reporter)
-        return;
+    return reporter == getpid() && (!only || strtol(only, NULL, 10) == reporter);
+}
+
+/* Line on a copy of standard error that programs do not close. */
+static void keep_error(void)
+{
     copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, COPY_MIN);
     copy = copy > 0 ? copy : STDERR_FILENO;
+}
+
+void tac_mem_report_at_exit(int stats)
+{
+    reporter = getpid();
+    wanted = stats;
+    if (tac_mem_reports_here())
+        keep_error();
+}
+
+void tac_mem_say(const char *format, ...)
+{
+    char line[600] = "tactus: ";
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line + 8, sizeof line - 9, format, args);
+    va_end(args);
+    size_t length = 8 + (n < 0 ? 0 : (size_t)n < sizeof line - 10 ? (size_t)n : sizeof line - 10);
+    line[length++] = '\n';
+    if (write(copy ? copy : STDERR_FILENO, line, length) < 0)
+        return;
 }
 
 static void report_classes(const struct tac_heap_stats *s)
@@ -72,7 +97,7 @@ static void report_pool(const struct tac_pool_stats *s, void *user)
 
 __attribute__((destructor)) static void report(void)
 {
-    if (!copy || reporter != getpid())
+    if (!wanted || !tac_mem_reports_here())
         return;
     struct tac_heap_stats s;
     tac_heap_stats_get(&s);
@@ -90,7 +115,7 @@ __attribute__((destructor)) static void report(void)
             (double)s.worst_ticks * us, (unsigned long long)s.remote_frees,
             (unsigned long long)s.failures);
     bool headed = false;
-    if (in_full) {
+    if (wanted > 1) {
         report_classes(&s);
         report_threads(us);
         tac_pool_each(report_pool, &headed);

@@ -249,7 +249,10 @@ void tac_mem_say(const char *format, ...) TAC_PRINTF(1, 2);
 /* False: the call must fail. */
 bool tac_guard_pass(size_t bytes, bool is_free, const void *site);
 _Noreturn void tac_mem_fatal(const char *what, const void *block);
-void tac_mem_report_at_exit(bool full);
+/* Remember which process this is. stats: 1 and 2 print statistics at its end, 0 does not. */
+void tac_mem_report_at_exit(int stats);
+/* Is this the process that reports at its end, and not one that it forked or started? */
+bool tac_mem_reports_here(void);
 void tac_low_water_check(size_t taken_units);
 /* Blocks of the slab that other threads freed and the owner has not taken back yet. */
 unsigned tac_slab_marked(const struct tac_slab *slab);

@@ -2,12 +2,11 @@
  * malloc_entry.c - the malloc family of C, POSIX, C23 and glibc, answered by this heap.
  *
  * Linked into libtactus-mem only: whoever links the core keeps the system's heap. The C++ operators
- * need nothing here, since libstdc++ makes them from malloc, aligned_alloc and free.
+ * are in new_entry.c. In the debug library all are checked (entry.h).
  * Where glibc and the standard differ, glibc's manual is followed: realloc(p, 0) frees; memalign
  * rounds an odd alignment up to a power of two; valloc and pvalloc exist. mallopt accepts and
  * ignores everything (nothing that it tunes exists here); malloc_info writes a short XML. */
-#include "mem/api.h"
-#include "mem/fast.h"
+#include "mem/entry.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -20,22 +19,22 @@
 
 EXPORT void *malloc(size_t bytes)
 {
-    return tac_heap_malloc_fast(bytes);
+    return TAC_ENTRY_MALLOC(bytes);
 }
 
 EXPORT void free(void *block)
 {
-    tac_heap_free_fast(block);
+    TAC_ENTRY_FREE(block);
 }
 
 EXPORT void *calloc(size_t count, size_t bytes)
 {
-    return tac_api_calloc(count, bytes);
+    return TAC_ENTRY_CALLOC(count, bytes);
 }
 
 EXPORT void *realloc(void *block, size_t bytes)
 {
-    return tac_api_realloc(block, bytes);
+    return TAC_ENTRY_REALLOC(block, bytes);
 }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t bytes)
@@ -45,7 +44,7 @@ EXPORT void *reallocarray(void *block, size_t count, size_t bytes)
         errno = ENOMEM;
         return NULL;
     }
-    return tac_api_realloc(block, total);
+    return TAC_ENTRY_REALLOC(block, total);
 }
 
 EXPORT void *memalign(size_t alignment, size_t bytes)
@@ -54,7 +53,7 @@ EXPORT void *memalign(size_t alignment, size_t bytes)
         errno = EINVAL;
         return NULL;
     }
-    return tac_api_aligned((size_t)tac_power_of_two_ceil(alignment), bytes);
+    return TAC_ENTRY_ALIGNED((size_t)tac_power_of_two_ceil(alignment), bytes);
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t bytes)
@@ -67,7 +66,7 @@ EXPORT int posix_memalign(void **ret_block, size_t alignment, size_t bytes)
     if (alignment % sizeof(void *) || !tac_is_power_of_two(alignment))
         return EINVAL;
     int before = errno;
-    void *block = tac_api_aligned(alignment, bytes);
+    void *block = TAC_ENTRY_ALIGNED(alignment, bytes);
     errno = before;
     if (!block)
         return ENOMEM;
@@ -82,7 +81,7 @@ static size_t page_bytes(void)
 
 EXPORT void *valloc(size_t bytes)
 {
-    return tac_api_aligned(page_bytes(), bytes);
+    return TAC_ENTRY_ALIGNED(page_bytes(), bytes);
 }
 
 EXPORT void *pvalloc(size_t bytes)
@@ -92,33 +91,31 @@ EXPORT void *pvalloc(size_t bytes)
         errno = ENOMEM;
         return NULL;
     }
-    return tac_api_aligned(page, tac_align_up(bytes ? bytes : 1, page));
+    return TAC_ENTRY_ALIGNED(page, tac_align_up(bytes ? bytes : 1, page));
 }
 
 EXPORT void cfree(void *block);
 EXPORT void cfree(void *block)
 {
-    tac_heap_free_fast(block);
+    TAC_ENTRY_FREE(block);
 }
 
 EXPORT void free_sized(void *block, size_t bytes);
 EXPORT void free_sized(void *block, size_t bytes)
 {
-    (void)bytes;
-    tac_heap_free_fast(block);
+    TAC_ENTRY_FREE_SIZED(block, bytes);
 }
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t bytes);
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t bytes)
 {
     (void)alignment;
-    (void)bytes;
-    tac_heap_free_fast(block);
+    TAC_ENTRY_FREE_SIZED(block, bytes);
 }
 
 EXPORT size_t malloc_usable_size(void *block)
 {
-    return tac_heap_usable_size(block);
+    return TAC_ENTRY_USABLE(block);
 }
 
 EXPORT int malloc_trim(size_t pad)

@@ -147,8 +147,10 @@ static int open_now(const struct tac_heap_config *config)
     }
     if (config->low_bytes)
         tac_heap_low_water_set(config->low_bytes, NULL, NULL);
+#ifndef TAC_MEM_DEBUG /* which reports in any case */
     if (config->stats_exit)
-        tac_mem_report_at_exit(config->stats_exit > 1);
+#endif
+        tac_mem_report_at_exit(config->stats_exit);
     tac_mem.bytes = l.arena; /* from here on the heap is open */
     return r;
 }

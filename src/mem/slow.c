@@ -4,6 +4,7 @@
  *
  * Real-time: yes, but for the first call of the process, which opens the heap. errno is touched
  * only where malloc fails. The call site is the return address: these functions are jumped to. */
+#include "mem/api.h"
 #include "mem/heap.h"
 #include "mem/outside.h"
 
@@ -139,7 +140,7 @@ static void free_watched(void *block, const void *site)
     tac_guard_pass(0, true, site);
     if (thread->hooks && thread->hooks->free) {
         thread->busy = 1;
-        thread->hooks->free(block, tac_heap_usable_size(block), site);
+        thread->hooks->free(block, tac_api_usable(block), site);
         thread->busy = 0;
     }
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_HEAP, OPTION_SIZE, OPTION_STATS, OPTION_RECORD, OPTION_QUIET };
+enum { OPTION_HEAP, OPTION_SIZE, OPTION_STATS, OPTION_DEBUG, OPTION_RECORD, OPTION_QUIET };
 
 /* The environment of the program; the strings live here. */
 struct setting {
@@ -82,6 +82,8 @@ static int run(const struct tac_cmd_args *args)
     char full[PATH_MAX] = "";
     if (!tactus && strcmp(heap, "system") != 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "--heap: '%s' is neither tactus nor system", heap);
+    if (args->option[OPTION_DEBUG] && (record || !tactus))
+        return tac_cmd_fail(TAC_EXIT_USAGE, "--debug goes with neither --record nor --heap system");
     if (tac_preloadable_check(args->operand[0], &err) < 0)
         return tac_cmd_fail_error(&err);
     if (record && prepare_recording(record, full, sizeof full))
@@ -94,9 +96,10 @@ static int run(const struct tac_cmd_args *args)
     }
     struct tac_launch launch = {
         .argv = (const char *const *)args->operand,
-        .preload = record   ? TAC_PRELOAD_WATCH
-                   : tactus ? TAC_PRELOAD_MEM
-                            : TAC_PRELOAD_NONE,
+        .preload = record                       ? TAC_PRELOAD_WATCH
+                   : args->option[OPTION_DEBUG] ? TAC_PRELOAD_MEM_DEBUG
+                   : tactus                     ? TAC_PRELOAD_MEM
+                                                : TAC_PRELOAD_NONE,
         .env = s.line,
     };
     int status;
@@ -134,6 +137,10 @@ TAC_CMD(run) = {
                                "process of the program goes to FILE.PID."},
             [OPTION_STATS] = {"stats", 0, NULL,
                               "Statistics in full at the end: sizes of blocks, threads, pools."},
+            [OPTION_DEBUG] = {"debug", 0, NULL,
+                              "The checked heap: writes outside of blocks and to freed ones, "
+                              "double frees end the program with the call sites; lost blocks are "
+                              "listed at the end."},
             [OPTION_QUIET] = {"quiet", 'q', NULL, "No statistics at the end."},
         },
     .operands_min = 1,
