@@ -98,7 +98,12 @@ enum tac_trace_evidence {
 };
 
 struct tac_trace_config {
-    const char *path;    /* the recording; made, or emptied when it exists. NULL: fd is used */
+    /* The recording: a file, made, or emptied when it exists. Or a stream to `tactus capture`:
+     * "tcp:HOST:PORT", "unix:PATH", "unix:@NAME" connects, now or when the other end is there, and
+     * again when the connection breaks; "listen:" in front of such an address waits for the other
+     * end and records only while it is there ("listen:" alone: for tactus capture --pid). NULL: fd
+     * is used. The environment variable TACTUS_RECORD comes before this and fd. */
+    const char *path;
     int fd;              /* file, pipe or connected socket; stays the caller's */
     uint32_t evidence;   /* TAC_EVIDENCE_... or'ed */
     uint32_t categories; /* run-time mask; 0 = all */
@@ -111,15 +116,21 @@ struct tac_trace_config {
                             flight_bytes) and write only around late cycles and on
                             tac_trace_keep(); constant memory and no file growth otherwise */
     size_t flight_bytes; /* 0 = 16 MiB */
+    const char *token;   /* of a stream, at most 64 bytes; NULL: the environment's TACTUS_TOKEN */
+    size_t stream_bytes; /* queue of a stream: what is not acknowledged yet; at least 256 KiB;
+                            0 = 4 MiB. What has no room is dropped and counted by the helper */
 };
 
 /* Start recording. One session a process at a time. Returns 0; -TAC_E_BUSY when one runs, -EINVAL
- * for a bad config, -errno of open(), -EAGAIN/-ENOMEM when the helper cannot be made.
- * Thread: control. config may be dropped afterwards. */
+ * for a bad config, -errno of open(), -EAGAIN/-ENOMEM when the helper cannot be made; for streams
+ * -EHOSTUNREACH when the host has no address, -EADDRINUSE, -EACCES when others than this machine
+ * could connect without a token. Nobody need be there yet. Thread: control. config may be dropped
+ * afterwards. */
 TAC_API TAC_MUST_CHECK int tac_trace_start(const struct tac_trace_config *config);
 
 /* Drain what is there, close the recording, end the helper. 0, -ENOENT when no session runs, or the
- * first -errno of a write that failed (disk full): the file is readable up to that point.
+ * first -errno of a write that failed (disk full): the file is readable up to that point. A stream
+ * is given two seconds to take the rest: -ETIMEDOUT when it did not.
  * Thread: control. */
 TAC_API int tac_trace_stop(void);
 

@@ -8,6 +8,7 @@
 #include "trace/pack.h"
 #include "trace/perf.h"
 #include "trace/source.h"
+#include "trace/stream.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -77,34 +78,101 @@ static uint32_t copy_events(struct tac_session *s, const struct tac_lane *lane, 
     return n;
 }
 
+uint64_t tac_drain_dropped(const struct tac_lane *lane)
+{
+    return atomic_load(&lane->dropped) - lane->dropped_base + lane->lost_events;
+}
+
+static uint64_t suppressed(const struct tac_lane *lane)
+{
+    return atomic_load(&lane->suppressed) - lane->suppressed_base;
+}
+
+/* Say what a stream had no room for; true when nothing is left to be said. */
+static bool tell_lost(struct tac_session *s, struct tac_lane *lane)
+{
+    if (!lane->lost.records)
+        return true;
+    struct tac_format_chunk chunk = {.kind = TAC_CHUNK_LOST,
+                                     .id = lane->id,
+                                     .count = 1,
+                                     .sequence = lane->sequence - lane->lost.records,
+                                     .dropped = tac_drain_dropped(lane),
+                                     .suppressed = suppressed(lane)};
+    if (!tac_sink_put(&s->sink, &chunk, &lane->lost, sizeof lane->lost))
+        return false;
+    lane->lost = (struct tac_format_lost){0};
+    return true;
+}
+
+static uint64_t last_counter(const struct tac_format_record *records, uint32_t n)
+{
+    uint64_t last = 0;
+    for (uint32_t i = 0; i < n; i += 1 + tac_record_extra(records[i].word))
+        if (records[i].word >> 56 != TAC_REC_ZONE_VALUE)
+            last = records[i].counter;
+    return last;
+}
+
+/* The stream did not take n records with so many events. */
+static void lose(struct tac_session *s, struct tac_lane *lane, uint32_t n, uint64_t events)
+{
+    if (!lane->lost.records)
+        lane->lost.begin = s->buffer[0].counter;
+    lane->lost.end = last_counter(s->buffer, n);
+    lane->lost.events += events;
+    lane->lost.records += n;
+    lane->lost_events += events;
+    s->stored -= events;
+}
+
+static void write_records(struct tac_session *s, struct tac_lane *lane, uint32_t n, uint64_t events)
+{
+    bool told = tell_lost(s, lane);
+    struct tac_format_chunk chunk = {.kind = TAC_CHUNK_RECORDS,
+                                     .flags = TAC_CHUNK_PACKED,
+                                     .id = lane->id,
+                                     .count = n,
+                                     .sequence = lane->sequence,
+                                     .dropped = tac_drain_dropped(lane),
+                                     .suppressed = suppressed(lane)};
+    lane->sequence += n;
+    if (!told || !tac_sink_put(&s->sink, &chunk, s->packed, tac_pack(s->buffer, n, s->packed)))
+        lose(s, lane, n, events);
+}
+
 static void drain_ring(struct tac_session *s, struct tac_lane *lane)
 {
     /* pairs with the release store of the owner */
     uint32_t head = __atomic_load_n(&lane->ring.head, __ATOMIC_ACQUIRE);
     uint32_t tail = atomic_load_explicit(&lane->tail, memory_order_relaxed), n;
+    uint64_t before = s->stored;
     while ((n = copy_events(s, lane, tail, head)) != 0) {
         tail += n;
         atomic_store_explicit(&lane->tail, tail, memory_order_release);
-        struct tac_format_chunk chunk = {
-            .kind = TAC_CHUNK_RECORDS,
-            .flags = TAC_CHUNK_PACKED,
-            .id = lane->id,
-            .count = n,
-            .sequence = lane->sequence,
-            .dropped = atomic_load(&lane->dropped) - lane->dropped_base,
-            .suppressed = atomic_load(&lane->suppressed) - lane->suppressed_base};
-        lane->sequence += n;
-        tac_sink_put(&s->sink, &chunk, s->packed, tac_pack(s->buffer, n, s->packed));
+        write_records(s, lane, n, s->stored - before);
+        before = s->stored;
     }
+}
+
+static void write_kernel(struct tac_session *s, struct tac_lane *lane, uint32_t n)
+{
+    if (lane->lost_kernel) { /* room is there: tac_perf_read was asked for one less */
+        memmove(s->kernel + 1, s->kernel, n * sizeof *s->kernel);
+        s->kernel[0] = (struct tac_format_kernel){
+            s->kernel[1].ns, TAC_KERNEL_LOST, 0xffff, lane->tid, lane->lost_kernel, 0};
+        n++;
+    }
+    struct tac_format_chunk chunk = {.kind = TAC_CHUNK_KERNEL, .id = lane->id, .count = n};
+    bool taken = tac_sink_put(&s->sink, &chunk, s->kernel, n * (uint32_t)sizeof *s->kernel);
+    lane->lost_kernel = taken ? 0 : lane->lost_kernel ? lane->lost_kernel + n - 1 : n;
 }
 
 static void drain_perf(struct tac_session *s, struct tac_lane *lane)
 {
     uint32_t n;
-    while (lane->perf && (n = tac_perf_read(lane->perf, s->kernel, TAC_DRAIN_KERNEL)) != 0) {
-        struct tac_format_chunk chunk = {.kind = TAC_CHUNK_KERNEL, .id = lane->id, .count = n};
-        tac_sink_put(&s->sink, &chunk, s->kernel, n * (uint32_t)sizeof *s->kernel);
-    }
+    while (lane->perf && (n = tac_perf_read(lane->perf, s->kernel, TAC_DRAIN_KERNEL - 1)) != 0)
+        write_kernel(s, lane, n);
 }
 
 static void write_lane(struct tac_session *s, struct tac_lane *lane, enum tac_chunk_kind kind)
@@ -120,9 +188,8 @@ static void write_lane(struct tac_session *s, struct tac_lane *lane, enum tac_ch
                                      .id = lane->id,
                                      .count = 1,
                                      .sequence = lane->sequence,
-                                     .dropped = atomic_load(&lane->dropped) - lane->dropped_base,
-                                     .suppressed =
-                                         atomic_load(&lane->suppressed) - lane->suppressed_base};
+                                     .dropped = tac_drain_dropped(lane),
+                                     .suppressed = suppressed(lane)};
     tac_sink_put(&s->sink, &chunk, &body, sizeof body);
 }
 
@@ -130,10 +197,11 @@ void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
 {
     lane->dropped_base = atomic_load(&lane->dropped);
     lane->suppressed_base = atomic_load(&lane->suppressed);
-    lane->sequence = 0;
+    lane->sequence = lane->lost_events = lane->lost_kernel = 0;
+    lane->lost = (struct tac_format_lost){0};
     lane->announced = lane->version;
     write_lane(s, lane, TAC_CHUNK_LANE);
-    if (s->config.evidence & TAC_EVIDENCE_PERF) {
+    if (s->config.evidence & TAC_EVIDENCE_PERF && !lane->perf) {
         int error = tac_perf_open(lane->tid, &lane->perf);
         if (error && !s->perf_error)
             s->perf_error = error;
@@ -146,9 +214,10 @@ void tac_drain_lane_end(struct tac_session *s, struct tac_lane *lane)
     drain_perf(s, lane);
     tac_perf_close(lane->perf);
     lane->perf = NULL;
+    (void)tell_lost(s, lane); /* when it cannot, the final count alone tells */
     write_lane(s, lane, TAC_CHUNK_LANE_END);
-    s->dropped_ended += atomic_load(&lane->dropped) - lane->dropped_base;
-    s->suppressed_ended += atomic_load(&lane->suppressed) - lane->suppressed_base;
+    s->dropped_ended += tac_drain_dropped(lane);
+    s->suppressed_ended += suppressed(lane);
 }
 
 static void write_sources(struct tac_session *s)

@@ -41,6 +41,7 @@ enum tac_chunk_kind {
                                 call stacks that the kernel took */
     TAC_CHUNK_SYMBOLS = 13,  /* text lines "address name\n", hexadecimal: functions of the kernel
                                 that  stand in stacks */
+    TAC_CHUNK_LOST = 14,     /* struct tac_format_lost: what a stream had no room for; id = lane */
 };
 
 enum tac_chunk_flags {
@@ -114,6 +115,15 @@ struct tac_format_end {
     uint64_t counter, stored, dropped, suppressed, unregistered;
 };
 static_assert(sizeof(struct tac_format_end) == 40, "end");
+
+/* Events of a lane that its recorder took from the ring and then had to throw away, because the
+ * connection did not take them. They count as dropped in every later header of the lane. */
+struct tac_format_lost {
+    uint64_t begin, end; /* counters of the first and the last of them */
+    uint64_t events;     /* without GAP records */
+    uint64_t records;    /* by which `sequence` of the next chunk is ahead */
+};
+static_assert(sizeof(struct tac_format_lost) == 32, "lost");
 
 /* ---- records of a lane ----------------------------------------------------------------------- */
 
@@ -220,5 +230,45 @@ struct tac_format_kernel {
     uint64_t a, b;
 };
 static_assert(sizeof(struct tac_format_kernel) == 32, "kernel event");
+
+/* ---- over a connection -------------------------------------------------------------------------
+ * Who connects sends a KNOCK. Then the recorder sends HELLO and waits for the ANSWER, which says how
+ * many chunks of this session are there already, and goes on with the one after them. While chunks
+ * flow, the other end acknowledges them by further ANSWERs. */
+
+#define TAC_WIRE_VERSION 1u
+#define TAC_WIRE_KNOCK 0x4b434154u  /* "TACK" */
+#define TAC_WIRE_HELLO 0x48434154u  /* "TACH" */
+#define TAC_WIRE_ANSWER 0x41434154u /* "TACA" */
+#define TAC_TOKEN_BYTES 64u
+
+enum tac_wire_status {
+    TAC_WIRE_GO = 0,
+    TAC_WIRE_BAD_TOKEN = 1,
+    TAC_WIRE_BAD_VERSION = 2,
+    TAC_WIRE_BUSY = 3, /* somebody else is served, or there are too many */
+};
+
+struct tac_wire_knock {
+    uint32_t magic, version;
+    char token[TAC_TOKEN_BYTES]; /* filled up with zeros */
+};
+static_assert(sizeof(struct tac_wire_knock) == 72, "knock");
+
+struct tac_wire_hello {
+    uint32_t magic, version;
+    uint64_t session; /* made by chance when the recording began */
+    uint64_t first;   /* number of the oldest chunk that can still be sent */
+    uint32_t pid;
+    uint32_t status; /* enum tac_wire_status: of the knock */
+};
+static_assert(sizeof(struct tac_wire_hello) == 32, "hello");
+
+struct tac_wire_answer {
+    uint32_t magic;
+    uint32_t status; /* enum tac_wire_status */
+    uint64_t chunks; /* of the session, received so far; 0 at first: begin a new recording */
+};
+static_assert(sizeof(struct tac_wire_answer) == 16, "answer");
 
 #endif

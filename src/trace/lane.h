@@ -16,6 +16,7 @@
 
 #include "base/region.h"
 #include "tactus/trace.h"
+#include "trace/format.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -44,6 +45,9 @@ struct tac_lane {
     uint64_t sequence;                      /* records drained since the recording began */
     uint64_t dropped_base, suppressed_base; /* counters when the session began */
     uint32_t announced; /* version of the name that the recording has; 0: none */
+    uint32_t lost_kernel;
+    struct tac_format_lost lost; /* what a stream refused and the recording does not tell yet */
+    uint64_t lost_events;        /* in all */
     /* under the control mutex */
     uint32_t state, id, tid, version;
     uint64_t begin_counter, end_counter;

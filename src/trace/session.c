@@ -6,7 +6,9 @@
  * pass and gives it up while it sleeps. After fork the child has no session. */
 #include "trace/session.h"
 
+#include "base/net.h"
 #include "trace/source.h"
+#include "trace/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +20,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { CLOCK_EVERY_NS = 100000000, DRAIN_MS = 5, DRAIN_MS_MAX = 1000 };
+enum { CLOCK_EVERY_NS = 100000000, DRAIN_MS = 5, DRAIN_MS_MAX = 1000, GOODBYE_MS = 2000 };
 
 static struct tac_session *session; /* under the control mutex */
 static _Atomic int keep_wanted;
+static _Atomic uint32_t categories; /* that shall record, also while nobody listens */
+static _Atomic bool is_asleep;      /* a stream on demand that nobody asks for */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void lane_appears(struct tac_lane *lane)
@@ -60,6 +64,112 @@ static void init(void)
     atexit(stop_at_exit);
 }
 
+static void discard(struct tac_session *s)
+{
+    if (s->owns_fd)
+        close(s->sink.fd);
+    tac_stream_close(s->sink.stream);
+    for (uint32_t i = 0; i < s->meta_count; i++)
+        free(s->meta[i]);
+    tac_sink_fini(&s->sink);
+    tac_site_table_fini(&s->sites);
+    free(s);
+}
+
+/* Where the recording goes: what the environment says, before what the program says. */
+static const char *target_of(const struct tac_trace_config *config, char *buffer, size_t size)
+{
+    const char *path = secure_getenv("TACTUS_RECORD");
+    path = path && *path ? path : config->path;
+    if (path && !strcmp(path, "listen:")) {
+        snprintf(buffer, size, "listen:unix:@tactus.%d", (int)getpid());
+        path = buffer;
+    }
+    return path;
+}
+
+static void remember_meta(struct tac_session *s, const char *line)
+{
+    char *copy = s->sink.stream && s->meta_count < TAC_META_MAX ? strdup(line) : NULL;
+    if (copy)
+        s->meta[s->meta_count++] = copy;
+}
+
+static int open_stream(struct tac_session *s, const char *address)
+{
+    const char *token = s->config.token ? s->config.token : secure_getenv("TACTUS_TOKEN");
+    int error = tac_stream_open(address, token, s->config.stream_bytes, &s->sink.stream);
+    if (error)
+        return error;
+    for (const char *const *line = s->config.meta; line && *line; line++)
+        remember_meta(s, *line);
+    s->config.meta = (const char *const *)s->meta;
+    return 0;
+}
+
+/* fd >= 0, or -1 and a stream, or -errno. */
+static int open_target(struct tac_session *s)
+{
+    char buffer[64];
+    const char *path = target_of(&s->config, buffer, sizeof buffer);
+    int error = 0;
+    s->sink.fd = s->config.fd;
+    if (path && tac_net_is_address(path)) {
+        s->sink.fd = -1;
+        error = open_stream(s, path);
+    } else if (path) {
+        s->sink.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+        s->owns_fd = s->sink.fd >= 0;
+        error = s->owns_fd ? 0 : -errno;
+    }
+    return error;
+}
+
+static int open_session(const struct tac_trace_config *config, struct tac_session **ret_session)
+{
+    struct tac_session *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->config = *config;
+    s->config.drain_ms = config->drain_ms ? config->drain_ms : DRAIN_MS;
+    int error = tac_site_table_init(&s->sites);
+    if (!error)
+        error = tac_sink_init(&s->sink, -1, (uint64_t)config->flight_s * TAC_NS_PER_S,
+                              config->flight_bytes);
+    if (!error)
+        error = open_target(s);
+    if (error) {
+        discard(s);
+        return error;
+    }
+    *ret_session = s;
+    return 0;
+}
+
+/* Header, then the lanes that are registered already, their rings emptied of what is older. */
+static void write_opening(struct tac_session *s)
+{
+    tac_facts_write(s);
+    tac_drain_clock(s);
+    s->first = s->last;
+    tac_facts_write_modules(s);
+    s->unregistered_base = atomic_load(&tac_lane_unregistered);
+    uint32_t count = atomic_load(&tac_lanes_count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct tac_lane *lane = tac_lanes[i];
+        if (lane->state != TAC_LANE_LIVE)
+            continue;
+        atomic_store(&lane->tail, __atomic_load_n(&lane->ring.head, __ATOMIC_ACQUIRE));
+        tac_drain_lane_begin(s, lane);
+    }
+    char text[96] = "not asked for";
+    if (s->config.evidence & TAC_EVIDENCE_PERF && s->perf_error)
+        snprintf(text, sizeof text, "refused: %s", tac_error_sentence(s->perf_error));
+    else if (s->config.evidence & TAC_EVIDENCE_PERF)
+        strcpy(text, "yes");
+    tac_facts_write_line(s, "evidence.perf", text);
+}
+
 static void wait_for_work(struct tac_session *s)
 {
     struct timespec until;
@@ -68,6 +178,30 @@ static void wait_for_work(struct tac_session *s)
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     tac_control_wait(&s->wake, &until);
+}
+
+/* Everything anew: the other end of the stream has nothing of this recording, or not all. */
+static void restart(struct tac_session *s)
+{
+    s->stored = s->dropped_ended = s->suppressed_ended = 0;
+    tac_site_table_clear(&s->sites);
+    s->sources_announced = 0;
+    write_opening(s);
+}
+
+static void serve_stream(struct tac_session *s)
+{
+    struct tac_stream *stream = s->sink.stream;
+    if (!stream)
+        return;
+    tac_stream_pump(stream);
+    if (tac_stream_takes_restart(stream))
+        restart(s);
+    bool asleep = !tac_stream_is_wanted(stream);
+    if (asleep != atomic_load(&is_asleep)) {
+        atomic_store(&is_asleep, asleep);
+        __atomic_store_n(&tac_trace_mask, asleep ? 0 : atomic_load(&categories), __ATOMIC_RELEASE);
+    }
 }
 
 static void *help(void *arg)
@@ -82,6 +216,7 @@ static void *help(void *arg)
             tac_facts_check_modules(s);
         }
         bool busy = tac_drain_all(s);
+        serve_stream(s);
         if (atomic_exchange(&keep_wanted, 0))
             tac_sink_keep(&s->sink, tac_clock_ns());
         if (busy) {
@@ -118,73 +253,10 @@ static int start_helper(struct tac_session *s)
     return -error;
 }
 
-static void discard(struct tac_session *s)
-{
-    if (s->owns_fd)
-        close(s->sink.fd);
-    tac_sink_fini(&s->sink);
-    tac_site_table_fini(&s->sites);
-    free(s);
-}
-
-static int open_session(const struct tac_trace_config *config, struct tac_session **ret_session)
-{
-    struct tac_session *s = calloc(1, sizeof *s);
-    if (!s)
-        return -ENOMEM;
-    s->config = *config;
-    s->config.drain_ms = config->drain_ms ? config->drain_ms : DRAIN_MS;
-    int fd = config->fd;
-    if (config->path) {
-        fd = open(config->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
-        if (fd < 0) {
-            int error = -errno;
-            free(s);
-            return error;
-        }
-        s->owns_fd = true;
-    }
-    int error = tac_site_table_init(&s->sites);
-    if (!error)
-        error = tac_sink_init(&s->sink, fd, (uint64_t)config->flight_s * TAC_NS_PER_S,
-                              config->flight_bytes);
-    else
-        s->sink.fd = fd;
-    if (error) {
-        discard(s);
-        return error;
-    }
-    *ret_session = s;
-    return 0;
-}
-
-/* Header, then the lanes that are registered already, their rings emptied of what is older. */
-static void write_opening(struct tac_session *s)
-{
-    tac_facts_write(s);
-    tac_drain_clock(s);
-    s->first = s->last;
-    tac_facts_write_modules(s);
-    s->unregistered_base = atomic_load(&tac_lane_unregistered);
-    uint32_t count = atomic_load(&tac_lanes_count);
-    for (uint32_t i = 0; i < count; i++) {
-        struct tac_lane *lane = tac_lanes[i];
-        if (lane->state != TAC_LANE_LIVE)
-            continue;
-        atomic_store(&lane->tail, __atomic_load_n(&lane->ring.head, __ATOMIC_ACQUIRE));
-        tac_drain_lane_begin(s, lane);
-    }
-    char text[96] = "not asked for";
-    if (s->config.evidence & TAC_EVIDENCE_PERF && s->perf_error)
-        snprintf(text, sizeof text, "refused: %s", tac_error_sentence(s->perf_error));
-    else if (s->config.evidence & TAC_EVIDENCE_PERF)
-        strcpy(text, "yes");
-    tac_facts_write_line(s, "evidence.perf", text);
-}
-
 int tac_trace_start(const struct tac_trace_config *config)
 {
-    if (!config || (!config->path && config->fd < 0) || config->drain_ms > DRAIN_MS_MAX ||
+    const char *elsewhere = secure_getenv("TACTUS_RECORD");
+    if (!config || (!config->path && config->fd < 0 && !(elsewhere && *elsewhere)) || config->drain_ms > DRAIN_MS_MAX ||
         config->flight_s > 3600 || (config->flight_bytes && config->flight_bytes < 65536))
         return -EINVAL;
     pthread_once(&once, init);
@@ -198,12 +270,14 @@ int tac_trace_start(const struct tac_trace_config *config)
             discard(s);
     }
     if (!error) {
-        s->config.meta = NULL;
-        s->config.path = NULL;
+        s->config.meta = s->sink.stream ? (const char *const *)s->meta : NULL;
+        s->config.path = s->config.token = NULL;
         session = s;
         tac_lane_appears = lane_appears;
         tac_lane_ends = lane_ends;
-        set_switches(config->categories ? config->categories : TAC_TRACE_ALL, config);
+        atomic_store(&categories, config->categories ? config->categories : TAC_TRACE_ALL);
+        atomic_store(&is_asleep, s->sink.stream && !tac_stream_is_wanted(s->sink.stream));
+        set_switches(atomic_load(&is_asleep) ? 0 : atomic_load(&categories), config);
     }
     tac_control_unlock();
     return error;
@@ -221,7 +295,7 @@ static void sum_stats(const struct tac_session *s, struct tac_trace_stats *t)
     for (uint32_t i = 0; i < count; i++)
         if (tac_lanes[i]->state == TAC_LANE_LIVE) {
             t->threads++;
-            t->dropped += atomic_load(&tac_lanes[i]->dropped) - tac_lanes[i]->dropped_base;
+            t->dropped += tac_drain_dropped(tac_lanes[i]);
             t->suppressed += atomic_load(&tac_lanes[i]->suppressed) - tac_lanes[i]->suppressed_base;
         }
 }
@@ -264,6 +338,8 @@ int tac_trace_stop(void)
     tac_lane_appears = tac_lane_ends = NULL;
     tac_control_unlock();
     int error = s->sink.error;
+    if (s->sink.stream && !tac_stream_finish(s->sink.stream, GOODBYE_MS))
+        error = -ETIMEDOUT;
     pthread_cond_destroy(&s->wake);
     discard(s);
     return error;
@@ -276,7 +352,9 @@ int tac_trace_is_on(void)
 
 void tac_trace_set_categories(uint32_t mask)
 {
-    __atomic_store_n(&tac_trace_mask, mask, __ATOMIC_RELAXED);
+    atomic_store_explicit(&categories, mask, memory_order_relaxed);
+    if (!atomic_load_explicit(&is_asleep, memory_order_relaxed))
+        __atomic_store_n(&tac_trace_mask, mask, __ATOMIC_RELAXED);
 }
 
 void tac_trace_keep(void)
@@ -290,8 +368,12 @@ int tac_trace_meta(const char *key, const char *value)
         return -EINVAL;
     tac_control_lock();
     int result = session ? 0 : -ENOENT;
-    if (session)
+    if (session) {
+        char line[1024];
         tac_facts_write_line(session, key, value);
+        snprintf(line, sizeof line, "%s=%s", key, value);
+        remember_meta(session, line);
+    }
     tac_control_unlock();
     return result;
 }

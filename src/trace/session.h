@@ -16,13 +16,15 @@
 
 #include <pthread.h>
 
-enum { TAC_DRAIN_RECORDS = 32768, TAC_DRAIN_KERNEL = 4096 };
+enum { TAC_DRAIN_RECORDS = 32768, TAC_DRAIN_KERNEL = 4096, TAC_META_MAX = 256 };
 
 struct tac_session {
     struct tac_trace_config config;
     struct tac_sink sink;
     struct tac_site_table sites;
     bool owns_fd;
+    char *meta[TAC_META_MAX + 1]; /* streams: lines that a new recording must get again */
+    uint32_t meta_count;
     pthread_t helper;
     pthread_cond_t wake;
     bool stopping;
@@ -49,6 +51,8 @@ void tac_facts_write_line(struct tac_session *session, const char *key, const ch
 /* drain.c */
 void tac_drain_lane_begin(struct tac_session *session, struct tac_lane *lane); /* names it */
 void tac_drain_lane_end(struct tac_session *session, struct tac_lane *lane);   /* all, and closes */
+/* Events lost to a full ring or a stream without room, since the recording began. */
+uint64_t tac_drain_dropped(const struct tac_lane *lane);
 /* One pass over everything; true when some ring was more than half full. */
 bool tac_drain_all(struct tac_session *session);
 void tac_drain_clock(struct tac_session *session);

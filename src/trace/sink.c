@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/crc.h"
+#include "trace/stream.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -63,6 +64,20 @@ static void write_all(struct tac_sink *sink, struct iovec *iov, int count)
     }
 }
 
+/* A whole chunk in at most two pieces. */
+static bool give(struct tac_sink *sink, const struct tac_format_chunk *head, struct iovec *iov,
+                 int count)
+{
+    if (!sink->stream) {
+        write_all(sink, iov, count);
+        return true;
+    }
+    bool taken = tac_stream_put(sink->stream, head, iov, count);
+    for (int i = 0; taken && i < count; i++)
+        sink->bytes += iov[i].iov_len;
+    return taken;
+}
+
 static void ring_in(struct tac_sink *sink, const void *bytes, size_t n)
 {
     size_t at = (sink->first + sink->used) % sink->size;
@@ -113,7 +128,7 @@ static void keep_entry(struct tac_sink *sink, const struct tac_format_chunk *hea
     ring_in(sink, payload, bytes);
 }
 
-void tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const void *payload,
+bool tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const void *payload,
                   uint32_t bytes)
 {
     head->magic = TAC_FORMAT_MAGIC;
@@ -123,10 +138,10 @@ void tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const vo
     bool waits = head->kind == TAC_CHUNK_RECORDS || head->kind == TAC_CHUNK_KERNEL;
     if (waits && sink->ring && tac_clock_ns() > sink->keep_until_ns) {
         keep_entry(sink, head, payload, bytes);
-        return;
+        return true;
     }
     struct iovec iov[2] = {{head, sizeof *head}, {(void *)(uintptr_t)payload, bytes}};
-    write_all(sink, iov, bytes ? 2 : 1);
+    return give(sink, head, iov, bytes ? 2 : 1);
 }
 
 void tac_sink_keep(struct tac_sink *sink, uint64_t now_ns)
@@ -138,9 +153,11 @@ void tac_sink_keep(struct tac_sink *sink, uint64_t now_ns)
         uint32_t bytes;
         oldest(sink, &bytes);
         ring_skip(sink, ENTRY_HEAD);
+        struct tac_format_chunk head;
+        ring_peek(sink, &head, sizeof head);
         size_t first = bytes < sink->size - sink->first ? bytes : sink->size - sink->first;
         struct iovec iov[2] = {{sink->ring + sink->first, first}, {sink->ring, bytes - first}};
-        write_all(sink, iov, bytes > first ? 2 : 1);
+        (void)give(sink, &head, iov, bytes > first ? 2 : 1);
         ring_skip(sink, bytes);
     }
 }

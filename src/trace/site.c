@@ -25,6 +25,12 @@ void tac_site_table_fini(struct tac_site_table *table)
     *table = (struct tac_site_table){0};
 }
 
+void tac_site_table_clear(struct tac_site_table *table)
+{
+    memset(table->slot, 0, 2 * TAC_SITES_MAX * sizeof *table->slot);
+    table->count = 0;
+}
+
 bool tac_site_table_add(struct tac_site_table *table, uint64_t address)
 {
     const uint32_t mask = 2u * TAC_SITES_MAX - 1;

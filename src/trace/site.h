@@ -19,6 +19,7 @@ struct tac_site_table {
 
 int tac_site_table_init(struct tac_site_table *table);
 void tac_site_table_fini(struct tac_site_table *table);
+void tac_site_table_clear(struct tac_site_table *table);
 
 /* True when the address was not in the table and now is. */
 bool tac_site_table_add(struct tac_site_table *table, uint64_t address);

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT
+ * stream.c - see stream.h.
+ *
+ * The queue is a byte ring of entries {struct entry, chunk}. Positions run freely.
+ *   first .. cursor   sent, not acknowledged      cursor .. end   not sent (the first one in part)
+ * Invariants: first <= cursor <= end <= first + size; numbers count chunks in the same way. */
+#include "trace/stream.h"
+
+#include "base/clock.h"
+#include "base/net.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { IOV = 32, RETRY_MS = 100, RETRY_MS_MAX = 4000, ANSWER_MS = 5000, APART_MS = 10000 };
+enum state { APART, CONNECTING, KNOCKED, GREETED, LIVE };
+
+struct entry {
+    uint32_t bytes; /* of the chunk */
+};
+
+struct tac_stream {
+    struct tac_net_address address;
+    char token[TAC_TOKEN_BYTES];
+    int fd, listener;
+    enum state state;
+    uint64_t until_ns; /* APART: next attempt; before LIVE: give up */
+    uint64_t stay_ns;  /* on demand: the one who left may come back until then */
+    uint32_t retry_ms;
+    bool restart;    /* the other end does not know what was acknowledged */
+    bool incomplete; /* a definition had no room: begin anew when the rest is through */
+    uint64_t session;
+    /* what comes from the other end, until it is whole */
+    unsigned char in[sizeof(struct tac_wire_knock)];
+    size_t in_bytes;
+    /* the queue */
+    unsigned char *ring;
+    uint64_t size, first, cursor, end;
+    size_t cursor_sent; /* of the chunk at cursor */
+    uint64_t first_number, cursor_number, end_number;
+};
+
+static uint64_t new_session(void)
+{
+    uint64_t session = 0;
+    if (getrandom(&session, sizeof session, GRND_NONBLOCK) != sizeof session)
+        session = tac_clock_ns() * 0x9e3779b97f4a7c15ull ^ (uint64_t)getpid();
+    return session | 1;
+}
+
+int tac_stream_open(const char *address, const char *token, size_t queue_bytes,
+                    struct tac_stream **ret_stream)
+{
+    struct tac_stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->fd = s->listener = -1;
+    s->retry_ms = RETRY_MS;
+    s->session = new_session();
+    s->size = queue_bytes ? queue_bytes : TAC_STREAM_BYTES;
+    strncpy(s->token, token ? token : "", sizeof s->token);
+    int error = tac_net_parse(address, &s->address, NULL);
+    if (!error && s->size < TAC_STREAM_BYTES_MIN)
+        error = -EINVAL;
+    if (!error && s->address.listens && !s->address.is_local && !*s->token)
+        error = -EACCES; /* whoever can reach this machine could read along */
+    if (!error && !(s->ring = malloc(s->size)))
+        error = -ENOMEM;
+    if (!error && s->address.listens)
+        error = (s->listener = tac_net_listen(&s->address)) < 0 ? s->listener : 0;
+    if (error) {
+        tac_stream_close(s);
+        return error;
+    }
+    memset(s->ring, 0, s->size); /* pages are there before they are needed */
+    *ret_stream = s;
+    return 0;
+}
+
+void tac_stream_close(struct tac_stream *s)
+{
+    if (!s)
+        return;
+    if (s->listener >= 0) {
+        close(s->listener);
+        tac_net_unlink(&s->address);
+    }
+    if (s->fd >= 0)
+        close(s->fd);
+    free(s->ring);
+    free(s);
+}
+
+/* ---- the queue ---- */
+
+static void ring_write(struct tac_stream *s, const void *bytes, size_t n)
+{
+    size_t at = s->end % s->size, head = n < s->size - at ? n : s->size - at;
+    memcpy(s->ring + at, bytes, head);
+    memcpy(s->ring, (const char *)bytes + head, n - head);
+    s->end += n;
+}
+
+static uint32_t entry_bytes(const struct tac_stream *s, uint64_t position)
+{
+    struct entry e;
+    unsigned char *to = (unsigned char *)&e;
+    for (size_t i = 0; i < sizeof e; i++)
+        to[i] = s->ring[(position + i) % s->size];
+    return e.bytes;
+}
+
+/* What can be left out without making the rest unreadable. */
+static bool is_evidence(uint16_t kind)
+{
+    return kind == TAC_CHUNK_RECORDS || kind == TAC_CHUNK_KERNEL || kind == TAC_CHUNK_STACKS ||
+           kind == TAC_CHUNK_CLOCK;
+}
+
+bool tac_stream_put(struct tac_stream *s, const struct tac_format_chunk *head,
+                    const struct iovec *piece, int pieces)
+{
+    uint64_t need = sizeof(struct entry), room = s->size - (s->end - s->first);
+    for (int i = 0; i < pieces; i++)
+        need += piece[i].iov_len;
+    uint64_t reserve = is_evidence(head->kind) ? s->size / 4 : 0;
+    if (need + reserve > room || s->incomplete) {
+        s->incomplete = s->incomplete || !is_evidence(head->kind);
+        return false;
+    }
+    struct entry e = {(uint32_t)(need - sizeof e)};
+    ring_write(s, &e, sizeof e);
+    for (int i = 0; i < pieces; i++)
+        ring_write(s, piece[i].iov_base, piece[i].iov_len);
+    s->end_number++;
+    return true;
+}
+
+/* Go back to the oldest chunk that is not acknowledged. */
+static void rewind_cursor(struct tac_stream *s)
+{
+    s->cursor = s->first;
+    s->cursor_number = s->first_number;
+    s->cursor_sent = 0;
+}
+
+/* The other end has so many chunks. False when that cannot be. */
+static bool acknowledge(struct tac_stream *s, uint64_t chunks)
+{
+    if (chunks < s->first_number || chunks > s->cursor_number)
+        return chunks < s->first_number; /* an old answer */
+    for (; s->first_number < chunks; s->first_number++)
+        s->first += sizeof(struct entry) + entry_bytes(s, s->first);
+    return true;
+}
+
+/* As many whole or part chunks as the vector holds; returns its length. */
+static int gather(const struct tac_stream *s, struct iovec iov[IOV])
+{
+    uint64_t position = s->cursor;
+    size_t skip = s->cursor_sent;
+    int n = 0;
+    while (position < s->end && n + 2 <= IOV) {
+        uint32_t bytes = entry_bytes(s, position);
+        size_t at = (position + sizeof(struct entry) + skip) % s->size, left = bytes - skip;
+        size_t head = left < s->size - at ? left : s->size - at;
+        iov[n++] = (struct iovec){s->ring + at, head};
+        if (left > head)
+            iov[n++] = (struct iovec){s->ring, left - head};
+        position += sizeof(struct entry) + bytes;
+        skip = 0;
+    }
+    return n;
+}
+
+static void advance(struct tac_stream *s, size_t sent)
+{
+    while (sent) {
+        size_t left = entry_bytes(s, s->cursor) - s->cursor_sent;
+        if (sent < left) {
+            s->cursor_sent += sent;
+            return;
+        }
+        sent -= left;
+        s->cursor += sizeof(struct entry) + s->cursor_sent + left;
+        s->cursor_sent = 0;
+        s->cursor_number++;
+    }
+}
+
+/* ---- the connection ---- */
+
+static void part(struct tac_stream *s)
+{
+    uint64_t now = tac_clock_ns();
+    if (s->fd >= 0)
+        close(s->fd);
+    if (s->state == LIVE)
+        s->stay_ns = now + (uint64_t)APART_MS * 1000000;
+    s->fd = -1;
+    s->state = APART;
+    s->in_bytes = 0;
+    s->until_ns = now + (uint64_t)s->retry_ms * 1000000;
+    s->retry_ms = 2 * s->retry_ms < RETRY_MS_MAX ? 2 * s->retry_ms : RETRY_MS_MAX;
+}
+
+static void enter(struct tac_stream *s, enum state state)
+{
+    s->state = state;
+    s->until_ns = tac_clock_ns() + (uint64_t)ANSWER_MS * 1000000;
+}
+
+/* A few bytes on a fresh connection: all or nothing. */
+static void say(struct tac_stream *s, const void *bytes, size_t n, enum state next)
+{
+    if (send(s->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n)
+        enter(s, next);
+    else
+        part(s);
+}
+
+/* Forget the queue; what comes is another session. */
+static void begin_session(struct tac_stream *s)
+{
+    s->session = new_session();
+    s->first = s->cursor = s->end;
+    s->cursor_sent = 0;
+    s->first_number = s->cursor_number = s->end_number = 0;
+}
+
+static void greet(struct tac_stream *s, bool knocks)
+{
+    if (s->address.listens && tac_clock_ns() >= s->stay_ns) {
+        begin_session(s);
+        s->restart = true;
+    }
+    struct {
+        struct tac_wire_knock knock;
+        struct tac_wire_hello hello;
+    } both = {{TAC_WIRE_KNOCK, TAC_WIRE_VERSION, {0}},
+              {TAC_WIRE_HELLO, TAC_WIRE_VERSION, s->session, s->first_number, (uint32_t)getpid(),
+               TAC_WIRE_GO}};
+    memcpy(both.knock.token, s->token, sizeof both.knock.token);
+    if (knocks)
+        say(s, &both, sizeof both, GREETED);
+    else
+        say(s, &both.hello, sizeof both.hello, GREETED);
+}
+
+/* In constant time, so that the answer's delay tells nothing. */
+static bool same_token(const struct tac_stream *s, const char *token)
+{
+    unsigned char difference = 0;
+    for (size_t i = 0; i < TAC_TOKEN_BYTES; i++)
+        difference |= (unsigned char)(s->token[i] ^ token[i]);
+    return !difference;
+}
+
+static void take_knock(struct tac_stream *s)
+{
+    struct tac_wire_knock knock;
+    memcpy(&knock, s->in, sizeof knock);
+    uint32_t status = knock.version != TAC_WIRE_VERSION  ? TAC_WIRE_BAD_VERSION
+                      : !same_token(s, knock.token)      ? TAC_WIRE_BAD_TOKEN
+                                                         : TAC_WIRE_GO;
+    if (knock.magic == TAC_WIRE_KNOCK && status == TAC_WIRE_GO) {
+        greet(s, false);
+        return;
+    }
+    struct tac_wire_hello no = {.magic = TAC_WIRE_HELLO, .version = TAC_WIRE_VERSION, .status = status};
+    if (knock.magic == TAC_WIRE_KNOCK)
+        (void)!send(s->fd, &no, sizeof no, MSG_NOSIGNAL | MSG_DONTWAIT);
+    part(s);
+}
+
+static void take_answer(struct tac_stream *s)
+{
+    struct tac_wire_answer a;
+    memcpy(&a, s->in, sizeof a);
+    if (a.magic != TAC_WIRE_ANSWER || a.status != TAC_WIRE_GO) {
+        s->retry_ms = RETRY_MS_MAX;
+        part(s);
+        return;
+    }
+    if (s->state == GREETED) {
+        s->state = LIVE;
+        s->retry_ms = RETRY_MS;
+        s->cursor_number = s->end_number; /* whatever was sent before, it says what it has */
+        /* nobody has the chunks that were acknowledged to somebody else */
+        if (a.chunks < s->first_number || !acknowledge(s, a.chunks))
+            s->restart = true;
+        rewind_cursor(s);
+    } else if (!acknowledge(s, a.chunks)) {
+        part(s);
+    }
+}
+
+/* True when another message of the size is whole. */
+static bool receive(struct tac_stream *s, size_t size)
+{
+    if (s->state < KNOCKED)
+        return false;
+    ssize_t n = recv(s->fd, s->in + s->in_bytes, size - s->in_bytes, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        part(s);
+        return false;
+    }
+    s->in_bytes += n > 0 ? (size_t)n : 0;
+    if (s->in_bytes < size)
+        return false;
+    s->in_bytes = 0;
+    return true;
+}
+
+static void send_queue(struct tac_stream *s)
+{
+    struct iovec iov[IOV];
+    while (s->state == LIVE && !s->restart && s->cursor < s->end) {
+        struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)gather(s, iov)};
+        ssize_t n = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            part(s);
+        if (n <= 0)
+            return;
+        advance(s, (size_t)n);
+    }
+}
+
+static void try_to_meet(struct tac_stream *s)
+{
+    bool done = false;
+    if (s->address.listens) {
+        s->fd = tac_net_accept(s->listener);
+        if (s->fd >= 0)
+            enter(s, KNOCKED);
+        return;
+    }
+    if (tac_clock_ns() < s->until_ns)
+        return;
+    s->fd = tac_net_connect(&s->address, &done);
+    enter(s, CONNECTING);
+    if (s->fd < 0)
+        part(s);
+    else if (done)
+        greet(s, true);
+}
+
+static void finish_connect(struct tac_stream *s)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+    if (poll(&p, 1, 0) != 1)
+        return;
+    if (tac_net_connected(s->fd))
+        part(s);
+    else
+        greet(s, true);
+}
+
+void tac_stream_pump(struct tac_stream *s)
+{
+    if (s->state == APART)
+        try_to_meet(s);
+    if (s->state == CONNECTING)
+        finish_connect(s);
+    if (s->state == KNOCKED && receive(s, sizeof(struct tac_wire_knock)))
+        take_knock(s);
+    while ((s->state == GREETED || s->state == LIVE) && receive(s, sizeof(struct tac_wire_answer)))
+        take_answer(s);
+    if (s->state != APART && s->state != LIVE && tac_clock_ns() > s->until_ns)
+        part(s);
+    send_queue(s);
+}
+
+bool tac_stream_is_wanted(const struct tac_stream *s)
+{
+    return !s->address.listens || s->state == LIVE || tac_clock_ns() < s->stay_ns;
+}
+
+bool tac_stream_takes_restart(struct tac_stream *s)
+{
+    bool through = s->incomplete && s->first == s->end;
+    if (s->state != LIVE || !(s->restart || through))
+        return false;
+    s->restart = s->incomplete = false;
+    uint64_t session = s->session;
+    bool has_nothing = !s->cursor_number && !s->cursor_sent;
+    begin_session(s);
+    if (has_nothing) {
+        s->session = session;
+        return true;
+    }
+    part(s);
+    s->until_ns = 0;
+    s->retry_ms = RETRY_MS;
+    return true;
+}
+
+bool tac_stream_finish(struct tac_stream *s, uint32_t ms)
+{
+    uint64_t begin = tac_clock_ns(), patience = (uint64_t)ms * 1000000;
+    bool idle = !tac_stream_is_wanted(s); /* nobody asked for it */
+    while (!idle && s->first < s->end &&
+           tac_clock_ns() - begin < (s->state == LIVE ? patience : patience / 4)) {
+        tac_stream_pump(s);
+        struct pollfd p = {.fd = s->fd, .events = POLLIN};
+        poll(&p, 1, 5);
+    }
+    return idle || s->first == s->end;
+}
