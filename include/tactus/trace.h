@@ -104,10 +104,10 @@ struct tac_trace_config {
      * end and records only while it is there ("listen:" alone: for tactus capture --pid). NULL: fd
      * is used. The environment variable TACTUS_RECORD comes before this and fd. */
     const char *path;
-    int fd;              /* file, pipe or connected socket; stays the caller's */
-    uint32_t evidence;   /* TAC_EVIDENCE_... or'ed */
-    uint32_t categories; /* run-time mask; 0 = all */
-    uint32_t drain_ms;   /* how often the rings are drained; 0 = 5; 1 .. 1000 */
+    int fd;                    /* file, pipe or connected socket; stays the caller's */
+    uint32_t evidence;         /* TAC_EVIDENCE_... or'ed */
+    uint32_t categories;       /* run-time mask; 0 = all */
+    uint32_t drain_ms;         /* how often the rings are drained; 0 = 5; 1 .. 1000 */
     uint32_t events_per_cycle; /* budget between two cycle begins of a thread: what goes beyond is
                                   suppressed and counted; 0 = no budget */
     const char *const *meta; /* "key=value" lines for the header, NULL-terminated, or NULL. Keys in

@@ -211,8 +211,8 @@ int tac_net_accept(int listener)
 {
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
-    int fd = accept4(listener, (struct sockaddr *)(void *)&name, &length,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd =
+        accept4(listener, (struct sockaddr *)(void *)&name, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return -errno;
     struct ucred who;

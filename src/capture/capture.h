@@ -165,6 +165,7 @@ struct tac_capture_gap {
     uint32_t thread; /* index in threads[], or TAC_CAPTURE_NONE for kernel events */
     uint32_t cpu;    /* kernel events */
     uint64_t dropped, suppressed;
+    uint64_t damaged; /* records that could not be read there */
 };
 
 struct tac_capture_module {

@@ -5,8 +5,9 @@
 #include "capture/capture.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { SUSPEND_NS = 1000000 };
+enum { SUSPEND_NS = 1000000, PUSHED = 8 };
 static const double RATE_TOLERANCE = 500e-6; /* NTP slews by at most 500 ppm */
 
 static const struct tac_format_clock *pair(const struct tac_clockmap *map, size_t i)
@@ -59,6 +60,26 @@ void tac_clockmap_init(struct tac_clockmap *map, struct tac_list *pairs)
     }
     map->hz = ticks_per_ns(pair(map, 0), pair(map, n - 1)) * 1e9;
     check_pieces(map);
+}
+
+void tac_clockmap_push(struct tac_clockmap *map, const struct tac_format_clock *added)
+{
+    struct tac_format_clock *p = map->pairs.data;
+    size_t n = map->pairs.count;
+    if (n && (added->counter <= p[n - 1].counter || added->ns <= p[n - 1].ns)) {
+        map->problems |= TAC_CAPTURE_CLOCK_POOR;
+        return;
+    }
+    if (n == PUSHED) {
+        memmove(p, p + 1, (n - 1) * sizeof *p);
+        p[n - 1] = *added;
+    } else if ((p = tac_list_add(&map->pairs, sizeof *p))) {
+        *p = *added;
+    }
+    map->hint = 0;
+    n = map->pairs.count;
+    if (n > 1)
+        map->hz = ticks_per_ns(pair(map, 0), pair(map, n - 1)) * 1e9;
 }
 
 void tac_clockmap_fini(struct tac_clockmap *map)

@@ -18,6 +18,8 @@ struct tac_clockmap {
 
 /* pairs: as read, in file order; taken over. */
 void tac_clockmap_init(struct tac_clockmap *map, struct tac_list *pairs);
+/* Instead: add pairs as they come; the last few are kept. */
+void tac_clockmap_push(struct tac_clockmap *map, const struct tac_format_clock *pair);
 void tac_clockmap_fini(struct tac_clockmap *map);
 
 uint64_t tac_clockmap_ns(struct tac_clockmap *map, uint64_t counter);

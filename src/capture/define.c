@@ -168,7 +168,25 @@ static struct tac_capture_thread *find_lane(struct tac_reader *r, uint32_t lane)
     return NULL;
 }
 
-/* Times are raw counters here; events.c maps them when the clock is known. */
+uint32_t tac_reader_thread(struct tac_reader *r, uint32_t lane)
+{
+    struct tac_capture_thread *t = find_lane(r, lane);
+    if (!t) { /* its definition was damaged: show the events all the same */
+        t = tac_list_add(&r->threads, sizeof *t);
+        if (!t)
+            return TAC_CAPTURE_NONE;
+        *t = (struct tac_capture_thread){.lane = lane, .name = "?", .end_ns = TAC_CAPTURE_OPEN};
+        tac_reader_show(r);
+    }
+    return (uint32_t)(t - (struct tac_capture_thread *)r->threads.data);
+}
+
+/* Times are raw counters until the clock is known: see recording.c. */
+static uint64_t time_of(struct tac_reader *r, uint64_t counter)
+{
+    return r->follows ? tac_clockmap_ns(&r->clock, counter) : counter;
+}
+
 static void define_lane(struct tac_reader *r, const struct tac_reader_chunk *c)
 {
     struct tac_format_lane body;
@@ -184,14 +202,14 @@ static void define_lane(struct tac_reader *r, const struct tac_reader_chunk *c)
                                          .pid = body.pid,
                                          .tid = body.tid,
                                          .capacity = body.capacity,
-                                         .begin_ns = body.counter,
+                                         .begin_ns = time_of(r, body.counter),
                                          .end_ns = TAC_CAPTURE_OPEN};
     }
     t->name = tac_reader_keep(r, body.name, strnlen(body.name, sizeof body.name));
-    t->dropped = c->head.dropped;
-    t->suppressed = c->head.suppressed;
+    t->dropped = c->head.dropped > t->dropped ? c->head.dropped : t->dropped;
+    t->suppressed = c->head.suppressed > t->suppressed ? c->head.suppressed : t->suppressed;
     if (c->head.kind == TAC_CHUNK_LANE_END)
-        t->end_ns = body.counter;
+        t->end_ns = time_of(r, body.counter);
 }
 
 static void define_source(struct tac_reader *r, const struct tac_reader_chunk *c)
@@ -207,25 +225,79 @@ static void define_source(struct tac_reader *r, const struct tac_reader_chunk *c
             body.period_ns};
 }
 
+static uint32_t comm_slot(const struct tac_reader *r, uint32_t tid)
+{
+    const struct tac_reader_comm *comm = r->comms.data;
+    uint32_t i = tid * 0x9e3779b1u >> 7 & r->comm_mask;
+    while (r->comm_slot[i] && comm[r->comm_slot[i] - 1].tid != tid)
+        i = (i + 1) & r->comm_mask;
+    return i;
+}
+
+static bool grow_comm_slots(struct tac_reader *r)
+{
+    if (r->comm_slot && r->comms.count * 2 < r->comm_mask)
+        return true;
+    uint32_t mask = r->comm_slot ? r->comm_mask * 2 + 1 : 255;
+    uint32_t *slot = calloc((size_t)mask + 1, sizeof *slot);
+    if (!slot)
+        return false;
+    free(r->comm_slot);
+    r->comm_slot = slot;
+    r->comm_mask = mask;
+    const struct tac_reader_comm *comm = r->comms.data;
+    for (size_t i = 0; i < r->comms.count; i++)
+        r->comm_slot[comm_slot(r, comm[i].tid)] = (uint32_t)i + 1;
+    return true;
+}
+
+/* The last name of a thread counts. */
+static void define_comm(struct tac_reader *r, const struct tac_format_comm *body)
+{
+    if (!grow_comm_slots(r))
+        return;
+    uint32_t slot = comm_slot(r, body->tid);
+    struct tac_reader_comm *comm =
+        r->comm_slot[slot] ? (struct tac_reader_comm *)r->comms.data + r->comm_slot[slot] - 1
+                           : tac_list_add(&r->comms, sizeof *comm);
+    if (!comm)
+        return;
+    r->comm_slot[slot] = (uint32_t)(comm - (struct tac_reader_comm *)r->comms.data) + 1;
+    comm->tid = body->tid;
+    memcpy(comm->name, body->name, sizeof comm->name - 1);
+}
+
 static void define_comms(struct tac_reader *r, const struct tac_reader_chunk *c)
 {
     struct tac_format_comm body;
     for (size_t at = 0; at + sizeof body <= c->head.bytes; at += sizeof body) {
         memcpy(&body, c->payload + at, sizeof body);
-        struct tac_reader_comm *comm = tac_list_add(&r->comms, sizeof *comm);
-        if (comm)
-            *comm = (struct tac_reader_comm){
-                body.tid, tac_reader_keep(r, body.name, strnlen(body.name, sizeof body.name))};
+        define_comm(r, &body);
     }
+}
+
+const char *tac_capture_comm(const struct tac_capture *capture, uint32_t tid)
+{
+    const struct tac_reader *r = (const struct tac_reader *)(const void *)capture;
+    if (!tid)
+        return "idle";
+    for (size_t i = 0; i < capture->threads_count; i++)
+        if (capture->threads[i].tid == tid)
+            return capture->threads[i].name;
+    uint32_t slot = r->comm_slot ? r->comm_slot[comm_slot(r, tid)] : 0;
+    return slot ? ((const struct tac_reader_comm *)r->comms.data)[slot - 1].name : NULL;
 }
 
 static void define_pairs(struct tac_reader *r, const struct tac_reader_chunk *c)
 {
     struct tac_format_clock body;
     for (size_t at = 0; at + sizeof body <= c->head.bytes; at += sizeof body) {
-        struct tac_format_clock *pair = tac_list_add(&r->pairs, sizeof *pair);
-        if (pair)
-            memcpy(pair, c->payload + at, sizeof body);
+        memcpy(&body, c->payload + at, sizeof body);
+        struct tac_format_clock *pair = r->follows ? NULL : tac_list_add(&r->pairs, sizeof *pair);
+        if (r->follows)
+            tac_clockmap_push(&r->clock, &body);
+        else if (pair)
+            *pair = body;
     }
 }
 
@@ -239,7 +311,7 @@ static void define_end(struct tac_reader *r, const struct tac_reader_chunk *c)
     r->pub.problems &= ~(uint32_t)TAC_CAPTURE_NOT_CLOSED;
 }
 
-static void define(struct tac_reader *r, const struct tac_reader_chunk *c)
+void tac_reader_define(struct tac_reader *r, const struct tac_reader_chunk *c)
 {
     switch (c->head.kind) {
     case TAC_CHUNK_META:
@@ -272,19 +344,5 @@ static void define(struct tac_reader *r, const struct tac_reader_chunk *c)
         break;
     default: /* events, or a kind of a later version: not for here */
         break;
-    }
-}
-
-void tac_reader_define(struct tac_reader *r)
-{
-    const struct tac_reader_chunk *chunks = r->chunks.data;
-    r->pub.problems |= TAC_CAPTURE_NOT_CLOSED;
-    for (size_t i = 0; i < r->chunks.count; i++) {
-        struct tac_reader_chunk plain;
-        bool is_event = chunks[i].head.kind == TAC_CHUNK_RECORDS ||
-                        chunks[i].head.kind == TAC_CHUNK_KERNEL ||
-                        chunks[i].head.kind == TAC_CHUNK_STACKS;
-        if (!is_event && tac_reader_plain(r, &chunks[i], &plain))
-            define(r, &plain);
     }
 }

@@ -2,9 +2,9 @@
  * objects_dw.c - see objects.h; through libdwfl of elfutils. Each file is a session of its own with
  * no bias, so that mappings of different times cannot collide.
  *
- * A mapping begins at a page of an executable segment. Its addresses in the file are found by the
- * segment's offset; a separate debug file has no contents, so that its offsets may be others: there
- * the mapping is taken to begin where the segment does. */
+ * A mapping begins at an executable segment, or at its page. Its addresses in the file are found by
+ * the segment's offset; a separate debug file has no contents, so that its offsets may be others:
+ * there the mapping is taken to begin where the segment does. */
 #include "capture/objects.h"
 
 #include <elfutils/libdwelf.h>
@@ -95,7 +95,8 @@ static uint64_t virtual_address(const struct tac_object *o, uint64_t file_offset
         if (at >= p->p_offset && at - p->p_offset < p->p_filesz)
             return p->p_vaddr + (at - p->p_offset);
     }
-    return (o->segment[0].p_vaddr & ~4095ull) + into;
+    uint64_t begin = o->segment[0].p_vaddr;
+    return (file_offset & 4095 ? begin : begin & ~4095ull) + into;
 }
 
 struct tac_object_place tac_object_find(struct tac_object *o, uint64_t file_offset, uint64_t into)

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: MIT
- * reader.h - the two passes behind tac_capture_open: chunks, then events. Internal to capture. */
+ * reader.h - what stands behind tac_capture_open: chunks, definitions, events. Internal to capture.
+ */
 #ifndef TAC_CAPTURE_READER_H
 #define TAC_CAPTURE_READER_H
 
 #include "capture/capture.h"
 #include "capture/clockmap.h"
+#include "capture/events.h"
 #include "capture/list.h"
 #include "capture/zip.h"
 
 struct tac_reader_comm {
-    uint64_t tid; /* 64 bits: the sort key */
-    const char *name;
+    uint32_t tid;
+    char name[16];
+};
+
+/* Where the decoding of one lane stands. */
+struct tac_reader_lane {
+    uint32_t id, thread;
+    uint64_t sequence;                    /* records seen or known to be lost */
+    uint64_t gap_dropped, gap_suppressed; /* already shown by gaps */
+    uint64_t last_ns;
 };
 
 /* The capture and what only the reader needs. `pub` is first: close gets back to it. */
@@ -25,9 +35,16 @@ struct tac_reader {
     struct tac_list chunks; /* struct tac_reader_chunk */
     struct tac_list meta, threads, sources, sites, cycles, zones, memory, locks, holds, plots,
         messages, flows, stacks, kernel, kernel_stacks, symbols, gaps, modules, pairs, comms;
-    uint32_t *site_slot; /* open addressing over sites: index + 1 */
+    struct tac_list lanes;  /* struct tac_reader_lane */
+    struct tac_list opened; /* collect.c */
+    uint32_t *site_slot;    /* open addressing over sites: index + 1 */
     uint32_t site_mask;
-    bool flight;
+    uint32_t *comm_slot; /* the same over comms */
+    uint32_t comm_mask;
+    void *scratch;
+    size_t scratch_bytes;
+    struct tac_event_taker taker;
+    bool flight, follows; /* follows: definitions and events come mixed, see follow.h */
 };
 
 struct tac_reader_chunk {
@@ -43,12 +60,28 @@ int tac_reader_scan(struct tac_reader *reader, const char *name, struct tac_erro
 bool tac_reader_plain(struct tac_reader *reader, const struct tac_reader_chunk *chunk,
                       struct tac_reader_chunk *ret_plain);
 
-/* define.c: META, CLOCK, SITE, LANE, SOURCE, COMM, MODULE, END. */
-void tac_reader_define(struct tac_reader *reader);
+static inline bool tac_reader_is_evidence(uint16_t kind)
+{
+    return kind == TAC_CHUNK_RECORDS || kind == TAC_CHUNK_KERNEL || kind == TAC_CHUNK_STACKS ||
+           kind == TAC_CHUNK_LOST;
+}
+
+/* define.c: META, CLOCK, SITE, LANE, SOURCE, COMM, MODULE, SYMBOLS, END. */
+void tac_reader_define(struct tac_reader *reader, const struct tac_reader_chunk *chunk);
 uint32_t tac_reader_site(struct tac_reader *reader, uint64_t id);
+uint32_t tac_reader_thread(struct tac_reader *reader, uint32_t lane); /* made when not defined */
 const char *tac_reader_keep(struct tac_reader *reader, const char *text, size_t bytes);
 
-/* events.c: RECORDS and KERNEL. */
-void tac_reader_events(struct tac_reader *reader);
+/* events.c: the events of a plain chunk to reader->taker; and what the last chunks left untold. */
+void tac_reader_events(struct tac_reader *reader, const struct tac_reader_chunk *chunk);
+void tac_reader_events_end(struct tac_reader *reader);
+
+/* collect.c: the taker that fills the arrays. */
+void tac_reader_collect(void *reader, const struct tac_capture *c, const struct tac_event *event);
+void tac_reader_collect_end(struct tac_reader *reader);
+
+/* recording.c: let reader->pub show the arrays as they are; false when one failed. */
+bool tac_reader_show(struct tac_reader *reader);
+void tac_reader_free(struct tac_reader *reader); /* NULL is fine */
 
 #endif

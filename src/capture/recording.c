@@ -31,9 +31,8 @@
     X(gaps)                                                                                        \
     X(modules)
 
-void tac_capture_close(struct tac_capture *capture)
+void tac_reader_free(struct tac_reader *r)
 {
-    struct tac_reader *r = (struct tac_reader *)(void *)capture;
     if (!r)
         return;
     char **keeps = r->keeps.data;
@@ -46,11 +45,19 @@ void tac_capture_close(struct tac_capture *capture)
     tac_list_fini(&r->chunks);
     tac_list_fini(&r->pairs);
     tac_list_fini(&r->comms);
+    tac_list_fini(&r->lanes);
     tac_clockmap_fini(&r->clock);
     tac_zip_free(r->zip);
     free(r->site_slot);
+    free(r->comm_slot);
+    free(r->scratch);
     free(r->owned);
     free(r);
+}
+
+void tac_capture_close(struct tac_capture *capture)
+{
+    tac_reader_free((struct tac_reader *)(void *)capture);
 }
 
 static bool sort_zones(struct tac_reader *r)
@@ -80,19 +87,63 @@ static bool sort_all(struct tac_reader *r)
            tac_list_sort(&r->kernel_stacks, sizeof(struct tac_capture_kernel_stack), NULL) &&
            tac_list_sort(&r->symbols, sizeof(struct tac_capture_symbol), NULL) &&
            tac_list_sort(&r->gaps, sizeof(struct tac_capture_gap), NULL) &&
-           tac_list_sort(&r->modules, sizeof(struct tac_capture_module), NULL) &&
-           tac_list_sort(&r->comms, sizeof(struct tac_reader_comm), NULL);
+           tac_list_sort(&r->modules, sizeof(struct tac_capture_module), NULL);
+}
+
+/* The gaps of each thread, in time order: place[first[thread]] .. place[first[thread + 1] - 1]. */
+struct gap_index {
+    size_t *first, *next;
+    uint32_t *place;
+};
+
+static bool index_gaps(const struct tac_reader *r, struct gap_index *x)
+{
+    const struct tac_capture_gap *g = r->gaps.data;
+    size_t threads = r->threads.count;
+    x->first = calloc(threads + 2, sizeof *x->first);
+    x->next = calloc(threads + 2, sizeof *x->next);
+    x->place = malloc((r->gaps.count + 1) * sizeof *x->place);
+    if (!x->first || !x->next || !x->place)
+        return false;
+    for (size_t k = 0; k < r->gaps.count; k++)
+        if (g[k].thread < threads)
+            x->first[g[k].thread + 1]++;
+    for (size_t t = 0; t < threads; t++)
+        x->next[t + 1] = x->first[t + 1] += x->first[t];
+    for (size_t k = 0; k < r->gaps.count; k++)
+        if (g[k].thread < threads)
+            x->place[x->next[g[k].thread]++] = (uint32_t)k;
+    return true;
+}
+
+static bool meets_gap(const struct tac_reader *r, const struct gap_index *x,
+                      const struct tac_capture_cycle *c)
+{
+    const struct tac_capture_gap *g = r->gaps.data;
+    size_t from = x->first[c->thread], end = x->first[c->thread + 1], to = end;
+    while (from < to) { /* the first that ends at or after the begin */
+        size_t middle = from + (to - from) / 2;
+        if (g[x->place[middle]].end_ns < c->begin_ns)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < end && g[x->place[from]].begin_ns <= c->end_ns;
 }
 
 /* A verdict across a gap would be a guess: say where gaps and cycles meet. */
-static void mark_gaps(struct tac_reader *r)
+static bool mark_gaps(struct tac_reader *r)
 {
     struct tac_capture_cycle *c = r->cycles.data;
-    const struct tac_capture_gap *g = r->gaps.data;
-    for (size_t k = 0; k < r->gaps.count; k++)
-        for (size_t i = 0; i < r->cycles.count && c[i].begin_ns <= g[k].end_ns; i++)
-            if (c[i].thread == g[k].thread && c[i].end_ns >= g[k].begin_ns)
-                c[i].flags |= TAC_CYCLE_GAP;
+    struct gap_index x = {0};
+    bool good = !r->gaps.count || index_gaps(r, &x);
+    for (size_t i = 0; good && r->gaps.count && i < r->cycles.count; i++)
+        if (meets_gap(r, &x, &c[i]))
+            c[i].flags |= TAC_CYCLE_GAP;
+    free(x.first);
+    free(x.next);
+    free(x.place);
+    return good;
 }
 
 static void mark_stacks(struct tac_reader *r)
@@ -111,22 +162,46 @@ static void mark_stacks(struct tac_reader *r)
     }
 }
 
-static bool publish(struct tac_reader *r)
+bool tac_reader_show(struct tac_reader *r)
 {
-    bool failed = r->keeps.failed || r->comms.failed || r->pairs.failed;
+    bool failed = r->keeps.failed || r->comms.failed || r->pairs.failed || r->lanes.failed;
 #define X(list)                                                                                    \
     r->pub.list = r->list.data;                                                                    \
     r->pub.list##_count = r->list.count;                                                           \
     failed = failed || r->list.failed;
     LISTS(X)
 #undef X
-    r->pub.bytes = r->size;
-    r->pub.counter_hz = r->clock.hz;
     const struct tac_format_clock *pairs = r->clock.pairs.data;
+    r->pub.counter_hz = r->clock.hz;
     if (r->clock.pairs.count)
         r->pub.boot_offset_ns = pairs[r->clock.pairs.count - 1].boot_ns;
-    r->pub.problems |= r->clock.problems;
     return !failed;
+}
+
+static void map_threads(struct tac_reader *r)
+{
+    struct tac_capture_thread *t = r->threads.data;
+    for (size_t i = 0; i < r->threads.count; i++) {
+        t[i].begin_ns = tac_clockmap_ns(&r->clock, t[i].begin_ns);
+        if (t[i].end_ns != TAC_CAPTURE_OPEN)
+            t[i].end_ns = tac_clockmap_ns(&r->clock, t[i].end_ns);
+    }
+}
+
+/* All definitions, or all events: a lane's names and the clock are known before its events are. */
+static void walk(struct tac_reader *r, bool evidence)
+{
+    const struct tac_reader_chunk *chunks = r->chunks.data;
+    for (size_t i = 0; i < r->chunks.count; i++) {
+        struct tac_reader_chunk plain;
+        if (tac_reader_is_evidence(chunks[i].head.kind) != evidence ||
+            !tac_reader_plain(r, &chunks[i], &plain))
+            continue;
+        if (evidence)
+            tac_reader_events(r, &plain);
+        else
+            tac_reader_define(r, &plain);
+    }
 }
 
 static int read_recording(struct tac_reader *r, const char *name, struct tac_error *err)
@@ -134,15 +209,25 @@ static int read_recording(struct tac_reader *r, const char *name, struct tac_err
     int error = tac_reader_scan(r, name, err);
     if (error)
         return error;
-    tac_reader_define(r);
+    r->pub.problems |= TAC_CAPTURE_NOT_CLOSED;
+    r->pub.begin_ns = UINT64_MAX;
+    r->pub.bytes = r->size;
+    r->taker = (struct tac_event_taker){r, tac_reader_collect};
+    walk(r, false);
     tac_clockmap_init(&r->clock, &r->pairs);
-    tac_reader_events(r);
+    map_threads(r);
+    tac_reader_show(r);
+    walk(r, true);
+    tac_reader_events_end(r);
+    tac_reader_collect_end(r);
     tac_list_fini(&r->chunks);
-    if (!sort_all(r))
+    free(r->owned); /* what is needed was copied */
+    r->owned = NULL;
+    if (!sort_all(r) || !mark_gaps(r))
         return -ENOMEM;
-    mark_gaps(r);
     mark_stacks(r);
-    return publish(r) ? 0 : -ENOMEM;
+    r->pub.problems |= r->clock.problems;
+    return tac_reader_show(r) ? 0 : -ENOMEM;
 }
 
 static int open_with(struct tac_reader *r, const char *name, struct tac_error *err,
@@ -228,20 +313,6 @@ const char *tac_capture_meta(const struct tac_capture *capture, const char *key)
         if (!strcmp(capture->meta[i - 1].key, key))
             return capture->meta[i - 1].value;
     return NULL;
-}
-
-const char *tac_capture_comm(const struct tac_capture *capture, uint32_t tid)
-{
-    const struct tac_reader *r = (const struct tac_reader *)(const void *)capture;
-    if (!tid)
-        return "idle";
-    for (size_t i = 0; i < capture->threads_count; i++)
-        if (capture->threads[i].tid == tid)
-            return capture->threads[i].name;
-    size_t i = tac_capture_lower(r->comms.data, r->comms.count, sizeof(struct tac_reader_comm), 0,
-                                 (uint64_t)tid + 1);
-    const struct tac_reader_comm *comm = r->comms.data;
-    return i && comm[i - 1].tid == tid ? comm[i - 1].name : NULL;
 }
 
 uint32_t tac_capture_thread_of(const struct tac_capture *capture, uint32_t tid, uint64_t ns)

@@ -8,7 +8,7 @@
 #include "trace/pack.h"
 #include "trace/perf.h"
 #include "trace/source.h"
-#include "trace/stream.h"
+#include "trace/wire.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -159,8 +159,8 @@ static void write_kernel(struct tac_session *s, struct tac_lane *lane, uint32_t 
 {
     if (lane->lost_kernel) { /* room is there: tac_perf_read was asked for one less */
         memmove(s->kernel + 1, s->kernel, n * sizeof *s->kernel);
-        s->kernel[0] = (struct tac_format_kernel){
-            s->kernel[1].ns, TAC_KERNEL_LOST, 0xffff, lane->tid, lane->lost_kernel, 0};
+        s->kernel[0] = (struct tac_format_kernel){s->kernel[1].ns, TAC_KERNEL_LOST,   0xffff,
+                                                  lane->tid,       lane->lost_kernel, 0};
         n++;
     }
     struct tac_format_chunk chunk = {.kind = TAC_CHUNK_KERNEL, .id = lane->id, .count = n};

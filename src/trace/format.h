@@ -232,14 +232,15 @@ struct tac_format_kernel {
 static_assert(sizeof(struct tac_format_kernel) == 32, "kernel event");
 
 /* ---- over a connection -------------------------------------------------------------------------
- * Who connects sends a KNOCK. Then the recorder sends HELLO and waits for the ANSWER, which says how
- * many chunks of this session are there already, and goes on with the one after them. While chunks
- * flow, the other end acknowledges them by further ANSWERs. */
+ * Who connects sends a KNOCK. Then the recorder sends HELLO and waits for the ANSWER, which says
+ * how many chunks of this session are there already, and goes on with the one after them. While
+ * chunks flow, the other end acknowledges them by further ANSWERs. */
 
 #define TAC_WIRE_VERSION 1u
-#define TAC_WIRE_KNOCK 0x4b434154u  /* "TACK" */
-#define TAC_WIRE_HELLO 0x48434154u  /* "TACH" */
-#define TAC_WIRE_ANSWER 0x41434154u /* "TACA" */
+#define TAC_WIRE_KNOCK 0x4b434154u    /* "TACK" */
+#define TAC_WIRE_HELLO 0x48434154u    /* "TACH" */
+#define TAC_WIRE_ANSWER 0x41434154u   /* "TACA" */
+#define TAC_WIRE_BYTES_MAX (1u << 20) /* payload of a chunk over a connection */
 #define TAC_TOKEN_BYTES 64u
 
 enum tac_wire_status {

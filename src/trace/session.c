@@ -8,7 +8,7 @@
 
 #include "base/net.h"
 #include "trace/source.h"
-#include "trace/stream.h"
+#include "trace/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 enum { CLOCK_EVERY_NS = 100000000, DRAIN_MS = 5, DRAIN_MS_MAX = 1000, GOODBYE_MS = 2000 };
+
+static_assert(TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS) <= TAC_WIRE_BYTES_MAX, "fits a connection");
 
 static struct tac_session *session; /* under the control mutex */
 static _Atomic int keep_wanted;
@@ -68,7 +70,7 @@ static void discard(struct tac_session *s)
 {
     if (s->owns_fd)
         close(s->sink.fd);
-    tac_stream_close(s->sink.stream);
+    tac_wire_close(s->sink.stream);
     for (uint32_t i = 0; i < s->meta_count; i++)
         free(s->meta[i]);
     tac_sink_fini(&s->sink);
@@ -98,7 +100,7 @@ static void remember_meta(struct tac_session *s, const char *line)
 static int open_stream(struct tac_session *s, const char *address)
 {
     const char *token = s->config.token ? s->config.token : secure_getenv("TACTUS_TOKEN");
-    int error = tac_stream_open(address, token, s->config.stream_bytes, &s->sink.stream);
+    int error = tac_wire_open(address, token, s->config.stream_bytes, &s->sink.stream);
     if (error)
         return error;
     for (const char *const *line = s->config.meta; line && *line; line++)
@@ -191,13 +193,13 @@ static void restart(struct tac_session *s)
 
 static void serve_stream(struct tac_session *s)
 {
-    struct tac_stream *stream = s->sink.stream;
+    struct tac_wire *stream = s->sink.stream;
     if (!stream)
         return;
-    tac_stream_pump(stream);
-    if (tac_stream_takes_restart(stream))
+    tac_wire_pump(stream);
+    if (tac_wire_takes_restart(stream))
         restart(s);
-    bool asleep = !tac_stream_is_wanted(stream);
+    bool asleep = !tac_wire_is_wanted(stream);
     if (asleep != atomic_load(&is_asleep)) {
         atomic_store(&is_asleep, asleep);
         __atomic_store_n(&tac_trace_mask, asleep ? 0 : atomic_load(&categories), __ATOMIC_RELEASE);
@@ -256,8 +258,9 @@ static int start_helper(struct tac_session *s)
 int tac_trace_start(const struct tac_trace_config *config)
 {
     const char *elsewhere = secure_getenv("TACTUS_RECORD");
-    if (!config || (!config->path && config->fd < 0 && !(elsewhere && *elsewhere)) || config->drain_ms > DRAIN_MS_MAX ||
-        config->flight_s > 3600 || (config->flight_bytes && config->flight_bytes < 65536))
+    if (!config || (!config->path && config->fd < 0 && !(elsewhere && *elsewhere)) ||
+        config->drain_ms > DRAIN_MS_MAX || config->flight_s > 3600 ||
+        (config->flight_bytes && config->flight_bytes < 65536))
         return -EINVAL;
     pthread_once(&once, init);
     struct tac_session *s = NULL;
@@ -276,7 +279,7 @@ int tac_trace_start(const struct tac_trace_config *config)
         tac_lane_appears = lane_appears;
         tac_lane_ends = lane_ends;
         atomic_store(&categories, config->categories ? config->categories : TAC_TRACE_ALL);
-        atomic_store(&is_asleep, s->sink.stream && !tac_stream_is_wanted(s->sink.stream));
+        atomic_store(&is_asleep, s->sink.stream && !tac_wire_is_wanted(s->sink.stream));
         set_switches(atomic_load(&is_asleep) ? 0 : atomic_load(&categories), config);
     }
     tac_control_unlock();
@@ -338,7 +341,7 @@ int tac_trace_stop(void)
     tac_lane_appears = tac_lane_ends = NULL;
     tac_control_unlock();
     int error = s->sink.error;
-    if (s->sink.stream && !tac_stream_finish(s->sink.stream, GOODBYE_MS))
+    if (s->sink.stream && !tac_wire_finish(s->sink.stream, GOODBYE_MS))
         error = -ETIMEDOUT;
     pthread_cond_destroy(&s->wake);
     discard(s);

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/crc.h"
-#include "trace/stream.h"
+#include "trace/wire.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -72,7 +72,7 @@ static bool give(struct tac_sink *sink, const struct tac_format_chunk *head, str
         write_all(sink, iov, count);
         return true;
     }
-    bool taken = tac_stream_put(sink->stream, head, iov, count);
+    bool taken = tac_wire_put(sink->stream, head, iov, count);
     for (int i = 0; taken && i < count; i++)
         sink->bytes += iov[i].iov_len;
     return taken;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * sink.h - where chunks go: a file descriptor or a stream, at once or, as a flight recorder, when it
- * matters.
+ * sink.h - where chunks go: a file descriptor or a stream, at once or, as a flight recorder, when
+ * it matters.
  *
  * Definitions (names, sites, clocks) are always written. With a flight recorder, records and kernel
  * events wait in a byte ring of fixed size and are written only by tac_sink_keep and for a while
@@ -14,12 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct tac_stream;
+struct tac_wire;
 
 struct tac_sink {
     int fd;
-    struct tac_stream *stream; /* instead of fd, when not NULL */
-    int error; /* first -errno; nothing is written after it */
+    struct tac_wire *stream; /* instead of fd, when not NULL */
+    int error;               /* first -errno; nothing is written after it */
     uint64_t bytes;
     /* flight recorder */
     unsigned char *ring;
@@ -31,7 +31,8 @@ struct tac_sink {
 int tac_sink_init(struct tac_sink *sink, int fd, uint64_t span_ns, size_t flight_bytes);
 void tac_sink_fini(struct tac_sink *sink);
 
-/* Write (or keep) a chunk: fills magic, bytes and crc of head. False: a stream had no room for it. */
+/* Write (or keep) a chunk: fills magic, bytes and crc of head. False: a stream had no room for it.
+ */
 bool tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const void *payload,
                   uint32_t bytes);
 

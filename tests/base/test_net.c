@@ -41,9 +41,9 @@ static void addresses_are_read(void)
 
 static void nonsense_is_refused_with_a_sentence(void)
 {
-    static const char *const bad[] = {"tcp:127.0.0.1:",  "127.0.0.1:99999", "127.0.0.1:x",
-                                      "[::1",            "[::1]x",          "unix:",
-                                      "host:1234567890", "127.0.0.1:-1"};
+    static const char *const bad[] = {
+        "tcp:127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:x",     "[::1",
+        "[::1]x",         "unix:",           "host:1234567890", "127.0.0.1:-1"};
     struct tac_net_address a;
     struct tac_error err;
     char long_path[300] = "unix:/";

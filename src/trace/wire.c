@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * stream.c - see stream.h.
+ * wire.c - see wire.h.
  *
  * The queue is a byte ring of entries {struct entry, chunk}. Positions run freely.
  *   first .. cursor   sent, not acknowledged      cursor .. end   not sent (the first one in part)
  * Invariants: first <= cursor <= end <= first + size; numbers count chunks in the same way. */
-#include "trace/stream.h"
+#include "trace/wire.h"
 
 #include "base/clock.h"
 #include "base/net.h"
@@ -24,7 +24,7 @@ struct entry {
     uint32_t bytes; /* of the chunk */
 };
 
-struct tac_stream {
+struct tac_wire {
     struct tac_net_address address;
     char token[TAC_TOKEN_BYTES];
     int fd, listener;
@@ -53,19 +53,20 @@ static uint64_t new_session(void)
     return session | 1;
 }
 
-int tac_stream_open(const char *address, const char *token, size_t queue_bytes,
-                    struct tac_stream **ret_stream)
+int tac_wire_open(const char *address, const char *token, size_t queue_bytes,
+                  struct tac_wire **ret_stream)
 {
-    struct tac_stream *s = calloc(1, sizeof *s);
+    struct tac_wire *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
     s->fd = s->listener = -1;
     s->retry_ms = RETRY_MS;
     s->session = new_session();
-    s->size = queue_bytes ? queue_bytes : TAC_STREAM_BYTES;
-    strncpy(s->token, token ? token : "", sizeof s->token);
+    s->size = queue_bytes ? queue_bytes : TAC_WIRE_QUEUE_BYTES;
+    if (token)
+        memcpy(s->token, token, strnlen(token, sizeof s->token));
     int error = tac_net_parse(address, &s->address, NULL);
-    if (!error && s->size < TAC_STREAM_BYTES_MIN)
+    if (!error && s->size < TAC_WIRE_QUEUE_BYTES_MIN)
         error = -EINVAL;
     if (!error && s->address.listens && !s->address.is_local && !*s->token)
         error = -EACCES; /* whoever can reach this machine could read along */
@@ -74,7 +75,7 @@ int tac_stream_open(const char *address, const char *token, size_t queue_bytes,
     if (!error && s->address.listens)
         error = (s->listener = tac_net_listen(&s->address)) < 0 ? s->listener : 0;
     if (error) {
-        tac_stream_close(s);
+        tac_wire_close(s);
         return error;
     }
     memset(s->ring, 0, s->size); /* pages are there before they are needed */
@@ -82,7 +83,7 @@ int tac_stream_open(const char *address, const char *token, size_t queue_bytes,
     return 0;
 }
 
-void tac_stream_close(struct tac_stream *s)
+void tac_wire_close(struct tac_wire *s)
 {
     if (!s)
         return;
@@ -98,7 +99,7 @@ void tac_stream_close(struct tac_stream *s)
 
 /* ---- the queue ---- */
 
-static void ring_write(struct tac_stream *s, const void *bytes, size_t n)
+static void ring_write(struct tac_wire *s, const void *bytes, size_t n)
 {
     size_t at = s->end % s->size, head = n < s->size - at ? n : s->size - at;
     memcpy(s->ring + at, bytes, head);
@@ -106,7 +107,7 @@ static void ring_write(struct tac_stream *s, const void *bytes, size_t n)
     s->end += n;
 }
 
-static uint32_t entry_bytes(const struct tac_stream *s, uint64_t position)
+static uint32_t entry_bytes(const struct tac_wire *s, uint64_t position)
 {
     struct entry e;
     unsigned char *to = (unsigned char *)&e;
@@ -122,8 +123,8 @@ static bool is_evidence(uint16_t kind)
            kind == TAC_CHUNK_CLOCK;
 }
 
-bool tac_stream_put(struct tac_stream *s, const struct tac_format_chunk *head,
-                    const struct iovec *piece, int pieces)
+bool tac_wire_put(struct tac_wire *s, const struct tac_format_chunk *head,
+                  const struct iovec *piece, int pieces)
 {
     uint64_t need = sizeof(struct entry), room = s->size - (s->end - s->first);
     for (int i = 0; i < pieces; i++)
@@ -142,7 +143,7 @@ bool tac_stream_put(struct tac_stream *s, const struct tac_format_chunk *head,
 }
 
 /* Go back to the oldest chunk that is not acknowledged. */
-static void rewind_cursor(struct tac_stream *s)
+static void rewind_cursor(struct tac_wire *s)
 {
     s->cursor = s->first;
     s->cursor_number = s->first_number;
@@ -150,7 +151,7 @@ static void rewind_cursor(struct tac_stream *s)
 }
 
 /* The other end has so many chunks. False when that cannot be. */
-static bool acknowledge(struct tac_stream *s, uint64_t chunks)
+static bool acknowledge(struct tac_wire *s, uint64_t chunks)
 {
     if (chunks < s->first_number || chunks > s->cursor_number)
         return chunks < s->first_number; /* an old answer */
@@ -160,7 +161,7 @@ static bool acknowledge(struct tac_stream *s, uint64_t chunks)
 }
 
 /* As many whole or part chunks as the vector holds; returns its length. */
-static int gather(const struct tac_stream *s, struct iovec iov[IOV])
+static int gather(const struct tac_wire *s, struct iovec iov[IOV])
 {
     uint64_t position = s->cursor;
     size_t skip = s->cursor_sent;
@@ -178,7 +179,7 @@ static int gather(const struct tac_stream *s, struct iovec iov[IOV])
     return n;
 }
 
-static void advance(struct tac_stream *s, size_t sent)
+static void advance(struct tac_wire *s, size_t sent)
 {
     while (sent) {
         size_t left = entry_bytes(s, s->cursor) - s->cursor_sent;
@@ -195,7 +196,7 @@ static void advance(struct tac_stream *s, size_t sent)
 
 /* ---- the connection ---- */
 
-static void part(struct tac_stream *s)
+static void part(struct tac_wire *s)
 {
     uint64_t now = tac_clock_ns();
     if (s->fd >= 0)
@@ -209,14 +210,14 @@ static void part(struct tac_stream *s)
     s->retry_ms = 2 * s->retry_ms < RETRY_MS_MAX ? 2 * s->retry_ms : RETRY_MS_MAX;
 }
 
-static void enter(struct tac_stream *s, enum state state)
+static void enter(struct tac_wire *s, enum state state)
 {
     s->state = state;
     s->until_ns = tac_clock_ns() + (uint64_t)ANSWER_MS * 1000000;
 }
 
 /* A few bytes on a fresh connection: all or nothing. */
-static void say(struct tac_stream *s, const void *bytes, size_t n, enum state next)
+static void say(struct tac_wire *s, const void *bytes, size_t n, enum state next)
 {
     if (send(s->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n)
         enter(s, next);
@@ -225,7 +226,7 @@ static void say(struct tac_stream *s, const void *bytes, size_t n, enum state ne
 }
 
 /* Forget the queue; what comes is another session. */
-static void begin_session(struct tac_stream *s)
+static void begin_session(struct tac_wire *s)
 {
     s->session = new_session();
     s->first = s->cursor = s->end;
@@ -233,7 +234,7 @@ static void begin_session(struct tac_stream *s)
     s->first_number = s->cursor_number = s->end_number = 0;
 }
 
-static void greet(struct tac_stream *s, bool knocks)
+static void greet(struct tac_wire *s, bool knocks)
 {
     if (s->address.listens && tac_clock_ns() >= s->stay_ns) {
         begin_session(s);
@@ -253,7 +254,7 @@ static void greet(struct tac_stream *s, bool knocks)
 }
 
 /* In constant time, so that the answer's delay tells nothing. */
-static bool same_token(const struct tac_stream *s, const char *token)
+static bool same_token(const struct tac_wire *s, const char *token)
 {
     unsigned char difference = 0;
     for (size_t i = 0; i < TAC_TOKEN_BYTES; i++)
@@ -261,24 +262,25 @@ static bool same_token(const struct tac_stream *s, const char *token)
     return !difference;
 }
 
-static void take_knock(struct tac_stream *s)
+static void take_knock(struct tac_wire *s)
 {
     struct tac_wire_knock knock;
     memcpy(&knock, s->in, sizeof knock);
-    uint32_t status = knock.version != TAC_WIRE_VERSION  ? TAC_WIRE_BAD_VERSION
-                      : !same_token(s, knock.token)      ? TAC_WIRE_BAD_TOKEN
-                                                         : TAC_WIRE_GO;
+    uint32_t status = knock.version != TAC_WIRE_VERSION ? TAC_WIRE_BAD_VERSION
+                      : !same_token(s, knock.token)     ? TAC_WIRE_BAD_TOKEN
+                                                        : TAC_WIRE_GO;
     if (knock.magic == TAC_WIRE_KNOCK && status == TAC_WIRE_GO) {
         greet(s, false);
         return;
     }
-    struct tac_wire_hello no = {.magic = TAC_WIRE_HELLO, .version = TAC_WIRE_VERSION, .status = status};
+    struct tac_wire_hello no = {
+        .magic = TAC_WIRE_HELLO, .version = TAC_WIRE_VERSION, .status = status};
     if (knock.magic == TAC_WIRE_KNOCK)
         (void)!send(s->fd, &no, sizeof no, MSG_NOSIGNAL | MSG_DONTWAIT);
     part(s);
 }
 
-static void take_answer(struct tac_stream *s)
+static void take_answer(struct tac_wire *s)
 {
     struct tac_wire_answer a;
     memcpy(&a, s->in, sizeof a);
@@ -301,7 +303,7 @@ static void take_answer(struct tac_stream *s)
 }
 
 /* True when another message of the size is whole. */
-static bool receive(struct tac_stream *s, size_t size)
+static bool receive(struct tac_wire *s, size_t size)
 {
     if (s->state < KNOCKED)
         return false;
@@ -317,7 +319,7 @@ static bool receive(struct tac_stream *s, size_t size)
     return true;
 }
 
-static void send_queue(struct tac_stream *s)
+static void send_queue(struct tac_wire *s)
 {
     struct iovec iov[IOV];
     while (s->state == LIVE && !s->restart && s->cursor < s->end) {
@@ -331,7 +333,7 @@ static void send_queue(struct tac_stream *s)
     }
 }
 
-static void try_to_meet(struct tac_stream *s)
+static void try_to_meet(struct tac_wire *s)
 {
     bool done = false;
     if (s->address.listens) {
@@ -350,7 +352,7 @@ static void try_to_meet(struct tac_stream *s)
         greet(s, true);
 }
 
-static void finish_connect(struct tac_stream *s)
+static void finish_connect(struct tac_wire *s)
 {
     struct pollfd p = {.fd = s->fd, .events = POLLOUT};
     if (poll(&p, 1, 0) != 1)
@@ -361,7 +363,7 @@ static void finish_connect(struct tac_stream *s)
         greet(s, true);
 }
 
-void tac_stream_pump(struct tac_stream *s)
+void tac_wire_pump(struct tac_wire *s)
 {
     if (s->state == APART)
         try_to_meet(s);
@@ -376,12 +378,12 @@ void tac_stream_pump(struct tac_stream *s)
     send_queue(s);
 }
 
-bool tac_stream_is_wanted(const struct tac_stream *s)
+bool tac_wire_is_wanted(const struct tac_wire *s)
 {
     return !s->address.listens || s->state == LIVE || tac_clock_ns() < s->stay_ns;
 }
 
-bool tac_stream_takes_restart(struct tac_stream *s)
+bool tac_wire_takes_restart(struct tac_wire *s)
 {
     bool through = s->incomplete && s->first == s->end;
     if (s->state != LIVE || !(s->restart || through))
@@ -400,13 +402,13 @@ bool tac_stream_takes_restart(struct tac_stream *s)
     return true;
 }
 
-bool tac_stream_finish(struct tac_stream *s, uint32_t ms)
+bool tac_wire_finish(struct tac_wire *s, uint32_t ms)
 {
     uint64_t begin = tac_clock_ns(), patience = (uint64_t)ms * 1000000;
-    bool idle = !tac_stream_is_wanted(s); /* nobody asked for it */
+    bool idle = !tac_wire_is_wanted(s); /* nobody asked for it */
     while (!idle && s->first < s->end &&
            tac_clock_ns() - begin < (s->state == LIVE ? patience : patience / 4)) {
-        tac_stream_pump(s);
+        tac_wire_pump(s);
         struct pollfd p = {.fd = s->fd, .events = POLLIN};
         poll(&p, 1, 5);
     }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * stream.h - chunks over a connection to another program or machine.
+ * wire.h - chunks over a connection to another program or machine.
  *
  * A queue of fixed size holds each chunk until the other end has acknowledged it, so a broken
  * connection loses nothing while the queue has room. Nothing here waits: the helper calls
- * tac_stream_pump after each pass. When the queue is full, tac_stream_put refuses, and the caller
+ * tac_wire_pump after each pass. When the queue is full, tac_wire_put refuses, and the caller
  * counts. A part of the queue is kept for definitions (names, sites, clocks); if even that is full,
  * the recording begins anew once there is room, as it does when the other end does not know it.
  * Form: src/trace/format.h, "over a connection". Threads: the helper, control threads under the
  * control mutex. Cost: memory of the queue, taken at the start. */
-#ifndef TAC_TRACE_STREAM_H
-#define TAC_TRACE_STREAM_H
+#ifndef TAC_TRACE_WIRE_H
+#define TAC_TRACE_WIRE_H
 
 #include "trace/format.h"
 
@@ -17,29 +17,29 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
-struct tac_stream;
+struct tac_wire;
 
-enum { TAC_STREAM_BYTES = 4 << 20, TAC_STREAM_BYTES_MIN = 256 << 10 };
+enum { TAC_WIRE_QUEUE_BYTES = 4 << 20, TAC_WIRE_QUEUE_BYTES_MIN = 256 << 10 };
 
 /* address: base/net.h. token: NULL or "": none. 0, -EINVAL, -EHOSTUNREACH, -EADDRINUSE, -ENOMEM. */
-int tac_stream_open(const char *address, const char *token, size_t queue_bytes,
-                    struct tac_stream **ret_stream);
-void tac_stream_close(struct tac_stream *stream); /* NULL is fine */
+int tac_wire_open(const char *address, const char *token, size_t queue_bytes,
+                  struct tac_wire **ret_stream);
+void tac_wire_close(struct tac_wire *stream); /* NULL is fine */
 
 /* Queue a whole chunk that lies in at most two pieces. False: no room. */
-bool tac_stream_put(struct tac_stream *stream, const struct tac_format_chunk *head,
-                    const struct iovec *piece, int pieces);
+bool tac_wire_put(struct tac_wire *stream, const struct tac_format_chunk *head,
+                  const struct iovec *piece, int pieces);
 
 /* Connect, send and read what is possible now. */
-void tac_stream_pump(struct tac_stream *stream);
+void tac_wire_pump(struct tac_wire *stream);
 
 /* False: it waits for others to connect, nobody has, and so nothing needs to be recorded. */
-bool tac_stream_is_wanted(const struct tac_stream *stream);
+bool tac_wire_is_wanted(const struct tac_wire *stream);
 
 /* True once: forget the queue, and let all definitions be written again. */
-bool tac_stream_takes_restart(struct tac_stream *stream);
+bool tac_wire_takes_restart(struct tac_wire *stream);
 
 /* Pump until all is acknowledged or the time is over; true when all is. */
-bool tac_stream_finish(struct tac_stream *stream, uint32_t ms);
+bool tac_wire_finish(struct tac_wire *stream, uint32_t ms);
 
 #endif

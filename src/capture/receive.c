@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT
+ * receive.c - see receive.h. */
+#include "capture/receive.h"
+
+#include "base/clock.h"
+#include "base/crc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CONNECTIONS = 16, SESSIONS = 256, GREETING_MS = 5000, RETRY_MS = 500, READS = 64 };
+enum state { FREE, CONNECTING, KNOCK, HELLO, CHUNKS };
+
+struct session {
+    uint64_t id, chunks;
+    uint32_t pid;
+    bool ended, begun;
+    void *user;
+};
+
+struct connection {
+    enum state state;
+    int fd;
+    uint64_t until_ns; /* before CHUNKS: give up */
+    struct session *session;
+    uint64_t told; /* chunks that were acknowledged */
+    unsigned char *in;
+    size_t have, room;
+};
+
+struct tac_receive {
+    struct tac_receive_config config;
+    char token[TAC_TOKEN_BYTES];
+    int listener;
+    uint64_t retry_ns;
+    struct connection connection[CONNECTIONS];
+    struct session session[SESSIONS];
+    struct tac_receive_stats stats;
+};
+
+int tac_receive_open(const struct tac_receive_config *config, struct tac_error *err,
+                     struct tac_receive **ret_receive)
+{
+    const struct tac_net_address *a = &config->address;
+    if (a->listens && !a->is_local && !(config->token && *config->token))
+        return tac_error_set(err, -EACCES, NULL, 0, 0,
+                             "%s can be reached from other machines: give a token, or listen at "
+                             "127.0.0.1",
+                             a->text);
+    struct tac_receive *r = calloc(1, sizeof *r);
+    if (!r)
+        return tac_error_set(err, -ENOMEM, NULL, 0, 0, "not enough memory");
+    r->config = *config;
+    if (config->token)
+        memcpy(r->token, config->token, strnlen(config->token, sizeof r->token));
+    r->listener = a->listens ? tac_net_listen(a) : -1;
+    if (a->listens && r->listener < 0) {
+        int error = r->listener;
+        free(r);
+        return tac_error_set(err, error, NULL, 0, 0, "cannot listen at %s: %s", a->text,
+                             tac_error_sentence(error));
+    }
+    *ret_receive = r;
+    return 0;
+}
+
+static void let_go(struct connection *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    free(c->in);
+    *c = (struct connection){.fd = -1};
+}
+
+void tac_receive_close(struct tac_receive *r)
+{
+    if (!r)
+        return;
+    for (int i = 0; i < CONNECTIONS; i++)
+        if (r->connection[i].state != FREE)
+            let_go(&r->connection[i]);
+    if (r->listener >= 0) {
+        close(r->listener);
+        tac_net_unlink(&r->config.address);
+    }
+    free(r);
+}
+
+static void tell(struct tac_receive *r, enum tac_receive_news what, uint32_t pid)
+{
+    r->stats.refused += what == TAC_RECEIVE_REFUSED;
+    r->stats.garbage += what == TAC_RECEIVE_GARBAGE;
+    if (r->config.news)
+        r->config.news(r->config.owner, what, pid);
+}
+
+static void part(struct tac_receive *r, struct connection *c, bool garbage)
+{
+    struct session *s = c->session;
+    bool live = c->state == CHUNKS;
+    let_go(c);
+    r->retry_ns = tac_clock_ns() + (uint64_t)RETRY_MS * 1000000;
+    if (garbage)
+        tell(r, TAC_RECEIVE_GARBAGE, s ? s->pid : 0);
+    r->stats.live -= live;
+    if (live && s && !s->ended)
+        tell(r, TAC_RECEIVE_LEFT, s->pid);
+}
+
+static void answer(struct connection *c, uint32_t status, uint64_t chunks)
+{
+    struct tac_wire_answer a = {TAC_WIRE_ANSWER, status, chunks};
+    (void)!send(c->fd, &a, sizeof a, MSG_NOSIGNAL | MSG_DONTWAIT); /* the next one says more */
+}
+
+static void refuse(struct tac_receive *r, struct connection *c, uint32_t status)
+{
+    answer(c, status, 0);
+    part(r, c, false);
+    tell(r, TAC_RECEIVE_REFUSED, 0);
+}
+
+/* ---- the beginning of a connection ---- */
+
+static bool same_token(const char *a, const char *b)
+{
+    unsigned char difference = 0;
+    for (size_t i = 0; i < TAC_TOKEN_BYTES; i++)
+        difference |= (unsigned char)(a[i] ^ b[i]);
+    return !difference;
+}
+
+/* Bytes of a message that was begun with; it is dropped from the buffer. False: not whole yet. */
+static bool take(struct connection *c, void *message, size_t n)
+{
+    if (c->have < n)
+        return false;
+    memcpy(message, c->in, n);
+    c->have -= n;
+    memmove(c->in, c->in + n, c->have);
+    return true;
+}
+
+static void take_knock(struct tac_receive *r, struct connection *c)
+{
+    struct tac_wire_knock knock;
+    if (!take(c, &knock, sizeof knock))
+        return;
+    if (knock.magic != TAC_WIRE_KNOCK)
+        part(r, c, true);
+    else if (knock.version != TAC_WIRE_VERSION)
+        refuse(r, c, TAC_WIRE_BAD_VERSION);
+    else if (!same_token(knock.token, r->token))
+        refuse(r, c, TAC_WIRE_BAD_TOKEN);
+    else
+        c->state = HELLO;
+}
+
+static struct session *session_of(struct tac_receive *r, const struct tac_wire_hello *hello)
+{
+    for (uint32_t i = 0; i < r->stats.sessions; i++)
+        if (r->session[i].id == hello->session)
+            return &r->session[i];
+    if (r->stats.sessions == SESSIONS)
+        return NULL;
+    struct session *s = &r->session[r->stats.sessions++];
+    *s = (struct session){.id = hello->session, .pid = hello->pid};
+    return s;
+}
+
+static void take_hello(struct tac_receive *r, struct connection *c)
+{
+    struct tac_wire_hello hello;
+    if (!take(c, &hello, sizeof hello))
+        return;
+    bool refused = hello.magic == TAC_WIRE_HELLO && hello.status != TAC_WIRE_GO;
+    if (refused) { /* we knocked, and the token was wrong */
+        part(r, c, false);
+        tell(r, TAC_RECEIVE_REFUSED, hello.pid);
+        return;
+    }
+    if (hello.magic != TAC_WIRE_HELLO || hello.version != TAC_WIRE_VERSION) {
+        part(r, c, true);
+        return;
+    }
+    struct session *s = session_of(r, &hello);
+    if (!s) {
+        refuse(r, c, TAC_WIRE_BUSY);
+        return;
+    }
+    for (int i = 0; i < CONNECTIONS; i++) /* it came back before we saw it go */
+        if (&r->connection[i] != c && r->connection[i].state == CHUNKS &&
+            r->connection[i].session == s)
+            part(r, &r->connection[i], false);
+    c->session = s;
+    c->told = s->chunks;
+    c->state = CHUNKS;
+    r->stats.live++;
+    tell(r, TAC_RECEIVE_CAME, s->pid);
+    answer(c, TAC_WIRE_GO, s->chunks);
+}
+
+/* ---- chunks ---- */
+
+static int give(struct tac_receive *r, struct session *s, const struct tac_format_chunk *head,
+                const void *payload)
+{
+    int error = s->begun ? 0 : r->config.begin(r->config.owner, s->pid, &s->user);
+    if (error)
+        return error;
+    s->begun = true;
+    error = r->config.chunk(s->user, head, payload);
+    if (error)
+        return error;
+    s->chunks++;
+    r->stats.chunks++;
+    r->stats.bytes += sizeof *head + head->bytes;
+    if (head->kind == TAC_CHUNK_END && !s->ended) {
+        s->ended = true;
+        r->stats.ended++;
+        tell(r, TAC_RECEIVE_ENDED, s->pid);
+    }
+    return 0;
+}
+
+/* All whole chunks of the buffer. 0, -errno of the owner, or -EBADMSG. */
+static int take_chunks(struct tac_receive *r, struct connection *c)
+{
+    size_t at = 0;
+    int error = 0;
+    struct tac_format_chunk head;
+    while (!error && c->have - at >= sizeof head) {
+        memcpy(&head, c->in + at, sizeof head);
+        if (head.magic != TAC_FORMAT_MAGIC || head.bytes > TAC_WIRE_BYTES_MAX)
+            error = -EBADMSG;
+        if (error || c->have - at - sizeof head < head.bytes)
+            break;
+        const unsigned char *payload = c->in + at + sizeof head;
+        uint32_t crc = head.crc;
+        head.crc = 0;
+        if (tac_crc32c(tac_crc32c(0, &head, sizeof head), payload, head.bytes) != crc)
+            error = -EBADMSG;
+        head.crc = crc;
+        error = error ? error : give(r, c->session, &head, payload);
+        at += error ? 0 : sizeof head + head.bytes;
+    }
+    c->have -= at;
+    memmove(c->in, c->in + at, c->have);
+    if (c->session->chunks != c->told)
+        answer(c, TAC_WIRE_GO, c->told = c->session->chunks);
+    return error;
+}
+
+/* Room for what is expected next. */
+static bool make_room(struct connection *c)
+{
+    size_t need = 65536;
+    struct tac_format_chunk head;
+    if (c->state == CHUNKS && c->have >= sizeof head) {
+        memcpy(&head, c->in, sizeof head);
+        need += head.bytes <= TAC_WIRE_BYTES_MAX ? head.bytes : 0;
+    }
+    if (c->room >= need && c->room > c->have)
+        return true;
+    need = need > c->have + 65536 ? need : c->have + 65536;
+    unsigned char *in = realloc(c->in, need);
+    if (!in)
+        return false;
+    c->in = in;
+    c->room = need;
+    return true;
+}
+
+/* 0, or the owner's -errno. The connection may be gone afterwards. */
+static int serve(struct tac_receive *r, struct connection *c)
+{
+    for (int i = 0; i < READS && c->state != FREE; i++) {
+        if (!make_room(c))
+            return -ENOMEM;
+        ssize_t n = recv(c->fd, c->in + c->have, c->room - c->have, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return 0;
+        if (n <= 0) {
+            part(r, c, false);
+            return 0;
+        }
+        c->have += (size_t)n;
+        if (c->state == KNOCK)
+            take_knock(r, c);
+        if (c->state == HELLO)
+            take_hello(r, c);
+        int error = c->state == CHUNKS ? take_chunks(r, c) : 0;
+        if (error == -EBADMSG)
+            part(r, c, true);
+        else if (error)
+            return error;
+    }
+    return 0;
+}
+
+/* ---- who comes ---- */
+
+static struct connection *free_place(struct tac_receive *r)
+{
+    for (int i = 0; i < CONNECTIONS; i++)
+        if (r->connection[i].state == FREE)
+            return &r->connection[i];
+    return NULL;
+}
+
+static void enter(struct connection *c, int fd, enum state state)
+{
+    *c = (struct connection){
+        .state = state, .fd = fd, .until_ns = tac_clock_ns() + (uint64_t)GREETING_MS * 1000000};
+}
+
+static void accept_all(struct tac_receive *r)
+{
+    int fd;
+    while ((fd = tac_net_accept(r->listener)) >= 0 || fd == -EPERM) {
+        struct connection *c = fd >= 0 ? free_place(r) : NULL;
+        if (c) {
+            enter(c, fd, KNOCK);
+            continue;
+        }
+        if (fd >= 0)
+            close(fd);
+        tell(r, TAC_RECEIVE_REFUSED, 0);
+    }
+}
+
+static void knock(struct tac_receive *r, struct connection *c)
+{
+    struct tac_wire_knock k = {TAC_WIRE_KNOCK, TAC_WIRE_VERSION, {0}};
+    memcpy(k.token, r->token, sizeof k.token);
+    if (tac_net_connected(c->fd) ||
+        send(c->fd, &k, sizeof k, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof k)
+        part(r, c, false);
+    else
+        c->state = HELLO;
+}
+
+static void connect_again(struct tac_receive *r)
+{
+    bool done = false;
+    struct connection *c = &r->connection[0];
+    if (r->config.address.listens || c->state != FREE || tac_clock_ns() < r->retry_ns)
+        return;
+    int fd = tac_net_connect(&r->config.address, &done);
+    r->retry_ns = tac_clock_ns() + (uint64_t)RETRY_MS * 1000000;
+    if (fd < 0)
+        return;
+    enter(c, fd, CONNECTING);
+    if (done)
+        knock(r, c);
+}
+
+int tac_receive_pump(struct tac_receive *r, int extra_fd, int timeout_ms)
+{
+    struct pollfd p[CONNECTIONS + 2];
+    struct connection *of[CONNECTIONS + 2];
+    nfds_t n = 0;
+    connect_again(r);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct connection *c = &r->connection[i];
+        if (c->state != FREE) {
+            of[n] = c;
+            p[n++] = (struct pollfd){c->fd, c->state == CONNECTING ? POLLOUT : POLLIN, 0};
+        }
+    }
+    nfds_t connections = n;
+    p[n++] = (struct pollfd){r->listener, POLLIN, 0};
+    p[n++] = (struct pollfd){extra_fd, POLLIN, 0};
+    if (poll(p, n, timeout_ms) < 0)
+        return errno == EINTR ? 0 : -errno;
+    for (nfds_t i = 0; i < connections; i++) {
+        bool ready = p[i].revents != 0;
+        int error = 0;
+        if (of[i]->fd != p[i].fd) /* closed meanwhile: its recorder came back */
+            continue;
+        if (ready && of[i]->state == CONNECTING)
+            knock(r, of[i]);
+        else if (ready)
+            error = serve(r, of[i]);
+        if (error)
+            return error;
+        if (of[i]->state != FREE && of[i]->state != CHUNKS && tac_clock_ns() > of[i]->until_ns)
+            part(r, of[i], false);
+    }
+    if (r->listener >= 0 && p[connections].revents)
+        accept_all(r);
+    return 0;
+}
+
+struct tac_receive_stats tac_receive_stats(const struct tac_receive *r)
+{
+    return r->stats;
+}
