@@ -18,7 +18,8 @@ struct play {
     uint32_t lanes;
     void *state, *memory;
     float *in[TAC_BLOCK_PORTS_MAX], *out[TAC_BLOCK_PORTS_MAX], *param[TAC_BLOCK_PARAMS_MAX];
-    uint32_t moving; /* bit i: parameter i is read per frame, so its buffer can hold a path */
+    uint32_t connected; /* bit i: input i has a cable */
+    uint32_t moving;    /* bit i: parameter i is read per frame, so its buffer can hold a path */
     struct tac_notes notes_in, notes_out;
 };
 
@@ -48,11 +49,14 @@ static inline void play_set(struct play *p, const char *name, double value)
     play_fill(p->param[play_param(p, name)], (size_t)PLAY_CHUNK * p->lanes, (float)value);
 }
 
-static inline void play_open(struct play *p, const struct tac_variant *variant, const char *name)
+/* numbers: what every list option gets. */
+static inline void play_open_with(struct play *p, const struct tac_variant *variant,
+                                  const char *name, const float *numbers, uint32_t count)
 {
     memset(p, 0, sizeof *p);
     p->block = variant->blocks[tac_blocks_find(name)];
     p->lanes = variant->lanes;
+    p->connected = 1;
     size_t floats = (size_t)PLAY_CHUNK * p->lanes;
     struct tac_setup setup = {.rate_hz = PLAY_RATE,
                               .frames_max = PLAY_CHUNK,
@@ -70,19 +74,27 @@ static inline void play_open(struct play *p, const struct tac_variant *variant, 
         p->param[i] = play_zeroed(floats * sizeof(float));
         play_fill(p->param[i], floats, p->block->param[i].fallback);
     }
-    for (int i = 0; p->block->option[i].name; i++)
+    for (int i = 0; p->block->option[i].name; i++) {
         setup.option[i] = p->block->option[i].fallback;
+        setup.numbers[i] = numbers;
+        setup.numbers_count[i] = count;
+    }
     p->state = play_zeroed(p->block->state_bytes);
     p->memory = p->block->memory_bytes ? play_zeroed(p->block->memory_bytes(&setup)) : NULL;
     if (p->block->init)
         p->block->init(p->state, &setup, p->memory);
 }
 
+static inline void play_open(struct play *p, const struct tac_variant *variant, const char *name)
+{
+    play_open_with(p, variant, name, NULL, 0);
+}
+
 static inline void play_chunk(struct play *p, uint32_t frames)
 {
     struct tac_io io = {.frames = frames, .notes_in = &p->notes_in, .notes_out = &p->notes_out};
     for (int i = 0; p->block->in[i].name; i++)
-        io.in[i] = (struct tac_signal){p->in[i], p->lanes, 1};
+        io.in[i] = (struct tac_signal){p->in[i], p->lanes, p->connected >> i & 1};
     for (int i = 0; p->block->param[i].name; i++)
         io.param[i] = (struct tac_signal){p->param[i], p->moving >> i & 1 ? p->lanes : 0, 0};
     for (int i = 0; p->block->out[i].name; i++)

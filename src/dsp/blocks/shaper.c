@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * shaper.c - waveshaping at four times the rate: hard clip, soft saturation, sine fold.
  *
- * Method   two half-band interpolators up, the curve, two half-band decimators down (Kaiser
- * windows, 100 dB; src/dsp/tables.py). The hard clip, whose corners alias most, is also averaged
- *          between neighbouring samples in closed form (first-order anti-derivative). The average
- *          is computed from differences of clipped ends, so nothing cancels when they are close.
- * Source   J. Parker, V. Zavalishin, E. Le Bivic 2016, "Reducing the aliasing of nonlinear
- *          waveshaping using continuous-time convolution", DAFx-16.
+ * Method   two half-band interpolators up, the curve, two half-band decimators down (half_band.h).
+ *          The hard clip, whose corners alias most, is also averaged between neighbouring samples
+ * in closed form (first-order anti-derivative), computed from differences of clipped ends, so that
+ * nothing cancels when they are close. Source   J. Parker, V. Zavalishin, E. Le Bivic 2016,
+ * "Reducing the aliasing of nonlinear waveshaping using continuous-time convolution", DAFx-16.
  * Quality  hard clip of a 4186 Hz sine at drive 5: alias below -75 dB (tests/dsp/test_effects.c).
  * Latency  46 frames. */
 #include "dsp/block.h"
-#include "dsp/maths.h"
-#include "dsp/tables.h"
+#include "dsp/half_band.h"
 
 enum { P_DRIVE, P_SHAPE, P_LEVEL };
 enum { HARD, SOFT, FOLD };
@@ -25,32 +23,6 @@ struct shaper {
     tac_v before, held; /* latest sample at four times, and at two times the rate */
     uint32_t at1, at2;
 };
-
-struct pair {
-    tac_v first, second;
-};
-
-/* Two samples for one: the old one and the one half-way to its successor. */
-TAC_INLINE struct pair interpolate(tac_v *ring, uint32_t size, uint32_t at, const float *taps,
-                                   uint32_t pairs, tac_v x)
-{
-    ring[at % size] = x;
-    tac_v sum = tac_v_set(0);
-    for (uint32_t i = 0; i < pairs; i++)
-        sum += taps[i] * (ring[(at - (pairs - 1 - i)) % size] + ring[(at - (pairs + i)) % size]);
-    return (struct pair){ring[(at - pairs) % size], sum + sum};
-}
-
-TAC_INLINE tac_v decimate(tac_v *even, tac_v *odd, uint32_t size, uint32_t at, const float *taps,
-                          uint32_t pairs, struct pair x)
-{
-    even[at % size] = x.first;
-    odd[at % size] = x.second;
-    tac_v sum = 0.5f * even[(at - (pairs - 1)) % size];
-    for (uint32_t i = 0; i < pairs; i++)
-        sum += taps[i] * (odd[(at - (pairs - 1 - i)) % size] + odd[(at - (pairs + i)) % size]);
-    return sum;
-}
 
 /* Mean of the hard clip over the straight line from a to b. */
 TAC_INLINE tac_v clip_mean(tac_v a, tac_v b)
@@ -87,11 +59,12 @@ TAC_INLINE tac_v bend(struct shaper *s, tac_v x, int shape)
 /* One sample at twice the rate through the inner, fourfold part. */
 TAC_INLINE tac_v inner(struct shaper *s, tac_v x, int shape)
 {
-    struct pair p = interpolate(s->up2, WIDE_RING, s->at2, tac_half_wide, TAC_HALF_WIDE, x);
+    struct tac_pair p =
+        tac_half_band_up(s->up2, WIDE_RING, s->at2, tac_half_wide, TAC_HALF_WIDE, x);
     p.first = bend(s, p.first, shape);
     p.second = bend(s, p.second, shape);
-    tac_v y =
-        decimate(s->down2_even, s->down2_odd, WIDE_RING, s->at2, tac_half_wide, TAC_HALF_WIDE, p);
+    tac_v y = tac_half_band_down(s->down2_even, s->down2_odd, WIDE_RING, s->at2, tac_half_wide,
+                                 TAC_HALF_WIDE, p);
     s->at2++;
     return y;
 }
@@ -103,12 +76,13 @@ static void process(void *state, const struct tac_io *io)
     for (uint32_t i = 0; i < io->frames; i++) {
         int shape = (int)(choice.data[(size_t)i * choice.stride] + 0.5f);
         tac_v x = TAC_AT(io->in[0], i) * tac_v_db(TAC_AT(io->param[P_DRIVE], i));
-        struct pair p = interpolate(s->up1, STEEP_RING, s->at1, tac_half_steep, TAC_HALF_STEEP, x);
+        struct tac_pair p =
+            tac_half_band_up(s->up1, STEEP_RING, s->at1, tac_half_steep, TAC_HALF_STEEP, x);
         /* One more frame at twice the rate makes the latency whole. */
-        struct pair q = {s->held, inner(s, p.first, shape)};
+        struct tac_pair q = {s->held, inner(s, p.first, shape)};
         s->held = inner(s, p.second, shape);
-        tac_v y = decimate(s->down1_even, s->down1_odd, STEEP_RING, s->at1, tac_half_steep,
-                           TAC_HALF_STEEP, q);
+        tac_v y = tac_half_band_down(s->down1_even, s->down1_odd, STEEP_RING, s->at1,
+                                     tac_half_steep, TAC_HALF_STEEP, q);
         s->at1++;
         tac_v_store(io->out[0] + (size_t)i * TAC_LANES,
                     y * tac_v_db(TAC_AT(io->param[P_LEVEL], i)));
