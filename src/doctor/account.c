@@ -11,7 +11,7 @@
 
 /* Differences of the CPU clock below this are the cost of the switches and readings themselves; in
  * undisturbed cycles the clocks agree within 1 us. */
-enum { SLACK_NS = 20000, STEAL_NS = 50000 };
+enum { SLACK_NS = 20000, STEAL_NS = 50000, SURPLUS_NS = 100000, SWITCH_NS = 10000 };
 
 const char *tac_account_name(enum tac_account account)
 {
@@ -85,25 +85,15 @@ static int compare_edges(const void *a, const void *b)
     return x->sight < y->sight ? -1 : x->sight > y->sight;
 }
 
-/* Before the cycle began: released, and not yet at work. */
-static enum tac_account account_before(const struct sweep *s, uint64_t ns, uint32_t *ret_sight)
-{
-    if (ns < s->layout->previous_ns)
-        return TAC_ACCOUNT_CARRIED;
-    if (s->open[TAC_SIGHT_IRQ] || s->open[TAC_SIGHT_SOFTIRQ]) {
-        *ret_sight = s->top[s->open[TAC_SIGHT_IRQ] ? TAC_SIGHT_IRQ : TAC_SIGHT_SOFTIRQ];
-        return TAC_ACCOUNT_INTERRUPT;
-    }
-    if (s->open[TAC_SIGHT_READY]) {
-        *ret_sight = s->top[TAC_SIGHT_READY];
-        return TAC_ACCOUNT_RUNNABLE;
-    }
-    return TAC_ACCOUNT_LATE_START;
-}
+enum { STATE_STOPPED = 4, STATE_TRACED = 8, STATE_UNINTERRUPTIBLE = 2 };
 
+/* What a sleep waited for, the innermost first. */
 static enum tac_account account_asleep(const struct sweep *s, uint32_t *ret_sight)
 {
     static const uint8_t inner[] = {TAC_SIGHT_MMAP, TAC_SIGHT_RECLAIM, TAC_SIGHT_COMPACT};
+    uint8_t state = s->layout->sights.data[*ret_sight].state;
+    if (state == STATE_STOPPED || state == STATE_TRACED)
+        return TAC_ACCOUNT_BLOCKED;
     for (size_t i = 0; i < sizeof inner; i++)
         if (s->open[inner[i]]) {
             *ret_sight = s->top[inner[i]];
@@ -118,6 +108,29 @@ static enum tac_account account_asleep(const struct sweep *s, uint32_t *ret_sigh
     else if (s->open[TAC_SIGHT_CALL])
         *ret_sight = s->top[TAC_SIGHT_CALL];
     return TAC_ACCOUNT_BLOCKED;
+}
+
+/* Before the cycle began: released, and not yet at work. A sleep that can be interrupted is the
+ * wait for the release itself; any other (stopped, or deep in the kernel) is a block. */
+static enum tac_account account_before(const struct sweep *s, uint64_t ns, uint32_t *ret_sight)
+{
+    if (ns < s->layout->previous_ns)
+        return TAC_ACCOUNT_CARRIED;
+    if (s->open[TAC_SIGHT_IRQ] || s->open[TAC_SIGHT_SOFTIRQ]) {
+        *ret_sight = s->top[s->open[TAC_SIGHT_IRQ] ? TAC_SIGHT_IRQ : TAC_SIGHT_SOFTIRQ];
+        return TAC_ACCOUNT_INTERRUPT;
+    }
+    if (s->open[TAC_SIGHT_READY]) {
+        *ret_sight = s->top[TAC_SIGHT_READY];
+        return TAC_ACCOUNT_RUNNABLE;
+    }
+    if (s->open[TAC_SIGHT_ASLEEP]) {
+        *ret_sight = s->top[TAC_SIGHT_ASLEEP];
+        uint8_t state = s->layout->sights.data[*ret_sight].state;
+        if (state & (STATE_STOPPED | STATE_TRACED | STATE_UNINTERRUPTIBLE))
+            return account_asleep(s, ret_sight);
+    }
+    return TAC_ACCOUNT_LATE_START;
 }
 
 /* The order of precedence while the cycle runs. */
@@ -238,9 +251,10 @@ static uint64_t move_excess(struct tac_layout *l, const struct tac_nominal *nomi
     return moved;
 }
 
-static uint64_t time_off_cpu(const struct tac_layout *l)
+static uint64_t time_off_cpu(const struct tac_layout *l, uint64_t *ret_times)
 {
     uint64_t sum = 0;
+    *ret_times = 0;
     for (size_t i = 0; i < l->sights.count; i++) {
         const struct tac_sight *s = &l->sights.data[i];
         if (s->kind != TAC_SIGHT_ASLEEP && s->kind != TAC_SIGHT_READY)
@@ -248,8 +262,21 @@ static uint64_t time_off_cpu(const struct tac_layout *l)
         uint64_t from = s->from_ns > l->cycle->begin_ns ? s->from_ns : l->cycle->begin_ns;
         uint64_t to = s->to_ns < l->cycle->end_ns ? s->to_ns : l->cycle->end_ns;
         sum += to > from ? to - from : 0;
+        ++*ret_times;
     }
     return sum;
+}
+
+/* Sights that say the thread was away for longer than its CPU clock allows are wrong: a switch was
+ * lost. What they claim too much is not known to be anything. */
+static void settle_surplus(struct tac_layout *l, uint64_t surplus, uint64_t times)
+{
+    static const uint8_t from[] = {TAC_ACCOUNT_RUNNABLE, TAC_ACCOUNT_BLOCKED,
+                                   TAC_ACCOUNT_ALLOCATOR_WAIT};
+    if (surplus < SURPLUS_NS + times * SWITCH_NS)
+        return;
+    for (size_t i = 0; i < sizeof from; i++)
+        surplus -= move_excess(l, NULL, from[i], TAC_ACCOUNT_UNEXPLAINED, surplus);
 }
 
 /* Time that passed, that no switch accounts for, and that the thread was not charged for. */
@@ -289,9 +316,12 @@ static void settle_by_counts(struct tac_layout *l, const struct tac_nominal *nom
 static void settle_faults(struct tac_layout *l, const struct tac_nominal *nominal)
 {
     double more = l->cycle->faults_minor - (nominal ? nominal->faults_minor : 0);
-    if (more < 1)
+    double major = l->cycle->faults_major;
+    double price = nominal ? nominal->fault_ns : TAC_FAULT_NS;
+    double major_price = nominal ? nominal->major_ns : TAC_MAJOR_NS;
+    uint64_t cost = (uint64_t)((more > 0 ? more : 0) * price + major * major_price);
+    if (!cost)
         return;
-    uint64_t cost = (uint64_t)(more * (nominal ? nominal->fault_ns : TAC_FAULT_NS));
     cost -= move_excess(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_FAULT, cost);
     move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_FAULT, cost);
 }
@@ -307,8 +337,9 @@ void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nomi
     uint64_t wall = c->end_ns - c->begin_ns;
     uint64_t missing = wall > c->cpu_ns ? wall - c->cpu_ns : 0;
     if (has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)) {
-        uint64_t off = time_off_cpu(layout);
+        uint64_t times, off = time_off_cpu(layout, &times);
         settle_steal(layout, nominal, missing > off ? missing - off : 0);
+        settle_surplus(layout, off > missing ? off - missing : 0, times);
     } else {
         settle_by_counts(layout, nominal, missing);
     }

@@ -48,19 +48,31 @@ enum tac_sight_kind {
     TAC_SIGHT_FAULT = TAC_SIGHT_SPANS, /* detail: address */
     TAC_SIGHT_PAGES,                   /* detail: order */
     TAC_SIGHT_SIGNAL,                  /* detail: number */
+    TAC_SIGHT_IPI,                     /* another CPU made this one run a function */
     TAC_SIGHT_KINDS
 };
+
+enum tac_sight_flags {
+    TAC_SIGHT_HARD = 1,   /* READY: the wake-up came from an interrupt */
+    TAC_SIGHT_WOKEN = 2,  /* READY: it was woken, not pre-empted */
+    TAC_SIGHT_CHOSEN = 4, /* READY: the scheduler gave the CPU to `who` while this one was ready */
+};
+
+/* Kernel priorities: 0..99 real-time, lower is more urgent; from 100 on normal. */
+enum { TAC_PRIO_NORMAL = 100, TAC_PRIO_UNKNOWN = 255 };
 
 #define TAC_SIGHT_NONE UINT32_MAX
 
 struct tac_sight {
     uint64_t from_ns, to_ns;
-    uint64_t detail;
-    uint32_t index; /* in the capture's array of that kind, or of kernel events */
-    uint32_t who;   /* tid, 0: not known */
-    uint8_t kind;   /* enum tac_sight_kind */
-    uint8_t prio;   /* READY: kernel priority of who (0..99 real-time); 255 not known */
-    uint8_t hard;   /* READY: the wake-up came from an interrupt; ASLEEP: state at the switch */
+    uint64_t detail; /* READY: tid of the waker, 0: an interrupt, or not woken */
+    uint32_t index;  /* in the capture's array of that kind, or of kernel events */
+    uint32_t who;    /* tid, 0: not known; with system-wide evidence 0 is the idle task */
+    uint8_t kind;    /* enum tac_sight_kind */
+    uint8_t prio;    /* READY: of who */
+    uint8_t own_prio;
+    uint8_t state; /* ASLEEP: the state it was left in, 1 S, 2 D, 4 stopped, 8 traced */
+    uint8_t flags; /* enum tac_sight_flags */
 };
 
 struct tac_sights {
@@ -91,12 +103,16 @@ struct tac_layout {
  * with many faults tells its own price, within these bounds. */
 enum { TAC_FAULT_NS = 1400, TAC_FAULT_NS_MIN = 700, TAC_FAULT_NS_MAX = 5000 };
 
+/* The processor time of a fault that reads a page, beside its sleep. */
+enum { TAC_MAJOR_NS = 15000, TAC_MAJOR_NS_MIN = 5000, TAC_MAJOR_NS_MAX = 80000 };
+
 /* What a cycle of this source costs when it is in time: medians of the on-time cycles. */
 struct tac_nominal {
     size_t cycles; /* behind the medians */
     double ns[TAC_ACCOUNTS];
     double faults_minor;
     double fault_ns; /* the price of one, see TAC_FAULT_NS */
+    double major_ns; /* the same for major ones */
 };
 
 /* Cut [release, end] into segments by the sights and sum up ns[]. The sights, release, previous and

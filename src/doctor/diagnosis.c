@@ -129,30 +129,40 @@ static void take_medians(struct tac_work *w, size_t source, double *value)
     }
 }
 
-enum { FAULTS_MANY = 64 };
+enum { FAULTS_MANY = 64, MAJOR_MANY = 4 };
+
+static double clamp(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
 
 /* Own time above nominal divided by the faults above nominal, in cycles with many of them: the
  * lower quartile, for such cycles may compute more as well. */
-static void price_faults(struct tac_work *w, size_t source, double *value)
+static double price_of(const struct tac_work *w, size_t source, bool major, double *value)
 {
     const struct tac_diagnosis *d = w->diagnosis;
-    struct tac_nominal *nominal = &w->nominal[source];
+    const struct tac_nominal *nominal = &w->nominal[source];
     size_t n = 0;
     for (size_t i = 0; i < d->cycles; i++) {
         const struct tac_capture_cycle *c = &d->capture->cycles[i];
-        double more = c->faults_minor - nominal->faults_minor;
+        double more = major ? c->faults_major : c->faults_minor - nominal->faults_minor;
         if (c->source != source || d->cycle_verdict[i] == TAC_CYCLE_NOT_JUDGED ||
-            more < FAULTS_MANY)
+            more < (major ? MAJOR_MANY : FAULTS_MANY))
             continue;
         double own = (double)d->cycle_account[i][TAC_ACCOUNT_OWN] - nominal->ns[TAC_ACCOUNT_OWN];
         double cpu = (double)c->cpu_ns - nominal->ns[TAC_ACCOUNT_OWN]; /* not what it slept */
         value[n++] = (own < cpu ? own : cpu) / more;
     }
     qsort(value, n, sizeof *value, compare_doubles);
-    double price = n ? value[n / 4] : TAC_FAULT_NS;
-    nominal->fault_ns = price < TAC_FAULT_NS_MIN   ? TAC_FAULT_NS_MIN
-                        : price > TAC_FAULT_NS_MAX ? TAC_FAULT_NS_MAX
-                                                   : price;
+    return n ? value[n / 4] : major ? TAC_MAJOR_NS : TAC_FAULT_NS;
+}
+
+static void price_faults(struct tac_work *w, size_t source, double *value)
+{
+    w->nominal[source].fault_ns =
+        clamp(price_of(w, source, false, value), TAC_FAULT_NS_MIN, TAC_FAULT_NS_MAX);
+    w->nominal[source].major_ns =
+        clamp(price_of(w, source, true, value), TAC_MAJOR_NS_MIN, TAC_MAJOR_NS_MAX);
 }
 
 static int find_nominal(struct tac_work *w)
@@ -277,7 +287,8 @@ static int judge(struct tac_work *w, size_t cycle, struct tac_layout *layout)
     if (has < 0)
         return has;
     const struct tac_capture_cycle *cc = layout->cycle;
-    static const struct tac_nominal none = {.fault_ns = TAC_FAULT_NS};
+    static const struct tac_nominal none = {.fault_ns = TAC_FAULT_NS,
+                                            .major_ns = TAC_MAJOR_NS};
     const struct tac_nominal *nominal =
         cc->source < d->sources_count ? &w->nominal[cc->source] : &none;
     tac_layout_settle(layout, nominal, (unsigned)has);

@@ -39,26 +39,41 @@ uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, do
     return granted;
 }
 
-uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsigned kind,
-                       const struct tac_sight **ret_longest)
+static uint64_t sum(const struct tac_case *c, enum tac_account account, unsigned kind,
+                    tac_case_wanted *wanted, const struct tac_sight **ret_longest)
 {
     const struct tac_layout *l = c->layout;
-    uint64_t sum = 0, longest = 0;
-    if (ret_longest)
-        *ret_longest = NULL;
+    const struct tac_sight *best = NULL;
+    uint64_t total = 0, longest = 0;
     for (size_t i = 0; i < l->segments; i++) {
         const struct tac_segment *s = &l->segment[i];
         const struct tac_sight *sight =
             s->sight == TAC_SIGHT_NONE ? NULL : &l->sights.data[s->sight];
-        if (s->account != account || (kind != TAC_SIGHT_KINDS && (!sight || sight->kind != kind)))
+        bool fits = wanted ? sight && wanted(c, sight)
+                           : kind == TAC_SIGHT_KINDS || (sight && sight->kind == kind);
+        if (s->account != account || !fits)
             continue;
-        sum += s->to_ns - s->from_ns;
-        if (ret_longest && sight && s->to_ns - s->from_ns > longest) {
+        total += s->to_ns - s->from_ns;
+        if (sight && s->to_ns - s->from_ns > longest) {
             longest = s->to_ns - s->from_ns;
-            *ret_longest = sight;
+            best = sight;
         }
     }
-    return sum;
+    if (ret_longest)
+        *ret_longest = best;
+    return total;
+}
+
+uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsigned kind,
+                       const struct tac_sight **ret_longest)
+{
+    return sum(c, account, kind, NULL, ret_longest);
+}
+
+uint64_t tac_case_sum(const struct tac_case *c, enum tac_account account, tac_case_wanted *wanted,
+                      const struct tac_sight **ret_longest)
+{
+    return sum(c, account, TAC_SIGHT_KINDS, wanted, ret_longest);
 }
 
 size_t tac_case_count(const struct tac_case *c, unsigned kind, const struct tac_sight **ret_first)
@@ -84,31 +99,4 @@ const char *tac_case_who(const struct tac_case *c, uint32_t tid, char *buffer, s
     else
         snprintf(buffer, size, "another thread (which one was not recorded)");
     return buffer;
-}
-
-/* Heap operations begin in order; one that is longer than this before the window is not looked for.
- */
-enum { LOOK_BACK_NS = 200 * 1000 * 1000 };
-
-uint32_t tac_case_memory_rival(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns)
-{
-    const struct tac_capture *cap = c->capture;
-    uint32_t best = TAC_CAPTURE_NONE;
-    uint64_t most = 0;
-    uint64_t time[64] = {0};
-    uint64_t start = from_ns > LOOK_BACK_NS ? from_ns - LOOK_BACK_NS : 0;
-    for (size_t i = TAC_CAPTURE_LOWER(cap, memory, begin_ns, start);
-         i < cap->memory_count && cap->memory[i].begin_ns < to_ns; i++) {
-        const struct tac_capture_memory *m = &cap->memory[i];
-        uint64_t from = m->begin_ns > from_ns ? m->begin_ns : from_ns;
-        uint64_t to = m->end_ns < to_ns ? m->end_ns : to_ns;
-        if (m->thread == c->cycle->thread || m->thread >= 64 || to <= from)
-            continue;
-        time[m->thread] += to - from;
-        if (time[m->thread] > most) {
-            most = time[m->thread];
-            best = m->thread;
-        }
-    }
-    return best;
 }

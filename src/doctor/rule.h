@@ -63,11 +63,32 @@ uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, do
 uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsigned kind,
                        const struct tac_sight **ret_longest);
 
+/* The same for the sights that a rule wants. */
+typedef bool tac_case_wanted(const struct tac_case *c, const struct tac_sight *sight);
+uint64_t tac_case_sum(const struct tac_case *c, enum tac_account account, tac_case_wanted *wanted,
+                      const struct tac_sight **ret_longest);
+
+/* Whether the cycle's thread has a real-time priority, as far as the sight shows. */
+static inline bool tac_sight_is_real_time(const struct tac_sight *s)
+{
+    return s->own_prio < TAC_PRIO_NORMAL;
+}
+
 /* How many sights of the kind lie in the cycle. ret_first may be NULL. */
 size_t tac_case_count(const struct tac_case *c, unsigned kind, const struct tac_sight **ret_first);
 
 /* "thread loader (1234)" or "a thread that is not known". Returns buffer. */
 const char *tac_case_who(const struct tac_case *c, uint32_t tid, char *buffer, size_t size);
+
+/* Of the wall time [from, to) in which thread tid had a CPU: what it was not charged for. A host
+ * that stops the machine leaves such a hole. 0 when its accounts are not in the recording. */
+uint64_t tac_case_uncharged(const struct tac_case *c, uint32_t tid, uint64_t from_ns,
+                            uint64_t to_ns);
+
+/* How long thread tid stood ready without a CPU within [from, to), and (ret_who, may be NULL) who
+ * ran instead for most of it, 0 when not known. */
+uint64_t tac_case_displaced(const struct tac_case *c, uint32_t tid, uint64_t from_ns,
+                            uint64_t to_ns, uint32_t *ret_who);
 
 /* The other thread with the most time inside memory functions during [from, to), or
  * TAC_CAPTURE_NONE. */

@@ -157,16 +157,148 @@ static void kernel_busy_when_a_normal_thread_delays_the_start(void)
     expect(&f, "kernel_busy");
 }
 
-static void interrupts_in_the_cycle(void)
+static void interrupts_hard_and_soft(void)
+{
+    for (int soft = 0; soft < 2; soft++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        fixture_cycle(&f, 0, 10, 1310, (struct tac_make_evidence){.cpu_ns = 1299000});
+        put_wake(&f, 7);
+        fixture_kernel(&f, 50, soft ? TAC_KERNEL_SOFTIRQ_BEGIN : TAC_KERNEL_IRQ_BEGIN,
+                       FIXTURE_AUDIO, 4, 0);
+        fixture_kernel(&f, 1150, soft ? TAC_KERNEL_SOFTIRQ_END : TAC_KERNEL_IRQ_END, FIXTURE_AUDIO,
+                       4, 0);
+        put_sleep(&f, 1311);
+        expect(&f, soft ? "softirq" : "interrupts");
+    }
+}
+
+static void throttled_when_the_cpu_idles_although_it_is_ready(void)
 {
     struct fixture f;
     fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
-    fixture_cycle(&f, 0, 10, 1310, (struct tac_make_evidence){.cpu_ns = 1299000});
+    fixture_cycle(&f, 0, 10, 3510, (struct tac_make_evidence){.cpu_ns = 200000, .involuntary = 1});
     put_wake(&f, 7);
-    fixture_kernel(&f, 50, TAC_KERNEL_SOFTIRQ_BEGIN, FIXTURE_AUDIO, 4, 0);
-    fixture_kernel(&f, 1150, TAC_KERNEL_SOFTIRQ_END, FIXTURE_AUDIO, 4, 0);
-    put_sleep(&f, 1311);
-    expect(&f, "interrupts");
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, 120, 19);
+    fixture_kernel(&f, 3400, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    put_sleep(&f, 3511);
+    expect(&f, "throttled");
+}
+
+static void recorder_blames_itself(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_comm(f.make, 778, "tactus-trace");
+    fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+    put_wake(&f, 7);
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, 778ull << 32 | 120, 120);
+    fixture_kernel(&f, 2600, TAC_KERNEL_SWITCH, 778, (uint64_t)FIXTURE_AUDIO << 32 | 120, 120);
+    put_sleep(&f, 2701);
+    expect(&f, "recorder");
+}
+
+static void wrong_setup_when_normal_threads_take_turns(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+    put_wake(&f, 7);
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, (uint64_t)FIXTURE_HOG << 32 | 120,
+                   120);
+    fixture_kernel(&f, 2600, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 120,
+                   120);
+    put_sleep(&f, 2701);
+    expect(&f, "wrong_setup");
+}
+
+/* Woken in time on an idle CPU of a real machine; in a virtual one so long a stall is the host's. */
+static void idle_wake_is_slow(void)
+{
+    for (int guest = 0; guest < 2; guest++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "virtual", guest ? "yes" : "no");
+        fixture_cycle(&f, 0, 960, 1160, (struct tac_make_evidence){.cpu_ns = 199000});
+        fixture_kernel(&f, 7, TAC_KERNEL_WAKING, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                       1ull << 32 | 1);
+        fixture_kernel(&f, 955, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+        put_sleep(&f, 1161);
+        expect(&f, guest ? "hypervisor" : "idle_wake");
+    }
+}
+
+static void upstream_when_another_thread_wakes_it_late(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 1500, 1700, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_kernel(&f, 1490, TAC_KERNEL_WAKING, FIXTURE_OTHER, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32);
+    fixture_kernel(&f, 1495, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    put_sleep(&f, 1701);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "upstream");
+    CHECK(strstr(fixture_miss(&f, 0)->verdict[0].text, "loader"));
+    fixture_close(&f);
+    seen[seen_count++] = "upstream";
+}
+
+static void signal_handler_in_the_cycle(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000});
+    put_wake(&f, 7);
+    fixture_kernel(&f, 150, TAC_KERNEL_SIGNAL, FIXTURE_AUDIO, 10, 0);
+    put_sleep(&f, 1411);
+    expect(&f, "signal");
+}
+
+static void shootdown_by_many_interrupts_from_other_cpus(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1110, (struct tac_make_evidence){.cpu_ns = 1099000});
+    put_wake(&f, 7);
+    fixture_kernel(&f, 40, TAC_KERNEL_IRQ_BEGIN, FIXTURE_AUDIO, 4, 0);
+    fixture_kernel(&f, 41, TAC_KERNEL_IRQ_END, FIXTURE_AUDIO, 4, 0);
+    for (int i = 0; i < 200; i++)
+        fixture_kernel(&f, 100 + 4 * i, TAC_KERNEL_IPI, FIXTURE_AUDIO, 2, 0);
+    put_sleep(&f, 1111);
+    expect(&f, "shootdown");
+}
+
+static void fault_cow_after_a_fork(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000, .minor = 820});
+    put_wake(&f, 7);
+    fixture_kernel(&f, -3000, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
+    put_sleep(&f, 1411);
+    expect(&f, "fault_cow");
+}
+
+/* Some kernels do not tell when the idle task is left. What the thread does then proves it. */
+static void ready_ends_where_the_thread_is_seen_to_run(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 20, 1410, (struct tac_make_evidence){.cpu_ns = 1389000});
+    fixture_kernel(&f, 7, TAC_KERNEL_WAKING, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32 | 1);
+    put_sleep(&f, 1411);
+    expect(&f, "own_work");
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED); /* pre-empted inside the kernel: no sleep */
+    fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+    put_wake(&f, 7);
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, (uint64_t)FIXTURE_HOG << 32 | 9,
+                   0x100ull << 32 | 19);
+    fixture_kernel(&f, 2600, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32 | 9);
+    put_sleep(&f, 2701);
+    expect(&f, "preempted");
 }
 
 static void put_mmap_wait(struct fixture *f)
@@ -395,7 +527,16 @@ int main(int argc, char **argv)
     TEST(preempted_by_a_higher_priority);
     TEST(hypervisor_when_a_timer_is_late_on_an_idle_cpu);
     TEST(kernel_busy_when_a_normal_thread_delays_the_start);
-    TEST(interrupts_in_the_cycle);
+    TEST(interrupts_hard_and_soft);
+    TEST(throttled_when_the_cpu_idles_although_it_is_ready);
+    TEST(recorder_blames_itself);
+    TEST(wrong_setup_when_normal_threads_take_turns);
+    TEST(idle_wake_is_slow);
+    TEST(upstream_when_another_thread_wakes_it_late);
+    TEST(signal_handler_in_the_cycle);
+    TEST(shootdown_by_many_interrupts_from_other_cpus);
+    TEST(fault_cow_after_a_fork);
+    TEST(ready_ends_where_the_thread_is_seen_to_run);
     TEST(fork_stall_when_the_process_forks);
     TEST(mmap_lock_without_a_fork);
     TEST(reclaim_in_its_own_context);

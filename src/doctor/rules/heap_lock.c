@@ -24,22 +24,55 @@ static const struct tac_capture_memory *longest_call(const struct tac_case *c)
     return longest;
 }
 
+/* A call in which the thread slept: the time that it ran there went into retries as well. */
+static bool slept_in(const struct tac_case *c, const struct tac_sight *call)
+{
+    if (call->kind != TAC_SIGHT_MEMORY)
+        return false;
+    if (!(c->has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
+        return true;
+    for (size_t i = 0; i < c->layout->segments; i++) {
+        const struct tac_segment *s = &c->layout->segment[i];
+        if (s->account == TAC_ACCOUNT_ALLOCATOR_WAIT && s->sight != TAC_SIGHT_NONE &&
+            &c->layout->sights.data[s->sight] == call)
+            return true;
+    }
+    return false;
+}
+
+/* "; thread loader was in the heap too, and was kept from running by ffmpeg" */
+static uint32_t describe_rival(const struct tac_case *c, const struct tac_capture_memory *m,
+                               char *text, size_t size)
+{
+    uint32_t rival = tac_case_memory_rival(c, m->begin_ns, m->end_ns), who;
+    text[0] = 0;
+    if (rival == TAC_CAPTURE_NONE)
+        return rival;
+    const struct tac_capture_thread *t = &c->capture->threads[rival];
+    int n = snprintf(text, size, " while thread %s was in the heap too", t->name);
+    uint64_t away = c->has & TAC_HAS_SCHED
+                        ? tac_case_displaced(c, t->tid, m->begin_ns, m->end_ns, &who)
+                        : 0;
+    char name[64];
+    if (away * 2 > m->end_ns - m->begin_ns && n > 0 && (size_t)n < size)
+        snprintf(text + n, size - (size_t)n, ", which could not run for %.0f us because of %s",
+                 (double)away / 1e3, tac_case_who(c, who, name, sizeof name));
+    return rival;
+}
+
 static void check(struct tac_case *c)
 {
     uint64_t ns = c->open_ns[TAC_ACCOUNT_ALLOCATOR_WAIT];
     const struct tac_capture_memory *m = longest_call(c);
     if (!ns || !m)
         return;
-    uint32_t rival = tac_case_memory_rival(c, m->begin_ns, m->end_ns);
-    char other[80] = "";
-    if (rival != TAC_CAPTURE_NONE)
-        snprintf(other, sizeof other, " while thread %s was in the heap too",
-                 c->capture->threads[rival].name);
+    char other[TAC_VERDICT_TEXT_MAX - 32];
+    uint32_t rival = describe_rival(c, m, other, sizeof other);
     tac_claim(c, TAC_ACCOUNT_ALLOCATOR_WAIT, ns, rival != TAC_CAPTURE_NONE ? 0.97 : 0.9,
               "slept %.0f us inside %s%s", (double)ns / 1e3,
               m->op == TAC_MEMORY_FREE ? "free" : "malloc", other);
-    /* the retries of the same contention */
-    tac_claim(c, TAC_ACCOUNT_ALLOCATOR, UINT64_MAX, 0.9, "contention in the heap%s", other);
+    uint64_t retries = tac_case_sum(c, TAC_ACCOUNT_ALLOCATOR, slept_in, NULL);
+    tac_claim(c, TAC_ACCOUNT_ALLOCATOR, retries, 0.9, "contention in the heap%s", other);
 }
 
 TAC_RULE(heap_lock) = {

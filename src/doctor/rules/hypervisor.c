@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * hypervisor.c - time passed, the thread was on its CPU, and was not charged for it.
+ * hypervisor.c - the machine itself was not run: nobody inside was charged for the time.
  *
- * Proof   The CPU clock of a thread leaves out time in which the host ran something else, so wall
- *         time on the CPU minus CPU time is stolen time; in undisturbed cycles the two agree within
- *         1 us. A second, independent proof is the grid: hosts hand out CPU quota at fixed times,
- * so stalls end at multiples of 100 ms from each other. With both it is certain. */
+ * Proofs  1 The CPU clock of a thread leaves out time in which the host ran something else, so wall
+ *           time on the CPU minus CPU time is stolen time; in undisturbed cycles the two agree
+ *           within 1 us.
+ *         2 The same for another thread that had the CPU while this one stood ready, or while its
+ *           timer was due: by the scheduler's credits.
+ *         3 The CPU was idle, and yet a timer or a wake-up took effect late. An idle CPU has no
+ *           thread whose clock could prove more.
+ *         4 Hosts hand out CPU quota at fixed times, so stalls end at multiples of 100 ms from each
+ *           other.
+ * One of the first two with the fourth is certain. */
 #include "doctor/rule.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { LATE_NS = 500 * 1000 };
+enum { LATE_NS = 500 * 1000, STOLEN_NS = 100 * 1000 };
 
 /* Ends of other cycles with stolen time, at multiples of 100 ms (+- 2 ms) from this one's. */
 static unsigned on_grid(const struct tac_case *c)
@@ -30,26 +36,76 @@ static unsigned on_grid(const struct tac_case *c)
     return count;
 }
 
-/* The timer that wakes the thread came late on a CPU that had nothing to do: nothing in this
- * machine held it up. An idle CPU has no thread whose clock could prove more. */
-static void check_late_timer(struct tac_case *c)
+static bool is_virtual(const struct tac_case *c)
 {
-    const char *is_virtual = tac_capture_meta(c->capture, "virtual");
-    uint64_t late = c->open_ns[TAC_ACCOUNT_LATE_START];
-    if (!(c->has & TAC_HAS_SCHED) || !is_virtual || strcmp(is_virtual, "yes") || late < LATE_NS)
-        return;
+    const char *text = tac_capture_meta(c->capture, "virtual");
+    return text && !strcmp(text, "yes");
+}
+
+static bool behind_idle(const struct tac_case *c, const struct tac_sight *s)
+{
+    (void)c;
+    return s->kind == TAC_SIGHT_READY && !s->who && !(s->flags & TAC_SIGHT_CHOSEN) &&
+           s->to_ns - s->from_ns > LATE_NS;
+}
+
+/* The wake-up that a timer sent after the release, or NULL. */
+static const struct tac_sight *late_timer(const struct tac_case *c)
+{
     for (size_t i = 0; i < c->layout->sights.count; i++) {
         const struct tac_sight *s = &c->layout->sights.data[i];
-        if (s->kind == TAC_SIGHT_READY && s->hard && s->who == 0 &&
+        if (s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_HARD &&
             s->from_ns > c->layout->release_ns + LATE_NS && s->from_ns <= c->cycle->begin_ns)
-            tac_claim(c, TAC_ACCOUNT_LATE_START, late, on_grid(c) ? 0.95 : 0.8,
-                      "the timer came %.2f ms late although the CPU was idle", (double)late / 1e6);
+            return s;
+    }
+    return NULL;
+}
+
+static void check_late_timer(struct tac_case *c)
+{
+    const struct tac_sight *wake = late_timer(c);
+    uint64_t late = c->open_ns[TAC_ACCOUNT_LATE_START];
+    if (!wake || late < LATE_NS)
+        return;
+    if (!wake->who) {
+        tac_claim(c, TAC_ACCOUNT_LATE_START, late, on_grid(c) ? 0.95 : 0.8,
+                  "the timer came %.2f ms late although the CPU was idle", (double)late / 1e6);
+        return;
+    }
+    uint64_t stolen = tac_case_uncharged(c, wake->who, c->layout->release_ns, wake->from_ns);
+    if (stolen * 2 > late)
+        tac_claim(c, TAC_ACCOUNT_LATE_START, stolen, on_grid(c) ? 0.98 : 0.85,
+                  "the timer came %.2f ms late; the thread that had the CPU was not charged for it",
+                  (double)stolen / 1e6);
+}
+
+/* Ready behind a thread that was not run either. */
+static void check_ready(struct tac_case *c)
+{
+    const struct tac_sight *longest;
+    uint64_t idle = tac_case_sum(c, TAC_ACCOUNT_RUNNABLE, behind_idle, &longest);
+    if (longest)
+        tac_claim(c, TAC_ACCOUNT_RUNNABLE, idle, on_grid(c) ? 0.95 : 0.8,
+                  "woken, and the idle CPU took %.2f ms to run it",
+                  (double)(longest->to_ns - longest->from_ns) / 1e6);
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind != TAC_SIGHT_READY || !s->who || s->to_ns - s->from_ns < STOLEN_NS)
+            continue;
+        uint64_t stolen = tac_case_uncharged(c, s->who, s->from_ns, s->to_ns);
+        if (stolen > STOLEN_NS && stolen * 2 > s->to_ns - s->from_ns)
+            tac_claim(c, TAC_ACCOUNT_RUNNABLE, stolen, on_grid(c) ? 0.95 : 0.8,
+                      "for %.2f ms neither this thread nor the one in front of it was run",
+                      (double)stolen / 1e6);
     }
 }
 
 static void check(struct tac_case *c)
 {
-    check_late_timer(c);
+    if (c->has & TAC_HAS_SCHED && is_virtual(c)) {
+        check_late_timer(c);
+        check_ready(c);
+    }
     uint64_t ns = c->open_ns[TAC_ACCOUNT_HYPERVISOR];
     if (!ns)
         return;

@@ -1,30 +1,46 @@
 /* SPDX-License-Identifier: MIT
- * kernel_busy.c - ready, of higher priority, and yet a normal thread kept the CPU for a while: it
- * was inside the kernel, which this kernel does not pre-empt there. */
+ * kernel_busy.c - a real-time thread woke up, and the normal thread that had the CPU kept it: it
+ * was inside the kernel, which this kernel does not pre-empt there, or had interrupts off. */
 #include "doctor/rule.h"
 
-#include <string.h>
+enum { SHORT_NS = 100 * 1000 };
 
-enum { PRIO_NORMAL = 100, PRIO_UNKNOWN = 255, SHORT_NS = 100 * 1000 };
-
-static bool is_real_time(const struct tac_case *c)
+static bool is_stay(const struct tac_case *c, const struct tac_sight *s)
 {
-    const char *policy = tac_capture_meta(c->capture, "sched");
-    return !policy || !strncmp(policy, "fifo", 4) || !strncmp(policy, "rr", 2);
+    (void)c;
+    return s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_WOKEN &&
+           !(s->flags & TAC_SIGHT_CHOSEN) && tac_sight_is_real_time(s) && s->who &&
+           s->prio >= TAC_PRIO_NORMAL && s->prio != TAC_PRIO_UNKNOWN &&
+           s->to_ns - s->from_ns >= SHORT_NS;
+}
+
+/* The timer itself came late, and a thread that was charged for the time had the CPU. */
+static void check_late_timer(struct tac_case *c)
+{
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind != TAC_SIGHT_READY || !(s->flags & TAC_SIGHT_HARD) || !s->who ||
+            s->from_ns < c->layout->release_ns + SHORT_NS || s->from_ns > c->cycle->begin_ns ||
+            !tac_sight_is_real_time(s))
+            continue;
+        char who[64];
+        tac_claim(c, TAC_ACCOUNT_LATE_START, s->from_ns - c->layout->release_ns, 0.7,
+                  "the timer came %.0f us late: %s had the CPU, with interrupts off",
+                  (double)(s->from_ns - c->layout->release_ns) / 1e3,
+                  tac_case_who(c, s->who, who, sizeof who));
+    }
 }
 
 static void check(struct tac_case *c)
 {
-    for (size_t i = 0; i < c->layout->sights.count && is_real_time(c); i++) {
-        const struct tac_sight *s = &c->layout->sights.data[i];
-        if (s->kind != TAC_SIGHT_READY || !s->who || s->prio < PRIO_NORMAL ||
-            s->prio == PRIO_UNKNOWN || !s->hard || s->to_ns - s->from_ns < SHORT_NS)
-            continue;
-        char who[64];
-        tac_claim(c, TAC_ACCOUNT_RUNNABLE, s->to_ns - s->from_ns, 0.75,
-                  "%s stayed on the CPU, inside the kernel, for %.0f us",
+    const struct tac_sight *s;
+    uint64_t ns = tac_case_sum(c, TAC_ACCOUNT_RUNNABLE, is_stay, &s);
+    char who[64];
+    if (s)
+        tac_claim(c, TAC_ACCOUNT_RUNNABLE, ns, 0.85,
+                  "%s, of normal priority, was inside the kernel and kept the CPU for %.0f us",
                   tac_case_who(c, s->who, who, sizeof who), (double)(s->to_ns - s->from_ns) / 1e3);
-    }
+    check_late_timer(c);
 }
 
 TAC_RULE(kernel_busy) = {

@@ -2,8 +2,6 @@
  * preempted.c - the thread could run, and another ran on its CPU. */
 #include "doctor/rule.h"
 
-enum { PRIO_REAL_TIME = 100, PRIO_UNKNOWN = 255 };
-
 static void check(struct tac_case *c)
 {
     const struct tac_sight *longest;
@@ -20,9 +18,9 @@ static void check(struct tac_case *c)
         return;
     }
     char who[64];
-    const char *kind = longest->prio < PRIO_REAL_TIME  ? ", a real-time thread"
-                       : longest->prio == PRIO_UNKNOWN ? ""
-                                                       : ", a normal thread";
+    const char *kind = longest->prio < TAC_PRIO_NORMAL     ? ", a real-time thread"
+                       : longest->prio == TAC_PRIO_UNKNOWN ? ""
+                                                           : ", of normal priority";
     tac_claim(c, TAC_ACCOUNT_RUNNABLE, UINT64_MAX, 0.97,
               "%s%s, ran instead, up to %.0f us at a time",
               tac_case_who(c, longest->who, who, sizeof who), kind,

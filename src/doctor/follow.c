@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT
+ * follow.c - see follow.h. */
+#include "doctor/follow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { FOLLOWED_MAX = 64, CPUS_MAX = 1024, PRIO_SLOTS = 8192, NEAR_NS = 2000 };
+
+enum state { RUNNING, ASLEEP, READY, UNKNOWN };
+
+/* A thread with cycles, on its way through the kernel's events. */
+struct followed {
+    uint32_t tid, thread;
+    enum state state;
+    uint32_t cpu;
+    struct tac_sight now;                    /* the open ASLEEP or READY */
+    struct tac_sight inner[TAC_SIGHT_SPANS]; /* open IRQ, MMAP ... by kind; from_ns 0: none */
+    uint64_t *proof;                         /* moments at which it ran, rising */
+    size_t proofs;
+};
+
+struct prio {
+    uint32_t tid;
+    uint8_t prio;
+};
+
+struct walk {
+    const struct tac_capture *capture;
+    struct tac_sights *sights;
+    struct followed followed[FOLLOWED_MAX];
+    size_t count;
+    bool system_wide;
+    uint32_t on_cpu[CPUS_MAX]; /* tid that runs there */
+    struct prio prio[PRIO_SLOTS];
+    int error;
+};
+
+/* ---- priorities, as far as they were seen ---- */
+
+static void learn_prio(struct walk *w, uint32_t tid, uint32_t prio)
+{
+    if (tid)
+        w->prio[tid % PRIO_SLOTS] =
+            (struct prio){tid, (uint8_t)(prio < TAC_PRIO_UNKNOWN ? prio : TAC_PRIO_UNKNOWN)};
+}
+
+static uint8_t prio_of(const struct walk *w, uint32_t tid)
+{
+    const struct prio *p = &w->prio[tid % PRIO_SLOTS];
+    return p->tid == tid && tid ? p->prio : TAC_PRIO_UNKNOWN;
+}
+
+/* ---- states ---- */
+
+static void note(struct walk *w, struct followed *f, struct tac_sight sight)
+{
+    if (w->error == 0 && (sight.to_ns > sight.from_ns || sight.kind >= TAC_SIGHT_SPANS))
+        w->error = tac_sights_add(&w->sights[f->thread], sight);
+}
+
+/* The first moment after from at which the thread is known to have run; to when none before it. */
+static uint64_t first_proof(const struct followed *f, uint64_t from, uint64_t to)
+{
+    size_t low = 0, high = f->proofs;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (f->proof[middle] <= from + NEAR_NS)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < f->proofs && f->proof[low] < to ? f->proof[low] : to;
+}
+
+static void leave(struct walk *w, struct followed *f, uint64_t ns)
+{
+    if (f->state == ASLEEP || f->state == READY) {
+        f->now.to_ns = first_proof(f, f->now.from_ns, ns);
+        note(w, f, f->now);
+    }
+    f->state = RUNNING;
+}
+
+static void enter(const struct walk *w, struct followed *f, enum state state,
+                  struct tac_sight sight)
+{
+    f->state = state;
+    f->now = sight;
+    f->now.kind = state == ASLEEP ? TAC_SIGHT_ASLEEP : TAC_SIGHT_READY;
+    f->now.prio = prio_of(w, sight.who);
+    f->now.own_prio = prio_of(w, f->tid);
+}
+
+static struct followed *follow(struct walk *w, uint32_t tid)
+{
+    for (size_t i = 0; tid && i < w->count; i++)
+        if (w->followed[i].tid == tid)
+            return &w->followed[i];
+    return NULL;
+}
+
+/* Others that were ready on this CPU now wait behind someone else, by the scheduler's choice. */
+static void next_in_front(struct walk *w, const struct tac_capture_kernel *e, uint32_t index,
+                          uint32_t next)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        struct followed *f = &w->followed[i];
+        if (f->state != READY || f->cpu != e->cpu || f->tid == next || f->now.from_ns == e->ns)
+            continue;
+        struct tac_sight sight = f->now;
+        leave(w, f, e->ns);
+        sight.from_ns = e->ns;
+        sight.index = index;
+        sight.who = next;
+        sight.flags |= TAC_SIGHT_CHOSEN;
+        enter(w, f, READY, sight);
+    }
+}
+
+static void switch_in(struct walk *w, struct followed *f, const struct tac_capture_kernel *e)
+{
+    /* whoever it takes the CPU from had it before, whatever was believed */
+    if (f->state == READY && !f->now.who && e->tid) {
+        f->now.who = e->tid;
+        f->now.prio = prio_of(w, e->tid);
+    }
+    leave(w, f, e->ns);
+    f->cpu = e->cpu;
+}
+
+static void switch_out(struct walk *w, struct followed *f, const struct tac_capture_kernel *e,
+                       uint32_t index, uint32_t next)
+{
+    uint8_t left_as = (uint8_t)(e->b >> 32); /* the bits above: pre-empted inside the kernel */
+    leave(w, f, e->ns);
+    f->cpu = e->cpu;
+    struct tac_sight sight = {.from_ns = e->ns, .index = index, .who = next, .state = left_as};
+    if (!left_as)
+        sight.flags = TAC_SIGHT_CHOSEN;
+    enter(w, f, left_as ? ASLEEP : READY, sight);
+}
+
+static void on_switch(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
+{
+    uint32_t next = (uint32_t)(e->a >> 32);
+    learn_prio(w, next, (uint32_t)e->a);
+    learn_prio(w, e->tid, (uint32_t)e->b);
+    struct followed *out = follow(w, e->tid), *in = follow(w, next);
+    if (in)
+        switch_in(w, in, e);
+    if (out)
+        switch_out(w, out, e, index, next);
+    next_in_front(w, e, index, next);
+    if (e->cpu < CPUS_MAX)
+        w->on_cpu[e->cpu] = next;
+}
+
+static uint32_t runner(const struct walk *w, uint32_t cpu)
+{
+    return cpu < CPUS_MAX ? w->on_cpu[cpu] : 0;
+}
+
+static void on_waking(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
+{
+    uint32_t target = (uint32_t)(e->a >> 32), cpu = (uint32_t)(e->b >> 32);
+    learn_prio(w, target, (uint32_t)e->a);
+    struct followed *f = follow(w, target);
+    if (!f || f->state != ASLEEP)
+        return;
+    leave(w, f, e->ns);
+    f->cpu = cpu;
+    bool hard = e->b & 1;
+    enter(w, f, READY,
+          (struct tac_sight){.from_ns = e->ns,
+                             .index = index,
+                             .who = runner(w, cpu),
+                             .detail = hard ? 0 : e->tid,
+                             .flags = TAC_SIGHT_WOKEN | (hard ? TAC_SIGHT_HARD : 0)});
+}
+
+static void on_migrate(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
+{
+    struct followed *f = follow(w, (uint32_t)e->a);
+    if (!f || f->state != READY)
+        return;
+    struct tac_sight sight = f->now;
+    leave(w, f, e->ns);
+    f->cpu = (uint32_t)e->b;
+    sight.from_ns = e->ns;
+    sight.index = index;
+    sight.who = runner(w, f->cpu);
+    sight.flags &= (uint8_t)~TAC_SIGHT_CHOSEN;
+    enter(w, f, READY, sight);
+}
+
+static void on_own_switch(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
+{
+    struct followed *f = follow(w, e->tid);
+    if (!f)
+        return;
+    if (e->type == TAC_KERNEL_IN) {
+        leave(w, f, e->ns);
+    } else if (!w->system_wide) {
+        leave(w, f, e->ns);
+        enter(w, f, e->a ? READY : ASLEEP,
+              (struct tac_sight){.from_ns = e->ns, .index = index, .state = e->a ? 0 : 1});
+    }
+}
+
+/* An event in the context of a thread: it runs there, whoever was thought to. */
+static void on_sign_of_life(struct walk *w, const struct tac_capture_kernel *e)
+{
+    struct followed *f = follow(w, e->tid);
+    if (f && f->state != RUNNING && e->ns > f->now.from_ns + NEAR_NS && w->system_wide)
+        leave(w, f, e->ns);
+    if (e->cpu < CPUS_MAX && e->tid && e->type != TAC_KERNEL_RUNTIME)
+        w->on_cpu[e->cpu] = e->tid;
+}
+
+/* ---- what happens inside ---- */
+
+/* Interrupts hit whoever runs; a thread that waits for that CPU is hit as well. */
+static bool concerns(const struct followed *f, const struct tac_capture_kernel *e, uint8_t kind)
+{
+    if (f->tid == e->tid)
+        return true;
+    return (kind == TAC_SIGHT_IRQ || kind == TAC_SIGHT_SOFTIRQ) && f->state == READY &&
+           f->cpu == e->cpu;
+}
+
+static void on_span(struct walk *w, const struct tac_capture_kernel *e, uint32_t index,
+                    uint8_t kind, bool begins)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        struct followed *f = &w->followed[i];
+        struct tac_sight *open = &f->inner[kind];
+        if (!concerns(f, e, kind))
+            continue;
+        if (begins) {
+            *open =
+                (struct tac_sight){.from_ns = e->ns, .detail = e->a, .index = index, .kind = kind};
+        } else if (open->from_ns) {
+            open->to_ns = e->ns;
+            note(w, f, *open);
+            open->from_ns = 0;
+        }
+    }
+}
+
+static void on_moment(struct walk *w, const struct tac_capture_kernel *e, uint32_t index,
+                      uint8_t kind)
+{
+    struct followed *f = follow(w, e->tid);
+    if (f)
+        note(w, f,
+             (struct tac_sight){.from_ns = e->ns,
+                                .to_ns = e->ns,
+                                .detail = e->a,
+                                .index = index,
+                                .kind = kind});
+}
+
+/* Kinds of events that open or close a sight, or are one. */
+static const struct {
+    uint8_t kind, what; /* what: 0 begins, 1 ends, 2 a moment */
+} meaning[TAC_KERNEL_TYPES] = {
+    [TAC_KERNEL_IRQ_BEGIN] = {TAC_SIGHT_IRQ, 0},
+    [TAC_KERNEL_IRQ_END] = {TAC_SIGHT_IRQ, 1},
+    [TAC_KERNEL_SOFTIRQ_BEGIN] = {TAC_SIGHT_SOFTIRQ, 0},
+    [TAC_KERNEL_SOFTIRQ_END] = {TAC_SIGHT_SOFTIRQ, 1},
+    [TAC_KERNEL_MMAP_WAIT] = {TAC_SIGHT_MMAP, 0},
+    [TAC_KERNEL_MMAP_GOT] = {TAC_SIGHT_MMAP, 1},
+    [TAC_KERNEL_RECLAIM_BEGIN] = {TAC_SIGHT_RECLAIM, 0},
+    [TAC_KERNEL_RECLAIM_END] = {TAC_SIGHT_RECLAIM, 1},
+    [TAC_KERNEL_COMPACT_BEGIN] = {TAC_SIGHT_COMPACT, 0},
+    [TAC_KERNEL_COMPACT_END] = {TAC_SIGHT_COMPACT, 1},
+    [TAC_KERNEL_FAULT_MINOR] = {TAC_SIGHT_FAULT, 2},
+    [TAC_KERNEL_FAULT_MAJOR] = {TAC_SIGHT_FAULT, 2},
+    [TAC_KERNEL_FAULT] = {TAC_SIGHT_FAULT, 2},
+    [TAC_KERNEL_PAGES] = {TAC_SIGHT_PAGES, 2},
+    [TAC_KERNEL_SIGNAL] = {TAC_SIGHT_SIGNAL, 2},
+    [TAC_KERNEL_IPI] = {TAC_SIGHT_IPI, 2},
+};
+
+static void on_event(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
+{
+    if (e->type == TAC_KERNEL_SWITCH) {
+        on_switch(w, e, index);
+        return;
+    }
+    if (e->type == TAC_KERNEL_OUT || e->type == TAC_KERNEL_IN) {
+        on_own_switch(w, e, index);
+        return;
+    }
+    on_sign_of_life(w, e);
+    if (e->type == TAC_KERNEL_WAKING)
+        on_waking(w, e, index);
+    else if (e->type == TAC_KERNEL_MIGRATE)
+        on_migrate(w, e, index);
+    else if (e->type < TAC_KERNEL_TYPES && meaning[e->type].kind && meaning[e->type].what == 2)
+        on_moment(w, e, index, meaning[e->type].kind);
+    else if (e->type < TAC_KERNEL_TYPES && meaning[e->type].kind)
+        on_span(w, e, index, meaning[e->type].kind, meaning[e->type].what == 0);
+}
+
+/* ---- whom to follow ---- */
+
+static void find_followed(struct walk *w)
+{
+    const struct tac_capture *c = w->capture;
+    for (size_t i = 0; i < c->cycles_count; i++) {
+        uint32_t thread = c->cycles[i].thread;
+        if (thread >= c->threads_count || follow(w, c->threads[thread].tid))
+            continue;
+        if (w->count == FOLLOWED_MAX)
+            return;
+        w->followed[w->count++] =
+            (struct followed){.tid = c->threads[thread].tid, .thread = thread, .state = UNKNOWN};
+    }
+}
+
+/* A thread runs when its cycles begin and end. */
+static int find_proofs(struct walk *w)
+{
+    const struct tac_capture *c = w->capture;
+    for (size_t i = 0; i < w->count; i++) {
+        w->followed[i].proof = malloc((2 * c->cycles_count + 1) * sizeof(uint64_t));
+        if (!w->followed[i].proof)
+            return -ENOMEM;
+    }
+    for (size_t i = 0; i < c->cycles_count; i++) {
+        const struct tac_capture_cycle *cycle = &c->cycles[i];
+        struct followed *f =
+            cycle->thread < c->threads_count ? follow(w, c->threads[cycle->thread].tid) : NULL;
+        if (!f || (f->proofs && cycle->begin_ns < f->proof[f->proofs - 1]))
+            continue; /* cycles of two sources, one inside the other: the outer one proves enough */
+        f->proof[f->proofs++] = cycle->begin_ns;
+        if (cycle->end_ns != TAC_CAPTURE_OPEN && cycle->end_ns >= cycle->begin_ns)
+            f->proof[f->proofs++] = cycle->end_ns;
+    }
+    return 0;
+}
+
+static int compare_ends(const void *a, const void *b)
+{
+    const struct tac_sight *x = a, *y = b;
+    if (x->to_ns != y->to_ns)
+        return x->to_ns < y->to_ns ? -1 : 1;
+    return x->from_ns < y->from_ns ? -1 : x->from_ns > y->from_ns;
+}
+
+static void walk_events(struct walk *w)
+{
+    const struct tac_capture *c = w->capture;
+    for (size_t i = 0; i < c->kernel_count && w->error == 0; i++)
+        on_event(w, &c->kernel[i], (uint32_t)i);
+    for (size_t i = 0; i < w->count; i++) {
+        leave(w, &w->followed[i], c->end_ns);
+        struct tac_sights *s = &w->sights[w->followed[i].thread];
+        if (s->count)
+            qsort(s->data, s->count, sizeof *s->data, compare_ends);
+    }
+}
+
+int tac_follow(const struct tac_capture *capture, bool system_wide, struct tac_sights *sights)
+{
+    struct walk *w = calloc(1, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    w->capture = capture;
+    w->sights = sights;
+    w->system_wide = system_wide;
+    find_followed(w);
+    int error = find_proofs(w);
+    if (error == 0) {
+        walk_events(w);
+        error = w->error;
+    }
+    for (size_t i = 0; i < w->count; i++)
+        free(w->followed[i].proof);
+    free(w);
+    return error;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT
+ * faults_memory.c - the heap, first touches, copies after a fork, files that are not in memory, and
+ * the lock of the address space. */
+#include "injector.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, HUGE_BYTES = 2 << 20 };
+
+/* ---- the heap ---- */
+
+static void strike_storm(uint64_t want_ns)
+{
+    static void *block[400];
+    for (uint64_t end = now() + want_ns; now() < end;) {
+        for (int i = 0; i < 400; i++)
+            block[i] = heap_get((size_t)(8 + i % 60));
+        for (int i = 0; i < 400; i++)
+            heap_put(block[i]);
+    }
+}
+
+static void prepare_one_arena(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_TRIM_THRESHOLD, 0);
+}
+
+static void strike_heap(uint64_t want_ns)
+{
+    void *block[64];
+    for (uint64_t end = now() + want_ns; now() < end;) {
+        for (int i = 0; i < 64; i++)
+            block[i] = heap_get((size_t)(1200 + i * 40));
+        for (int i = 0; i < 64; i++)
+            heap_put(block[i]);
+    }
+}
+
+/* Large operations under the arena's lock, without pause. */
+static void help_heap(void)
+{
+    static void *block[256];
+    for (int i = 0; i < 256; i++)
+        block[i] = heap_get((size_t)(1100 + (i * 7919) % 50000));
+    for (int i = 0; i < 256; i++)
+        heap_put(block[i]);
+}
+
+/* ---- pages ---- */
+
+static char *fresh;
+static size_t fresh_used, fresh_bytes;
+
+static char *map(size_t bytes, int advice)
+{
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        abort();
+    madvise(p, bytes, advice);
+    return p;
+}
+
+static void map_fresh(int advice)
+{
+    fresh_bytes = (size_t)3 << 30 >> (sizeof(void *) == 4 ? 2 : 0);
+    fresh = map(fresh_bytes, advice);
+    fresh_used = -(uintptr_t)fresh & (HUGE_BYTES - 1);
+}
+
+static void prepare_touch(void)
+{
+    map_fresh(MADV_NOHUGEPAGE);
+}
+
+static void touch_pages(char *at, size_t *used, size_t bytes, uint64_t want_ns)
+{
+    for (uint64_t end = now() + want_ns; now() < end && *used + 16 * PAGE < bytes;)
+        for (int i = 0; i < 16; i++, *used += PAGE)
+            at[*used] = 1;
+}
+
+static void strike_touch(uint64_t want_ns)
+{
+    touch_pages(fresh, &fresh_used, fresh_bytes, want_ns);
+}
+
+static void prepare_huge(void)
+{
+    map_fresh(MADV_HUGEPAGE);
+}
+
+static void strike_huge(uint64_t want_ns)
+{
+    for (uint64_t end = now() + want_ns; now() < end && fresh_used < fresh_bytes;
+         fresh_used += HUGE_BYTES)
+        fresh[fresh_used + 4096 * 3] = 1;
+}
+
+/* A child that keeps the pages of the parent shared, so that each write copies. */
+static char *shared_pages;
+static size_t shared_used, shared_bytes = (size_t)192 << 20;
+
+static void prepare_copy(void)
+{
+    shared_pages = map(shared_bytes, MADV_NOHUGEPAGE);
+    memset(shared_pages, 1, shared_bytes);
+}
+
+static void sleep_until_orphaned(pid_t parent)
+{
+    while (getppid() == parent)
+        sleep_ns(5000000);
+    _exit(0);
+}
+
+static pid_t copier;
+
+static void drop_copier(void)
+{
+    if (copier > 0) {
+        kill(copier, SIGKILL);
+        waitpid(copier, NULL, 0);
+    }
+}
+
+/* Fork afresh now and then: the pages copied last are shared again. */
+static void help_copy(void)
+{
+    static unsigned last;
+    unsigned at = atomic_load(&tick);
+    if (!copier || at - last > 200) {
+        pid_t parent = getpid();
+        drop_copier();
+        last = at;
+        copier = fork();
+        if (copier == 0)
+            sleep_until_orphaned(parent);
+    }
+    sleep_ns(period_ns);
+    if (!atomic_load(&running))
+        drop_copier();
+}
+
+static void strike_copy(uint64_t want_ns)
+{
+    if (shared_used + (16 << 20) > shared_bytes)
+        shared_used = 0;
+    touch_pages(shared_pages, &shared_used, shared_bytes, want_ns);
+}
+
+/* ---- a file that the kernel has dropped from memory ---- */
+
+static char *file_pages;
+static size_t file_bytes = (size_t)256 << 20, file_used;
+static int file_fd = -1;
+
+static void prepare_file(void)
+{
+    char path[] = "/var/tmp/tactus-injector-XXXXXX";
+    static char block[1 << 20];
+    file_fd = mkstemp(path);
+    unlink(path);
+    memset(block, 7, sizeof block);
+    for (size_t i = 0; i < file_bytes; i += sizeof block)
+        if (write(file_fd, block, sizeof block) < 0)
+            abort();
+    fsync(file_fd);
+    posix_fadvise(file_fd, 0, 0, POSIX_FADV_DONTNEED);
+    posix_fadvise(file_fd, 0, 0, POSIX_FADV_RANDOM);
+    file_pages = mmap(NULL, file_bytes, PROT_READ, MAP_PRIVATE, file_fd, 0);
+    if (file_pages == MAP_FAILED)
+        abort();
+    madvise(file_pages, file_bytes, MADV_RANDOM);
+}
+
+static void strike_file(uint64_t want_ns)
+{
+    static volatile char seen;
+    for (uint64_t end = now() + want_ns; now() < end && file_used < file_bytes;
+         file_used += 16 * PAGE)
+        seen = file_pages[file_used];
+    (void)seen;
+}
+
+/* ---- the lock of the address space ---- */
+
+static char *big;
+static size_t big_bytes = (size_t)512 << 20;
+
+static void prepare_big(void)
+{
+    big = map(big_bytes, MADV_NOHUGEPAGE);
+    memset(big, 1, big_bytes);
+}
+
+/* Changes the protection of many pages: the lock is held for writing all the while. */
+static void help_protect(void)
+{
+    unsigned at = atomic_load(&tick) + 1;
+    if (is_struck(at)) {
+        wait_until(release_of(at) - period_ns / 8);
+        for (int i = 0; i < 3; i++) {
+            mprotect(big, big_bytes, PROT_READ);
+            mprotect(big, big_bytes, PROT_READ | PROT_WRITE);
+        }
+    }
+    sleep_ns(period_ns / 8);
+}
+
+/* Needs the same lock once. */
+static void strike_map(uint64_t want_ns)
+{
+    (void)want_ns;
+    void *p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p != MAP_FAILED)
+        munmap(p, PAGE);
+}
+
+static void help_fork(void)
+{
+    unsigned at = atomic_load(&tick) + 1;
+    if (is_struck(at)) {
+        wait_until(release_of(at) - period_ns / 8);
+        pid_t child = fork();
+        if (child == 0)
+            _exit(0);
+        waitpid(child, NULL, 0);
+    }
+    sleep_ns(period_ns / 8);
+}
+
+static void prepare_fork(void)
+{
+    prepare_big();
+    map_fresh(MADV_NOHUGEPAGE);
+}
+
+/* ---- a memory cgroup that is full ---- */
+
+static void put_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        fprintf(stderr, "injector: %s: %s\n", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+static char group[96];
+
+static void leave_group(void)
+{
+    put_text("/sys/fs/cgroup/memory/cgroup.procs", "0");
+    rmdir(group);
+}
+
+static char *cache;
+
+static void prepare_reclaim(void)
+{
+    char path[160], number[32];
+    snprintf(group, sizeof group, "/sys/fs/cgroup/memory/tactus-%d", getpid());
+    mkdir(group, 0755);
+    atexit(leave_group);
+    snprintf(path, sizeof path, "%s/memory.limit_in_bytes", group);
+    snprintf(number, sizeof number, "%d", 160 << 20);
+    put_text(path, number);
+    snprintf(path, sizeof path, "%s/cgroup.procs", group);
+    put_text(path, "0");
+    prepare_file();
+    map_fresh(MADV_NOHUGEPAGE);
+    cache = map(1 << 20, MADV_NOHUGEPAGE);
+}
+
+/* Fill the group with cached pages of the file, again and again. */
+static void help_reclaim(void)
+{
+    if (pread(file_fd, cache, 1 << 20, (off_t)(file_used = (file_used + (1 << 20)) %
+                                                            (file_bytes - (1 << 20)))) < 0)
+        abort();
+}
+
+static void strike_reclaim(uint64_t want_ns)
+{
+    size_t from = fresh_used;
+    touch_pages(fresh, &fresh_used, fresh_bytes, want_ns);
+    if (fresh_used - from > PAGE && fresh_used > (64u << 20)) {
+        madvise(fresh, fresh_used, MADV_DONTNEED);
+        fresh_used = 0;
+    }
+}
+
+const struct fault faults_memory[] = {
+    {"storm", NULL, strike_storm, NULL, FAULT_CPU},
+    {"heap", prepare_one_arena, strike_heap, help_heap, 0},
+    {"touch", prepare_touch, strike_touch, NULL, FAULT_CPU},
+    {"huge", prepare_huge, strike_huge, NULL, FAULT_CPU},
+    {"copy", prepare_copy, strike_copy, help_copy, FAULT_CPU},
+    {"file", prepare_file, strike_file, NULL, 0},
+    {"mapping", prepare_big, strike_map, help_protect, 0},
+    {"fork", prepare_fork, strike_touch, help_fork, 0},
+    {"reclaim", prepare_reclaim, strike_reclaim, help_reclaim, 0},
+    {0},
+};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ * recorded.c - clocks and the recorded forms of heap and lock operations; see injector.h. */
+#include "injector.h"
+
+#include "tactus/trace.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile double sink;
+
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t cpu_now(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void spin(uint64_t ns)
+{
+    double x = sink + 1;
+    for (uint64_t end = now() + ns; now() < end;)
+        for (int i = 0; i < 100; i++)
+            x = x * 0.999 + 1;
+    sink = x;
+}
+
+void sleep_ns(uint64_t ns)
+{
+    struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    nanosleep(&t, NULL);
+}
+
+void wait_until(uint64_t ns)
+{
+    struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+        ;
+}
+
+void pin(int last)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    CPU_SET((int)(last ? cpus - 1 : 0), &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+int fifo(int priority)
+{
+    struct sched_param p = {.sched_priority = priority};
+    return pthread_setschedparam(pthread_self(), SCHED_FIFO, &p);
+}
+
+void *heap_get(size_t bytes)
+{
+    uint64_t begin = tac_trace_counter();
+    void *p = malloc(bytes);
+    tac_trace_memory(p ? TAC_MEMORY_ALLOC : TAC_MEMORY_FAIL, p, NULL, bytes, begin);
+    return p;
+}
+
+void heap_put(void *p)
+{
+    volatile uintptr_t address = (uintptr_t)p; /* the compiler must not see that it is p */
+    uint64_t begin = tac_trace_counter();
+    free(p);
+    tac_trace_memory(TAC_MEMORY_FREE, (void *)address, NULL, 0, begin);
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int holder;
+
+void lock(void)
+{
+    if (pthread_mutex_trylock(&mutex)) {
+        uint64_t begin = tac_trace_counter();
+        uint32_t who = (uint32_t)atomic_load(&holder);
+        pthread_mutex_lock(&mutex);
+        tac_trace_lock_wait(&mutex, who, begin);
+    }
+    atomic_store(&holder, gettid());
+}
+
+void unlock(void)
+{
+    atomic_store(&holder, 0);
+    pthread_mutex_unlock(&mutex);
+}
