@@ -313,11 +313,40 @@ static void settle_by_counts(struct tac_layout *l, const struct tac_nominal *nom
     missing -= move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, to, missing);
 }
 
+static int compare_times(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* What one costs here and now: faults that follow each other closely show it, and in a virtual
+ * machine it varies with what the host has at hand. The lower quartile of the distances, between
+ * once and MORE times the price in the whole recording. */
+static double local_price(const struct tac_layout *l, double price)
+{
+    enum { SAMPLE = 256, FEW = 32, MORE = 3 };
+    uint64_t gap[SAMPLE], last = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < l->sights.count && n < SAMPLE; i++) {
+        const struct tac_sight *s = &l->sights.data[i];
+        if (s->kind != TAC_SIGHT_FAULT || s->from_ns < l->cycle->begin_ns)
+            continue;
+        if (last && s->from_ns > last)
+            gap[n++] = s->from_ns - last;
+        last = s->from_ns;
+    }
+    if (n < FEW)
+        return price;
+    qsort(gap, n, sizeof *gap, compare_times);
+    double here = (double)gap[n / 4];
+    return here < price ? price : here > MORE * price ? MORE * price : here;
+}
+
 static void settle_faults(struct tac_layout *l, const struct tac_nominal *nominal)
 {
     double more = l->cycle->faults_minor - (nominal ? nominal->faults_minor : 0);
     double major = l->cycle->faults_major;
-    double price = nominal ? nominal->fault_ns : TAC_FAULT_NS;
+    double price = local_price(l, nominal ? nominal->fault_ns : TAC_FAULT_NS);
     double major_price = nominal ? nominal->major_ns : TAC_MAJOR_NS;
     uint64_t cost = (uint64_t)((more > 0 ? more : 0) * price + major * major_price);
     if (!cost)

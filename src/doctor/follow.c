@@ -32,6 +32,7 @@ struct walk {
     size_t count;
     bool system_wide;
     uint32_t on_cpu[CPUS_MAX]; /* tid that runs there */
+    bool unfair[CPUS_MAX];     /* it was chosen although a real-time thread was ready */
     struct prio prio[PRIO_SLOTS];
     int error;
 };
@@ -152,8 +153,12 @@ static void on_switch(struct walk *w, const struct tac_capture_kernel *e, uint32
     if (out)
         switch_out(w, out, e, index, next);
     next_in_front(w, e, index, next);
-    if (e->cpu < CPUS_MAX)
-        w->on_cpu[e->cpu] = next;
+    if (e->cpu >= CPUS_MAX)
+        return;
+    bool was_urgent = (uint32_t)e->b < TAC_PRIO_NORMAL && !(e->b >> 32 & 0xff);
+    w->unfair[e->cpu] =
+        (uint32_t)e->a >= TAC_PRIO_NORMAL && (was_urgent || (w->unfair[e->cpu] && e->tid));
+    w->on_cpu[e->cpu] = next;
 }
 
 static uint32_t runner(const struct walk *w, uint32_t cpu)
@@ -170,13 +175,14 @@ static void on_waking(struct walk *w, const struct tac_capture_kernel *e, uint32
         return;
     leave(w, f, e->ns);
     f->cpu = cpu;
-    bool hard = e->b & 1;
+    bool hard = e->b & 1, unfair = cpu < CPUS_MAX && w->unfair[cpu];
     enter(w, f, READY,
           (struct tac_sight){.from_ns = e->ns,
                              .index = index,
                              .who = runner(w, cpu),
                              .detail = hard ? 0 : e->tid,
-                             .flags = TAC_SIGHT_WOKEN | (hard ? TAC_SIGHT_HARD : 0)});
+                             .flags = TAC_SIGHT_WOKEN | (hard ? TAC_SIGHT_HARD : 0) |
+                                      (unfair ? TAC_SIGHT_CHOSEN : 0)});
 }
 
 static void on_migrate(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)

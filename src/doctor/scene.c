@@ -2,6 +2,8 @@
  * scene.c - what rules ask about other threads in the time of a late cycle; see rule.h. */
 #include "doctor/rule.h"
 
+#include <stdlib.h>
+
 /* Heap operations begin in order; one that is longer than this before the window is not looked for.
  */
 enum { LOOK_BACK_NS = 200 * 1000 * 1000 };
@@ -96,4 +98,35 @@ uint64_t tac_case_displaced(const struct tac_case *c, uint32_t tid, uint64_t fro
     if (ret_who)
         *ret_who = who;
     return total;
+}
+
+/* CLONE_VM of clone(2): the child shares the memory, so nothing is copied. */
+enum { CLONE_SHARES_MEMORY = 0x100 };
+
+static bool is_own(const struct tac_capture *cap, uint32_t tid)
+{
+    const char *pid = tac_capture_meta(cap, "pid");
+    if (pid && tid == (uint32_t)strtoul(pid, NULL, 10))
+        return true;
+    for (size_t i = 0; i < cap->threads_count; i++)
+        if (cap->threads[i].tid == tid)
+            return true;
+    return false;
+}
+
+const struct tac_capture_kernel *tac_case_fork(const struct tac_case *c, uint64_t from_ns,
+                                               uint64_t to_ns, bool alive)
+{
+    const struct tac_capture *cap = c->capture;
+    const struct tac_capture_kernel *last = NULL;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, from_ns);
+         i < cap->kernel_count && cap->kernel[i].ns < to_ns; i++) {
+        const struct tac_capture_kernel *e = &cap->kernel[i];
+        if (e->type == TAC_KERNEL_FORK && !(e->b & CLONE_SHARES_MEMORY) && is_own(cap, e->tid) &&
+            !is_own(cap, (uint32_t)e->a))
+            last = e;
+        else if (alive && last && e->type == TAC_KERNEL_EXIT && e->tid == (uint32_t)last->a)
+            last = NULL;
+    }
+    return last;
 }

@@ -98,17 +98,29 @@ static int add_kernel(const struct tac_witness *w, struct tac_layout *l, uint64_
     return r;
 }
 
+/* Calls that follow each other this closely are one stretch of work: what lies between is the way
+ * into the function and the recorder's own cost of the call. */
+enum { GLUE_NS = 200 };
+
 static int add_memory(const struct tac_capture *c, struct tac_layout *l)
 {
     size_t i = TAC_CAPTURE_LOWER(c, memory, begin_ns, l->cycle->begin_ns);
+    size_t before = l->sights.count;
     int r = 0;
-    for (; i < c->memory_count && c->memory[i].begin_ns < l->cycle->end_ns && r == 0; i++)
-        if (c->memory[i].thread == l->cycle->thread)
-            r = tac_sights_add(&l->sights, (struct tac_sight){.from_ns = c->memory[i].begin_ns,
-                                                              .to_ns = c->memory[i].end_ns,
-                                                              .detail = c->memory[i].bytes,
-                                                              .index = (uint32_t)i,
-                                                              .kind = TAC_SIGHT_MEMORY});
+    for (; i < c->memory_count && c->memory[i].begin_ns < l->cycle->end_ns && r == 0; i++) {
+        const struct tac_capture_memory *m = &c->memory[i];
+        if (m->thread != l->cycle->thread)
+            continue;
+        struct tac_sight *last =
+            l->sights.count > before ? &l->sights.data[l->sights.count - 1] : NULL;
+        if (last && m->begin_ns >= last->to_ns && m->begin_ns - last->to_ns <= GLUE_NS)
+            last->to_ns = m->begin_ns;
+        r = tac_sights_add(&l->sights, (struct tac_sight){.from_ns = m->begin_ns,
+                                                          .to_ns = m->end_ns,
+                                                          .detail = m->bytes,
+                                                          .index = (uint32_t)i,
+                                                          .kind = TAC_SIGHT_MEMORY});
+    }
     return r;
 }
 

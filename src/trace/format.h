@@ -202,7 +202,7 @@ enum tac_kernel_type {
     TAC_KERNEL_SOFTIRQ_END = 11,
     TAC_KERNEL_RUNTIME = 12,   /* sched_stat_runtime: a = ns of CPU time credited to tid */
     TAC_KERNEL_MIGRATE = 13,   /* a = target tid, b = from << 32 | to CPU */
-    TAC_KERNEL_FORK = 14,      /* a = child tid */
+    TAC_KERNEL_FORK = 14,      /* a = child tid, b = flags of clone(2): threads share the memory */
     TAC_KERNEL_MMAP_WAIT = 15, /* mmap_lock: begins to acquire; a = 1 for writing */
     TAC_KERNEL_MMAP_GOT = 16,  /* a = 1 for writing, b = 1 success */
     TAC_KERNEL_RECLAIM_BEGIN = 17,

@@ -73,7 +73,7 @@ def scenarios(held_out, tier):
                    "budget": ["--cycles", "1600", "--work", "20"], "fair": ["--cycles", "2400"],
                    "copy": ["--every", "32"], "normal": ["--period", "4000", "--work", "60", "--cycles", "900"], "mapping": ["--amount", "200"]}
         rows = [(f, [f], special.get(f, [])) for f in usable]
-        rows += [(f"{a}+{b}", [a, b], ["--both", "--amount", "260"])
+        rows += [(f"{a}+{b}", [a, b], ["--both", "--amount", "250"])
                  for a, b in (("compute", "sleep"), ("touch", "storm"), ("denormal", "zone"))]
         rows += [("near:" + f, [f], ["--amount", "60"]) for f in ("compute", "storm", "sleep")]
         return rows

@@ -5,24 +5,13 @@
 
 enum { BEFORE_NS = 100 * 1000 * 1000 };
 
-/* A fork by a thread of this recording's process, in or shortly before the cycle. */
-static const struct tac_capture_kernel *find_fork(const struct tac_case *c)
-{
-    const struct tac_capture *cap = c->capture;
-    uint64_t from = c->layout->release_ns > BEFORE_NS ? c->layout->release_ns - BEFORE_NS : 0;
-    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, from);
-         i < cap->kernel_count && cap->kernel[i].ns < c->cycle->end_ns; i++)
-        if (cap->kernel[i].type == TAC_KERNEL_FORK &&
-            tac_capture_thread_of(cap, cap->kernel[i].tid, cap->kernel[i].ns) != TAC_CAPTURE_NONE)
-            return &cap->kernel[i];
-    return NULL;
-}
-
 static void check(struct tac_case *c)
 {
     const struct tac_sight *wait;
     uint64_t ns = tac_case_time(c, TAC_ACCOUNT_BLOCKED, TAC_SIGHT_MMAP, &wait);
-    const struct tac_capture_kernel *fork = wait ? find_fork(c) : NULL;
+    uint64_t from = c->layout->release_ns > BEFORE_NS ? c->layout->release_ns - BEFORE_NS : 0;
+    const struct tac_capture_kernel *fork =
+        wait ? tac_case_fork(c, from, c->cycle->end_ns, false) : NULL;
     char who[64];
     if (fork)
         tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, 0.95, "stood %.1f ms behind a fork by %s",

@@ -8,10 +8,8 @@
 #include "doctor/rule.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum {
-    STATE_UNINTERRUPTIBLE = 2,
     STATE_STOPPED = 4,
     STATE_TRACED = 8,
     DRAINS = 3, /* of the helper left out before it counts as stopped */
@@ -24,30 +22,33 @@ static bool is_stop(const struct tac_case *c, const struct tac_sight *s)
     return s->kind == TAC_SIGHT_ASLEEP && (s->state == STATE_STOPPED || s->state == STATE_TRACED);
 }
 
-/* True when threads of this process ran before and after the sleep, and none in it, although the
- * helper was due several times. */
+static uint64_t number_of(const struct tac_case *c, const char *key, uint64_t otherwise)
+{
+    const char *text = tac_capture_meta(c->capture, key);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* True when the helper, and every registered thread, was still for as long as several of the
+ * helper's turns, and had been seen in the turns before. */
 static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
 {
-    if (s->kind != TAC_SIGHT_ASLEEP || s->state != STATE_UNINTERRUPTIBLE)
-        return false;
     const struct tac_capture *cap = c->capture;
-    const char *drain = tac_capture_meta(cap, "drain_ms");
-    uint64_t due = (drain ? strtoull(drain, NULL, 10) : DRAIN_MS) * 1000000;
-    if (s->to_ns - s->from_ns < DRAINS * due)
+    uint64_t due = number_of(c, "drain_ms", DRAIN_MS) * 1000000;
+    uint32_t helper = (uint32_t)number_of(c, "helper_tid", 0);
+    uint64_t begin = s->from_ns > c->layout->release_ns ? s->from_ns : c->layout->release_ns;
+    uint64_t before = begin > DRAINS * due ? begin - DRAINS * due : 0, last = 0;
+    if (s->kind != TAC_SIGHT_ASLEEP || !helper || s->to_ns < begin + DRAINS * due)
         return false;
-    const char *pid = tac_capture_meta(cap, "pid");
-    uint32_t own = pid ? (uint32_t)strtoul(pid, NULL, 10) : 0;
-    size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, s->from_ns + due);
-    bool helper = false;
-    for (; i < cap->kernel_count && cap->kernel[i].ns + due / 2 < s->to_ns; i++) {
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, before);
+         i < cap->kernel_count && cap->kernel[i].ns + due / 2 < s->to_ns; i++) {
         const struct tac_capture_kernel *e = &cap->kernel[i];
-        if (e->tid && (e->tid == own || tac_capture_thread_of(cap, e->tid, e->ns) !=
-                                            TAC_CAPTURE_NONE))
+        bool own = e->tid && (e->tid == helper || tac_capture_thread_of(cap, e->tid, e->ns) !=
+                                                      TAC_CAPTURE_NONE);
+        if (own && e->ns > begin + due)
             return false;
-        const char *name = e->tid ? tac_capture_comm(cap, e->tid) : NULL;
-        helper = helper || (name && !strcmp(name, "tactus-trace"));
+        last = e->tid == helper ? e->ns : last;
     }
-    return !helper;
+    return last != 0;
 }
 
 static void check(struct tac_case *c)
@@ -58,11 +59,15 @@ static void check(struct tac_case *c)
         tac_claim(c, TAC_ACCOUNT_BLOCKED, stopped, 0.97, "the thread was %s for %.1f ms",
                   stop->state == STATE_TRACED ? "held by a debugger" : "stopped by a signal",
                   (double)stopped / 1e6);
-    uint64_t cold = tac_case_sum(c, TAC_ACCOUNT_BLOCKED, is_frozen, &frozen);
-    if (frozen)
-        tac_claim(c, TAC_ACCOUNT_BLOCKED, cold, 0.85,
-                  "no thread of the program ran for %.1f ms, the recorder's neither: it was frozen",
-                  (double)cold / 1e6);
+    for (int before = 0; before < 2; before++) {
+        enum tac_account account = before ? TAC_ACCOUNT_LATE_START : TAC_ACCOUNT_BLOCKED;
+        uint64_t cold = tac_case_sum(c, account, is_frozen, &frozen);
+        if (frozen)
+            tac_claim(c, account, cold, 0.85,
+                      "no thread of the program ran for %.1f ms, the recorder's neither: it was "
+                      "frozen",
+                      (double)cold / 1e6);
+    }
 }
 
 TAC_RULE(stopped) = {

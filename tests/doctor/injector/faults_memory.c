@@ -233,12 +233,22 @@ static void help_fork(void)
     unsigned at = atomic_load(&tick) + 1;
     if (is_struck(at)) {
         wait_until(release_of(at) - period_ns / 8);
+        uint64_t from = now();
         pid_t child = fork();
         if (child == 0)
             _exit(0);
         waitpid(child, NULL, 0);
+        injector_outside(from, now());
     }
     sleep_ns(period_ns / 8);
+}
+
+/* A few first touches, which need the address space for a moment each. */
+static void strike_few(uint64_t want_ns)
+{
+    (void)want_ns;
+    for (int i = 0; i < 16 && fresh_used + PAGE < fresh_bytes; i++, fresh_used += PAGE)
+        fresh[fresh_used] = 1;
 }
 
 static void prepare_fork(void)
@@ -284,22 +294,23 @@ static void prepare_reclaim(void)
     cache = map(1 << 20, MADV_NOHUGEPAGE);
 }
 
-/* Fill the group with cached pages of the file, again and again. */
+/* Fill the group with cached pages of the file, again and again, and give back what was touched. */
+static atomic_size_t given_back;
+
 static void help_reclaim(void)
 {
-    if (pread(file_fd, cache, 1 << 20, (off_t)(file_used = (file_used + (1 << 20)) %
-                                                            (file_bytes - (1 << 20)))) < 0)
+    file_used = (file_used + (1 << 20)) % (file_bytes - (1 << 20));
+    if (pread(file_fd, cache, 1 << 20, (off_t)file_used) < 0)
         abort();
+    size_t upto = atomic_load(&given_back);
+    if (upto)
+        madvise(fresh, upto, MADV_DONTNEED);
 }
 
 static void strike_reclaim(uint64_t want_ns)
 {
-    size_t from = fresh_used;
     touch_pages(fresh, &fresh_used, fresh_bytes, want_ns);
-    if (fresh_used - from > PAGE && fresh_used > (64u << 20)) {
-        madvise(fresh, fresh_used, MADV_DONTNEED);
-        fresh_used = 0;
-    }
+    atomic_store(&given_back, fresh_used & ~(size_t)(PAGE - 1));
 }
 
 const struct fault faults_memory[] = {
@@ -310,7 +321,7 @@ const struct fault faults_memory[] = {
     {"copy", prepare_copy, strike_copy, help_copy, FAULT_CPU},
     {"file", prepare_file, strike_file, NULL, 0},
     {"mapping", prepare_big, strike_map, help_protect, 0},
-    {"fork", prepare_fork, strike_touch, help_fork, 0},
+    {"fork", prepare_fork, strike_few, help_fork, FAULT_OUTSIDE},
     {"reclaim", prepare_reclaim, strike_reclaim, help_reclaim, 0},
     {0},
 };

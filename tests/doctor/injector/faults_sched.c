@@ -100,7 +100,7 @@ static void help_fair(void)
         started = !pthread_create(&normal, NULL, starve, NULL);
     once(40);
     spin(1500000000); /* shorter than the guard of real-time time allows */
-    sleep_ns(1000);
+    sleep_ns(100000);
     if (!atomic_load(&running))
         pthread_join(normal, NULL);
 }

@@ -8,7 +8,7 @@
  *   --seed N        0        not 0: struck cycles, faults and amounts are drawn
  *   --work PCT      10       the cycle's usual work, in percent of the period
  *   --priority N    60       of the cycles; 0: normal
- *   --both          strike with all faults in each struck cycle, in their order
+ *   --both          strike with two faults in each struck cycle, the first for 70 %
  *   --kernel        record the whole system too (needs privilege)   --no-perf
  *
  * A thread (SCHED_FIFO where permitted, with RLIMIT_RTTIME as a guard, on the last CPU) runs the
@@ -70,6 +70,7 @@ static struct outside *outside; /* shared with children */
 uint64_t period_ns = 2000000;
 atomic_int running = 1;
 atomic_uint tick;
+static atomic_int audio_ready;
 extern sem_t injector_wake;
 
 /* ---- the plan: the same for everybody who asks ---- */
@@ -131,7 +132,7 @@ static void strike(struct truth *t, unsigned number)
     const struct fault *drawn = plan.fault[plan.seed ? draw(number, 3) % plan.faults : 0];
     for (unsigned i = 0; i < plan.faults; i++)
         if ((plan.both || plan.fault[i] == drawn) && plan.fault[i]->strike)
-            strike_one(t, plan.fault[i], plan.both ? want / plan.faults : want);
+            strike_one(t, plan.fault[i], plan.both ? want * (i == 0 ? 7 : 3) / 10 : want);
 }
 
 static void run_cycle(unsigned number)
@@ -159,6 +160,7 @@ static void *run_cycles(void *unused)
         fifo((int)plan.priority);
     if (tac_thread_register("audio", flags & FAULT_SMALL_RING ? 1 << 11 : 1 << 19))
         abort();
+    atomic_store(&audio_ready, 1);
     for (unsigned i = 0; i < plan.cycles; i++) {
         atomic_store(&tick, i);
         if (flags & FAULT_WOKEN)
@@ -232,6 +234,8 @@ static int run_threads(void)
     plan.start_ns = now() + LEAD_PERIODS * period_ns;
     if (pthread_create(&audio, NULL, run_cycles, NULL))
         return -1;
+    while (!atomic_load(&audio_ready))
+        sleep_ns(1000000);
     for (unsigned i = 0; i < plan.faults; i++)
         helped[i] = plan.fault[i]->help && !pthread_create(&helper[i], NULL, run_helper,
                                                            (void *)(uintptr_t)plan.fault[i]);
