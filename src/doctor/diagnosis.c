@@ -287,8 +287,7 @@ static int judge(struct tac_work *w, size_t cycle, struct tac_layout *layout)
     if (has < 0)
         return has;
     const struct tac_capture_cycle *cc = layout->cycle;
-    static const struct tac_nominal none = {.fault_ns = TAC_FAULT_NS,
-                                            .major_ns = TAC_MAJOR_NS};
+    static const struct tac_nominal none = {.fault_ns = TAC_FAULT_NS, .major_ns = TAC_MAJOR_NS};
     const struct tac_nominal *nominal =
         cc->source < d->sources_count ? &w->nominal[cc->source] : &none;
     tac_layout_settle(layout, nominal, (unsigned)has);

@@ -260,11 +260,8 @@ static void on_moment(struct walk *w, const struct tac_capture_kernel *e, uint32
     struct followed *f = follow(w, e->tid);
     if (f)
         note(w, f,
-             (struct tac_sight){.from_ns = e->ns,
-                                .to_ns = e->ns,
-                                .detail = e->a,
-                                .index = index,
-                                .kind = kind});
+             (struct tac_sight){
+                 .from_ns = e->ns, .to_ns = e->ns, .detail = e->a, .index = index, .kind = kind});
 }
 
 /* Kinds of events that open or close a sight, or are one. */

@@ -212,7 +212,8 @@ static void wrong_setup_when_normal_threads_take_turns(void)
     expect(&f, "wrong_setup");
 }
 
-/* Woken in time on an idle CPU of a real machine; in a virtual one so long a stall is the host's. */
+/* Woken in time on an idle CPU of a real machine; in a virtual one so long a stall is the host's.
+ */
 static void idle_wake_is_slow(void)
 {
     for (int guest = 0; guest < 2; guest++) {

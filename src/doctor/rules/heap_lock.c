@@ -50,9 +50,8 @@ static uint32_t describe_rival(const struct tac_case *c, const struct tac_captur
         return rival;
     const struct tac_capture_thread *t = &c->capture->threads[rival];
     int n = snprintf(text, size, " while thread %s was in the heap too", t->name);
-    uint64_t away = c->has & TAC_HAS_SCHED
-                        ? tac_case_displaced(c, t->tid, m->begin_ns, m->end_ns, &who)
-                        : 0;
+    uint64_t away =
+        c->has & TAC_HAS_SCHED ? tac_case_displaced(c, t->tid, m->begin_ns, m->end_ns, &who) : 0;
     char name[64];
     if (away * 2 > m->end_ns - m->begin_ns && n > 0 && (size_t)n < size)
         snprintf(text + n, size - (size_t)n, ", which could not run for %.0f us because of %s",

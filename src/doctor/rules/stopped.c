@@ -42,8 +42,8 @@ static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
     for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, before);
          i < cap->kernel_count && cap->kernel[i].ns + due / 2 < s->to_ns; i++) {
         const struct tac_capture_kernel *e = &cap->kernel[i];
-        bool own = e->tid && (e->tid == helper || tac_capture_thread_of(cap, e->tid, e->ns) !=
-                                                      TAC_CAPTURE_NONE);
+        bool own = e->tid && (e->tid == helper ||
+                              tac_capture_thread_of(cap, e->tid, e->ns) != TAC_CAPTURE_NONE);
         if (own && e->ns > begin + due)
             return false;
         last = e->tid == helper ? e->ns : last;

@@ -64,8 +64,8 @@ static size_t fresh_used, fresh_bytes;
 
 static char *map(size_t bytes, int advice)
 {
-    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
     if (p == MAP_FAILED)
         abort();
     madvise(p, bytes, advice);

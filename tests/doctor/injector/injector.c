@@ -97,8 +97,8 @@ int is_struck(unsigned number)
 
 uint64_t strike_ns(unsigned number)
 {
-    uint64_t percent = plan.seed ? plan.amount / 2 + draw(number, 2) % (plan.amount * 3 / 2)
-                                 : plan.amount;
+    uint64_t percent =
+        plan.seed ? plan.amount / 2 + draw(number, 2) % (plan.amount * 3 / 2) : plan.amount;
     return period_ns * percent / 100;
 }
 
@@ -237,8 +237,8 @@ static int run_threads(void)
     while (!atomic_load(&audio_ready))
         sleep_ns(1000000);
     for (unsigned i = 0; i < plan.faults; i++)
-        helped[i] = plan.fault[i]->help && !pthread_create(&helper[i], NULL, run_helper,
-                                                           (void *)(uintptr_t)plan.fault[i]);
+        helped[i] = plan.fault[i]->help &&
+                    !pthread_create(&helper[i], NULL, run_helper, (void *)(uintptr_t)plan.fault[i]);
     pthread_join(audio, NULL);
     for (unsigned i = 0; i < plan.faults; i++)
         if (helped[i])
@@ -299,10 +299,10 @@ static int tell_recorder(const struct recorder *r, int stop)
 static int record(const char *recording, const struct recorder *recorder)
 {
     const char *meta[] = {"program=injector", NULL};
-    struct tac_trace_config config = {
-        .path = recording,
-        .evidence = TAC_EVIDENCE_CLOCK | (plan.no_perf ? 0 : TAC_EVIDENCE_PERF),
-        .meta = meta};
+    struct tac_trace_config config = {.path = recording,
+                                      .evidence = TAC_EVIDENCE_CLOCK |
+                                                  (plan.no_perf ? 0 : TAC_EVIDENCE_PERF),
+                                      .meta = meta};
     if (tac_trace_start(&config))
         return -1;
     if (plan.kernel && tell_recorder(recorder, 0))
@@ -342,11 +342,17 @@ static int take_faults(char *words)
 
 static int take_options(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"cycles", 1, NULL, 'c'},   {"period", 1, NULL, 'p'}, {"every", 1, NULL, 'e'},
-        {"amount", 1, NULL, 'a'},   {"seed", 1, NULL, 's'},   {"work", 1, NULL, 'w'},
-        {"priority", 1, NULL, 'r'}, {"both", 0, NULL, 'b'},   {"kernel", 0, NULL, 'k'},
-        {"no-perf", 0, NULL, 'n'},  {0}};
+    static const struct option options[] = {{"cycles", 1, NULL, 'c'},
+                                            {"period", 1, NULL, 'p'},
+                                            {"every", 1, NULL, 'e'},
+                                            {"amount", 1, NULL, 'a'},
+                                            {"seed", 1, NULL, 's'},
+                                            {"work", 1, NULL, 'w'},
+                                            {"priority", 1, NULL, 'r'},
+                                            {"both", 0, NULL, 'b'},
+                                            {"kernel", 0, NULL, 'k'},
+                                            {"no-perf", 0, NULL, 'n'},
+                                            {0}};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         unsigned long value = optarg ? strtoul(optarg, NULL, 10) : 0;
         unsigned *place = o == 'c'   ? &plan.cycles
@@ -383,7 +389,8 @@ int main(int argc, char **argv)
         return 2;
     }
     truths = calloc(plan.cycles, sizeof *truths);
-    outside = mmap(NULL, sizeof *outside, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    outside =
+        mmap(NULL, sizeof *outside, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (!truths || outside == MAP_FAILED)
         return 3;
     struct recorder recorder = {0};

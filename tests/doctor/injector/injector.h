@@ -15,11 +15,11 @@
 #include <stdint.h>
 
 enum fault_flags {
-    FAULT_OUTSIDE = 1,   /* the helper strikes: truth by injector_outside() */
-    FAULT_CPU = 2,       /* the strike computes: its truth is CPU time */
-    FAULT_SAME_CPU = 4,  /* the helper runs on the CPU of the cycles */
-    FAULT_NORMAL = 8,    /* the cycles run with normal priority */
-    FAULT_WOKEN = 16,    /* the cycles wait for the helper, not for a timer */
+    FAULT_OUTSIDE = 1,  /* the helper strikes: truth by injector_outside() */
+    FAULT_CPU = 2,      /* the strike computes: its truth is CPU time */
+    FAULT_SAME_CPU = 4, /* the helper runs on the CPU of the cycles */
+    FAULT_NORMAL = 8,   /* the cycles run with normal priority */
+    FAULT_WOKEN = 16,   /* the cycles wait for the helper, not for a timer */
     FAULT_SMALL_RING = 32,
 };
 
@@ -37,11 +37,11 @@ extern const struct fault faults_compute[], faults_memory[], faults_locks[], fau
 /* ---- the cycle that runs ---- */
 extern uint64_t period_ns;
 extern atomic_int running;
-extern atomic_uint tick;   /* number of the cycle that runs or comes next */
+extern atomic_uint tick; /* number of the cycle that runs or comes next */
 
-int is_struck(unsigned number);          /* whether the plan puts a fault there */
-uint64_t strike_ns(unsigned number);     /* how long the plan wants it to last */
-uint64_t release_of(unsigned number);    /* ns */
+int is_struck(unsigned number);                          /* whether the plan puts a fault there */
+uint64_t strike_ns(unsigned number);                     /* how long the plan wants it to last */
+uint64_t release_of(unsigned number);                    /* ns */
 void injector_outside(uint64_t from_ns, uint64_t to_ns); /* a helper struck in between */
 
 /* ---- clocks and time ---- */
