@@ -150,8 +150,12 @@ def labels(truth, period_ns, whole):
 
 
 def as_nobody():
-    resource.setrlimit(resource.RLIMIT_RTPRIO, (95, 95))
-    resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    """A plain user with the limits of an audio group, as far as they can be given."""
+    for limit, value in ((resource.RLIMIT_RTPRIO, 95), (resource.RLIMIT_MEMLOCK, 1 << 30)):
+        try:
+            resource.setrlimit(limit, (value, value))
+        except (ValueError, OSError):
+            pass
     os.setgid(65534)
     os.setuid(65534)
 
