@@ -19,6 +19,9 @@
  *                       heap reserves address space (as much as the machine has memory) and the
  *                       kernel populates on first touch
  *   populate=BYTES      populate only so much of the arena at start (0: none)
+ *   ahead=BYTES         without size: once the program has threads, a helper thread keeps so much
+ *                       beyond the used part populated (default 1M; up to four times
+ *                       as much while the heap grows fast; 0: no helper)
  *   lock=no|try|yes     mlock the arena. try (default with size=): lock if permitted; yes: if it
  *                       cannot be locked say so on standard error, and go on unlocked
  *   full=fail|grow|reserve  when the arena is full: ENOMEM (default with size=); take address space
@@ -71,6 +74,7 @@ enum tac_heap_lock { TAC_HEAP_LOCK_NO, TAC_HEAP_LOCK_TRY, TAC_HEAP_LOCK_YES };
 struct tac_heap_config {
     size_t size_bytes;     /* 0: reserve address space, populate on touch */
     size_t populate_bytes; /* SIZE_MAX: the default, everything when size_bytes is given, else 0 */
+    size_t ahead_bytes;    /* kept populated beyond the used part by the helper thread */
     size_t reserve_bytes;
     size_t low_bytes;
     unsigned threads; /* 0: 1024 */
@@ -93,6 +97,11 @@ TAC_API int tac_heap_config_parse(struct tac_heap_config *config, const char *te
  * call was earlier: keep the heap as it is); -ENOMEM; -TAC_E_MEMLOCK: the heap is open but could
  * not be locked. Thread: before others start. Real-time: no. */
 TAC_API int tac_heap_open(const struct tac_heap_config *config);
+
+/* Start the thread that populates ahead (ahead_bytes) if there is something left to populate; in
+ * libtactus-mem the first pthread_create does it. Returns 0 or -errno. Thread: control. Real-time:
+ * no. */
+TAC_API int tac_heap_helper_start(void);
 
 /* mlockall(2), for a process with this heap: as the system's call, but the part of a reserved arena
  * that was never touched is locked page by page as it is touched, instead of being populated whole

@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #define WORD_MAX 64
+#define AHEAD_BYTES ((size_t)1 << 20)
 
 void tac_heap_config_init(struct tac_heap_config *config, size_t size_bytes)
 {
     *config = (struct tac_heap_config){
         .size_bytes = size_bytes,
         .populate_bytes = SIZE_MAX,
+        .ahead_bytes = AHEAD_BYTES,
         .lock = size_bytes ? TAC_HEAP_LOCK_TRY : TAC_HEAP_LOCK_NO,
         .full = size_bytes ? TAC_HEAP_FULL_FAIL : TAC_HEAP_FULL_GROW,
     };
@@ -99,6 +101,8 @@ static bool set_word(struct tac_heap_config *config, char *word)
         return parse_size(value, &config->populate_bytes);
     if (strcmp(word, "reserve") == 0)
         return parse_size(value, &config->reserve_bytes);
+    if (strcmp(word, "ahead") == 0)
+        return parse_size(value, &config->ahead_bytes);
     if (strcmp(word, "low") == 0)
         return parse_size(value, &config->low_bytes);
     if (strcmp(word, "threads") == 0) {
@@ -122,7 +126,7 @@ int tac_heap_config_parse(struct tac_heap_config *config, const char *text, stru
             result =
                 tac_error_set(err, -TAC_E_SYNTAX, "TACTUS_HEAP", 0, 0,
                               "'%s' is not understood and ignored; words are size=, populate=, "
-                              "reserve=, low= (bytes, K, M or G; size at least 1M), "
+                              "ahead=, reserve=, low= (bytes, K, M or G; size at least 1M), "
                               "threads=1..4096, lock=no|try|yes, full=fail|grow|reserve, "
                               "huge=no|yes, outside=no|yes, stats=no|exit|full",
                               copy);

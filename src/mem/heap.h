@@ -25,6 +25,7 @@
 #include "mem/spans.h"
 #include "tactus/mem.h"
 
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 
@@ -240,6 +241,16 @@ void tac_thread_choose(void);
 void *tac_heap_malloc_slow(size_t bytes);
 void *tac_heap_malloc_at(size_t bytes, const void *site); /* the same, for a caller's caller */
 void tac_heap_free_slow(void *block);
+
+/* ---- helper.c ---- */
+
+typedef int tac_helper_create_fn(pthread_t *thread, const pthread_attr_t *attr,
+                                 void *(*start)(void *), void *argument);
+
+void tac_helper_configure(size_t ahead_bytes);
+/* Start the helper of this process with that pthread_create, unless it runs or is not wanted. 0 or
+ * -errno. */
+int tac_helper_start(tac_helper_create_fn *create);
 
 /* ---- config.c, guard.c, report.c, stats.c ---- */
 

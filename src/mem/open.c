@@ -145,6 +145,7 @@ static int open_now(const struct tac_heap_config *config)
         size_t units = config->reserve_bytes >> TAC_UNIT_SHIFT;
         tac_mem.reserve_units = units < tac_mem.units ? units : tac_mem.units;
     }
+    tac_helper_configure(config->ahead_bytes);
     if (config->low_bytes)
         tac_heap_low_water_set(config->low_bytes, NULL, NULL);
 #ifndef TAC_MEM_DEBUG /* which reports in any case */
