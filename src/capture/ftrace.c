@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * ftrace.c - see ftrace.h. Source of the page layout: Linux,
- * Documentation/trace/ring-buffer-design.rst and the files events/header_page and
- * events/header_event. */
+ * ftrace.c - see ftrace.h. libtraceevent's kbuffer trusts the page, which is the kernel's; how far
+ * one may read is checked here all the same. */
 #include "capture/ftrace.h"
 
+#include "capture/kernel.h"
 #include "tactus/error.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <traceevent/event-parse.h>
+#include <traceevent/kbuffer.h>
+
+enum { FIELDS = 7, IDS = 4096, KINDS_MAX = 48, NONE = 0, STACK = 255, PAGE_MIN = 32 };
 
 /* How the wanted fields (0, 1, ...) become tid, a and b. */
 enum form {
@@ -18,128 +21,169 @@ enum form {
     FORM_A,        /* a = field 0 */
     FORM_TID_A,    /* tid = field 0, a = field 1 */
     FORM_AB,       /* a = field 0, b = field 1 */
+    FORM_HALVES,   /* a = field 0 << 32 | field 1, b = field 2 */
     FORM_MIGRATE,  /* pid orig_cpu dest_cpu */
     FORM_CONSTANT, /* a = constant */
 };
 
+#define K(path, type, form, ...)                                                                   \
+    {                                                                                              \
+        path, NULL, 0, TAC_KERNEL_##type, FORM_##form, {__VA_ARGS__}, 0                            \
+    }
+#define WANTED(want, path, type, form, ...)                                                        \
+    {                                                                                              \
+        path, NULL, TAC_KERNEL_WANT_##want, TAC_KERNEL_##type, FORM_##form, {__VA_ARGS__}, 0       \
+    }
+
 const struct tac_ftrace_kind tac_ftrace_kinds[] = {
-    {"sched/sched_switch",
-     NULL,
-     TAC_KERNEL_SWITCH,
-     FORM_SWITCH,
-     {"prev_pid", "prev_prio", "prev_state", "next_pid", "next_prio", "prev_comm", "next_comm"},
-     0},
-    {"sched/sched_waking",
-     NULL,
-     TAC_KERNEL_WAKING,
-     FORM_WAKING,
-     {"pid", "prio", "target_cpu", "comm"},
-     0},
-    {"sched/sched_stat_runtime", NULL, TAC_KERNEL_RUNTIME, FORM_TID_A, {"pid", "runtime"}, 0},
-    {"mmap_lock/mmap_lock_start_locking", NULL, TAC_KERNEL_MMAP_WAIT, FORM_A, {"write"}, 0},
-    {"mmap_lock/mmap_lock_acquire_returned",
-     NULL,
-     TAC_KERNEL_MMAP_GOT,
-     FORM_AB,
-     {"write", "success"},
-     0},
-    {"sched/sched_migrate_task",
-     NULL,
-     TAC_KERNEL_MIGRATE,
-     FORM_MIGRATE,
-     {"pid", "orig_cpu", "dest_cpu"},
-     0},
-    {"task/task_newtask", NULL, TAC_KERNEL_FORK, FORM_AB, {"pid", "clone_flags"}, 0},
-    {"sched/sched_process_exit", NULL, TAC_KERNEL_EXIT, FORM_CONSTANT, {0}, 0},
-    {"irq/irq_handler_entry", NULL, TAC_KERNEL_IRQ_BEGIN, FORM_A, {"irq"}, 0},
-    {"irq/irq_handler_exit", NULL, TAC_KERNEL_IRQ_END, FORM_A, {"irq"}, 0},
-    {"irq/softirq_entry", NULL, TAC_KERNEL_SOFTIRQ_BEGIN, FORM_A, {"vec"}, 0},
-    {"irq/softirq_exit", NULL, TAC_KERNEL_SOFTIRQ_END, FORM_A, {"vec"}, 0},
-    {"irq_vectors/call_function_entry", NULL, TAC_KERNEL_IPI, FORM_CONSTANT, {0}, 2},
-    {"irq_vectors/call_function_single_entry", NULL, TAC_KERNEL_IPI, FORM_CONSTANT, {0}, 2},
-    {"vmscan/mm_vmscan_direct_reclaim_begin",
-     NULL,
-     TAC_KERNEL_RECLAIM_BEGIN,
-     FORM_CONSTANT,
-     {0},
-     0},
-    {"vmscan/mm_vmscan_direct_reclaim_end", NULL, TAC_KERNEL_RECLAIM_END, FORM_CONSTANT, {0}, 0},
-    {"vmscan/mm_vmscan_memcg_reclaim_begin", NULL, TAC_KERNEL_RECLAIM_BEGIN, FORM_CONSTANT, {0}, 0},
-    {"vmscan/mm_vmscan_memcg_reclaim_end", NULL, TAC_KERNEL_RECLAIM_END, FORM_CONSTANT, {0}, 0},
-    {"compaction/mm_compaction_begin", NULL, TAC_KERNEL_COMPACT_BEGIN, FORM_CONSTANT, {0}, 0},
-    {"compaction/mm_compaction_end", NULL, TAC_KERNEL_COMPACT_END, FORM_CONSTANT, {0}, 0},
-    {"kmem/mm_page_alloc", "order > 3", TAC_KERNEL_PAGES, FORM_A, {"order"}, 0},
-    {"signal/signal_deliver", NULL, TAC_KERNEL_SIGNAL, FORM_A, {"sig"}, 0},
-    {"exceptions/page_fault_user", NULL, TAC_KERNEL_FAULT, FORM_AB, {"address", "ip"}, 0},
+    K("sched/sched_switch", SWITCH, SWITCH, "prev_pid", "prev_prio", "prev_state", "next_pid",
+      "next_prio", "prev_comm", "next_comm"),
+    K("sched/sched_waking", WAKING, WAKING, "pid", "prio", "target_cpu", "comm"),
+    K("sched/sched_stat_runtime", RUNTIME, TID_A, "pid", "runtime"),
+    K("sched/sched_migrate_task", MIGRATE, MIGRATE, "pid", "orig_cpu", "dest_cpu"),
+    K("task/task_newtask", FORK, AB, "pid", "clone_flags"),
+    K("sched/sched_process_exit", EXIT, CONSTANT, NULL),
+    K("sched/sched_pi_setprio", PRIORITY, HALVES, "pid", "newprio", "oldprio"),
+    K("irq/irq_handler_entry", IRQ_BEGIN, A, "irq"),
+    K("irq/irq_handler_exit", IRQ_END, A, "irq"),
+    K("irq/softirq_entry", SOFTIRQ_BEGIN, A, "vec"),
+    K("irq/softirq_exit", SOFTIRQ_END, A, "vec"),
+    {"irq_vectors/call_function_entry", NULL, 0, TAC_KERNEL_IPI, FORM_CONSTANT, {0}, 2},
+    {"irq_vectors/call_function_single_entry", NULL, 0, TAC_KERNEL_IPI, FORM_CONSTANT, {0}, 2},
+    K("vmscan/mm_vmscan_direct_reclaim_begin", RECLAIM_BEGIN, CONSTANT, NULL),
+    K("vmscan/mm_vmscan_direct_reclaim_end", RECLAIM_END, CONSTANT, NULL),
+    K("vmscan/mm_vmscan_memcg_reclaim_begin", RECLAIM_BEGIN, CONSTANT, NULL),
+    K("vmscan/mm_vmscan_memcg_reclaim_end", RECLAIM_END, CONSTANT, NULL),
+    K("vmscan/mm_vmscan_wakeup_kswapd", KSWAPD, HALVES, "nid", "order", "zid"),
+    K("compaction/mm_compaction_begin", COMPACT_BEGIN, CONSTANT, NULL),
+    K("compaction/mm_compaction_end", COMPACT_END, CONSTANT, NULL),
+    {"kmem/mm_page_alloc", "order > 3", 0, TAC_KERNEL_PAGES, FORM_A, {"order"}, 0},
+    K("signal/signal_deliver", SIGNAL, A, "sig"),
+    K("mmap_lock/mmap_lock_start_locking", MMAP_WAIT, A, "write"),
+    K("mmap_lock/mmap_lock_acquire_returned", MMAP_GOT, AB, "write", "success"),
+    WANTED(MMAP_LOCK, "mmap_lock/mmap_lock_released", MMAP_RELEASE, A, "write"),
+    WANTED(FAULTS, "exceptions/page_fault_user", FAULT, AB, "address", "ip"),
+    WANTED(FAULTS, "exceptions/page_fault_kernel", FAULT, AB, "address", "ip"),
+    WANTED(BLOCK, "block/block_rq_issue", BLOCK_ISSUE, HALVES, "dev", "bytes", "sector"),
+    WANTED(BLOCK, "block/block_rq_complete", BLOCK_DONE, HALVES, "dev", "nr_sector", "sector"),
 };
 const uint32_t tac_ftrace_kinds_count = sizeof tac_ftrace_kinds / sizeof *tac_ftrace_kinds;
 
-static_assert(sizeof tac_ftrace_kinds / sizeof *tac_ftrace_kinds <= 32, "room in tac_ftrace.field");
+static_assert(sizeof tac_ftrace_kinds / sizeof *tac_ftrace_kinds <= KINDS_MAX, "room for fields");
 
-/* Find "field:TYPE NAME[N]; offset:O; size:S; signed:G;" for a name. */
-static bool find_field(const char *format, const char *name, struct tac_ftrace_field *ret_field)
+struct field {
+    uint32_t offset, bytes;
+    bool is_signed;
+};
+
+struct tac_ftrace {
+    struct tac_kernel_writer *writer;
+    struct tep_handle *tep;
+    struct kbuffer *pages;
+    uint8_t kind_of[IDS]; /* event id -> kind + 1, or STACK */
+    struct field field[KINDS_MAX][FIELDS];
+    struct field flags, pid, stack_size, stack_caller;
+    size_t page_bytes, data_bytes; /* of a page, and of its events at most */
+};
+
+struct tac_ftrace *tac_ftrace_new(struct tac_kernel_writer *writer)
 {
-    size_t length = strlen(name);
-    for (const char *line = strstr(format, "field:"); line; line = strstr(line + 6, "field:")) {
-        const char *end = strchr(line, ';');
-        if (!end)
-            return false;
-        const char *stop = end;
-        if (stop[-1] == ']')
-            while (stop > line && *stop != '[')
-                stop--;
-        if ((size_t)(stop - line) <= length || strncmp(stop - length, name, length) != 0 ||
-            (stop[-(long)length - 1] != ' ' && stop[-(long)length - 1] != '*'))
-            continue;
-        return sscanf(end, "; offset:%u; size:%u; signed:%u", &ret_field->offset, &ret_field->bytes,
-                      &ret_field->is_signed) == 3;
+    struct tac_ftrace *f = calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    f->writer = writer;
+    f->tep = tep_alloc();
+    f->pages = kbuffer_alloc(KBUFFER_LSIZE_SAME_AS_HOST, KBUFFER_ENDIAN_SAME_AS_HOST);
+    if (!f->tep || !f->pages) {
+        tac_ftrace_free(f);
+        return NULL;
     }
-    return false;
+    tep_set_long_size(f->tep, sizeof(long));
+    tep_set_loglevel(TEP_LOG_NONE);
+    return f;
 }
 
-int tac_ftrace_learn_page(struct tac_ftrace *f, const char *header_page)
+void tac_ftrace_free(struct tac_ftrace *f)
 {
-    bool good =
-        find_field(header_page, "commit", &f->commit) && find_field(header_page, "data", &f->data);
-    return good ? 0 : -TAC_E_VERSION;
+    if (!f)
+        return;
+    tep_free(f->tep);
+    kbuffer_free(f->pages);
+    free(f);
+}
+
+long tac_ftrace_learn_page(struct tac_ftrace *f, const char *header_page)
+{
+    char *text = strdup(header_page); /* the parser wants it writable */
+    int bad = !text || tep_parse_header_page(f->tep, text, strlen(header_page), sizeof(long));
+    free(text);
+    int bytes = bad ? 0 : tep_get_sub_buffer_size(f->tep);
+    int head = bad ? 0 : tep_get_header_timestamp_size(f->tep) + (int)sizeof(long);
+    if (bytes < PAGE_MIN || head > bytes)
+        return -TAC_E_VERSION;
+    f->page_bytes = (size_t)bytes;
+    f->data_bytes = (size_t)(bytes - head);
+    return bytes;
+}
+
+static bool find(struct tep_event *event, const char *name, struct field *ret_field)
+{
+    struct tep_format_field *f = tep_find_any_field(event, name);
+    if (!f || f->offset < 0 || f->size < 0)
+        return false;
+    *ret_field = (struct field){(uint32_t)f->offset, (uint32_t)f->size,
+                                (f->flags & TEP_FIELD_IS_SIGNED) != 0};
+    return true;
+}
+
+/* The event belongs to the handle. */
+static struct tep_event *parse(struct tac_ftrace *f, const char *format)
+{
+    struct tep_event *event = NULL;
+    if (tep_parse_format(f->tep, &event, format, strlen(format), "tactus") || !event)
+        return NULL;
+    return event->id > 0 && event->id < IDS ? event : NULL;
 }
 
 int tac_ftrace_learn_event(struct tac_ftrace *f, uint32_t i, const char *format)
 {
     const struct tac_ftrace_kind *kind = &tac_ftrace_kinds[i];
-    const char *id = strstr(format, "\nID: ");
-    long number = id ? strtol(id + 5, NULL, 10) : -1;
-    if (number <= 0 || number >= TAC_FTRACE_IDS)
+    struct tep_event *event = parse(f, format);
+    if (!event)
         return -TAC_E_VERSION;
-    if (!find_field(format, "common_flags", &f->flags) ||
-        !find_field(format, "common_pid", &f->pid))
-        return -TAC_E_VERSION;
-    for (int k = 0; k < TAC_FTRACE_FIELDS && kind->field[k]; k++)
-        if (!find_field(format, kind->field[k], &f->field[i][k]))
-            return -TAC_E_VERSION;
-    f->kind_of[number] = (uint8_t)(i + 1);
-    return 0;
+    bool good = find(event, "common_flags", &f->flags) && find(event, "common_pid", &f->pid);
+    for (int k = 0; good && k < FIELDS && kind->field[k]; k++)
+        good = find(event, kind->field[k], &f->field[i][k]);
+    if (good)
+        f->kind_of[event->id] = (uint8_t)(i + 1);
+    return good ? 0 : -TAC_E_VERSION;
 }
 
-static uint64_t load(const unsigned char *at, uint32_t bytes, bool is_signed)
+int tac_ftrace_learn_stack(struct tac_ftrace *f, const char *format)
 {
-    uint64_t value = 0;
-    memcpy(&value, at, bytes > 8 ? 8 : bytes);
-    uint32_t shift = bytes < 8 ? 64 - 8 * bytes : 0;
-    return is_signed ? (uint64_t)((int64_t)(value << shift) >> shift) : value;
+    struct tep_event *event = parse(f, format);
+    bool good =
+        event && find(event, "size", &f->stack_size) && find(event, "caller", &f->stack_caller);
+    if (good)
+        f->kind_of[event->id] = STACK;
+    return good ? 0 : -TAC_E_VERSION;
 }
 
 struct event {
     const unsigned char *data;
     size_t bytes;
-    const struct tac_ftrace_field *field;
+    const struct field *field;
 };
 
-static uint64_t get_at(const struct event *e, const struct tac_ftrace_field *field)
+static uint64_t get_at(const struct event *e, const struct field *field)
 {
-    if ((size_t)field->offset + field->bytes > e->bytes)
+    uint64_t value = 0;
+    uint32_t bytes = field->bytes > 8 ? 8 : field->bytes;
+    if (!bytes || (size_t)field->offset + bytes > e->bytes)
         return 0;
-    return load(e->data + field->offset, field->bytes, field->is_signed);
+    memcpy(&value, e->data + field->offset, bytes);
+    uint32_t shift = 64 - 8 * bytes;
+    return field->is_signed ? (uint64_t)((int64_t)(value << shift) >> shift) : value;
 }
 
 static uint64_t get(const struct event *e, int i)
@@ -147,20 +191,18 @@ static uint64_t get(const struct event *e, int i)
     return get_at(e, &e->field[i]);
 }
 
-/* Remember a name, and note it as fresh when it is new for this thread. */
+/* Names of fixed length alone: newer kernels put some elsewhere, but those of a switch never. */
 static void learn_comm(struct tac_ftrace *f, const struct event *e, uint64_t tid, int i)
 {
-    const struct tac_ftrace_field *field = &e->field[i];
-    if (!tid || field->bytes != sizeof f->comm->name || field->offset + field->bytes > e->bytes)
-        return;
-    struct tac_format_comm *slot = &f->comm[tid % TAC_FTRACE_COMMS];
-    const char *name = (const char *)e->data + field->offset;
-    if ((slot->tid == tid && !strncmp(slot->name, name, sizeof slot->name)) ||
-        f->fresh_count == TAC_FTRACE_COMMS)
-        return;
-    slot->tid = (uint32_t)tid;
-    strncpy(slot->name, name, sizeof slot->name - 1);
-    f->fresh[f->fresh_count++] = *slot;
+    const struct field *field = &e->field[i];
+    if (tid && field->bytes == sizeof((struct tac_format_comm *)0)->name &&
+        (size_t)field->offset + field->bytes <= e->bytes)
+        tac_kernel_writer_comm(f->writer, (uint32_t)tid, (const char *)e->data + field->offset);
+}
+
+static uint64_t halves(uint64_t upper, uint64_t lower)
+{
+    return upper << 32 | (uint32_t)lower;
 }
 
 static void fill(struct tac_ftrace *f, const struct tac_ftrace_kind *kind, const struct event *e,
@@ -169,15 +211,15 @@ static void fill(struct tac_ftrace *f, const struct tac_ftrace_kind *kind, const
     switch ((enum form)kind->form) {
     case FORM_SWITCH:
         k->tid = (uint32_t)get(e, 0);
-        k->a = get(e, 3) << 32 | (uint32_t)get(e, 4);
-        k->b = get(e, 2) << 32 | (uint32_t)get(e, 1);
+        k->a = halves(get(e, 3), get(e, 4));
+        k->b = halves(get(e, 2), get(e, 1));
         learn_comm(f, e, get(e, 0), 5);
         learn_comm(f, e, get(e, 3), 6);
         break;
     case FORM_WAKING: {
         uint64_t flags = get_at(e, &f->flags);
-        k->a = get(e, 0) << 32 | (uint32_t)get(e, 1);
-        k->b = get(e, 2) << 32 | (flags >> 3 & 1 || flags >> 4 & 1); /* HARDIRQ, SOFTIRQ */
+        k->a = halves(get(e, 0), get(e, 1));
+        k->b = halves(get(e, 2), flags >> 3 & 1 || flags >> 4 & 1); /* HARDIRQ, SOFTIRQ */
         learn_comm(f, e, get(e, 0), 3);
         break;
     }
@@ -192,9 +234,13 @@ static void fill(struct tac_ftrace *f, const struct tac_ftrace_kind *kind, const
         k->a = get(e, 0);
         k->b = get(e, 1);
         break;
+    case FORM_HALVES:
+        k->a = halves(get(e, 0), get(e, 1));
+        k->b = get(e, 2);
+        break;
     case FORM_MIGRATE:
         k->a = get(e, 0);
-        k->b = get(e, 1) << 32 | (uint32_t)get(e, 2);
+        k->b = halves(get(e, 1), get(e, 2));
         break;
     case FORM_CONSTANT:
         k->a = kind->constant;
@@ -202,76 +248,79 @@ static void fill(struct tac_ftrace *f, const struct tac_ftrace_kind *kind, const
     }
 }
 
-static bool decode_event(struct tac_ftrace *f, const unsigned char *data, size_t bytes, uint64_t ns,
-                         uint16_t cpu, struct tac_format_kernel *ret_event)
+/* The kernel writes a stack right behind its event on the same CPU, so it belongs to the last. */
+static void take_stack(struct tac_ftrace *f, const struct event *e, uint16_t cpu,
+                       const struct tac_format_kernel *last)
 {
-    uint16_t id = bytes >= 8 ? (uint16_t)load(data, 2, false) : 0;
-    uint8_t kind = id < TAC_FTRACE_IDS ? f->kind_of[id] : 0;
-    if (!kind)
-        return false;
-    struct event e = {data, bytes, f->field[kind - 1]};
-    *ret_event = (struct tac_format_kernel){.ns = ns,
-                                            .cpu = cpu,
-                                            .type = tac_ftrace_kinds[kind - 1].type,
-                                            .tid = (uint32_t)get_at(&e, &f->pid)};
-    fill(f, &tac_ftrace_kinds[kind - 1], &e, ret_event);
-    return true;
-}
-
-/* The entry at `at`: its whole length, where its data is, and what it does to the time. */
-struct entry {
-    size_t length, data, bytes;
-};
-
-static bool next_entry(const unsigned char *data, size_t at, size_t end, uint64_t page_ns,
-                       uint64_t *time, struct entry *ret_entry)
-{
-    if (end - at < 4)
-        return false;
-    uint32_t head = (uint32_t)load(data + at, 4, false), type = head & 31, delta = head >> 5;
-    uint32_t array = end - at >= 8 ? (uint32_t)load(data + at + 4, 4, false) : 0;
-    struct entry e = {8, 0, 0};
-    if (type == 29 && !delta)
-        return false; /* the rest of the page is empty */
-    if (type == 31)
-        *time = ((uint64_t)array << 27) + delta + (page_ns & (~0ull << 59));
-    else
-        *time += delta + (type == 30 ? (uint64_t)array << 27 : 0);
-    if (type == 29) {
-        e.length = (size_t)array + 4;
-    } else if (type == 0) {
-        e = (struct entry){(size_t)array + 4, at + 8, array > 4 ? array - 4 : 0};
-    } else if (type <= 28) {
-        e = (struct entry){4 + 4 * (size_t)type, at + 4, 4 * (size_t)type};
+    uint64_t pc[TAC_STACK_MAX], size = get_at(e, &f->stack_size);
+    uint32_t n = 0;
+    for (size_t at = f->stack_caller.offset;
+         n < TAC_STACK_MAX && n < size && at + sizeof(long) <= e->bytes; at += sizeof(long)) {
+        unsigned long address;
+        memcpy(&address, e->data + at, sizeof address);
+        if (address + 1 > 1) /* 0 and ~0 end it */
+            pc[n++] = address;
     }
-    e.length = (e.length + 3) & ~(size_t)3;
-    *ret_entry = e;
-    return e.length >= 4 && e.length <= end - at;
+    if (last->ns && n)
+        tac_kernel_writer_stack(
+            f->writer,
+            &(struct tac_format_stack){last->ns, last->tid, cpu, TAC_STACK_KERNEL, (uint8_t)n}, pc);
 }
 
-uint32_t tac_ftrace_decode(struct tac_ftrace *f, const unsigned char *page, size_t bytes,
-                           uint16_t cpu, struct tac_format_kernel *ret_events, uint32_t max,
-                           uint64_t *ret_lost)
+static void take_event(struct tac_ftrace *f, const struct event *raw, uint64_t ns, uint16_t cpu,
+                       struct tac_format_kernel *last)
 {
-    const uint32_t missed = 1u << 31, stored = 1u << 30;
-    if (bytes < f->data.offset || bytes < (size_t)f->commit.offset + f->commit.bytes)
+    uint16_t id = 0;
+    if (raw->bytes >= 8)
+        memcpy(&id, raw->data, sizeof id);
+    uint8_t kind = id < IDS ? f->kind_of[id] : NONE;
+    if (kind == STACK)
+        take_stack(f, raw, cpu, last);
+    if (kind == STACK || kind == NONE)
+        return;
+    struct event e = {raw->data, raw->bytes, f->field[kind - 1]};
+    *last = (struct tac_format_kernel){.ns = ns,
+                                       .cpu = cpu,
+                                       .type = tac_ftrace_kinds[kind - 1].type,
+                                       .tid = (uint32_t)get_at(&e, &f->pid)};
+    fill(f, &tac_ftrace_kinds[kind - 1], &e, last);
+    tac_kernel_writer_event(f->writer, last);
+}
+
+/* What was dropped before a page: bit 31 of its `commit` says that something was, bit 30 that the
+ * number stands behind the data. Not kbuffer_missed_events(): it forgets when the page begins with
+ * a time extension (libtraceevent 1.7). */
+static uint64_t lost_before(const struct tac_ftrace *f, const unsigned char *page)
+{
+    const unsigned long missed = 1ul << 31, stored = 1ul << 30;
+    unsigned long commit, lost = 1;
+    memcpy(&commit, page + tep_get_header_timestamp_size(f->tep), sizeof commit);
+    if (!(commit & missed))
         return 0;
-    uint64_t time = load(page, 8, false), page_ns = time, lost = 0;
-    uint32_t commit = (uint32_t)load(page + f->commit.offset, 4, false), n = 0;
-    const unsigned char *data = page + f->data.offset;
-    size_t room = bytes - f->data.offset, end = commit & 0xfffff;
-    if (end > room)
+    size_t start = f->page_bytes - f->data_bytes, at = start + (commit & 0xfffff);
+    if (commit & stored && at + sizeof lost <= f->page_bytes)
+        memcpy(&lost, page + at, sizeof lost);
+    return lost;
+}
+
+uint64_t tac_ftrace_decode(struct tac_ftrace *f, unsigned char *page, size_t bytes, uint16_t cpu)
+{
+    if (!f->page_bytes || bytes != f->page_bytes || kbuffer_load_subbuffer(f->pages, page))
         return 0;
-    if (commit & missed)
-        lost = commit & stored && end + f->commit.bytes <= room
-                   ? load(data + end, f->commit.bytes, false)
-                   : 1;
-    if (lost && max)
-        ret_events[n++] = (struct tac_format_kernel){time, TAC_KERNEL_LOST, cpu, 0, lost, 0};
-    *ret_lost += lost;
-    struct entry e;
-    for (size_t at = 0; n < max && next_entry(data, at, end, page_ns, &time, &e); at += e.length)
-        if (e.bytes && e.data + e.bytes <= end)
-            n += decode_event(f, data + e.data, e.bytes, time, cpu, &ret_events[n]);
-    return n;
+    if (kbuffer_subbuffer_size(f->pages) > (int)f->data_bytes)
+        return 0;
+    uint64_t lost = lost_before(f, page);
+    unsigned long long ns = kbuffer_timestamp(f->pages);
+    struct tac_format_kernel last = {0};
+    if (lost)
+        tac_kernel_writer_event(f->writer,
+                                &(struct tac_format_kernel){ns, TAC_KERNEL_LOST, cpu, 0, lost, 0});
+    for (unsigned char *data = kbuffer_read_event(f->pages, &ns); data;
+         data = kbuffer_next_event(f->pages, &ns)) {
+        int size = kbuffer_event_size(f->pages);
+        if (size < 0 || data < page || (size_t)size > bytes - (size_t)(data - page))
+            break;
+        take_event(f, &(struct event){data, (size_t)size, NULL}, ns, cpu, &last);
+    }
+    return lost;
 }

@@ -8,7 +8,8 @@
 /* A descriptor of the root of tracefs: the mounted one, or a detached mount. Negative errno. */
 int tac_tracefs_open(void);
 
-/* Write a text to a file, or read one (terminated). 0 or bytes, or negative errno. */
+/* Write a text to a file (lists grow by it), or read one (terminated). 0 or bytes, or negative
+ * errno. */
 int tac_tracefs_write(int dir, const char *path, const char *text);
 int tac_tracefs_read(int dir, const char *path, char *buffer, size_t size);
 

@@ -4,6 +4,7 @@
 #include "capture/capture.h"
 #include "capture/ftrace.h"
 #include "capture/kernel.h"
+#include "capture/kernel_writer.h"
 #include "capture/tracefs.h"
 #include "tactus/trace.h"
 
@@ -11,7 +12,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -71,6 +74,122 @@ static void sleeps_are_switches_inside_the_zones(void)
     tac_capture_close(c);
 }
 
+/* Captures while work() runs; NULL and a reason to skip when that is not possible. */
+static struct tac_capture *capture_while(struct tac_kernel_config config, void (*work)(void))
+{
+    struct tac_kernel *kernel;
+    struct tac_capture *c = NULL;
+    unlink(path);
+    config.path = path;
+    if (tac_trace_start(&(struct tac_trace_config){.path = path}))
+        return NULL;
+    int error = tac_kernel_start(&config, NULL, &kernel);
+    if (!error) {
+        work();
+        error = tac_kernel_stop(kernel, NULL);
+    }
+    (void)!tac_trace_stop();
+    if (error || tac_capture_open(path, NULL, &c))
+        test_skip = "no tracefs with privilege here";
+    return c;
+}
+
+static void naps(void)
+{
+    for (int i = 0; i < 20; i++)
+        nap();
+}
+
+static bool is_own(const struct tac_capture *c, uint32_t tid)
+{
+    const char *name = tac_capture_comm(c, tid);
+    return tid == (uint32_t)syscall(SYS_gettid) ||
+           (name && (!strncmp(name, "tactus-", 7) || !strncmp(name, "test_kernel", 11)));
+}
+
+static void filters_keep_the_chosen_threads_and_cpus(void)
+{
+    uint32_t own = (uint32_t)syscall(SYS_gettid);
+    size_t switches = 0;
+    struct tac_capture *c =
+        capture_while((struct tac_kernel_config){.pids = &own, .pids_count = 1}, naps);
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->kernel_count; i++) {
+        const struct tac_capture_kernel *e = &c->kernel[i];
+        if (e->type != TAC_KERNEL_SWITCH)
+            continue;
+        /* threads of this process, and the capture's, which is their child */
+        CHECK(is_own(c, e->tid) || is_own(c, (uint32_t)(e->a >> 32)));
+        switches += e->tid == own || e->a >> 32 == own;
+    }
+    CHECK_MSG(switches >= 40 || c->gaps_count, "%zu", switches);
+    CHECK(strstr(tac_capture_meta(c, "evidence.ftrace"), "of some threads") != NULL);
+    tac_capture_close(c);
+    c = capture_while((struct tac_kernel_config){.cpus = "0"}, naps);
+    REQUIRE(c);
+    for (size_t i = 0; i < c->kernel_count; i++)
+        CHECK(c->kernel[i].cpu == 0);
+    tac_capture_close(c);
+    struct tac_error err = {0};
+    struct tac_kernel *kernel;
+    CHECK(tac_kernel_start(&(struct tac_kernel_config){.path = path, .cpus = "0-x"}, &err,
+                           &kernel) == -EINVAL);
+    CHECK(!instance_exists(getpid()));
+}
+
+static char *touched;
+
+static void touch_and_sleep(void)
+{
+    const struct sched_param rt = {.sched_priority = 1}, normal = {0};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    bool is_rt = sched_setscheduler(0, SCHED_FIFO, &rt) == 0;
+    touched = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    touched[17] = 1;
+    munmap(touched, page);
+    naps();
+    if (!is_rt || sched_setscheduler(0, SCHED_OTHER, &normal))
+        touched = NULL;
+}
+
+static void real_time_sleeps_and_faults_have_stacks(void)
+{
+    uint32_t own = (uint32_t)syscall(SYS_gettid),
+             want = TAC_KERNEL_WANT_FAULTS | TAC_KERNEL_WANT_STACKS | TAC_KERNEL_WANT_MMAP_LOCK;
+    size_t sleeps = 0, named = 0, faults = 0, locks = 0;
+    struct tac_capture *c =
+        capture_while((struct tac_kernel_config){.want = want}, touch_and_sleep);
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->kernel_stacks_count; i++) {
+        const struct tac_capture_kernel_stack *s = &c->kernel_stacks[i];
+        if (s->tid != own)
+            continue;
+        CHECK(s->kind == TAC_STACK_KERNEL && s->count > 0);
+        sleeps++;
+        for (uint32_t k = 0; k < s->count; k++) {
+            const char *name = tac_capture_symbol_of(c, s->pc[k]);
+            named += name && strstr(name, "nanosleep") != NULL;
+        }
+    }
+    for (size_t i = 0; i < c->kernel_count; i++) {
+        const struct tac_capture_kernel *e = &c->kernel[i];
+        faults += e->type == TAC_KERNEL_FAULT && e->a == (uintptr_t)touched + 17;
+        locks += e->type == TAC_KERNEL_MMAP_GOT && e->tid == own;
+    }
+    if (touched) {
+        CHECK_MSG(sleeps >= 20 || c->gaps_count, "%zu", sleeps);
+        CHECK_MSG(named >= 20 || c->gaps_count || !c->symbols_count, "%zu", named);
+    }
+#if defined(__x86_64__)
+    CHECK(!touched || faults == 1 || c->gaps_count);
+#endif
+    CHECK(locks > 0 || c->gaps_count);
+    CHECK(tac_capture_meta(c, "evidence.ftrace.blind") != NULL);
+    tac_capture_close(c);
+}
+
 static void a_killed_capture_leaves_nothing(void)
 {
     int ready[2];
@@ -109,23 +228,24 @@ static const char PAGE[] = "\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:
                            "\tfield: local_t commit;\toffset:8;\tsize:8;\tsigned:1;\n"
                            "\tfield: char data;\toffset:16;\tsize:4080;\tsigned:0;\n";
 
-static struct tac_ftrace ftrace;
-
 static void put32(unsigned char *page, size_t at, uint32_t value)
 {
     memcpy(page + at, &value, 4);
 }
 
-static void pages_are_decoded_by_the_kernels_format(void)
+static uint32_t kind_named(const char *name)
 {
-    unsigned char page[4096] = {0};
-    struct tac_format_kernel out[4];
-    uint64_t lost = 0, start = 1000000;
     uint32_t kind = 0;
-    while (strcmp(tac_ftrace_kinds[kind].path, "sched/sched_stat_runtime") != 0)
+    while (strcmp(tac_ftrace_kinds[kind].path, name) != 0)
         kind++;
-    REQUIRE(tac_ftrace_learn_page(&ftrace, PAGE) == 0);
-    REQUIRE(tac_ftrace_learn_event(&ftrace, kind, FORMAT) == 0);
+    return kind;
+}
+
+/* A page with one event, a time extension and a count of lost ones, as the kernel packs them. */
+static void make_page(unsigned char *page)
+{
+    uint64_t start = 1000000;
+    memset(page, 0, 4096);
     memcpy(page, &start, 8);
     put32(page, 16, 30 | 5 << 5); /* time extend by 5 + (2 << 27) */
     put32(page, 20, 2);
@@ -136,18 +256,38 @@ static void pages_are_decoded_by_the_kernels_format(void)
     put32(page, 44, 999);
     put32(page, 8, 36 | 1u << 31 | 1u << 30);
     put32(page, 52, 55); /* lost, behind the data */
-    REQUIRE(tac_ftrace_decode(&ftrace, page, sizeof page, 3, out, 4, &lost) == 2);
-    CHECK(out[0].type == TAC_KERNEL_LOST && out[0].a == 55 && lost == 55);
-    CHECK(out[1].type == TAC_KERNEL_RUNTIME && out[1].tid == 4321 && out[1].a == 999);
-    CHECK(out[1].ns == 1000000 + 5 + (2ull << 27) + 7 && out[1].cpu == 3);
-    for (size_t n = 0; n < 80; n++) /* never beyond what is there */
-        CHECK(tac_ftrace_decode(&ftrace, page, n, 0, out, 4, &lost) <= 2);
-    for (uint32_t bit = 0; bit < 64 * 8; bit++) {
-        page[bit / 8] ^= (unsigned char)(1 << bit % 8);
-        CHECK(tac_ftrace_decode(&ftrace, page, sizeof page, 0, out, 4, &lost) <= 4);
-        page[bit / 8] ^= (unsigned char)(1 << bit % 8);
-    }
-    CHECK(tac_ftrace_learn_event(&ftrace, kind, "ID: x") == -TAC_E_VERSION);
+}
+
+static void pages_are_decoded_by_the_kernels_format(void)
+{
+    static unsigned char page[4096];
+    struct tac_kernel_writer *writer;
+    struct tac_capture *c;
+    unlink(path);
+    REQUIRE(tac_kernel_writer_open(path, 0x10000, NULL, &writer) == 0);
+    struct tac_ftrace *f = tac_ftrace_new(writer);
+    REQUIRE(f);
+    uint32_t kind = kind_named("sched/sched_stat_runtime");
+    make_page(page);
+    CHECK(tac_ftrace_decode(f, page, sizeof page, 3) == 0); /* nothing learnt yet */
+    REQUIRE(tac_ftrace_learn_page(f, PAGE) > 0);
+    CHECK(tac_ftrace_learn_event(f, kind, "ID: x") == -TAC_E_VERSION);
+    CHECK(tac_ftrace_learn_event(f, kind_named("sched/sched_switch"), FORMAT) == -TAC_E_VERSION);
+    REQUIRE(tac_ftrace_learn_event(f, kind, FORMAT) == 0);
+    CHECK(tac_ftrace_decode(f, page, sizeof page, 3) == 55);
+    for (size_t n = 0; n < 80; n++) /* a page that is cut is none */
+        CHECK(tac_ftrace_decode(f, page, n, 0) == 0);
+    tac_ftrace_free(f);
+    REQUIRE(tac_kernel_writer_close(writer) == 0);
+    REQUIRE(tac_capture_open(path, NULL, &c) == 0);
+    REQUIRE(c->kernel_count == 2);
+    CHECK(c->kernel[0].type == TAC_KERNEL_LOST && c->kernel[0].a == 55);
+    CHECK(c->kernel[1].type == TAC_KERNEL_RUNTIME && c->kernel[1].tid == 4321);
+    CHECK(c->kernel[1].a == 999 && c->kernel[1].cpu == 3);
+    CHECK(c->kernel[1].ns == 1000000 + 5 + (2ull << 27) + 7);
+    CHECK(c->gaps_count == 1 && c->gaps[0].dropped == 55);
+    tac_capture_close(c);
+    unlink(path);
 }
 
 int main(int argc, char **argv)
@@ -156,6 +296,8 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "/tmp/tactus-test-kernel-%d", (int)getpid());
     TEST(pages_are_decoded_by_the_kernels_format);
     TEST(sleeps_are_switches_inside_the_zones);
+    TEST(filters_keep_the_chosen_threads_and_cpus);
+    TEST(real_time_sleeps_and_faults_have_stacks);
     TEST(a_killed_capture_leaves_nothing);
     unlink(path);
     return test_end();

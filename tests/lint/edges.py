@@ -15,7 +15,7 @@ MAY = {
     "trace": ["base"],
     "dsp": ["base"],
     "graph": ["base", "dsp"],
-    "capture": ["base", "trace/format.h"],
+    "capture": ["base", "trace/format.h", "trace/pack.h"],
     "doctor": ["base", "capture", "tactus/trace.h"],
     "watch": ["base", "mem", "trace"],
     "backend": ["base"],

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ * tier_tracefs.c - the tracefs tier: instance, switches, filters, reading, janitor. */
+#include "capture/ftrace.h"
+#include "capture/kernel_tier.h"
+#include "capture/tracefs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CPUS_MAX = 256, PAGE_MAX = 65536, BUFFER_KB = 4096, PAGES_A_PASS = 1024 };
+
+struct state {
+    int root, instance;
+    int cpu_fd[CPUS_MAX];
+    uint32_t cpus, kinds;
+    size_t page_bytes;
+    char name[64]; /* of the instance, below root */
+    pid_t janitor;
+    int janitor_pipe;
+    struct tac_ftrace *ftrace;
+    unsigned char page[PAGE_MAX];
+};
+
+/* At most so many pages a pass, so that a busy CPU cannot keep the others waiting. */
+static void read_cpu(struct state *s, uint32_t cpu)
+{
+    for (int pages = 0; pages < PAGES_A_PASS && s->cpu_fd[cpu] >= 0; pages++) {
+        ssize_t got = read(s->cpu_fd[cpu], s->page, s->page_bytes);
+        if (got <= 0)
+            break;
+        tac_ftrace_decode(s->ftrace, s->page, (size_t)got, (uint16_t)cpu);
+    }
+}
+
+static void read_all(void *state)
+{
+    struct state *s = state;
+    for (uint32_t cpu = 0; cpu < s->cpus; cpu++)
+        read_cpu(s, cpu);
+}
+
+/* Waits for the end of the pipe, that is of this process, and removes the instance. */
+static void start_janitor(struct state *s)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC))
+        return;
+    pid_t child = fork();
+    if (child == 0) {
+        sigset_t all;
+        char byte;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        dup2(s->root, 0); /* all else goes: an open file would keep the instance alive */
+        dup2(ends[0], 1);
+        close_range(2, ~0u, 0);
+        while (read(1, &byte, 1) < 0 && errno == EINTR)
+            ;
+        /* of the files of a dying process the pipe may be closed before those of the instance */
+        for (int i = 0; i < 200 && unlinkat(0, s->name, AT_REMOVEDIR) && errno == EBUSY; i++)
+            usleep(10000);
+        _exit(0);
+    }
+    close(ends[0]);
+    s->janitor = child;
+    s->janitor_pipe = ends[1];
+    if (child < 0) {
+        close(ends[1]);
+        s->janitor_pipe = -1;
+    }
+}
+
+static int write_event(const struct state *s, const char *event, const char *file, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "events/%s/%s", event, file);
+    return tac_tracefs_write(s->instance, path, text);
+}
+
+static bool learn(struct state *s, uint32_t i, char *text, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "events/%s/format", tac_ftrace_kinds[i].path);
+    return tac_tracefs_read(s->instance, path, text, size) > 0 &&
+           tac_ftrace_learn_event(s->ftrace, i, text) == 0;
+}
+
+static void enable(struct state *s, uint32_t i, char *text, size_t size)
+{
+    const struct tac_ftrace_kind *kind = &tac_ftrace_kinds[i];
+    if (!learn(s, i, text, size))
+        return; /* this kernel does not have it */
+    if (kind->filter && write_event(s, kind->path, "filter", kind->filter))
+        return;
+    s->kinds += write_event(s, kind->path, "enable", "1") == 0;
+}
+
+/* Only where a real-time thread (kernel priority below 100) leaves its CPU, and at faults: a stack
+ * costs ten times what its event does. */
+static void switch_on_stacks(struct state *s, uint32_t want, char *text, size_t size)
+{
+    if (tac_tracefs_read(s->instance, "events/ftrace/kernel_stack/format", text, size) <= 0 &&
+        tac_tracefs_read(s->root, "events/ftrace/kernel_stack/format", text, size) <= 0)
+        return;
+    if (tac_ftrace_learn_stack(s->ftrace, text))
+        return;
+    (void)!write_event(s, "sched/sched_switch", "trigger", "stacktrace if prev_prio < 100");
+    if (want & TAC_KERNEL_WANT_FAULTS) {
+        (void)!write_event(s, "exceptions/page_fault_user", "trigger", "stacktrace");
+        (void)!write_event(s, "exceptions/page_fault_kernel", "trigger", "stacktrace");
+    }
+}
+
+/* "0-3,6" to the kernel's hexadecimal groups of 32, highest first. */
+static int cpu_mask(const char *list, char *ret_text, size_t size)
+{
+    uint32_t group[CPUS_MAX / 32] = {0};
+    while (*list) {
+        char *end;
+        unsigned long first = strtoul(list, &end, 10), last = first;
+        if (end != list && *end == '-') {
+            list = end + 1;
+            last = strtoul(list, &end, 10);
+        }
+        if (end == list || (*end && *end != ',') || last < first || last >= CPUS_MAX)
+            return -EINVAL;
+        for (unsigned long cpu = first; cpu <= last; cpu++)
+            group[cpu / 32] |= 1u << cpu % 32;
+        list = end + (*end == ',');
+    }
+    size_t n = 0;
+    for (int i = CPUS_MAX / 32 - 1; i >= 0; i--)
+        n += (size_t)snprintf(ret_text + n, size - n, "%x%s", group[i], i ? "," : "");
+    return 0;
+}
+
+/* A mask wider than the machine is refused by some kernels: try it from its lowest group up. */
+static int set_cpus(const struct state *s, const char *list)
+{
+    char text[CPUS_MAX / 32 * 10];
+    const char *at = text;
+    int error = cpu_mask(list, text, sizeof text);
+    while (!error && tac_tracefs_write(s->instance, "tracing_cpumask", at)) {
+        at = strchr(at, ',');
+        if (!at)
+            return -EINVAL;
+        at++;
+    }
+    return error;
+}
+
+static int learn_page(struct state *s, char *text, size_t size)
+{
+    if (tac_tracefs_read(s->instance, "events/header_page", text, size) <= 0 &&
+        tac_tracefs_read(s->root, "events/header_page", text, size) <= 0)
+        return -ENOENT;
+    long bytes = tac_ftrace_learn_page(s->ftrace, text);
+    if (bytes < 0 || bytes > PAGE_MAX)
+        return -TAC_E_VERSION;
+    s->page_bytes = (size_t)bytes;
+    return 0;
+}
+
+static int switch_on(struct state *s, const struct tac_kernel_config *config)
+{
+    char text[8192], kb[16];
+    snprintf(kb, sizeof kb, "%u", config->buffer_kb ? config->buffer_kb : BUFFER_KB);
+    int error = tac_tracefs_write(s->instance, "trace_clock", "mono");
+    error = error ? error : tac_tracefs_write(s->instance, "buffer_size_kb", kb);
+    error = error ? error : learn_page(s, text, sizeof text);
+    error = error || !config->cpus ? error : set_cpus(s, config->cpus);
+    if (error)
+        return error;
+    if (config->want & TAC_KERNEL_WANT_STACKS)
+        switch_on_stacks(s, config->want, text, sizeof text);
+    for (uint32_t i = 0; i < tac_ftrace_kinds_count; i++)
+        if (!(tac_ftrace_kinds[i].want & ~config->want))
+            enable(s, i, text, sizeof text);
+    return s->kinds ? 0 : -ENOENT;
+}
+
+static int open_cpus(struct state *s)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_CONF);
+    s->cpus = cpus > CPUS_MAX ? CPUS_MAX : (uint32_t)cpus;
+    for (uint32_t i = 0; i < s->cpus; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "per_cpu/cpu%u/trace_pipe_raw", i);
+        s->cpu_fd[i] = openat(s->instance, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        if (s->cpu_fd[i] < 0 && errno != ENOENT)
+            return -errno;
+    }
+    return 0;
+}
+
+static void halt(void *state)
+{
+    struct state *s = state;
+    tac_tracefs_write(s->instance, "tracing_on", "0");
+}
+
+static void stop(void *state)
+{
+    struct state *s = state;
+    for (uint32_t i = 0; i < CPUS_MAX; i++)
+        if (s->cpu_fd[i] >= 0)
+            close(s->cpu_fd[i]);
+    if (s->instance >= 0) {
+        close(s->instance);
+        unlinkat(s->root, s->name, AT_REMOVEDIR);
+    }
+    if (s->janitor_pipe >= 0)
+        close(s->janitor_pipe);
+    if (s->janitor > 0)
+        waitpid(s->janitor, NULL, 0);
+    if (s->root >= 0)
+        close(s->root);
+    tac_ftrace_free(s->ftrace);
+    free(s);
+}
+
+static int set_up(struct state *s, const struct tac_kernel_config *config)
+{
+    s->root = tac_tracefs_open();
+    if (s->root < 0)
+        return s->root;
+    s->instance = tac_tracefs_instance(s->root, s->name, sizeof s->name);
+    if (s->instance < 0)
+        return s->instance;
+    start_janitor(s);
+    int error = open_cpus(s);
+    return error ? error : switch_on(s, config);
+}
+
+static int start(const struct tac_kernel_config *config, const struct tac_kernel_out *out,
+                 void **ret_state, uint32_t *ret_kinds)
+{
+    struct state *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->root = s->instance = s->janitor_pipe = -1;
+    memset(s->cpu_fd, -1, sizeof s->cpu_fd);
+    s->ftrace = tac_ftrace_new(out->writer);
+    int error = s->ftrace ? set_up(s, config) : -ENOMEM;
+    if (error) {
+        stop(s);
+        return error;
+    }
+    *ret_state = s;
+    *ret_kinds = s->kinds;
+    return 0;
+}
+
+const struct tac_kernel_tier tac_kernel_tier_tracefs = {
+    .name = "ftrace",
+    .blind = "call stacks of programs, who holds a user-space lock, time in a hypervisor or in "
+             "firmware; page faults, disks and kernel stacks unless asked "
+             "for",
+    .start = start,
+    .read = read_all,
+    .halt = halt,
+    .stop = stop,
+};
