@@ -184,7 +184,9 @@ static void cycle_end(struct tac_reader *r, const struct tac_event *e, struct op
         cycle_evidence(c, e, o);
     else
         c->flags &= ~(uint32_t)TAC_CYCLE_EVIDENCE;
-    o->cycles.count = i - 1;
+    /* others, of independent sources, may go on */
+    memmove(&open[i - 1], &open[i], (o->cycles.count - i) * sizeof *open);
+    o->cycles.count--;
 }
 
 static void of_kernel(struct tac_reader *r, const struct tac_event *e)
