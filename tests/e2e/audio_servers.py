@@ -10,11 +10,11 @@ import math
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import time
-import wave
 
 RATE, PERIOD = 48000, 256
 
@@ -178,13 +178,29 @@ def pipewire(folder):
         end_pipewire(environment)
 
 
+def samples_of(path):
+    """Returns (samples of the first channel, rate) of a WAV file of 16-bit or 32-bit float samples."""
+    data = pathlib.Path(path).read_bytes()
+    form, body, at = None, b"", 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4:at + 8], "little")
+        if data[at:at + 4] == b"fmt ":
+            form = struct.unpack("<HHIIHH", data[at + 8:at + 24])
+        elif data[at:at + 4] == b"data":
+            body = data[at + 8:at + 8 + size]
+        at += 8 + size + size % 2
+    assert form and body, f"{path} is no WAV file with sound"
+    _, channels, rate, _, frame_bytes, bits = form
+    body = body[:len(body) // frame_bytes * frame_bytes]
+    if bits == 16:
+        return [s / 32768 for s in array.array("h", body)[::channels]], rate
+    assert bits == 32, f"{bits} bits a sample"
+    return list(array.array("f", body)[::channels]), rate
+
+
 def measure(path):
-    """Returns (rms, frequency by rising zero crossings) of the loudest stretch of a recording of 16
-    bits."""
-    with wave.open(str(path)) as file:
-        samples = array.array("h", file.readframes(file.getnframes()))[::file.getnchannels()]
-        rate = file.getframerate()
-    x = [s / 32768 for s in samples]
+    """Returns (rms, frequency by rising zero crossings) of the loudest stretch of a recording."""
+    x, rate = samples_of(path)
     assert len(x) > rate // 2, f"the recording has only {len(x)} frames"
     half = rate // 4
     start = max(range(0, len(x) - half, half // 4),
