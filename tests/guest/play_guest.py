@@ -69,23 +69,32 @@ def part(output, name):
     return "\n".join(lines)
 
 
-def best_match(played, reference, probe=4096):
-    """Where a stretch of the recording stands in the reference: the lag with the least difference in
-    a window, found by trying every lag on few samples first."""
-    start = next(i for i, v in enumerate(played) if abs(v) > 0.01) + 4800
-    window = played[start:start + probe]
-    few = range(0, probe, 64)
-    lags = range(0, len(reference) - probe)
-    lag = min(lags, key=lambda k: sum((window[i] - reference[k + i]) ** 2 for i in few))
-    return start, lag
+def lag_of(window, reference):
+    """Where a stretch of sound stands in the reference, by the least difference of a few samples."""
+    few = range(0, len(window), len(window) // 16)
+    return min(range(len(reference) - len(window)),
+               key=lambda k: sum((window[i] - reference[k + i]) ** 2 for i in few))
 
 
-def longest_equal(played, start, reference, lag, tolerance):
+def equal_run(played, start, reference, lag, tolerance=2.1 / 32768):
     n = 0
     while (start + n < len(played) and lag + n < len(reference) and
            abs(played[start + n] - reference[lag + n]) <= tolerance):
         n += 1
     return n
+
+
+def longest_run(played, reference, enough):
+    """The most frames in a row that are the reference's; an emulated card has xruns in between, so
+    the search begins anew each half second until there are enough."""
+    first = next((i for i, v in enumerate(played) if abs(v) > 0.01), len(played))
+    best = 0
+    for start in range(first + 2400, len(played) - 4096, 24000):
+        lag = lag_of(played[start:start + 4096], reference)
+        best = max(best, equal_run(played, start, reference, lag))
+        if best >= enough:
+            break
+    return best
 
 
 def the_cards_of_a_realtime_kernel(tactus, folder):
@@ -121,8 +130,7 @@ def the_card_played_the_render(card, reference):
     samples = array.array("h", data[:len(data) // 4 * 4])[::2]
     played = [s / 32768 for s in samples]
     expected, _ = samples_of(reference)
-    start, lag = best_match(played, expected)
-    same = longest_equal(played, start, expected, lag, 2.1 / 32768)
+    same = longest_run(played, expected, 24000)
     print(f"# HDA: {same} frames in a row are the render's")
     assert same >= 24000, f"only {same} frames in a row"
 
@@ -130,8 +138,7 @@ def the_card_played_the_render(card, reference):
 def the_loop_gave_it_back(back, reference):
     played, _ = samples_of(back)
     expected, _ = samples_of(reference)
-    start, lag = best_match(played, expected)
-    same = longest_equal(played, start, expected, lag, 2.1 / 32768)
+    same = longest_run(played, expected, 12000)
     print(f"# loopback: {same} frames in a row are the render's")
     assert same >= 12000, f"only {same} frames in a row"
 
