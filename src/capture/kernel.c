@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -53,11 +54,28 @@ static void put_opening(struct tac_kernel *k, const struct tac_kernel_config *co
     put_meta(k, ".blind", k->tier->blind);
 }
 
-/* The library beside the program's other ones, or where the environment says. */
+/* The library among the system's or this program's own ones, where TACTUS_BPF says, or where the
+ * build has it. */
+static void *open_library(void)
+{
+    char path[PATH_MAX];
+    const char *own = getenv("TACTUS_BPF");
+    if (own && *own)
+        return dlopen(own, RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen("libtactus-bpf.so", RTLD_NOW | RTLD_LOCAL);
+    ssize_t n = library ? 0 : readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    char *name = strrchr(path, '/');
+    static const char place[] = "/../capture/bpf/libtactus-bpf.so";
+    if (!name || name + sizeof place > path + sizeof path)
+        return library;
+    memcpy(name, place, sizeof place);
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+}
+
 static const struct tac_kernel_tier *load_bpf(struct tac_kernel *k)
 {
-    const char *path = getenv("TACTUS_BPF");
-    k->library = dlopen(path && *path ? path : "libtactus-bpf.so", RTLD_NOW | RTLD_LOCAL);
+    k->library = open_library();
     const struct tac_kernel_tier *(*get)(void) = NULL;
     if (k->library)
         *(void **)&get = dlsym(k->library, TAC_KERNEL_TIER_BPF_SYMBOL);
@@ -109,6 +127,8 @@ static const char *sentence(const struct tac_kernel_config *config, int error)
                    ? "the BPF tier (libtactus-bpf) is not installed"
                    : "kernel events were not built in (libtraceevent): who pre-empted a thread "
                      "cannot be named";
+    case EOPNOTSUPP:
+        return "the BPF tier sees all CPUs: leave the choice of CPUs out";
     case EINVAL:
         return "CPUs are written like 0-3,6, and must be there";
     default:

@@ -190,6 +190,29 @@ static void real_time_sleeps_and_faults_have_stacks(void)
     tac_capture_close(c);
 }
 
+static void the_bpf_tier_sees_the_same_switches(void)
+{
+    uint32_t own = (uint32_t)syscall(SYS_gettid);
+    size_t left = 0, came = 0, woken = 0;
+    struct tac_capture *c =
+        capture_while((struct tac_kernel_config){.tier = TAC_KERNEL_TIER_BPF}, naps);
+    if (!c) {
+        test_skip = "no BPF tier with privilege here";
+        return;
+    }
+    for (size_t i = 0; i < c->kernel_count; i++) {
+        const struct tac_capture_kernel *e = &c->kernel[i];
+        left += e->type == TAC_KERNEL_SWITCH && e->tid == own && e->b >> 32 == 1;
+        came += e->type == TAC_KERNEL_SWITCH && e->a >> 32 == own;
+        woken += e->type == TAC_KERNEL_WAKING && e->a >> 32 == own;
+    }
+    CHECK_MSG((left >= 20 && came >= 20 && woken >= 20) || c->gaps_count, "%zu %zu %zu", left, came,
+              woken);
+    CHECK(tac_capture_meta(c, "evidence.bpf") && tac_capture_meta(c, "evidence.bpf.blind"));
+    CHECK(tac_capture_comm(c, own) != NULL);
+    tac_capture_close(c);
+}
+
 static void a_killed_capture_leaves_nothing(void)
 {
     int ready[2];
@@ -298,6 +321,7 @@ int main(int argc, char **argv)
     TEST(sleeps_are_switches_inside_the_zones);
     TEST(filters_keep_the_chosen_threads_and_cpus);
     TEST(real_time_sleeps_and_faults_have_stacks);
+    TEST(the_bpf_tier_sees_the_same_switches);
     TEST(a_killed_capture_leaves_nothing);
     unlink(path);
     return test_end();
