@@ -1,10 +1,10 @@
-// SPDX-License-Identifier: MIT
-// switches.bpf.c - runs in the kernel: one record for each switch and each wake-up, in the
-// recording's own form (struct tac_format_kernel), into one ring that nobody is woken for.
-//
-// Fields of the kernel's structures are found by their names when it is loaded (CO-RE), so it runs
-// on kernels other than the one it was built on; Linux 5.8 or later with BTF. What does not fit
-// into the ring is counted. Offered to the kernel under both of its licences, which it asks for.
+/* SPDX-License-Identifier: MIT
+ * switches.bpf.c - runs in the kernel: one record for each switch and each wake-up, in the
+ * recording's own form (struct tac_format_kernel), into one ring that nobody is woken for.
+ *
+ * Fields of the kernel's structures are found by their names when it is loaded (CO-RE), so it runs
+ * on kernels other than the one it was built on; Linux 5.8 or later with BTF. What does not fit
+ * into the ring is counted. Offered to the kernel under both of its licences, which it asks for. */
 #include <linux/types.h>
 
 #include <linux/bpf.h>
@@ -18,7 +18,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 enum { SWITCH = 1, WAKING = 4, PREEMPTED = 0x100, STATES = 0xff };
 
-// Only what is read; the loader finds the places.
+/* Only what is read; the loader finds the places. */
 struct thread_info {
     __u32 cpu;
 } __attribute__((preserve_access_index));
@@ -29,7 +29,7 @@ struct task_struct {
     int pid, prio;
 } __attribute__((preserve_access_index));
 
-// The same before Linux 5.14.
+/* The same before Linux 5.14. */
 struct task_struct___old {
     long state;
 } __attribute__((preserve_access_index));
