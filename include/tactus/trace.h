@@ -303,6 +303,8 @@ TAC_API void tac_trace_memory(enum tac_memory_op op, const void *ptr, const void
 TAC_API void tac_trace_lock_wait(const void *lock, uint32_t holder, uint64_t begin);
 /* A lock was taken / given back by this thread (for who-held-it; optional). */
 TAC_API void tac_trace_lock_held(const void *lock, int taken);
+/* Where the holder of the wait just recorded on this thread took the lock: a code address. */
+TAC_API void tac_trace_lock_taken_at(const void *lock, const void *pc);
 
 /* Return addresses that led to the event just emitted on this thread, innermost first; at most 32
  * are kept. Symbols are found by the reader from the module list in the recording. */

@@ -99,6 +99,7 @@ struct tac_capture_lock {
     uint64_t lock;             /* address */
     uint32_t thread;           /* who waited */
     uint32_t holder_tid;       /* 0: not known */
+    uint64_t taken_at;         /* the code address where the holder took it; 0: not known */
 };
 
 struct tac_capture_hold {

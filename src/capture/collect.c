@@ -109,12 +109,26 @@ static void lock_wait(struct tac_reader *r, const struct tac_event *e)
 {
     struct tac_capture_lock *l = tac_list_add(&r->locks, sizeof *l);
     if (l)
-        *l = (struct tac_capture_lock){e->begin_ns, e->ns, tac_event_data(e, 0).counter, e->thread,
-                                       (uint32_t)e->payload};
+        *l = (struct tac_capture_lock){
+            e->begin_ns, e->ns, tac_event_data(e, 0).counter, e->thread, (uint32_t)e->payload, 0};
+}
+
+/* Belongs to the wait before, on the same thread. */
+static void lock_taken_at(struct tac_reader *r, const struct tac_event *e)
+{
+    struct tac_capture_lock *l = r->locks.data;
+    struct tac_format_record data = tac_event_data(e, 0);
+    size_t n = r->locks.count;
+    if (n && l[n - 1].thread == e->thread && l[n - 1].lock == data.counter)
+        l[n - 1].taken_at = data.word;
 }
 
 static void lock_held(struct tac_reader *r, const struct tac_event *e)
 {
+    if (e->payload == TAC_LOCK_TAKEN_AT) {
+        lock_taken_at(r, e);
+        return;
+    }
     struct tac_capture_hold *h = tac_list_add(&r->holds, sizeof *h);
     if (h)
         *h = (struct tac_capture_hold){e->ns, tac_event_data(e, 0).counter, e->thread,

@@ -112,6 +112,12 @@ void tac_trace_lock_held(const void *lock, int taken)
         emit2(TAC_REC_LOCK_HELD, taken != 0, (uintptr_t)lock, 0);
 }
 
+void tac_trace_lock_taken_at(const void *lock, const void *pc)
+{
+    if (TAC_TRACE_ON(TAC_CAT_LOCK))
+        emit2(TAC_REC_LOCK_HELD, TAC_LOCK_TAKEN_AT, (uintptr_t)lock, (uintptr_t)pc);
+}
+
 void tac_trace_stack(void *const *pc, unsigned n)
 {
     n = n > TAC_STACK_MAX ? TAC_STACK_MAX : n;

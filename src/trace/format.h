@@ -148,7 +148,8 @@ enum tac_record_type {
     TAC_REC_MEMORY = 8,     /* op << 48 | bytes (48 bits, saturated); + {ptr, ticks}; at its end */
     TAC_REC_REALLOC = 9,    /* as MEMORY; + {ptr, ticks} + {old ptr, 0} */
     TAC_REC_LOCK_WAIT = 10, /* holder tid; + {lock, ticks}; at its end */
-    TAC_REC_LOCK_HELD = 11, /* taken 0/1; + {lock, 0} */
+    TAC_REC_LOCK_HELD = 11, /* 0 given back, 1 taken: + {lock, 0}; TAC_LOCK_TAKEN_AT: + {lock, where
+                               the holder of the wait before took it} */
     TAC_REC_STACK = 12,     /* n; + ceil(n / 2) records of addresses; belongs to the event before */
     TAC_REC_CYCLE_BEGIN = 13, /* evidence << 48 | source << 32 | frames; + {deadline ns, 0};
                                  evidence 1: + {thread cpu ns, voluntary << 32 | involuntary}
@@ -156,6 +157,8 @@ enum tac_record_type {
     TAC_REC_CYCLE_END = 14,   /* as CYCLE_BEGIN, deadline 0 */
     TAC_REC_GAP = 15,         /* events dropped here; + {counter at the first, suppressed} */
 };
+
+enum { TAC_LOCK_TAKEN_AT = 2 };
 
 /* Data records after a head record. */
 static inline uint32_t tac_record_extra(uint64_t word)

@@ -71,9 +71,11 @@ static __attribute__((noinline)) void record(const struct call *call, enum tac_m
     struct tac_watch_thread *t = call->thread;
     t->calls++;
     count_ticks(t, tac_trace_counter() - call->begin);
+    t->shim++; /* a signal handler of this thread must not write into the ring now */
     tac_trace_memory(op, block, old, bytes, call->begin);
     if (t->cycle)
         tac_watch_stack(t, caller);
+    t->shim--;
 }
 
 static inline void call_end(const struct call *call, enum tac_memory_op op, const void *block,

@@ -7,23 +7,26 @@
 #include "watch/watch.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 
 uintptr_t tac_watch_real(_Atomic(uintptr_t) *slot, const char *name, const char *version,
                          const char *soname)
 {
     struct tac_watch_thread *t = tac_watch_thread();
+    int before = errno;
     t->shim++;
     void *found = version ? dlvsym(RTLD_NEXT, name, version) : NULL;
     if (!found)
-        found = dlsym(RTLD_NEXT, name);
+        found = tac_watch_dlsym(RTLD_NEXT, name);
     if (!found && soname) {
         void *library = dlopen(soname, RTLD_LAZY | RTLD_NOLOAD);
         if (library) {
-            found = dlsym(library, name);
+            found = tac_watch_dlsym(library, name);
             dlclose(library);
         }
     }
     t->shim--;
+    errno = before;
     atomic_store_explicit(slot, (uintptr_t)found, memory_order_relaxed);
     return (uintptr_t)found;
 }

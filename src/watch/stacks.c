@@ -8,6 +8,7 @@
 #include "watch/watch.h"
 
 #include <execinfo.h>
+#include <string.h>
 
 enum { FRAMES = 24, SKIP_MAX = 6, PLACES = 1024, FIRST = 3, EVERY = 64 };
 
@@ -29,19 +30,58 @@ static bool is_due(const void *caller)
     return n < FIRST || n % EVERY == 0;
 }
 
-void tac_watch_stack(struct tac_watch_thread *thread, const void *caller)
+/* The way to caller into pc; 0 when none is due. */
+static unsigned unwind(struct tac_watch_thread *thread, const void *caller, void *pc[FRAMES])
 {
     if (!thread->stacks || !is_due(caller))
-        return;
+        return 0;
     thread->stacks--;
     thread->shim++;
-    void *pc[FRAMES];
     int n = backtrace(pc, FRAMES), first = 0;
+    thread->shim--;
     while (first < n && first < SKIP_MAX && pc[first] != caller)
         first++;
-    if (first < n && pc[first] == caller)
-        tac_trace_stack(pc + first, (unsigned)(n - first));
-    else
-        tac_trace_stack((void *[]){(void *)(uintptr_t)caller}, 1);
+    if (first == n || pc[first] != caller) {
+        pc[0] = (void *)(uintptr_t)caller;
+        return 1;
+    }
+    memmove(pc, pc + first, (size_t)(n - first) * sizeof *pc);
+    return (unsigned)(n - first);
+}
+
+static void emit(void *const *pc, unsigned n)
+{
+    if (n)
+        tac_trace_stack(pc, n);
+}
+
+void tac_watch_stack(struct tac_watch_thread *thread, const void *caller)
+{
+    void *pc[FRAMES];
+    emit(pc, unwind(thread, caller, pc));
+}
+
+/* Unwinding comes first, so that the zone has the length of the call alone. */
+void tac_watch_call_open(struct tac_watch_call *call, struct tac_watch_thread *thread,
+                         const struct tac_trace_site *site, const void *caller)
+{
+    void *pc[FRAMES];
+    thread->shim++; /* also keeps a signal handler of this thread from writing in between */
+    unsigned n = unwind(thread, caller, pc);
+    call->zone = tac_zone_begin(site, 1);
+    call->thread = thread;
+    emit(pc, n);
+}
+
+/* The last stack of a cycle is kept for what waits. */
+void tac_watch_note_in_cycle(struct tac_watch_thread *thread, const struct tac_trace_site *site,
+                             const void *caller)
+{
+    void *pc[FRAMES];
+    thread->shim++;
+    unsigned n = thread->stacks > 1 ? unwind(thread, caller, pc) : 0;
+    struct tac_zone zone = tac_zone_begin(site, 1);
+    emit(pc, n);
+    tac_zone_end(&zone);
     thread->shim--;
 }

@@ -7,6 +7,7 @@
 #include "watch/watch.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 __thread struct tac_watch_thread *tac_watch_here;
 
@@ -52,12 +53,25 @@ struct tac_watch_thread *tac_watch_thread_claim(void)
     if (!t)
         return tac_watch_here = &shared;
     tac_watch_here = t;
+    t->tid = (uint32_t)gettid();
     t->shim++; /* setting the key may allocate */
     pthread_once(&once, make_key);
     if (atomic_load(&key_ready))
         pthread_setspecific(key, t);
     t->shim--;
     return t;
+}
+
+void tac_watch_thread_forked(void)
+{
+    struct tac_watch_thread *t = tac_watch_thread();
+    t->shim++;
+    if (t != &shared)
+        t->tid = (uint32_t)gettid();
+    tac_thread_unregister(); /* the ring is that of a thread of the parent */
+    t->cycle = 0;
+    t->stream = NULL;
+    t->shim--;
 }
 
 static void add(struct tac_watch_thread *sum, const struct tac_watch_thread *t)

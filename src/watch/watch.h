@@ -39,6 +39,7 @@ struct tac_watch_thread {
     uint32_t shim;               /* > 0: our own work, do not look */
     uint32_t cycle;              /* > 0: inside a cycle */
     uint32_t stacks;             /* stacks that may still be taken in this cycle */
+    uint32_t tid;                /* the kernel's id of the thread */
     _Atomic uint32_t taken;
     void *stream; /* the blocking stream that this thread writes or reads, or NULL */
 };
@@ -54,6 +55,14 @@ static inline struct tac_watch_thread *tac_watch_thread(void)
     struct tac_watch_thread *t = tac_watch_here;
     return TAC_LIKELY(t != NULL) ? t : tac_watch_thread_claim();
 }
+
+static inline uint32_t tac_watch_tid(void)
+{
+    return tac_watch_thread()->tid;
+}
+
+/* In the child of fork: what the slot and the ring of the one thread say is the parent's. */
+void tac_watch_thread_forked(void);
 
 /* Sums of calls, timed, ticks, and the maximum of worst, over all threads. */
 void tac_watch_thread_sum(struct tac_watch_thread *ret_sum);
@@ -113,17 +122,16 @@ struct tac_watch_call {
     struct tac_zone zone;
 };
 
+void tac_watch_call_open(struct tac_watch_call *call, struct tac_watch_thread *thread,
+                         const struct tac_trace_site *site, const void *caller);
+
 static inline struct tac_watch_call tac_watch_call_begin(const struct tac_trace_site *site,
                                                          const void *caller)
 {
     struct tac_watch_call call = {0};
     struct tac_watch_thread *t = tac_watch_thread();
-    if (TAC_LIKELY(!t->cycle) || t->shim || !tac_watch_records(TAC_CAT_CALL))
-        return call;
-    call.zone = tac_zone_begin(site, 1);
-    call.thread = t;
-    tac_watch_stack(t, caller);
-    t->shim++;
+    if (TAC_UNLIKELY(t->cycle) && !t->shim && tac_watch_records(TAC_CAT_CALL))
+        tac_watch_call_open(&call, t, site, caller);
     return call;
 }
 
@@ -131,8 +139,19 @@ static inline void tac_watch_call_end(struct tac_watch_call *call)
 {
     if (TAC_LIKELY(!call->thread))
         return;
-    call->thread->shim--;
     tac_zone_end(&call->zone);
+    call->thread->shim--;
+}
+
+/* Inside a cycle: a call that is not looked at further, since it does not wait. */
+void tac_watch_note_in_cycle(struct tac_watch_thread *thread, const struct tac_trace_site *site,
+                             const void *caller);
+
+static inline void tac_watch_note(struct tac_watch_thread *thread,
+                                  const struct tac_trace_site *site, const void *caller)
+{
+    if (TAC_UNLIKELY(thread->cycle) && !thread->shim && tac_watch_records(TAC_CAT_CALL))
+        tac_watch_note_in_cycle(thread, site, caller);
 }
 
 #define TAC_WATCH_SITE(id, text)                                                                   \
@@ -145,6 +164,9 @@ static inline void tac_watch_call_end(struct tac_watch_call *call)
  * there is none. The result is kept in *slot. */
 uintptr_t tac_watch_real(_Atomic(uintptr_t) *slot, const char *name, const char *version,
                          const char *soname);
+
+/* libc's dlsym, seen as called by this library. */
+void *tac_watch_dlsym(void *handle, const char *name);
 
 /* The real function, as a pointer of the given type, looked up once. */
 #define TAC_WATCH_REAL_AS(type, name, version, soname)                                             \

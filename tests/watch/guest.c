@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,20 +169,51 @@ static int calls(void)
     return bad;
 }
 
+/* One cycle with what may be called but is worth a note. */
+static int notes(void)
+{
+    static pthread_cond_t nobody = PTHREAD_COND_INITIALIZER;
+    pthread_mutex_t free_mutex = PTHREAD_MUTEX_INITIALIZER;
+    sem_t sem;
+    int source = tac_cycle_source_open("loop", 2000000);
+    if (tac_thread_register("guest", 0) < 0 || sem_init(&sem, 0, 0))
+        return 1;
+    tac_cycle_begin(source, 0, 64);
+    int bad = pthread_mutex_lock(&free_mutex) + pthread_mutex_unlock(&free_mutex);
+    bad += pthread_mutex_trylock(&free_mutex) + pthread_mutex_unlock(&free_mutex);
+    bad += sem_post(&sem) + sem_trywait(&sem);
+    bad += sem_trywait(&sem) == 0 || errno != EAGAIN;
+    bad += pthread_cond_signal(&nobody) + pthread_cond_broadcast(&nobody);
+    bad += dlopen("libtactus-no-such-library.so", RTLD_NOW) != NULL;
+    tac_cycle_end(source);
+    return bad;
+}
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static int step; /* under mutex */
 
+static pthread_spinlock_t spin;
+static sem_t sem;
+
+/* One after the other, so that each wait of the cycle has its own length. */
 static void *hold_locks(void *unused)
 {
     pthread_mutex_lock(&mutex);
     pthread_rwlock_wrlock(&rwlock);
+    pthread_spin_lock(&spin);
+    sem_wait(&sem);
     __atomic_store_n(&step, 1, __ATOMIC_RELEASE);
-    sleep_ms(30);
+    sleep_ms(20);
     pthread_rwlock_unlock(&rwlock);
+    sleep_ms(20);
     pthread_mutex_unlock(&mutex);
-    sleep_ms(30);
+    sleep_ms(20);
+    pthread_spin_unlock(&spin);
+    sleep_ms(20);
+    sem_post(&sem);
+    sleep_ms(20);
     pthread_mutex_lock(&mutex);
     step = 2;
     pthread_cond_signal(&cond);
@@ -196,13 +228,16 @@ static int locks(void)
     pthread_t holder;
     pthread_mutex_t free_mutex = PTHREAD_MUTEX_INITIALIZER;
     int source = tac_cycle_source_open("loop", 2000000);
-    if (tac_thread_register("guest", 0) < 0)
+    if (tac_thread_register("guest", 0) < 0 || sem_init(&sem, 0, 1) || pthread_spin_init(&spin, 0))
         return 1;
     pthread_create(&holder, NULL, hold_locks, NULL);
     while (!__atomic_load_n(&step, __ATOMIC_ACQUIRE))
         sleep_ms(1);
     tac_cycle_begin(source, 0, 64);
     int bad = pthread_rwlock_rdlock(&rwlock) + pthread_rwlock_unlock(&rwlock);
+    bad += pthread_mutex_lock(&mutex) + pthread_mutex_unlock(&mutex);
+    bad += pthread_spin_lock(&spin) + pthread_spin_unlock(&spin);
+    bad += sem_wait(&sem) + sem_post(&sem);
     bad += pthread_mutex_lock(&mutex);
     while (step != 2)
         bad += pthread_cond_wait(&cond, &mutex);
@@ -246,6 +281,7 @@ static const struct {
     {"cycles", cycles},
     {"records-itself", records_itself},
     {"calls", calls},
+    {"notes", notes},
     {"locks", locks},
     {"local-scope", local_scope},
     {"exit", ends_by_exit},

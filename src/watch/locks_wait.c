@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ * locks_wait.c - waits for what another thread is to do: condition variables, semaphores, barriers,
+ * the end of a thread.
+ *
+ * Inside a cycle they are calls that block; waking others is a call without length. A semaphore
+ * that another thread took and has not posted since serves as a lock: then the wait has a holder.
+ *
+ * pthread_cond_* have two versions with different layouts in glibc of x86 (GLIBC_2.3.2 is the one
+ * of this century); the newer one is asked for by name. */
+#include "watch/watch.h"
+
+#include "watch/holders.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <time.h>
+
+typedef const struct timespec *until_t;
+
+#define COND(name) TAC_WATCH_REAL_AS(__typeof__(&name), #name, "GLIBC_2.3.2", NULL)
+
+#define WAIT(name, real, params, args)                                                             \
+    TAC_WATCH_EXPORT int name params                                                               \
+    {                                                                                              \
+        TAC_WATCH_SITE(site, #name);                                                               \
+        struct tac_watch_call call = tac_watch_call_begin(&site, TAC_WATCH_CALLER);                \
+        int r = real(name) args;                                                                   \
+        tac_watch_call_end(&call);                                                                 \
+        return r;                                                                                  \
+    }
+
+WAIT(pthread_cond_wait, COND, (pthread_cond_t * cond, pthread_mutex_t *mutex), (cond, mutex))
+WAIT(pthread_cond_timedwait, COND, (pthread_cond_t * cond, pthread_mutex_t *mutex, until_t until),
+     (cond, mutex, until))
+WAIT(pthread_cond_clockwait, TAC_WATCH_REAL,
+     (pthread_cond_t * cond, pthread_mutex_t *mutex, clockid_t clock, until_t until),
+     (cond, mutex, clock, until))
+WAIT(pthread_join, TAC_WATCH_REAL, (pthread_t thread, void **ret_result), (thread, ret_result))
+WAIT(pthread_timedjoin_np, TAC_WATCH_REAL, (pthread_t thread, void **ret_result, until_t until),
+     (thread, ret_result, until))
+WAIT(pthread_barrier_wait, TAC_WATCH_REAL, (pthread_barrier_t * barrier), (barrier))
+
+#define WAKE(name, real, type)                                                                     \
+    TAC_WATCH_EXPORT int name(type *what)                                                          \
+    {                                                                                              \
+        TAC_WATCH_SITE(site, #name);                                                               \
+        struct tac_watch_thread *t = tac_watch_thread();                                           \
+        tac_watch_note(t, &site, TAC_WATCH_CALLER);                                                \
+        return real(name)(what);                                                                   \
+    }
+
+WAKE(pthread_cond_signal, COND, pthread_cond_t)
+WAKE(pthread_cond_broadcast, COND, pthread_cond_t)
+
+TAC_WATCH_EXPORT int sem_post(sem_t *sem)
+{
+    TAC_WATCH_SITE(site, "sem_post");
+    struct tac_watch_thread *t = tac_watch_thread();
+    if (TAC_UNLIKELY(tac_watch_records(TAC_CAT_LOCK))) {
+        tac_holder_clear(sem);
+        tac_watch_note(t, &site, TAC_WATCH_CALLER);
+    }
+    return TAC_WATCH_REAL(sem_post)(sem);
+}
+
+static inline bool looks(const struct tac_watch_thread *t)
+{
+    return TAC_UNLIKELY(tac_watch_records(TAC_CAT_LOCK)) && !t->shim;
+}
+
+/* Taken without a wait? errno stays as it is when not. */
+static bool take_free(sem_t *sem, const void *caller)
+{
+    int before = errno;
+    if (TAC_WATCH_REAL(sem_trywait)(sem) == 0) {
+        tac_holder_set(sem, tac_watch_tid(), caller);
+        return true;
+    }
+    errno = before;
+    return false;
+}
+
+/* Around a real wait. */
+struct wait {
+    struct tac_watch_call call; /* when it is no lock */
+    uint64_t begin;
+    uintptr_t pc;
+    uint32_t holder;
+};
+
+static struct wait wait_begin(const sem_t *sem, const struct tac_trace_site *site,
+                              const void *caller)
+{
+    struct wait w = {.begin = 0};
+    w.holder = tac_holder_get(sem, &w.pc);
+    if (w.holder && w.holder != tac_watch_tid())
+        w.begin = tac_trace_counter();
+    else
+        w.call = tac_watch_call_begin(site, caller);
+    return w;
+}
+
+static void wait_end(struct wait *w, struct tac_watch_thread *t, const sem_t *sem, int result,
+                     const void *caller)
+{
+    tac_watch_call_end(&w->call);
+    if (result == 0)
+        tac_holder_set(sem, tac_watch_tid(), caller);
+    if (!w->begin)
+        return;
+    t->shim++;
+    tac_trace_lock_wait(sem, w->holder, w->begin);
+    if (t->cycle)
+        tac_watch_stack(t, caller);
+    if (w->pc)
+        tac_trace_lock_taken_at(sem, (const void *)w->pc);
+    t->shim--;
+}
+
+#define SEM_WAIT(name, params, args)                                                               \
+    TAC_WATCH_EXPORT int name params                                                               \
+    {                                                                                              \
+        TAC_WATCH_SITE(site, #name);                                                               \
+        TAC_WATCH_SITE(free_site, "sem_trywait");                                                  \
+        struct tac_watch_thread *t = tac_watch_thread();                                           \
+        const void *caller = TAC_WATCH_CALLER;                                                     \
+        if (!looks(t))                                                                             \
+            return TAC_WATCH_REAL(name) args;                                                      \
+        if (take_free(sem, caller)) {                                                              \
+            tac_watch_note(t, &free_site, caller);                                                 \
+            return 0;                                                                              \
+        }                                                                                          \
+        struct wait w = wait_begin(sem, &site, caller);                                            \
+        int r = TAC_WATCH_REAL(name) args;                                                         \
+        int after = errno;                                                                         \
+        wait_end(&w, t, sem, r, caller);                                                           \
+        errno = after;                                                                             \
+        return r;                                                                                  \
+    }
+
+SEM_WAIT(sem_wait, (sem_t * sem), (sem))
+SEM_WAIT(sem_timedwait, (sem_t * sem, until_t until), (sem, until))
+SEM_WAIT(sem_clockwait, (sem_t * sem, clockid_t clock, until_t until), (sem, clock, until))
+
+TAC_WATCH_EXPORT int sem_trywait(sem_t *sem)
+{
+    TAC_WATCH_SITE(site, "sem_trywait");
+    struct tac_watch_thread *t = tac_watch_thread();
+    int r = TAC_WATCH_REAL(sem_trywait)(sem);
+    if (!looks(t))
+        return r;
+    int after = errno;
+    tac_watch_note(t, &site, TAC_WATCH_CALLER);
+    if (r == 0)
+        tac_holder_set(sem, tac_watch_tid(), TAC_WATCH_CALLER);
+    errno = after;
+    return r;
+}
