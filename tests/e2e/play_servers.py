@@ -10,6 +10,7 @@ import contextlib
 import math
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -226,9 +227,33 @@ def pipewire_plays_through_changes_of_quantum_and_server(tactus, folder):
     assert " time" in output, output
 
 
+def the_service_manager_is_told(tactus, folder):
+    patch = pathlib.Path(folder, "sine.yaml")
+    patch.write_text(SINE, encoding="utf-8")
+    for name, shown in ((f"{folder}/notify", f"{folder}/notify"),
+                        (f"\0tactus-{os.getpid()}", f"@tactus-{os.getpid()}")):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox:
+            inbox.bind(name)
+            inbox.settimeout(1)
+            result = run([tactus, "play", str(patch), "--seconds", "0.6"],
+                         dict(os.environ, NOTIFY_SOCKET=shown))
+            assert result.returncode == 0, result.stderr
+            messages = []
+            with contextlib.suppress(TimeoutError):
+                while not messages or messages[-1] != "STOPPING=1":
+                    messages.append(inbox.recv(1024).decode())
+        assert messages[0] == "READY=1" and messages[-1] == "STOPPING=1", messages
+        assert any("STATUS=" in m and "load" in m and "WATCHDOG=1" in m for m in messages), messages
+    for nonsense in ("", "x", "relative", "/no/such/socket", "@" + "x" * 300):
+        result = run([tactus, "play", str(patch), "--seconds", "0.1"],
+                     dict(os.environ, NOTIFY_SOCKET=nonsense))
+        assert result.returncode == 0, result.stderr
+
+
 if __name__ == "__main__":
     sys.exit(audio_servers.main((
         alsa_plays_a_sine_in_time, alsa_without_its_server_is_one_line,
         jack_plays_a_sine_at_the_servers_rate, jack_comes_back_with_another_period,
         jack_goes_in_and_out, jack_may_freewheel,
-        pipewire_plays_through_changes_of_quantum_and_server, no_server_is_one_line)))
+        pipewire_plays_through_changes_of_quantum_and_server, no_server_is_one_line,
+        the_service_manager_is_told)))

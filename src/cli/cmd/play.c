@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * play.c - `tactus play`: a patch in real time on a backend, until a signal or the end of time. */
 #include "base/clock.h"
-#include "base/text.h"
 #include "cli/cmd.h"
-#include "cli/patch_player.h"
+#include "cli/notify.h"
+#include "cli/play_report.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,32 +39,6 @@ static int list_backends(void)
     return TAC_EXIT_OK;
 }
 
-static double decibels(float level)
-{
-    return level > 1e-6f ? 20 * log10((double)level) : -120;
-}
-
-static void print_status(struct tac_player *p)
-{
-    struct tac_backend_stats b;
-    struct tac_engine_stats e;
-    struct tac_engine_meter m;
-    char busy[16];
-    float peak = 0;
-    p->stream->backend->stats(p->stream, &b);
-    tac_engine_stats(p->engine, &e);
-    for (uint32_t c = 0; tac_engine_meter(p->engine, c, &m) == 0; c++)
-        peak = m.peak > peak ? m.peak : peak;
-    double played_s = (double)b.frames / p->stream->rate_hz;
-    fprintf(stderr,
-            "\r%7.1f s  load %4.1f %%  worst %8s  late %llu  skipped %llu  xruns %llu  voices %2u  "
-            "peak %5.1f dB %s ",
-            played_s, played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
-            tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy),
-            (unsigned long long)b.late, (unsigned long long)b.skipped, (unsigned long long)b.xruns,
-            e.voices_active, decibels(peak), b.away ? "DEVICE AWAY" : "");
-}
-
 static struct timespec changed(const char *path)
 {
     struct stat st;
@@ -90,64 +63,22 @@ static void reload(struct tac_player *p, const char *path, struct timespec *last
 static void play(struct tac_player *p, const char *patch, double seconds, bool watch)
 {
     bool terminal = isatty(STDERR_FILENO);
+    char line[256];
     struct timespec last = changed(patch);
     uint64_t end = tac_clock_ns() + (uint64_t)(seconds * 1e9);
     struct tac_backend_stats stats = {0};
     while (!tac_player_is_interrupted() && !stats.done && (seconds <= 0 || tac_clock_ns() < end)) {
-        uint64_t next = tac_clock_ns() + 200000000;
+        uint64_t next = tac_clock_ns() + 200000000; // also the sign of life, five a second
         tac_clock_sleep_until(seconds > 0 && next > end ? end : next);
         p->stream->backend->stats(p->stream, &stats);
+        tac_notify_status(tac_play_status(p, line, sizeof line));
         if (terminal)
-            print_status(p);
+            fprintf(stderr, "\r%s\033[K", line);
         if (watch)
             reload(p, patch, &last);
     }
     if (terminal)
         fputc('\n', stderr);
-}
-
-/* The node that costs most, which is the first suspect when cycles are late. */
-static void print_costliest(struct tac_player *p)
-{
-    struct tac_engine_cost cost, most = {0};
-    for (uint32_t i = 0; tac_engine_cost(p->engine, i, &cost) == 0; i++)
-        if (cost.mean_ns > most.mean_ns)
-            most = cost;
-    char mean[16], worst[16];
-    if (most.node)
-        printf("costliest node: %s (%s, %u lanes), %s a slice, worst %s\n", most.node, most.block,
-               most.lanes, tac_text_duration(most.mean_ns, mean, sizeof mean),
-               tac_text_duration(most.worst_ns, worst, sizeof worst));
-}
-
-static void print_summary(struct tac_player *p)
-{
-    struct tac_backend_stats b;
-    struct tac_engine_stats e;
-    char worst[16], late[16], wake[16];
-    p->stream->backend->stats(p->stream, &b);
-    tac_engine_stats(p->engine, &e);
-    double played_s = (double)b.frames / p->stream->rate_hz;
-    printf("%.1f s played, %llu cycles of %u frames; load %.1f %%, worst cycle %s; woke at most %s "
-           "after time\n",
-           played_s, (unsigned long long)b.cycles, p->stream->frames,
-           played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
-           tac_text_duration((double)b.worst_busy_ns, worst, sizeof worst),
-           tac_text_duration((double)b.worst_wake_ns, wake, sizeof wake));
-    printf("late cycles: %llu (%llu of them began too late), worst %s; skipped: %llu; xruns: %llu; "
-           "frames missing from disk: %llu\n",
-           (unsigned long long)b.late, (unsigned long long)b.late_begin,
-           tac_text_duration((double)b.worst_late_ns, late, sizeof late),
-           (unsigned long long)b.skipped, (unsigned long long)b.xruns,
-           (unsigned long long)e.stream_underruns);
-    if (b.losses)
-        printf("the device was away %llu time%s%s\n", (unsigned long long)b.losses,
-               b.losses == 1 ? "" : "s", b.away ? ", and still is" : " and came back");
-    if (b.late)
-        print_costliest(p);
-    if (p->record && tac_wav_writer_dropped(p->record))
-        printf("recording: %llu frames dropped, the disk was too slow\n",
-               (unsigned long long)tac_wav_writer_dropped(p->record));
 }
 
 static int play_patch(const struct tac_player_config *config, double seconds, bool watch)
@@ -166,9 +97,11 @@ static int play_patch(const struct tac_player_config *config, double seconds, bo
         if (player.stream->notice[0])
             fprintf(stderr, "tactus play: %s\n", player.stream->notice);
         fflush(stdout);
+        tac_notify_ready();
         play(&player, config->patch, seconds, watch);
+        tac_notify_stopping();
         player.stream->backend->stop(player.stream);
-        print_summary(&player);
+        tac_play_summary(&player);
     }
     int closed = tac_player_close(&player, code < 0 ? NULL : &err);
     return code < 0 || closed < 0 ? tac_cmd_fail_error(&err) : TAC_EXIT_OK;
@@ -218,7 +151,8 @@ TAC_CMD(play) = {
         "says how well it went. The audio thread runs under SCHED_FIFO with locked memory where "
         "the system permits it; one line says so when it does not.\n\nOn a terminal a line "
         "shows the load, the longest cycle, late cycles, skipped cycles and xruns, the voices "
-        "that sound and the level.",
+        "that sound, the engine's memory and the level. Under a service manager that asks for it "
+        "(Type=notify, WatchdogSec=) the same line is its status.",
     .option =
         {[O_BACKEND] = {"backend", 'B', "NAME", "Where the sound goes; timer when not given."},
          [O_DEVICE] = {"device", 'd', "NAME", "The device of the backend, or the file."},

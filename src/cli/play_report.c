@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * play_report.c - the status line and the summary of `tactus play`; see play_report.h. */
+#include "cli/play_report.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static double decibels(float level)
+{
+    return level > 1e-6f ? 20 * log10((double)level) : -120;
+}
+
+const char *tac_play_status(struct tac_player *p, char *buffer, size_t size)
+{
+    struct tac_backend_stats b;
+    struct tac_engine_stats e;
+    struct tac_engine_meter m;
+    char busy[16];
+    float peak = 0;
+    p->stream->backend->stats(p->stream, &b);
+    tac_engine_stats(p->engine, &e);
+    for (uint32_t c = 0; tac_engine_meter(p->engine, c, &m) == 0; c++)
+        peak = m.peak > peak ? m.peak : peak;
+    double played_s = (double)b.frames / p->stream->rate_hz;
+    snprintf(
+        buffer, size,
+        "%.1f s  load %.1f %%  worst %s  late %llu  skipped %llu  xruns %llu  voices %u  memory "
+        "%.1f MiB  peak %.1f dB%s",
+        played_s, played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
+        tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy), (unsigned long long)b.late,
+        (unsigned long long)b.skipped, (unsigned long long)b.xruns, e.voices_active,
+        (double)p->info.memory_bytes / 1048576, decibels(peak), b.away ? "  DEVICE AWAY" : "");
+    return buffer;
+}
+
+/* The node that costs most, which is the first suspect when cycles are late. */
+static void print_costliest(struct tac_player *p)
+{
+    struct tac_engine_cost cost, most = {0};
+    for (uint32_t i = 0; tac_engine_cost(p->engine, i, &cost) == 0; i++)
+        if (cost.mean_ns > most.mean_ns)
+            most = cost;
+    char mean[16], worst[16];
+    if (most.node)
+        printf("costliest node: %s (%s, %u lanes), %s a slice, worst %s\n", most.node, most.block,
+               most.lanes, tac_text_duration(most.mean_ns, mean, sizeof mean),
+               tac_text_duration(most.worst_ns, worst, sizeof worst));
+}
+
+void tac_play_summary(struct tac_player *p)
+{
+    struct tac_backend_stats b;
+    struct tac_engine_stats e;
+    char worst[16], late[16], wake[16];
+    p->stream->backend->stats(p->stream, &b);
+    tac_engine_stats(p->engine, &e);
+    double played_s = (double)b.frames / p->stream->rate_hz;
+    printf("%.1f s played, %llu cycles of %u frames; load %.1f %%, worst cycle %s; woke at most %s "
+           "after time\n",
+           played_s, (unsigned long long)b.cycles, p->stream->frames,
+           played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
+           tac_text_duration((double)b.worst_busy_ns, worst, sizeof worst),
+           tac_text_duration((double)b.worst_wake_ns, wake, sizeof wake));
+    printf("late cycles: %llu (%llu of them began too late), worst %s; skipped: %llu; xruns: %llu; "
+           "frames missing from disk: %llu\n",
+           (unsigned long long)b.late, (unsigned long long)b.late_begin,
+           tac_text_duration((double)b.worst_late_ns, late, sizeof late),
+           (unsigned long long)b.skipped, (unsigned long long)b.xruns,
+           (unsigned long long)e.stream_underruns);
+    if (b.losses)
+        printf("the device was away %llu time%s%s\n", (unsigned long long)b.losses,
+               b.losses == 1 ? "" : "s", b.away ? ", and still is" : " and came back");
+    if (b.late)
+        print_costliest(p);
+    if (p->record && tac_wav_writer_dropped(p->record))
+        printf("recording: %llu frames dropped, the disk was too slow\n",
+               (unsigned long long)tac_wav_writer_dropped(p->record));
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * play_report.h - what `tactus play` says while the sound runs, and at its end.
+ *
+ * Threads: control, while the stream is open. */
+#ifndef TAC_CLI_PLAY_REPORT_H
+#define TAC_CLI_PLAY_REPORT_H
+
+#include "cli/patch_player.h"
+
+#include <stddef.h>
+
+/* One line of what goes on now, without a newline; returns buffer. */
+const char *tac_play_status(struct tac_player *player, char *buffer, size_t size);
+
+/* Several lines of what has been, to standard output. */
+void tac_play_summary(struct tac_player *player);
+
+#endif
