@@ -3,7 +3,7 @@
 #include "cli/heap_view.h"
 
 #include "base/clock.h"
-#include "capture/symbols.h"
+#include "cli/program_map.h"
 #include "mem/outside.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SAMPLES_ASKED = 4 * TAC_OUTSIDE_SAMPLES, MODULES_MAX = 4096 };
+enum { SAMPLES_ASKED = 4 * TAC_OUTSIDE_SAMPLES };
 
 int tac_heap_view_find(pid_t pid, uint64_t ret_address[TAC_HEAP_VIEW_HEAPS], struct tac_error *err)
 {
@@ -46,48 +46,17 @@ static void read_program(pid_t pid, char *program, size_t size)
         *c = (unsigned char)*c < ' ' || *c == 127 ? '?' : *c;
 }
 
-/* ---- symbols: the mappings of the process stand for those of a recording ---- */
+/* ---- symbols ---- */
 
-struct modules {
-    struct tac_capture capture;
-    struct tac_capture_module module[MODULES_MAX];
-};
-
-static struct modules *modules; /* of the one process that the command looks at */
-
-static void read_modules(pid_t pid)
-{
-    char path[64], line[4400], file[4096], mode[5];
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
-    FILE *maps = fopen(path, "re");
-    modules = calloc(1, sizeof *modules);
-    size_t n = 0;
-    while (maps && modules && n < MODULES_MAX && fgets(line, sizeof line, maps)) {
-        struct tac_capture_module *m = &modules->module[n];
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %4095[^\n]", &m->start,
-                   &m->end, mode, &m->offset, file) != 5 ||
-            mode[2] != 'x' || file[0] != '/')
-            continue;
-        m->build_id = "";
-        m->path = strdup(file);
-        n += m->path != NULL;
-    }
-    if (maps)
-        fclose(maps);
-    if (modules) {
-        modules->capture.modules = modules->module;
-        modules->capture.modules_count = n;
-    }
-}
-
-/* Libraries that were loaded since are found by reading the mappings anew. */
 static void open_symbols(struct tac_heap_view *view)
 {
-    if (view->symbols)
-        return;
-    if (!modules)
-        read_modules(view->pid);
-    if (modules && tac_symbols_open(&modules->capture, NULL, &view->symbols))
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)view->pid);
+    FILE *maps = fopen(path, "re");
+    view->map = maps ? tac_program_map_new(maps) : NULL;
+    if (maps)
+        fclose(maps);
+    if (view->map && tac_symbols_open(&view->map->capture, NULL, &view->symbols))
         view->symbols = NULL;
 }
 
@@ -126,6 +95,7 @@ void tac_heap_view_free(struct tac_heap_view *view)
     if (view->sampling)
         tac_outside_sample(view->pid, view->address, 0, 0);
     tac_symbols_close(view->symbols);
+    tac_program_map_free(view->map);
     free(view);
 }
 

@@ -50,7 +50,8 @@ struct tac_heap_view {
     struct tac_heap_view_site site[TAC_HEAP_VIEW_SITES];
     unsigned sites;
     uint64_t samples_seen, samples_lost;
-    struct tac_symbols *symbols;
+    struct tac_program_map *map;
+    struct tac_symbols *symbols; /* NULL: no call sites are shown */
 };
 
 /* How many heaps the process has, their addresses in ret_address; or a negative code with a

@@ -41,7 +41,7 @@ static void *calloc_large(size_t bytes)
     struct tac_heap *heap = tac_thread_heap();
     void *block = tac_large_alloc(heap, bytes, 1, &fresh);
     if (!block)
-        return no_memory();
+        return tac_heap_failed();
     return fresh ? block : memset(block, 0, bytes);
 }
 
@@ -132,9 +132,8 @@ void *tac_api_realloc(void *block, size_t bytes)
             tac_mem_fatal("block to resize is not one of this heap", block);
         return no_memory(); /* of some other heap: its length is not known */
     }
-    if (tac_thread.guard && !tac_thread.busy &&
-        !tac_guard_pass(bytes, false, __builtin_return_address(0)))
-        return no_memory();
+    if (!tac_heap_may_alloc(bytes, __builtin_return_address(0)))
+        return tac_heap_failed();
     void *result =
         resize_in_place(block, old_bytes, bytes) ? block : move_block(block, old_bytes, bytes);
     if (result)
@@ -155,11 +154,14 @@ void *tac_api_aligned(size_t alignment, size_t bytes)
         return tac_heap_malloc_fast_at(rounded, site);
     if (rounded <= TAC_UNIT_BYTES)
         return tac_heap_malloc_fast_at((size_t)tac_power_of_two_ceil(rounded), site);
-    if (tac_thread.guard && !tac_thread.busy && !tac_guard_pass(bytes, false, site))
-        return no_memory();
+    struct tac_heap *heap = tac_thread_heap(); /* before the questions, which it may answer anew */
     bool fresh;
-    void *block = tac_large_alloc(tac_thread_heap(), bytes, alignment, &fresh);
-    return block ? block : no_memory();
+    void *block =
+        tac_heap_may_alloc(bytes, site) ? tac_large_alloc(heap, bytes, alignment, &fresh) : NULL;
+    if (!block)
+        return tac_heap_failed();
+    tac_heap_note_alloc(block, bytes, site);
+    return block;
 }
 
 void *tac_heap_aligned_alloc(size_t alignment, size_t bytes)

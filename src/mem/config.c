@@ -135,13 +135,12 @@ int tac_heap_config_parse(struct tac_heap_config *config, const char *text, stru
     return result;
 }
 
-/* The variable from the process' first environment; NULL when it is not there. */
-static const char *environment_from_proc(char *buffer, size_t size)
+/* The variable (key: "NAME=") from the process' first environment; NULL when it is not there. */
+static const char *environment_from_proc(const char *key, char *buffer, size_t size)
 {
     int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return NULL;
-    static const char key[] = "TACTUS_HEAP=";
     size_t length = 0, match = 0;
     bool at_start = true, in_value = false, done = false;
     char chunk[512];
@@ -157,7 +156,7 @@ static const char *environment_from_proc(char *buffer, size_t size)
                 match = 0;
             } else if (at_start) {
                 at_start = c == key[match++];
-                in_value = at_start && match == sizeof key - 1;
+                in_value = at_start && !key[match];
             }
         }
     close(fd);
@@ -165,12 +164,22 @@ static const char *environment_from_proc(char *buffer, size_t size)
     return in_value ? buffer : NULL;
 }
 
+const char *tac_mem_environment(const char *key, char *buffer, size_t size)
+{
+    if (!environ)
+        return environment_from_proc(key, buffer, size);
+    size_t n = strlen(key);
+    for (char *const *e = environ; *e; e++)
+        if (!strncmp(*e, key, n))
+            return *e + n;
+    return NULL;
+}
+
 void tac_heap_config_environment(struct tac_heap_config *config)
 {
     tac_heap_config_init(config, 0);
     char buffer[512];
-    const char *text =
-        environ ? getenv("TACTUS_HEAP") : environment_from_proc(buffer, sizeof buffer);
+    const char *text = tac_mem_environment("TACTUS_HEAP=", buffer, sizeof buffer);
     struct tac_error err;
     if (text && tac_heap_config_parse(config, text, &err) < 0)
         tac_mem_say("%s: %s", err.file, err.text);

@@ -28,8 +28,10 @@ static int wanted; /* 1: statistics in brief, 2: in full */
 /* Whether this is the process that is meant to report. */
 bool tac_mem_reports_here(void)
 {
-    const char *only = environ ? getenv("TACTUS_PID") : NULL;
-    return reporter == getpid() && (!only || strtol(only, NULL, 10) == reporter);
+    char buffer[32];
+    const char *only = tac_mem_environment("TACTUS_PID=", buffer, sizeof buffer);
+    pid_t self = getpid();
+    return (!reporter || reporter == self) && (!only || strtol(only, NULL, 10) == self);
 }
 
 /* Line on a copy of standard error that programs do not close. */

@@ -240,6 +240,10 @@ void tac_thread_choose(void);
 
 void *tac_heap_malloc_slow(size_t bytes);
 void *tac_heap_malloc_at(size_t bytes, const void *site); /* the same, for a caller's caller */
+/* For allocations that other ways made: may it be, who wants to know, and what if there is none. */
+bool tac_heap_may_alloc(size_t bytes, const void *site);
+void tac_heap_note_alloc(void *block, size_t bytes, const void *site);
+void *tac_heap_failed(void);
 void tac_heap_free_slow(void *block);
 
 /* ---- helper.c ---- */
@@ -255,6 +259,8 @@ int tac_helper_start(tac_helper_create_fn *create);
 /* ---- config.c, guard.c, report.c, stats.c ---- */
 
 void tac_heap_config_environment(struct tac_heap_config *config);
+/* The value of "NAME=", also before libc has set up its environment; NULL when there is none. */
+const char *tac_mem_environment(const char *key, char *buffer, size_t size);
 /* One line on standard error, without the heap. */
 void tac_mem_say(const char *format, ...) TAC_PRINTF(1, 2);
 /* False: the call must fail. */

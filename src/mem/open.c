@@ -7,6 +7,7 @@
  * a reservation is halved until it fits; a size that somebody asked for is not. */
 #include "mem/heap.h"
 #include "mem/outside.h"
+#include "mem/sizing.h"
 
 #include "base/bits.h"
 #include "base/region.h"
@@ -152,6 +153,7 @@ static int open_now(const struct tac_heap_config *config)
     if (config->stats_exit)
 #endif
         tac_mem_report_at_exit(config->stats_exit);
+    tac_sizing_begin();
     tac_mem.bytes = l.arena; /* from here on the heap is open */
     return r;
 }

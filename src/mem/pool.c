@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "mem/outside.h"
+#include "mem/sizing.h"
 
 #include <errno.h>
 #include <string.h>
@@ -105,6 +106,9 @@ void tac_pool_free(struct tac_pool *pool)
     if (!pool)
         return;
     table_replace(pool, NULL);
+    struct tac_pool_stats stats;
+    tac_pool_stats_get(pool, &stats);
+    tac_sizing_note_pool(&stats);
     tac_heap_free(pool);
 }
 

@@ -77,9 +77,33 @@ static void *failed(struct tac_heap *heap)
     return NULL;
 }
 
+void *tac_heap_failed(void)
+{
+    return failed(tac_thread.heap);
+}
+
 static bool is_watched(const struct tac_thread *thread)
 {
     return tac_outside_sampling() || thread->guard != TAC_HEAP_ALLOW || thread->hooks;
+}
+
+void tac_heap_note_alloc(void *block, size_t bytes, const void *site)
+{
+    struct tac_thread *thread = &tac_thread;
+    if (thread->busy)
+        return;
+    if (thread->is_sampled)
+        tac_outside_note(bytes, site);
+    if (thread->hooks && thread->hooks->alloc) {
+        thread->busy = 1;
+        thread->hooks->alloc(block, bytes, site);
+        thread->busy = 0;
+    }
+}
+
+bool tac_heap_may_alloc(size_t bytes, const void *site)
+{
+    return !tac_thread.guard || tac_thread.busy || tac_guard_pass(bytes, false, site);
 }
 
 static void *malloc_watched(struct tac_heap *heap, size_t bytes, const void *site)
@@ -90,13 +114,8 @@ static void *malloc_watched(struct tac_heap *heap, size_t bytes, const void *sit
     if (!tac_guard_pass(bytes, false, site))
         return NULL;
     void *block = malloc_real(heap, bytes);
-    if (block && thread->is_sampled)
-        tac_outside_note(bytes, site);
-    if (block && thread->hooks && thread->hooks->alloc) {
-        thread->busy = 1;
-        thread->hooks->alloc(block, bytes, site);
-        thread->busy = 0;
-    }
+    if (block)
+        tac_heap_note_alloc(block, bytes, site);
     return block;
 }
 

@@ -5,11 +5,13 @@
  *                                to end
  *        heap_victim hostile N   a block that looks like a heap's first page, filled from seed N
  *        heap_victim garbled N  a true heap whose tables are noise from seed N
+ *        heap_victim sizes [abort]  known blocks that come and go, and pools; then its end
  *        heap_victim busy        one thread allocates without end in busy_function() */
 #include "tactus/mem.h"
 #include "tactus/pool.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +109,42 @@ static void garbled(uint64_t seed)
         continue;
 }
 
+__attribute__((noinline)) void take_voices(void);
+void take_voices(void)
+{
+    void *voice[10];
+    for (int i = 0; i < 10; i++)
+        voice[i] = malloc(333);
+    for (int i = 0; i < 10; i++)
+        free(voice[i]);
+}
+
+/* Peak: 20 MiB and a little; at most 10 blocks of 333 bytes; a pool too large and one too small. */
+static void sizes(bool aborts)
+{
+    struct tac_pool *large, *small;
+    struct tac_pool_config config = {.name = "large", .object_bytes = 64, .count = 100};
+    tac_pool_new(&config, &large);
+    config.name = "small";
+    config.count = 2;
+    tac_pool_new(&config, &small);
+    for (int i = 0; i < 8; i++)
+        tac_pool_get(large);
+    for (int i = 0; i < 5; i++)
+        tac_pool_get(small);
+    for (int i = 0; i < 100; i++)
+        take_voices();
+    char *block[20];
+    for (int i = 0; i < 20; i++)
+        block[i] = malloc(1u << 20);
+    if (aborts)
+        abort();
+    for (int i = 0; i < 20; i++)
+        free(block[i]);
+    tac_pool_free(small);
+    exit(0);
+}
+
 __attribute__((noinline)) void *busy_function(size_t bytes);
 void *busy_function(size_t bytes)
 {
@@ -135,6 +173,8 @@ int main(int argc, char **argv)
         hostile(strtoull(argv[2], NULL, 10));
     else if (!strcmp(mode, "garbled") && argc > 2)
         garbled(strtoull(argv[2], NULL, 10));
+    else if (!strcmp(mode, "sizes"))
+        sizes(argc > 2);
     else if (!strcmp(mode, "busy")) {
         pthread_t thread;
         pthread_create(&thread, NULL, churn, NULL);
