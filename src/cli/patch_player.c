@@ -3,8 +3,13 @@
  */
 #include "cli/patch_player.h"
 
+#include "tactus/cycle.h"
+
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static volatile sig_atomic_t interrupted;
 
@@ -29,9 +34,42 @@ int tac_player_is_interrupted(void)
 void tac_player_process(void *user, const struct tac_cycle *cycle)
 {
     struct tac_player *p = user;
+    if (p->cycles >= 0 && !p->registered) {
+        p->registered = true; // the first cycle; nothing is heard yet
+        tac_thread_register("audio", 0);
+    }
+    tac_cycle_begin(p->cycles, cycle->deadline_ns, cycle->frames);
     tac_engine_process(p->engine, cycle->in, cycle->out, cycle->frames);
     if (p->record)
         tac_wav_writer_push(p->record, (const float *const *)cycle->out, cycle->frames);
+    tac_cycle_end(p->cycles);
+}
+
+/* Cycles of the timer are known to nobody else; those of a device or a server are seen by the watch
+ * library, and are marked here only when the recording is ours. */
+static int mark_cycles(struct tac_player *p, const struct tac_player_config *c,
+                       struct tac_error *err)
+{
+    bool watched = getenv("TACTUS_WATCH") && !strcmp(c->backend->name, "timer");
+    if (!c->trace && !watched)
+        return 0;
+    double period_ns = (double)p->stream->frames * 1e9 / p->stream->rate_hz;
+    p->cycles = tac_cycle_source_open(p->info.name, (uint64_t)period_ns);
+    if (!c->trace)
+        return 0;
+    char patch[512], backend[64];
+    snprintf(patch, sizeof patch, "patch=%s", c->patch);
+    snprintf(backend, sizeof backend, "config.backend=%s", c->backend->name);
+    const char *const meta[] = {"program=tactus play", patch, backend, NULL};
+    struct tac_trace_config trace = {.path = c->trace,
+                                     .evidence = TAC_EVIDENCE_PERF | TAC_EVIDENCE_CLOCK,
+                                     .flight_s = c->flight_s,
+                                     .meta = meta};
+    int code = tac_trace_start(&trace);
+    p->traces = code >= 0;
+    return code < 0 ? tac_error_set(err, code, c->trace, 0, 0, "cannot be recorded: %s",
+                                    tac_error_sentence(code))
+                    : 0;
 }
 
 static int open_parts(struct tac_player *p, const struct tac_player_config *c,
@@ -48,13 +86,15 @@ static int open_parts(struct tac_player *p, const struct tac_player_config *c,
     stream.user = p;
     if (c->record)
         code = tac_wav_writer_open(c->record, stream.rate_hz, stream.outputs, &p->record, err);
-    return code < 0 ? code : c->backend->open(&stream, &p->stream, err);
+    if (code >= 0)
+        code = c->backend->open(&stream, &p->stream, err);
+    return code < 0 ? code : mark_cycles(p, c, err);
 }
 
 int tac_player_open(struct tac_player *p, const struct tac_player_config *c, struct tac_error *err)
 {
     struct tac_backend_config stream = c->stream;
-    *p = (struct tac_player){0};
+    *p = (struct tac_player){.cycles = -1};
     int code = tac_backend_ask(c->backend, &stream, err);
     if (code < 0)
         return code;
@@ -82,7 +122,12 @@ int tac_player_close(struct tac_player *p, struct tac_error *err)
         p->stream->backend->close(p->stream);
     }
     int recorded = tac_wav_writer_close(p->record, code < 0 ? NULL : err);
+    code = code < 0 ? code : recorded;
+    int traced = p->traces ? tac_trace_stop() : 0;
+    if (traced < 0 && code >= 0)
+        code = tac_error_set(err, traced, NULL, 0, 0, "the trace could not be written: %s",
+                             tac_error_sentence(traced));
     tac_engine_free(p->engine);
-    *p = (struct tac_player){0};
-    return code < 0 ? code : recorded;
+    *p = (struct tac_player){.cycles = -1};
+    return code;
 }

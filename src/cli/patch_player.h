@@ -14,6 +14,9 @@ struct tac_player {
     struct tac_engine_info info;
     struct tac_backend_stream *stream;
     struct tac_wav_writer *record; /* or NULL */
+    int cycles;                    /* source of cycles for the recorder; negative: none */
+    bool registered;               /* the audio thread, with the recorder */
+    bool traces;                   /* a session of ours runs */
 };
 
 struct tac_player_config {
@@ -21,6 +24,8 @@ struct tac_player_config {
     const struct tac_backend *backend;
     struct tac_backend_config stream; /* channels and callback are filled in */
     const char *record;               /* WAV to write, or NULL */
+    const char *trace;                /* recording to write for the doctor, or NULL */
+    uint32_t flight_s;                /* > 0: of the trace, keep so much around late cycles alone */
 };
 
 /* Load the patch and open the backend for it. */

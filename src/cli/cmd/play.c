@@ -18,6 +18,8 @@ enum {
     O_BLOCK,
     O_SECONDS,
     O_RECORD,
+    O_TRACE,
+    O_FLIGHT,
     O_PRIORITY,
     O_CPU,
     O_WATCH,
@@ -109,7 +111,7 @@ static int play_patch(const struct tac_player_config *config, double seconds, bo
 
 static int run(const struct tac_cmd_args *args)
 {
-    double seconds = 0, rate = 0, block = 0, priority = 70, cpu = 0;
+    double seconds = 0, rate = 0, block = 0, priority = 70, cpu = 0, flight = 0;
     const char *name = args->option[O_BACKEND] ? args->option[O_BACKEND] : "timer";
     if (args->option[O_LIST])
         return list_backends();
@@ -119,11 +121,16 @@ static int run(const struct tac_cmd_args *args)
         !tac_cmd_number("rate", args->option[O_RATE], 8000, 768000, &rate) ||
         !tac_cmd_number("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block) ||
         !tac_cmd_number("priority", args->option[O_PRIORITY], 0, 99, &priority) ||
-        !tac_cmd_number("cpu", args->option[O_CPU], 0, 1023, &cpu))
+        !tac_cmd_number("cpu", args->option[O_CPU], 0, 1023, &cpu) ||
+        !tac_cmd_number("flight", args->option[O_FLIGHT], 1, 3600, &flight))
         return TAC_EXIT_USAGE;
+    if (args->option[O_FLIGHT] && !args->option[O_TRACE])
+        return tac_cmd_fail(TAC_EXIT_USAGE, "--flight needs --trace FILE");
     struct tac_player_config config = {.patch = args->operand[0],
                                        .backend = tac_backend_find(name),
                                        .record = args->option[O_RECORD],
+                                       .trace = args->option[O_TRACE],
+                                       .flight_s = (uint32_t)flight,
                                        .stream = {.rate_hz = (double)(long)rate,
                                                   .frames = (uint32_t)block,
                                                   .device = args->option[O_DEVICE],
@@ -163,6 +170,12 @@ TAC_CMD(play) = {
                       "64."},
          [O_SECONDS] = {"seconds", 's', "N", "Stop after so much time."},
          [O_RECORD] = {"record", 'R', "FILE", "Write what is played to a WAV file as well."},
+         [O_TRACE] =
+             {"trace", 'T', "FILE",
+              "Record cycles and zones for tactus doctor; or to a socket, as tac_trace_start "
+              "takes them."},
+         [O_FLIGHT] = {"flight", 0, "SECONDS",
+                       "Of the trace, write only so much around each late cycle; for days."},
          [O_PRIORITY] = {"priority", 'p', "N",
                          "SCHED_FIFO priority of the audio thread, 1 to 99, or 0 for none; 70 "
                          "when not given."},
