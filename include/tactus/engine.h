@@ -33,6 +33,7 @@ extern "C" {
 
 #define TAC_ENGINE_SLICE_FRAMES 64
 #define TAC_ENGINE_CHANNELS_MAX 64
+#define TAC_ENGINE_THREADS_MAX 64
 
 struct tac_engine;
 
@@ -41,6 +42,12 @@ struct tac_engine_config {
     uint32_t offline; /* 1: nobody waits for the sound: files are read inside process, complete and
                          repeatable, and no helper thread runs. process is not real-time then */
     uint32_t no_lock; /* 1: do not try to lock memory */
+    /* Threads that compute: the caller of process and threads - 1 helpers that the engine starts;
+     * 0: 1. Helpers are called only where it is faster, and nothing ever waits for one that does
+     * not show up. The sound has the same bits for every number. */
+    uint32_t threads;
+    int32_t priority;     /* SCHED_FIFO of the helpers, 1 .. 99, where permitted; 0: none */
+    uint32_t always_help; /* 1: call the helpers however little there is to do (tests, benchmarks) */
 };
 
 /* What is loaded. Strings belong to the engine and hold until the next load. */

@@ -54,8 +54,40 @@ INLINE void add_fold(float *restrict out, uint32_t lanes, uint32_t frames,
             out[f * lanes + s->to] += s->signal.data[f * s->signal.stride + s->from + l];
 }
 
+/* Any kind of source, times the fade. */
+INLINE void add_faded(float *restrict out, uint32_t lanes, uint32_t frames,
+                      const struct tac_mix_source *s)
+{
+    for (uint32_t f = 0; f < frames; f++) {
+        const float *in = s->signal.data + f * s->signal.stride;
+        float g = s->fade[f];
+        switch (s->kind) {
+        case TAC_MIX_WHOLE:
+            for (uint32_t l = 0; l < lanes; l++)
+                out[f * lanes + l] += g * in[l];
+            break;
+        case TAC_MIX_SPREAD:
+            for (uint32_t l = s->to; l < s->to + s->count; l++)
+                out[f * lanes + l] += g * in[s->from];
+            break;
+        case TAC_MIX_LANES:
+            for (uint32_t l = 0; l < s->count; l++)
+                out[f * lanes + s->to + l] += g * in[s->from + l];
+            break;
+        case TAC_MIX_FOLD:
+            for (uint32_t l = 0; l < s->count; l++)
+                out[f * lanes + s->to] += g * in[s->from + l];
+            break;
+        }
+    }
+}
+
 INLINE void add_source(float *out, uint32_t lanes, uint32_t frames, const struct tac_mix_source *s)
 {
+    if (s->fade) {
+        add_faded(out, lanes, frames, s);
+        return;
+    }
     switch (s->kind) {
     case TAC_MIX_WHOLE:
         add_whole(out, lanes, frames, &s->signal);
@@ -105,9 +137,9 @@ INLINE void mix(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
 WIDE void tac_mix_run(void *self, const struct tac_io *io)
 {
     const struct tac_mix *m = self;
-    uint32_t moving = m->base.stride;
+    uint32_t moving = m->base.stride | m->full;
     for (uint32_t i = 0; i < m->count; i++)
-        moving |= m->source[i].signal.stride;
+        moving |= m->source[i].signal.stride | (m->source[i].fade ? m->lanes : 0);
     uint32_t frames = moving ? io->frames : 1;
     switch (m->lanes) {
     case 16:
@@ -125,22 +157,65 @@ WIDE void tac_mix_run(void *self, const struct tac_io *io)
     m->target->stride = moving ? m->lanes : 0;
 }
 
-/* Banks are added lane by lane, then the lanes pairwise. */
+INLINE void gather(const struct tac_gather *g, uint32_t lanes, uint32_t frames)
+{
+    for (uint32_t f = 0; f < frames; f++)
+        for (uint32_t l = 0; l < lanes; l++) {
+            float x = l < g->used ? g->in.data[f * g->in.stride + l] : 0;
+            g->out[f * lanes + l] = g->first ? x : g->out[f * lanes + l] + x;
+        }
+}
+
+WIDE void tac_gather_run(void *self, const struct tac_io *io)
+{
+    const struct tac_gather *g = self;
+    if (g->used == g->lanes && g->in.stride == g->lanes && !g->first)
+        add_whole(g->out, g->lanes, io->frames, &g->in);
+    else if (g->used == g->lanes && g->in.stride == g->lanes)
+        memcpy(g->out, g->in.data, (size_t)io->frames * g->lanes * sizeof(float));
+    else
+        gather(g, g->lanes, io->frames);
+}
+
+/* The second half of each frame is added to the first until one value is left. */
+INLINE void halve(const float *restrict in, float *restrict out, uint32_t lanes, uint32_t frames)
+{
+    for (uint32_t f = 0; f < frames; f++)
+        for (uint32_t l = 0; l < lanes / 2; l++)
+            out[f * (lanes / 2) + l] = in[f * lanes + l] + in[f * lanes + l + lanes / 2];
+}
+
+enum { FOLD_FRAMES = 64 };
+
+INLINE void add_groups(const struct tac_fold *s, float *restrict sum, uint32_t lanes,
+                       uint32_t frames)
+{
+    memset(sum, 0, (size_t)frames * lanes * sizeof *sum);
+    for (uint32_t g = 0; g < s->groups; g++) {
+        const struct tac_signal *in = &s->group[g];
+        uint32_t used = g + 1 < s->groups ? lanes : s->last_used;
+        if (used == lanes)
+            add_whole(sum, lanes, frames, in);
+        else
+            for (uint32_t f = 0; f < frames; f++)
+                for (uint32_t l = 0; l < used; l++)
+                    sum[f * lanes + l] += in->data[f * in->stride + l];
+    }
+}
+
 INLINE void fold(const struct tac_fold *s, uint32_t lanes, uint32_t frames)
 {
-    uint32_t full = s->total / lanes, rest = s->total % lanes;
-    for (uint32_t f = 0; f < frames; f++) {
-        _Alignas(64) float sum[TAC_BLOCK_LANES_MAX] = {0};
-        for (uint32_t b = 0; b < full; b++)
-            for (uint32_t l = 0; l < lanes; l++)
-                sum[l] += s->bank[b].data[f * s->bank[b].stride + l];
-        for (uint32_t l = 0; l < rest; l++)
-            sum[l] += s->bank[full].data[f * s->bank[full].stride + l];
-        for (uint32_t half = lanes / 2; half; half /= 2)
-            for (uint32_t l = 0; l < half; l++)
-                sum[l] += sum[l + half];
-        s->out[f] = sum[0];
+    _Alignas(64) float sum[FOLD_FRAMES * TAC_BLOCK_LANES_MAX];
+    _Alignas(64) float half[FOLD_FRAMES * TAC_BLOCK_LANES_MAX / 2];
+    add_groups(s, sum, lanes, frames);
+    float *from = sum, *to = half;
+    for (uint32_t l = lanes; l > 1; l /= 2) {
+        halve(from, to, l, frames);
+        float *done = to;
+        to = from;
+        from = done;
     }
+    memcpy(s->out, from, frames * sizeof *from);
 }
 
 WIDE void tac_fold_run(void *self, const struct tac_io *io)

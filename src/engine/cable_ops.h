@@ -18,6 +18,7 @@ struct tac_mix_source {
     struct tac_signal signal; /* stride 0, or lanes of the source's bank */
     uint32_t from, to, count;
     enum tac_mix_kind kind;
+    const float *fade; /* NULL, or a factor for each frame of the slice: an edit fades it */
 };
 
 /* Sum of the sources plus base, clamped when `clamp`. target (an input or a parameter of the node
@@ -25,17 +26,27 @@ struct tac_mix_source {
 struct tac_mix {
     float *out;
     uint32_t lanes, count, clamp;
+    uint32_t full; /* 1: fill every frame also when nothing moves */
     float min, max;
     struct tac_signal base; /* data NULL: 0 */
-    struct tac_signal *target;
+    struct tac_signal *target, unread; /* unread: a target for a mix that has none */
     struct tac_mix_source *source;
 };
 
-/* Sum over all lanes of a node (voices), to one lane. */
+/* A running sum, lane by lane, over the banks of a group: out = in for the first, out += in for the
+ * others. Lanes that carry nothing count as 0. */
+struct tac_gather {
+    float *out;
+    struct tac_signal in;
+    uint32_t lanes, used, first;
+};
+
+/* Sum over groups of banks, lane by lane and in order; then over the lanes, pairwise; to one lane.
+ */
 struct tac_fold {
     float *out;
-    uint32_t lanes, total;   /* lanes of a bank, lanes in use */
-    struct tac_signal *bank; /* [banks] */
+    uint32_t lanes, groups, last_used; /* last_used: lanes that count in the last group */
+    struct tac_signal *group;
 };
 
 /* Delay by one slice: out holds what was heard TAC_ENGINE_SLICE_FRAMES frames earlier. The ring
@@ -49,6 +60,7 @@ struct tac_feedback {
 };
 
 void tac_mix_run(void *mix, const struct tac_io *io);
+void tac_gather_run(void *gather, const struct tac_io *io);
 void tac_fold_run(void *fold, const struct tac_io *io);
 void tac_feedback_read(void *feedback, const struct tac_io *io);
 void tac_feedback_write(void *feedback, const struct tac_io *io);

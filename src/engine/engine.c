@@ -9,7 +9,7 @@
  * Threads: control functions hold engine->lock; the audio side is in process.c. */
 #include "engine/internal.h"
 
-#include "base/clock.h"
+#include "engine/costs.h"
 #include "graph/units.h"
 
 #include <errno.h>
@@ -19,7 +19,8 @@
 
 static bool config_is_valid(const struct tac_engine_config *c)
 {
-    return c->rate_hz == 0 || (c->rate_hz >= 8000 && c->rate_hz <= 768000);
+    return (c->rate_hz == 0 || (c->rate_hz >= 8000 && c->rate_hz <= 768000)) &&
+           c->threads <= TAC_ENGINE_THREADS_MAX && c->priority >= 0 && c->priority <= 99;
 }
 
 static int build(struct tac_engine *e)
@@ -34,7 +35,13 @@ static int build(struct tac_engine *e)
     if (code < 0)
         return code;
     pthread_mutex_init(&e->lock, NULL);
+    struct tac_workers_config workers = {.threads = e->config.threads,
+                                         .priority = e->config.priority,
+                                         .lock = !e->config.no_lock,
+                                         .always = e->config.always_help};
     code = tac_disk_new(e->config.offline, &e->disk);
+    if (code >= 0 && (code = tac_workers_new(&workers, &e->workers)) < 0)
+        tac_disk_free(e->disk);
     if (code < 0)
         pthread_mutex_destroy(&e->lock);
     return code;
@@ -54,6 +61,8 @@ int tac_engine_new(const struct tac_engine_config *config, struct tac_engine **r
     e->config = *config;
     if (e->config.rate_hz == 0)
         e->config.rate_hz = 48000;
+    if (e->config.threads == 0)
+        e->config.threads = 1;
     int code = build(e);
     if (code < 0) {
         tac_vault_fini(&e->vault);
@@ -68,9 +77,15 @@ void tac_engine_free(struct tac_engine *e)
 {
     if (!e)
         return;
+    tac_workers_free(e->workers);
     tac_plan_free(atomic_load(&e->next));
     tac_plan_free(atomic_load(&e->retired));
     tac_plan_free(e->playing);
+    while (e->grave) {
+        struct tac_plan *plan = e->grave;
+        e->grave = plan->after;
+        tac_plan_free(plan);
+    }
     tac_disk_free(e->disk);
     tac_names_fini(&e->ids);
     for (uint32_t i = 0; i < e->id_count; i++)
@@ -124,10 +139,24 @@ static int check_channels(const struct tac_engine *e, const struct tac_graph *g,
                          inputs_of(now), now->node[now->output].lanes);
 }
 
+/* Free what the audio thread has given back, as soon as no helper is in it. */
 static void collect(struct tac_engine *e)
 {
     /* pairs with the release store of the audio thread: it is done with the plan */
-    tac_plan_free(atomic_exchange_explicit(&e->retired, NULL, memory_order_acquire));
+    struct tac_plan *retired = atomic_exchange_explicit(&e->retired, NULL, memory_order_acquire);
+    if (retired) {
+        retired->after = e->grave;
+        e->grave = retired;
+    }
+    for (struct tac_plan **at = &e->grave; *at;) {
+        struct tac_plan *plan = *at;
+        if (tac_workers_are_inside(e->workers, plan)) {
+            at = &plan->after;
+            continue;
+        }
+        *at = plan->after;
+        tac_plan_free(plan);
+    }
 }
 
 static int take_graph(struct tac_engine *e, struct tac_graph *graph, struct tac_error *err)
@@ -141,6 +170,8 @@ static int take_graph(struct tac_engine *e, struct tac_graph *graph, struct tac_
     struct tac_plan *plan = NULL;
     struct tac_plan_build how = {.rate_hz = e->config.rate_hz,
                                  .lock = !e->config.no_lock,
+                                 .threads = e->config.threads,
+                                 .lost = tac_workers_lost(e->workers),
                                  .disk = e->disk,
                                  .before = e->latest,
                                  .id_of = id_of,
@@ -385,17 +416,6 @@ int tac_engine_meter(struct tac_engine *e, uint32_t channel, struct tac_engine_m
     return 0;
 }
 
-static double ticks_to_ns(double ticks)
-{
-    static _Atomic double ns_per_tick;
-    double scale = atomic_load_explicit(&ns_per_tick, memory_order_relaxed);
-    if (scale == 0) {
-        scale = 1e9 / tac_counter_hz(10000000);
-        atomic_store_explicit(&ns_per_tick, scale, memory_order_relaxed);
-    }
-    return ticks * scale;
-}
-
 int tac_engine_cost(struct tac_engine *e, uint32_t index, struct tac_engine_cost *ret_cost)
 {
     pthread_mutex_lock(&e->lock);
@@ -410,8 +430,8 @@ int tac_engine_cost(struct tac_engine *e, uint32_t index, struct tac_engine_cost
             .node = n->name,
             .block = n->block->name,
             .lanes = n->lanes,
-            .mean_ns = count ? ticks_to_ns((double)sum / (double)count) : 0,
-            .worst_ns = ticks_to_ns((double)worst)};
+            .mean_ns = count ? tac_costs_ns((double)sum / (double)count) : 0,
+            .worst_ns = tac_costs_ns((double)worst) * n->banks};
     }
     pthread_mutex_unlock(&e->lock);
     return code;

@@ -7,6 +7,7 @@
 #include "engine/params.h"
 #include "engine/plan.h"
 #include "engine/stream.h"
+#include "engine/workers.h"
 #include "tactus/engine.h"
 
 #include <pthread.h>
@@ -30,7 +31,9 @@ struct tac_engine {
 
     /* control */
     struct tac_plan *latest; /* the newest plan; owned by a mailbox or by the audio thread */
+    struct tac_plan *grave; /* retired plans that a helper may still look into; by plan->after */
     struct tac_disk *disk;
+    struct tac_workers *workers;
     struct tac_names ids;
     char **id_name;
     uint32_t id_count, id_room;

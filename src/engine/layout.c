@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * layout.c - from nodes and cables to buffers and operations.
+ * layout.c - from units and tasks to buffers and operations.
  *
- * Node by node in the order of the graph: the mixes its inputs and parameters need, the node itself
- * bank by bank, and what its readers need of it (sums over voices, feedback). A buffer goes back to
- * the pool of its width when the last cable that reads it has been laid, so the next node may write
- * to it. An input that hears exactly one signal of its own width reads that signal in place: a
- * cable costs nothing then. Threads: control. Cost: nodes + cables. */
+ * Task by task, unit by unit: the mixes that a bank needs, the node itself, and what its readers
+ * need of it (running sums over banks, feedback). A buffer goes back to the pool of its width when
+ * the last unit of the task that reads it has been laid, so the next unit may write to it. A buffer
+ * that another task reads is kept. A task of a helper is laid twice, each time with the buffers of
+ * who is to run it; what other tasks read of it is connected as an import (plan.h).
+ * Threads: control. Cost: units + cables. */
 #include "engine/layout.h"
+
+#include "base/check.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,16 +17,19 @@
 
 enum { NOTE_LISTS_MAX = 32 };
 
-/* ---- notes --------------------------------------------------------------------------------- */
+/* ---- notes: always the audio thread's ------------------------------------------------------ */
 
-static uint32_t collect_notes(struct tac_layout *l, const struct tac_graph_node *n,
-                              const struct tac_notes **lists)
+static uint32_t collect_notes(struct tac_layout *l, uint32_t node, const struct tac_notes **lists)
 {
+    struct tac_range inlets = l->units.node_inlets[node];
     uint32_t count = 0;
-    for (uint32_t i = 0; i < n->cable_count; i++) {
-        const struct tac_graph_cable *c = tac_layout_cable(l, n, i);
-        if (c->target == TAC_CABLE_NOTES && count < NOTE_LISTS_MAX)
-            lists[count++] = tac_layout_port_of(l, c->from.node, c->from.port)->notes;
+    for (uint32_t i = inlets.first; i < inlets.first + inlets.count; i++) {
+        const struct tac_inlet *inlet = &l->units.inlet[i];
+        for (uint32_t k = 0; inlet->target == TAC_CABLE_NOTES && k < inlet->cable.count; k++) {
+            const struct tac_graph_cable *c = tac_layout_cable(l, inlet, k);
+            if (count < NOTE_LISTS_MAX)
+                lists[count++] = tac_layout_port_of(l, c->from.node, c->from.port)->notes;
+        }
     }
     return count;
 }
@@ -31,11 +37,11 @@ static uint32_t collect_notes(struct tac_layout *l, const struct tac_graph_node 
 static int lay_notes_in(struct tac_layout *l, uint32_t node)
 {
     const struct tac_notes *lists[NOTE_LISTS_MAX];
-    uint32_t count = collect_notes(l, &l->g->node[node], lists);
-    struct tac_plan_node *pn = &l->plan->node[node];
-    if (!count || pn->node->voices)
+    uint32_t count = collect_notes(l, node, lists);
+    struct tac_io *io = tac_layout_io(l, node, 0);
+    if (!count)
         return 0;
-    pn->io[0].notes_in = lists[0];
+    io->notes_in = lists[0];
     if (count == 1)
         return 0;
     struct tac_notes_merge *merge = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes_merge, 1);
@@ -45,8 +51,8 @@ static int lay_notes_in(struct tac_layout *l, uint32_t node)
         return -ENOMEM;
     memcpy(list, lists, count * sizeof *list);
     *merge = (struct tac_notes_merge){merged, list, count};
-    pn->io[0].notes_in = merged;
-    return tac_layout_op(l, node, tac_plan_merge_run, merge, l->frames);
+    io->notes_in = merged;
+    return tac_layout_op(l, node, tac_plan_merge_run, merge, l->plan->frame_io[0]);
 }
 
 static int lay_notes_out(struct tac_layout *l, uint32_t node, struct tac_layout_port *p)
@@ -54,346 +60,669 @@ static int lay_notes_out(struct tac_layout *l, uint32_t node, struct tac_layout_
     p->notes = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes, 1);
     if (!p->notes)
         return -ENOMEM;
-    l->plan->node[node].io[0].notes_out = p->notes;
+    tac_layout_io(l, node, 0)->notes_out = p->notes;
     l->plan->notes[l->plan->notes_count++] = p->notes;
+    return 0;
+}
+
+static int take_section_buffers(struct tac_layout *l, uint32_t node, struct tac_plan_section *s)
+{
+    struct tac_vault *vault = &l->plan->vault;
+    float **out = TAC_VAULT_NEW(vault, float *, s->node->banks *TAC_VOICES_OUTS);
+    if (!out)
+        return -ENOMEM;
+    s->out = (struct tac_voices_output){out, s->node->bank_lanes, s->node->banks};
+    for (uint32_t bank = 0; bank < s->node->banks; bank++)
+        for (uint32_t o = 0; o < TAC_VOICES_OUTS; o++) {
+            float *buffer =
+                TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES * s->node->bank_lanes);
+            if (!buffer)
+                return -ENOMEM;
+            out[bank * TAC_VOICES_OUTS + o] = buffer;
+            tac_layout_port_of(l, node, o)->bank[0][bank] =
+                (struct tac_signal){buffer, s->node->bank_lanes, 1};
+        }
     return 0;
 }
 
 static int lay_section(struct tac_layout *l, uint32_t node)
 {
-    const struct tac_graph_node *n = &l->g->node[node];
-    struct tac_plan_section *s = &l->plan->section[n->section];
-    struct tac_vault *vault = &l->plan->vault;
+    struct tac_plan_section *s = &l->plan->section[l->g->node[node].section];
     const struct tac_notes *lists[NOTE_LISTS_MAX];
-    uint32_t count = collect_notes(l, n, lists);
-    const struct tac_notes **list = TAC_VAULT_NEW(vault, const struct tac_notes *, count + 1);
-    float **out = TAC_VAULT_NEW(vault, float *, l->plan->node[node].node->banks *TAC_VOICES_OUTS);
-    s->own = TAC_VAULT_NEW(vault, struct tac_notes, 1);
-    if (!list || !out || !s->own)
+    uint32_t count = collect_notes(l, node, lists);
+    const struct tac_notes **list =
+        TAC_VAULT_NEW(&l->plan->vault, const struct tac_notes *, count + 1);
+    s->own = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes, 1);
+    s->node = l->plan->node[node].node;
+    if (!list || !s->own || take_section_buffers(l, node, s) < 0)
         return -ENOMEM;
     list[0] = s->own;
     memcpy(list + 1, lists, count * sizeof *list);
-    s->node = l->plan->node[node].node;
     s->in = (struct tac_voices_input){.lists = list, .count = count + 1};
-    s->out = (struct tac_voices_output){out, s->node->bank_lanes, s->node->banks};
-    for (uint32_t bank = 0; bank < s->node->banks; bank++)
-        for (uint32_t o = 0; o < TAC_VOICES_OUTS; o++) {
-            out[bank * TAC_VOICES_OUTS + o] =
-                TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES * s->node->bank_lanes);
-            if (!out[bank * TAC_VOICES_OUTS + o])
-                return -ENOMEM;
-            tac_layout_port_of(l, node, o)->bank[bank] =
-                (struct tac_signal){out[bank * TAC_VOICES_OUTS + o], s->node->bank_lanes, 1};
-        }
-    return tac_layout_op(l, node, tac_plan_section_run, s, l->frames);
+    return tac_layout_op(l, node, tac_plan_section_run, s, l->plan->frame_io[0]);
 }
 
 /* ---- outputs ------------------------------------------------------------------------------- */
 
-static bool keeps_buffers(const struct tac_layout *l, uint32_t node)
+/* The buffers of inputs are the plan's own: the audio thread fills them. */
+static int lay_outputs(struct tac_layout *l, uint32_t unit, uint32_t node, uint32_t bank)
 {
-    return l->g->node[node].block_index < 0;
-}
-
-/* An output that nobody hears needs no memory, but for a node's first and what the engine fills. */
-static bool is_unheard(const struct tac_layout *l, uint32_t node, uint32_t port)
-{
-    const struct tac_layout_port *p = tac_layout_port_of(l, node, port);
-    return port && !keeps_buffers(l, node) && !p->readers && !p->fold_readers && !p->late;
-}
-
-static int lay_outputs(struct tac_layout *l, uint32_t node)
-{
-    struct tac_plan_node *pn = &l->plan->node[node];
-    uint32_t lanes = pn->node->bank_lanes;
-    for (uint32_t o = 0; o < tac_layout_ports(pn->node->block->out); o++) {
+    const struct tac_node *n = l->plan->node[node].node;
+    bool kept = l->exported[unit] || l->g->node[node].block_index < 0;
+    for (uint32_t o = 0; o < tac_ports_count(n->block->out); o++) {
         struct tac_layout_port *p = tac_layout_port_of(l, node, o);
-        if (pn->node->block->out[o].kind == TAC_PORT_NOTES) {
+        if (n->block->out[o].kind == TAC_PORT_NOTES) {
             if (lay_notes_out(l, node, p) < 0)
                 return -ENOMEM;
             continue;
         }
-        if (is_unheard(l, node, o))
-            continue;
-        for (uint32_t bank = 0; bank < pn->node->banks; bank++) {
-            float *buffer = keeps_buffers(l, node) ? TAC_VAULT_NEW(&l->plan->vault, float,
-                                                                   TAC_ENGINE_SLICE_FRAMES *lanes)
-                                                   : tac_layout_take(l, lanes);
-            if (!buffer)
-                return -ENOMEM;
-            pn->io[bank].out[o] = buffer;
-            p->bank[bank] = (struct tac_signal){buffer, lanes, 1};
-        }
+        float *buffer = tac_layout_take(l, n->bank_lanes, kept && p->heard);
+        if (!buffer)
+            return -ENOMEM;
+        tac_layout_io(l, node, bank)->out[o] = buffer;
+        p->bank[l->runner][bank] = (struct tac_signal){buffer, n->bank_lanes, 1};
     }
     return 0;
 }
 
-static int lay_process(struct tac_layout *l, uint32_t node)
+static uint32_t lanes_used(const struct tac_node *n, uint32_t bank)
 {
-    struct tac_plan_node *pn = &l->plan->node[node];
-    const struct tac_block *block = pn->node->block;
-    int code = 0;
-    for (uint32_t bank = 0, n; bank < pn->node->banks && code >= 0; bank += n) {
-        n = block->process2 && bank + 1 < pn->node->banks ? 2 : 1;
-        code = n == 2
-                   ? tac_layout_op(l, node, block->process2, &pn->node->state[bank], &pn->io[bank])
-                   : tac_layout_op(l, node, block->process, pn->node->state[bank], &pn->io[bank]);
-    }
-    return code;
+    uint32_t left = n->lanes - bank * n->bank_lanes;
+    return left < n->bank_lanes ? left : n->bank_lanes;
 }
 
-static int lay_fold(struct tac_layout *l, uint32_t node, struct tac_layout_port *p)
+static bool is_alone(const struct tac_node *n, uint32_t bank)
+{
+    return bank % TAC_GROUP_BANKS == 0 && bank + 1 == n->banks;
+}
+
+/* Add the bank to the running sum of its group. A group of one bank is read as it is. */
+static int lay_gather(struct tac_layout *l, uint32_t node, uint32_t bank, struct tac_layout_port *p)
 {
     const struct tac_node *n = l->plan->node[node].node;
-    struct tac_fold *fold = TAC_VAULT_NEW(&l->plan->vault, struct tac_fold, 1);
-    struct tac_signal *bank = TAC_VAULT_NEW(&l->plan->vault, struct tac_signal, n->banks);
-    float *out = tac_layout_take(l, 1);
-    if (!fold || !bank || !out)
-        return -ENOMEM;
-    memcpy(bank, p->bank, n->banks * sizeof *bank);
-    *fold = (struct tac_fold){out, n->bank_lanes, n->lanes, bank};
-    p->fold = (struct tac_signal){out, 1, 1};
-    if (n->voices) {
-        struct tac_plan_section *s = &l->plan->section[l->g->node[node].section];
-        for (uint32_t b = 0; b < n->banks; b++)
-            s->reader[s->readers++] = &bank[b];
-    }
-    return tac_layout_op(l, node, tac_fold_run, fold, l->frames);
-}
-
-/* A signal has been read for the last time: its memory may be written again. */
-static int release_port(struct tac_layout *l, uint32_t node, struct tac_layout_port *p)
-{
-    int code = 0;
-    if (p->readers || keeps_buffers(l, node) || p->notes || !p->bank[0].data)
+    if (!p->group[l->runner] || is_alone(n, bank))
         return 0;
-    for (uint32_t bank = 0; bank < l->plan->node[node].node->banks && code >= 0; bank++)
-        code = tac_layout_give(l, p->bank[bank].data, l->plan->node[node].node->bank_lanes);
-    return code;
+    float **group = &p->group[l->runner][bank / TAC_GROUP_BANKS];
+    struct tac_gather *g = TAC_VAULT_NEW(&l->plan->vault, struct tac_gather, 1);
+    bool first = bank % TAC_GROUP_BANKS == 0;
+    if (first)
+        *group = tac_layout_take(l, n->bank_lanes, true);
+    if (!g || !*group)
+        return -ENOMEM;
+    *g = (struct tac_gather){*group, p->bank[l->runner][bank], n->bank_lanes, lanes_used(n, bank),
+                             first};
+    if (n->voices) {
+        struct tac_layout_reader item = {l->g->node[node].section, &g->in};
+        if (!tac_layout_append(&l->reader, &item, sizeof item))
+            return -ENOMEM;
+    }
+    return tac_layout_op(l, node, tac_gather_run, g, l->plan->frame_io[l->worker]);
 }
 
-static int finish_outputs(struct tac_layout *l, uint32_t node)
+static int lay_gathers(struct tac_layout *l, uint32_t node, uint32_t bank)
 {
     int code = 0;
-    for (uint32_t o = 0; o < tac_layout_ports(l->g->node[node].block->out) && code >= 0; o++) {
-        struct tac_layout_port *p = tac_layout_port_of(l, node, o);
-        if (p->fold_readers) {
-            code = lay_fold(l, node, p);
-            p->readers--; /* the sum itself was counted as one reader */
+    for (uint32_t o = 0; o < tac_ports_count(l->g->node[node].block->out) && code >= 0; o++)
+        code = lay_gather(l, node, bank, tac_layout_port_of(l, node, o));
+    return code;
+}
+
+static int connect_group(struct tac_layout *l, uint32_t node, struct tac_layout_port *p,
+                         uint32_t group, struct tac_signal *reader)
+{
+    const struct tac_node *n = l->plan->node[node].node;
+    uint32_t first = group * TAC_GROUP_BANKS;
+    uint32_t last = first + TAC_GROUP_BANKS < n->banks ? first + TAC_GROUP_BANKS : n->banks;
+    uint32_t unit = tac_unit_of(&l->units, node, last - 1);
+    if (is_alone(n, first)) {
+        if (n->voices) {
+            struct tac_layout_reader item = {l->g->node[node].section, reader};
+            if (!tac_layout_append(&l->reader, &item, sizeof item))
+                return -ENOMEM;
         }
-        if (code >= 0 && !p->late)
-            code = release_port(l, node, p);
+        return tac_layout_connect(l, reader, unit, &p->bank[0][first], &p->bank[1][first]);
     }
-    return code;
+    struct tac_signal by[TAC_RUNNERS];
+    for (int r = 0; r < TAC_RUNNERS; r++)
+        by[r] = (struct tac_signal){p->group[r][group], n->bank_lanes, 1};
+    return tac_layout_connect(l, reader, unit, &by[0], &by[1]);
 }
 
-static int finish_inputs(struct tac_layout *l, uint32_t node)
+static int lay_fold(struct tac_layout *l, uint32_t unit)
 {
-    const struct tac_graph_node *n = &l->g->node[node];
-    int code = tac_layout_give_scratches(l);
-    for (uint32_t i = 0; i < n->cable_count && code >= 0; i++) {
-        const struct tac_graph_cable *c = tac_layout_cable(l, n, i);
-        struct tac_layout_port *p = tac_layout_port_of(l, c->from.node, c->from.port);
-        if (c->feedback)
-            continue;
-        if (c->summed && --p->fold_readers == 0)
-            code = tac_layout_give(l, p->fold.data, 1);
-        else if (!c->summed && --p->readers == 0 && !p->late)
-            code = release_port(l, c->from.node, p);
-    }
-    return code;
+    const struct tac_piece *u = &l->units.unit[unit];
+    const struct tac_node *n = l->plan->node[u->node].node;
+    struct tac_layout_port *p = tac_layout_port_of(l, u->node, u->index);
+    uint32_t groups = (n->banks + TAC_GROUP_BANKS - 1) / TAC_GROUP_BANKS;
+    struct tac_fold *fold = TAC_VAULT_NEW(&l->plan->vault, struct tac_fold, 1);
+    struct tac_signal *group = TAC_VAULT_NEW(&l->plan->vault, struct tac_signal, groups);
+    float *out = tac_layout_take(l, 1, l->exported[unit]);
+    if (!fold || !group || !out)
+        return -ENOMEM;
+    bool alone = is_alone(n, (groups - 1) * TAC_GROUP_BANKS);
+    *fold = (struct tac_fold){out, n->bank_lanes, groups,
+                              alone ? lanes_used(n, n->banks - 1) : n->bank_lanes, group};
+    p->fold[l->runner] = (struct tac_signal){out, 1, 1};
+    for (uint32_t g = 0; g < groups; g++)
+        if (connect_group(l, u->node, p, g, &group[g]) < 0)
+            return -ENOMEM;
+    return tac_layout_op(l, u->node, tac_fold_run, fold, l->plan->frame_io[l->worker]);
 }
 
-static int lay_node(struct tac_layout *l, uint32_t node)
+/* ---- units --------------------------------------------------------------------------------- */
+
+static int lay_process(struct tac_layout *l, uint32_t node, uint32_t bank)
 {
-    bool block = l->g->node[node].block_index >= 0;
-    int code = tac_layout_targets(l, node);
+    struct tac_plan_node *pn = &l->plan->node[node];
+    if (l->g->node[node].block_index < 0)
+        return 0;
+    return tac_layout_op(l, node, pn->node->block->process, pn->node->state[bank],
+                         tac_layout_io(l, node, bank));
+}
+
+static int lay_bank(struct tac_layout *l, uint32_t unit)
+{
+    uint32_t node = l->units.unit[unit].node, bank = l->units.unit[unit].bank;
+    struct tac_plan_node *pn = &l->plan->node[node];
+    pn->io[l->runner][bank] = &l->plan->io[l->runner][l->ios[l->runner]++];
+    int code = tac_layout_rest(l, node, bank);
     if (code >= 0)
+        code = tac_layout_inlets(l, node, bank);
+    if (code >= 0 && !pn->node->voices)
         code = lay_notes_in(l, node);
-    if (code >= 0 && l->plan->node[node].node->voices)
-        code = lay_section(l, node);
-    else if (code >= 0)
-        code = lay_outputs(l, node);
-    if (code >= 0 && block)
-        code = lay_process(l, node);
     if (code >= 0)
-        code = finish_outputs(l, node);
-    if (node == l->g->output)
-        l->scratches = 0; /* read after the last operation: kept, and so is what it hears */
-    return code < 0 || node == l->g->output ? code : finish_inputs(l, node);
+        code = pn->node->voices ? lay_section(l, node) : lay_outputs(l, unit, node, bank);
+    if (code >= 0)
+        code = lay_process(l, node, bank);
+    return code;
+}
+
+/* Voices and inputs are one unit for all their banks. */
+static int lay_banks(struct tac_layout *l, uint32_t unit)
+{
+    uint32_t node = l->units.unit[unit].node, bank = l->units.unit[unit].bank;
+    const struct tac_node *n = l->plan->node[node].node;
+    bool all = l->g->node[node].block_index < 0 && node != l->g->output;
+    int code = lay_bank(l, unit);
+    if (code >= 0)
+        code = lay_gathers(l, node, bank);
+    for (uint32_t b = 1; all && b < n->banks && code >= 0; b++) {
+        l->plan->node[node].io[0][b] = &l->plan->io[0][l->ios[0]++];
+        code = n->voices ? 0 : lay_outputs(l, unit, node, b);
+        if (code >= 0)
+            code = lay_gathers(l, node, b);
+    }
+    return code;
+}
+
+static int lay_unit(struct tac_layout *l, uint32_t unit)
+{
+    switch (l->units.unit[unit].kind) {
+    case TAC_UNIT_OF_BANK:
+        return lay_banks(l, unit);
+    case TAC_UNIT_OF_MIXES:
+        return tac_layout_shared(l, l->units.unit[unit].node);
+    case TAC_UNIT_OF_PART:
+        return tac_layout_part(l, unit);
+    case TAC_UNIT_OF_FOLD:
+        return lay_fold(l, unit);
+    }
+    return -EINVAL;
+}
+
+/* ---- buffers that were read for the last time ---------------------------------------------- */
+
+static int give_ports(struct tac_layout *l, uint32_t unit, bool heard)
+{
+    uint32_t node = l->units.unit[unit].node, bank = l->units.unit[unit].bank;
+    const struct tac_node *n = l->plan->node[node].node;
+    int code = 0;
+    if (l->g->node[node].block_index < 0)
+        return 0;
+    for (uint32_t o = 0; o < tac_ports_count(n->block->out) && code >= 0; o++) {
+        struct tac_layout_port *p = tac_layout_port_of(l, node, o);
+        if (!p->notes && p->heard == heard)
+            code = tac_layout_give(l, p->bank[l->runner][bank].data, n->bank_lanes);
+    }
+    return code;
+}
+
+static int give_shared(struct tac_layout *l, uint32_t node)
+{
+    struct tac_range inlets = l->units.node_inlets[node];
+    int code = 0;
+    for (uint32_t i = inlets.first; i < inlets.first + inlets.count && code >= 0; i++)
+        if (l->units.inlet[i].uniform)
+            code = tac_layout_give(l, l->inlet[l->runner][i].data,
+                                   l->plan->node[node].node->bank_lanes);
+    return code;
+}
+
+static int give_unit(struct tac_layout *l, uint32_t unit)
+{
+    const struct tac_piece *u = &l->units.unit[unit];
+    switch (u->kind) {
+    case TAC_UNIT_OF_BANK:
+        return give_ports(l, unit, true);
+    case TAC_UNIT_OF_MIXES:
+        return give_shared(l, u->node);
+    case TAC_UNIT_OF_PART:
+        return tac_layout_give(l, l->part[l->runner][unit].data,
+                               l->plan->node[u->node].node->bank_lanes);
+    case TAC_UNIT_OF_FOLD:
+        return tac_layout_give(l, tac_layout_port_of(l, u->node, u->index)->fold[l->runner].data,
+                               1);
+    }
+    return -EINVAL;
+}
+
+static int finish_unit(struct tac_layout *l, uint32_t unit)
+{
+    const struct tac_piece *u = &l->units.unit[unit];
+    uint32_t *waiting = l->waiting[l->runner];
+    int code = tac_layout_give_scratches(l);
+    if (code >= 0 && u->kind == TAC_UNIT_OF_BANK)
+        code = give_ports(l, unit, false);
+    if (code >= 0 && !waiting[unit] && !l->exported[unit])
+        code = give_unit(l, unit);
+    for (uint32_t i = 0; i < u->pred.count && code >= 0; i++) {
+        uint32_t p = l->units.pred[u->pred.first + i];
+        if (l->units.unit[p].task == u->task && --waiting[p] == 0 && !l->exported[p])
+            code = give_unit(l, p);
+    }
+    return code;
+}
+
+/* Which units are read in other tasks, and how often in their own. */
+static void count_readers(struct tac_layout *l)
+{
+    for (uint32_t i = 0; i < l->units.units; i++) {
+        const struct tac_piece *u = &l->units.unit[i];
+        for (uint32_t k = 0; k < u->pred.count; k++) {
+            uint32_t p = l->units.pred[u->pred.first + k];
+            const struct tac_piece *from = &l->units.unit[p];
+            bool through_group = u->kind == TAC_UNIT_OF_FOLD &&
+                                 !is_alone(l->plan->node[from->node].node, from->bank);
+            if (from->task == u->task) {
+                l->waiting[0][p]++;
+                l->waiting[1][p]++;
+            } else if (!through_group) {
+                l->exported[p] = true;
+            }
+        }
+    }
+}
+
+static void mark_heard(struct tac_layout *l, const struct tac_graph_cable *c)
+{
+    struct tac_layout_port *p = tac_layout_port_of(l, c->from.node, c->from.port);
+    const struct tac_node *n = l->plan->node[c->from.node].node;
+    p->heard = true;
+    if (!c->feedback)
+        return;
+    if (tac_cable_folds(l->g, c))
+        l->exported[l->units.fold_unit[l->units.port_first[c->from.node] + c->from.port]] = true;
+    else
+        for (uint32_t b = 0; b < n->banks; b++)
+            l->exported[tac_unit_of(&l->units, c->from.node, b)] = true;
 }
 
 /* ---- feedback ------------------------------------------------------------------------------ */
 
-/* The delayed banks are there from the start; the readers do not care where the source runs. */
+static int lay_late(struct tac_layout *l, uint32_t node, uint32_t lanes, struct tac_signal *late)
+{
+    struct tac_vault *vault = &l->plan->vault;
+    struct tac_feedback *f = TAC_VAULT_NEW(vault, struct tac_feedback, 1);
+    float *ring = TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES *lanes);
+    float *out = TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES *lanes);
+    if (!f || !ring || !out)
+        return -ENOMEM;
+    *f = (struct tac_feedback){ring, out, {0}, lanes, &l->plan->position};
+    *late = (struct tac_signal){out, lanes, 1};
+    return tac_layout_op(l, node, tac_feedback_read, f, l->plan->frame_io[0]);
+}
+
+/* The delayed signals are there from the start; readers do not care where the source runs. */
 static int lay_late_read(struct tac_layout *l, const struct tac_graph_cable *c)
 {
     struct tac_layout_port *p = tac_layout_port_of(l, c->from.node, c->from.port);
     const struct tac_node *n = l->plan->node[c->from.node].node;
+    int code = 0;
+    if (tac_cable_folds(l->g, c))
+        return p->late_fold.data ? 0 : lay_late(l, c->from.node, 1, &p->late_fold);
     if (p->late)
         return 0;
     p->late = TAC_VAULT_NEW(&l->plan->vault, struct tac_signal, n->banks);
-    int code = p->late ? 0 : -ENOMEM;
-    for (uint32_t bank = 0; bank < n->banks && code >= 0; bank++) {
-        struct tac_feedback *f = TAC_VAULT_NEW(&l->plan->vault, struct tac_feedback, 1);
-        float *ring =
-            TAC_VAULT_NEW(&l->plan->vault, float, TAC_ENGINE_SLICE_FRAMES * n->bank_lanes);
-        float *out = TAC_VAULT_NEW(&l->plan->vault, float, TAC_ENGINE_SLICE_FRAMES * n->bank_lanes);
-        if (!f || !ring || !out)
-            return -ENOMEM;
-        *f = (struct tac_feedback){ring, out, {0}, n->bank_lanes, &l->plan->position};
-        p->late[bank] = (struct tac_signal){out, n->bank_lanes, 1};
-        code = tac_layout_op(l, c->from.node, tac_feedback_read, f, l->frames);
-    }
+    for (uint32_t bank = 0; bank < n->banks && code >= 0; bank++)
+        code = p->late ? lay_late(l, c->from.node, n->bank_lanes, &p->late[bank]) : -ENOMEM;
     return code;
 }
 
 /* Find the signal that this delay delays. */
-static void connect_late(struct tac_layout *l, uint32_t node, struct tac_feedback *f)
+static int connect_late(struct tac_layout *l, uint32_t node, struct tac_feedback *f)
 {
-    for (uint32_t o = 0; o < tac_layout_ports(l->g->node[node].block->out); o++) {
+    for (uint32_t o = 0; o < tac_ports_count(l->g->node[node].block->out); o++) {
         struct tac_layout_port *p = tac_layout_port_of(l, node, o);
+        if (p->late_fold.data == f->out)
+            return tac_layout_connect(l, &f->source,
+                                      l->units.fold_unit[l->units.port_first[node] + o],
+                                      &p->fold[0], &p->fold[1]);
         for (uint32_t b = 0; p->late && b < l->plan->node[node].node->banks; b++)
-            if (p->late[b].data == f->out)
-                f->source = p->bank[b];
+            if (p->late[b].data == f->out) {
+                struct tac_layout_reader item = {l->g->node[node].section, &f->source};
+                if (l->plan->node[node].node->voices &&
+                    !tac_layout_append(&l->reader, &item, sizeof item))
+                    return -ENOMEM;
+                return tac_layout_connect(l, &f->source, tac_unit_of(&l->units, node, b),
+                                          &p->bank[0][b], &p->bank[1][b]);
+            }
     }
-    if (l->plan->node[node].node->voices) {
-        struct tac_plan_section *s = &l->plan->section[l->g->node[node].section];
-        s->reader[s->readers++] = &f->source;
-    }
+    return 0;
 }
 
-/* At the end of the plan; sources of feedback keep their buffers. */
 static int lay_late_writes(struct tac_layout *l, uint32_t reads)
 {
     int code = 0;
     for (uint32_t i = 0; i < reads && code >= 0; i++) {
-        struct tac_op op = l->plan->op[i];
-        connect_late(l, op.node, op.self);
-        code = tac_layout_op(l, op.node, tac_feedback_write, op.self, l->frames);
+        struct tac_op op = ((struct tac_op *)l->op[0].items)[i];
+        code = connect_late(l, op.node, op.self);
+        if (code >= 0)
+            code = tac_layout_op(l, op.node, tac_feedback_write, op.self, l->plan->frame_io[0]);
     }
+    return code;
+}
+
+/* ---- copies of tasks ----------------------------------------------------------------------- */
+
+static void begin_copy(struct tac_layout *l, uint32_t task, enum tac_runner runner, uint32_t worker,
+                       struct tac_task_copy *copy)
+{
+    l->task = task;
+    l->runner = runner;
+    l->worker = worker;
+    *copy = (struct tac_task_copy){.op = {l->op[runner].count, 0},
+                                   .io = {l->ios[runner], 0},
+                                   .import = {l->import.count, 0}};
+}
+
+static void end_copy(struct tac_layout *l, struct tac_task_copy *copy)
+{
+    copy->op.count = l->op[l->runner].count - copy->op.first;
+    copy->io.count = l->ios[l->runner] - copy->io.first;
+    copy->import.count = l->import.count - copy->import.first;
+}
+
+static int lay_copy(struct tac_layout *l, uint32_t task, enum tac_runner runner,
+                    const uint32_t *unit, uint32_t units)
+{
+    struct tac_task *t = &l->plan->task[task];
+    int code = 0;
+    begin_copy(l, task, runner, runner == TAC_BY_HELPER ? t->worker : 0, &t->copy[runner]);
+    for (uint32_t i = 0; i < units && code >= 0; i++) {
+        code = lay_unit(l, unit[i]);
+        if (code >= 0)
+            code = finish_unit(l, unit[i]);
+    }
+    end_copy(l, &t->copy[runner]);
+    return code;
+}
+
+/* States that a helper changes are listed, with room to keep what they were. */
+static int list_slots(struct tac_layout *l, struct tac_task *t)
+{
+    const struct tac_op *audio = (struct tac_op *)l->op[0].items + t->copy[0].op.first;
+    const struct tac_op *helper = (struct tac_op *)l->op[1].items + t->copy[1].op.first;
+    size_t bytes = 0;
+    t->slot.first = l->slot.count;
+    for (uint32_t i = 0; i < t->copy[0].op.count; i++) {
+        struct tac_node *n = l->plan->node[audio[i].node].node;
+        if (audio[i].run != n->block->process || !n->block->state_bytes)
+            continue;
+        uint32_t bank = 0;
+        while (n->state[bank] != audio[i].self)
+            bank++;
+        struct tac_slot slot = {n, bank, n->block->state_bytes,
+                                {t->copy[0].op.first + i, t->copy[1].op.first + i}, bytes};
+        TAC_ASSERT(helper[i].self == audio[i].self);
+        if (!tac_layout_append(&l->slot, &slot, sizeof slot))
+            return -ENOMEM;
+        bytes += (slot.bytes + 63u) & ~63u;
+    }
+    t->slot.count = l->slot.count - t->slot.first;
+    t->snapshot = tac_vault_take(&l->plan->vault, bytes);
+    return t->snapshot ? 0 : -ENOMEM;
+}
+
+static int lay_task(struct tac_layout *l, uint32_t task, const uint32_t *unit, uint32_t units)
+{
+    int code = lay_copy(l, task, TAC_BY_AUDIO, unit, units);
+    if (code < 0 || !l->plan->task[task].worker)
+        return code;
+    code = lay_copy(l, task, TAC_BY_HELPER, unit, units);
+    return code < 0 ? code : list_slots(l, &l->plan->task[task]);
+}
+
+/* Units in their order, task by task. first: [tasks + 1]. */
+static int lay_tasks(struct tac_layout *l, uint32_t *first, uint32_t *next, uint32_t *sorted)
+{
+    uint32_t tasks = l->plan->tasks;
+    int code = 0;
+    for (uint32_t i = 0; i < l->units.units; i++)
+        if (l->units.unit[i].task != TAC_GRAPH_NONE)
+            first[l->units.unit[i].task + 1]++;
+    for (uint32_t t = 0; t < tasks; t++) {
+        first[t + 1] += first[t];
+        next[t] = first[t];
+    }
+    for (uint32_t i = 0; i < l->units.units; i++) {
+        uint32_t task = l->units.unit[l->units.order[i]].task;
+        if (task != TAC_GRAPH_NONE)
+            sorted[next[task]++] = l->units.order[i];
+    }
+    for (uint32_t t = 0; t < tasks && code >= 0; t++)
+        code = lay_task(l, t, sorted + first[t], first[t + 1] - first[t]);
+    return code;
+}
+
+static int lay_closing(struct tac_layout *l, uint32_t reads)
+{
+    uint32_t output = l->g->output;
+    int code = 0;
+    begin_copy(l, TAC_GRAPH_NONE, TAC_BY_AUDIO, 0, &l->plan->closing);
+    for (uint32_t b = 0; b < l->plan->node[output].node->banks && code >= 0; b++)
+        code = lay_bank(l, l->units.bank_unit[output] + b);
+    if (code >= 0)
+        code = lay_late_writes(l, reads);
+    end_copy(l, &l->plan->closing);
     return code;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-static int count_readers(struct tac_layout *l)
+static int prepare_ports(struct tac_layout *l, struct tac_stash *stash)
 {
-    for (uint32_t i = 0; i < l->g->cable_count; i++) {
-        const struct tac_graph_cable *c = &l->g->cable[i];
-        struct tac_layout_port *p = tac_layout_port_of(l, c->from.node, c->from.port);
-        if (c->feedback)
+    uint32_t ports = l->units.port_first[l->g->node_count];
+    l->port = tac_stash_take(stash, (ports + 1) * sizeof *l->port);
+    for (uint32_t i = 0; l->port && i < l->g->node_count; i++)
+        for (uint32_t o = 0; o < tac_ports_count(l->g->node[i].block->out); o++) {
+            struct tac_layout_port *p = tac_layout_port_of(l, i, o);
+            uint32_t banks = l->plan->node[i].node->banks;
+            bool fold = l->units.fold_unit[l->units.port_first[i] + o] != TAC_GRAPH_NONE;
+            for (int r = 0; r < TAC_RUNNERS; r++) {
+                p->bank[r] = tac_stash_take(stash, banks * sizeof *p->bank[r]);
+                if (fold)
+                    p->group[r] = tac_stash_take(stash, banks * sizeof *p->group[r]);
+                if (!p->bank[r] || (fold && !p->group[r]))
+                    return -ENOMEM;
+            }
+        }
+    return l->port ? 0 : -ENOMEM;
+}
+
+static int prepare_readers(struct tac_layout *l, struct tac_stash *stash)
+{
+    l->exported = tac_stash_take(stash, l->units.units + 1);
+    for (int r = 0; r < TAC_RUNNERS; r++) {
+        l->inlet[r] = tac_stash_take(stash, (l->units.inlets + 1) * sizeof *l->inlet[r]);
+        l->part[r] = tac_stash_take(stash, (l->units.units + 1) * sizeof *l->part[r]);
+        l->waiting[r] = tac_stash_take(stash, (l->units.units + 1) * sizeof *l->waiting[r]);
+        if (!l->exported || !l->inlet[r] || !l->part[r] || !l->waiting[r])
+            return -ENOMEM;
+    }
+    count_readers(l);
+    for (uint32_t i = 0; i < l->g->cable_count; i++)
+        mark_heard(l, &l->g->cable[i]);
+    return 0;
+}
+
+static uint32_t count_ios(const struct tac_layout *l, enum tac_runner runner)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < l->units.units; i++) {
+        const struct tac_piece *u = &l->units.unit[i];
+        if (u->kind != TAC_UNIT_OF_BANK)
             continue;
-        if (!c->summed)
-            p->readers++;
-        else if (!p->fold_readers++)
-            p->readers++;
+        if (runner == TAC_BY_HELPER)
+            count += u->task != TAC_GRAPH_NONE && l->plan->task[u->task].worker;
+        else
+            count += l->g->node[u->node].block_index < 0 && u->node != l->g->output
+                         ? l->plan->node[u->node].node->banks
+                         : 1;
+    }
+    return count;
+}
+
+static int prepare_nodes(struct tac_layout *l)
+{
+    struct tac_plan *plan = l->plan;
+    size_t banks = 0, sets = 0;
+    for (uint32_t i = 0; i < l->g->node_count; i++) {
+        const struct tac_node *n = plan->node[i].node;
+        banks += n->banks;
+        sets += (size_t)n->banks * n->params;
+    }
+    plan->banks = (uint32_t)banks;
+    for (int r = 0; r < (plan->threads > 1 ? TAC_RUNNERS : 1); r++) {
+        struct tac_io **io = TAC_VAULT_NEW(&plan->vault, struct tac_io *, banks);
+        struct tac_signal **set = TAC_VAULT_NEW(&plan->vault, struct tac_signal *, sets);
+        plan->io[r] =
+            TAC_VAULT_NEW(&plan->vault, struct tac_io, count_ios(l, (enum tac_runner)r));
+        if (!io || !set || !plan->io[r])
+            return -ENOMEM;
+        for (uint32_t i = 0; i < l->g->node_count; i++) {
+            plan->node[i].io[r] = io;
+            plan->node[i].set[r] = set;
+            io += plan->node[i].node->banks;
+            set += (size_t)plan->node[i].node->banks * plan->node[i].node->params;
+        }
     }
     return 0;
 }
 
-/* Every cable from a section may need to be told in each bank, in each of its pieces. */
-static int prepare_sections(struct tac_layout *l)
+static int prepare(struct tac_layout *l, struct tac_stash *stash)
 {
     struct tac_plan *plan = l->plan;
     plan->section = TAC_VAULT_NEW(&plan->vault, struct tac_plan_section, l->g->section_count);
-    if (!plan->section)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < l->g->section_count; i++) {
-        uint32_t node = l->g->section[i].node, banks = plan->node[node].node->banks;
-        size_t room = (size_t)banks * TAC_VOICES_OUTS * 2;
-        for (uint32_t k = 0; k < l->g->cable_count; k++)
-            if (l->g->cable[k].from.node == node)
-                room += (size_t)banks * 2 + 2;
-        plan->section[i].reader = TAC_VAULT_NEW(&plan->vault, struct tac_signal *, room);
-        if (!plan->section[i].reader)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-static int prepare_ports(struct tac_layout *l)
-{
-    uint32_t ports = 0;
-    l->port_first = calloc(l->g->node_count, sizeof *l->port_first);
-    for (uint32_t i = 0; l->port_first && i < l->g->node_count; i++) {
-        l->port_first[i] = ports;
-        ports += tac_layout_ports(l->g->node[i].block->out);
-        l->plan->banks += l->plan->node[i].node->banks;
-    }
-    l->port = calloc(ports + 1, sizeof *l->port);
-    if (!l->port_first || !l->port)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < l->g->node_count; i++)
-        for (uint32_t o = 0; o < tac_layout_ports(l->g->node[i].block->out); o++) {
-            uint32_t banks = l->plan->node[i].node->banks;
-            l->port[l->port_first[i] + o].bank =
-                TAC_VAULT_NEW(&l->plan->vault, struct tac_signal, banks);
-            if (!l->port[l->port_first[i] + o].bank)
-                return -ENOMEM;
-        }
-    return count_readers(l);
-}
-
-static int prepare(struct tac_layout *l)
-{
-    struct tac_plan *plan = l->plan;
-    int code = prepare_ports(l);
-    if (code < 0)
-        return code;
-    plan->ios = plan->banks + 1;
-    plan->io = TAC_VAULT_NEW(&plan->vault, struct tac_io, plan->ios);
     plan->notes = TAC_VAULT_NEW(&plan->vault, struct tac_notes *, l->g->node_count);
     l->no_notes = TAC_VAULT_NEW(&plan->vault, struct tac_notes, 1);
     l->any_notes = TAC_VAULT_NEW(&plan->vault, struct tac_notes, 1);
     l->rest = TAC_VAULT_NEW(&plan->vault, float, TAC_BLOCK_LANES_MAX);
-    if (!plan->io || !plan->notes || !l->no_notes || !l->any_notes || !l->rest)
+    if (!plan->section || !plan->notes || !l->no_notes || !l->any_notes || !l->rest)
         return -ENOMEM;
-    l->frames = &plan->io[plan->banks];
-    uint32_t io = 0;
-    for (uint32_t k = 0; k < l->g->node_count && code >= 0; k++) {
-        uint32_t node = l->g->order[k];
-        plan->node[node].io = &plan->io[io];
-        io += plan->node[node].node->banks;
-        code = tac_layout_rest(l, node);
-    }
-    return code < 0 ? code : prepare_sections(l);
+    for (uint32_t w = 0; w < plan->threads; w++)
+        if (!(plan->frame_io[w] = TAC_VAULT_NEW(&plan->vault, struct tac_io, 1)))
+            return -ENOMEM;
+    int code = prepare_ports(l, stash);
+    if (code >= 0)
+        code = prepare_readers(l, stash);
+    return code < 0 ? code : prepare_nodes(l);
 }
 
-static int lay_all(struct tac_layout *l)
+static int lay_all(struct tac_layout *l, struct tac_stash *stash)
 {
-    int code = prepare(l);
+    int code = prepare(l, stash);
+    uint32_t *first = calloc(l->plan->tasks + 2, sizeof *first);
+    uint32_t *next = calloc(l->plan->tasks + 1, sizeof *next);
+    uint32_t *sorted = calloc(l->units.units + 1, sizeof *sorted);
+    if (code >= 0 && (!first || !next || !sorted))
+        code = -ENOMEM;
+    begin_copy(l, TAC_GRAPH_NONE, TAC_BY_AUDIO, 0, &l->plan->opening);
     for (uint32_t i = 0; i < l->g->cable_count && code >= 0; i++)
         if (l->g->cable[i].feedback)
             code = lay_late_read(l, &l->g->cable[i]);
-    uint32_t reads = l->plan->ops;
-    for (uint32_t k = 0; k < l->g->node_count && code >= 0; k++)
-        code = lay_node(l, l->g->order[k]);
-    return code < 0 ? code : lay_late_writes(l, reads);
+    end_copy(l, &l->plan->opening);
+    if (code >= 0)
+        code = lay_tasks(l, first, next, sorted);
+    if (code >= 0)
+        code = lay_closing(l, l->plan->opening.op.count);
+    free(first);
+    free(next);
+    free(sorted);
+    return code;
 }
 
-/* The list grew on the heap; the audio thread reads it from memory that does not fault. */
-static int settle_ops(struct tac_plan *plan)
+/* Who follows which section, sorted into the sections. */
+static int settle_readers(struct tac_layout *l)
 {
-    struct tac_op *grown = plan->op;
-    plan->op = TAC_VAULT_NEW(&plan->vault, struct tac_op, plan->ops);
-    if (plan->op && plan->ops)
-        memcpy(plan->op, grown, plan->ops * sizeof *grown);
-    free(grown);
-    return plan->op ? 0 : -ENOMEM;
+    const struct tac_layout_reader *item = l->reader.items;
+    for (uint32_t i = 0; i < l->reader.count; i++)
+        l->plan->section[item[i].section].readers++;
+    for (uint32_t s = 0; s < l->g->section_count; s++) {
+        struct tac_plan_section *p = &l->plan->section[s];
+        p->reader = TAC_VAULT_NEW(&l->plan->vault, struct tac_signal *, p->readers);
+        if (!p->reader)
+            return -ENOMEM;
+        p->readers = 0;
+    }
+    for (uint32_t i = 0; i < l->reader.count; i++) {
+        struct tac_plan_section *p = &l->plan->section[item[i].section];
+        p->reader[p->readers++] = item[i].reader;
+    }
+    return 0;
+}
+
+/* The lists grew on the heap; the audio thread reads them from memory that does not fault. */
+static int settle(struct tac_layout *l)
+{
+    struct tac_plan *plan = l->plan;
+    for (int r = 0; r < TAC_RUNNERS; r++)
+        plan->op[r] = tac_layout_freeze(l, &l->op[r], sizeof(struct tac_op));
+    plan->import = tac_layout_freeze(l, &l->import, sizeof(struct tac_import));
+    plan->slot = tac_layout_freeze(l, &l->slot, sizeof(struct tac_slot));
+    return plan->op[0] && plan->op[1] && plan->import && plan->slot ? settle_readers(l) : -ENOMEM;
+}
+
+static void drop(struct tac_layout *l)
+{
+    for (int w = 0; w < TAC_WORKERS_MAX; w++)
+        for (int i = 0; i < TAC_LAYOUT_WIDTHS; i++)
+            free(l->pool[w][i].buffer);
+    for (int r = 0; r < TAC_RUNNERS; r++)
+        free(l->op[r].items);
+    free(l->import.items);
+    free(l->slot.items);
+    free(l->reader.items);
+    free(l->scratch);
+    free(l->scratch_lanes);
+    tac_units_fini(&l->units);
 }
 
 int tac_plan_lay_out(struct tac_plan *plan)
 {
-    struct tac_layout l = {.plan = plan, .g = plan->graph};
-    int code = lay_all(&l);
-    int settled = settle_ops(plan);
-    code = code < 0 ? code : settled;
-    for (int i = 0; i < TAC_LAYOUT_WIDTHS; i++)
-        free(l.pool[i].buffer);
-    free(l.port);
-    free(l.port_first);
-    free(l.scratch);
-    free(l.scratch_lanes);
+    struct tac_stash stash = {0}; /* what only the laying needs */
+    struct tac_layout *l = tac_stash_take(&stash, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    l->plan = plan;
+    l->g = plan->graph;
+    int code = tac_units_init(&l->units, plan);
+    if (code >= 0)
+        code = tac_tasks_form(&l->units, plan);
+    if (code >= 0)
+        code = lay_all(l, &stash);
+    if (code >= 0)
+        code = settle(l);
+    drop(l);
+    tac_stash_fini(&stash);
     return code;
 }

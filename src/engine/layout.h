@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: MIT
  * layout.h - what the files that lay out a plan share; see layout.c.
  *
- * layout_pool.c    buffers and the list of operations
- * layout_cables.c  inputs and parameters: from cables to signals and mixes
- * layout.c         nodes, notes, outputs, feedback, and the whole
+ * layout_pool.c    buffers, growing lists, and their move to memory that does not fault
+ * layout_cables.c  inlets: from cables to signals and mixes
+ * layout.c         units, notes, outputs, feedback, and the whole
  * Threads: control. Results: 0 or -ENOMEM. */
 #ifndef TAC_ENGINE_LAYOUT_H
 #define TAC_ENGINE_LAYOUT_H
 
 #include "engine/plan.h"
+#include "engine/units.h"
 #include "tactus/engine.h"
 
 enum { TAC_LAYOUT_WIDTHS = 5 };
 
 /* One output of a node while the plan is laid out. */
 struct tac_layout_port {
-    struct tac_signal *bank; /* [banks] */
-    struct tac_signal fold;  /* sum over the voices; data NULL: nobody wants it */
-    struct tac_signal *late; /* [banks] one slice later; NULL: nobody wants it */
+    struct tac_signal *bank[TAC_RUNNERS]; /* [banks] */
+    float **group[TAC_RUNNERS];           /* [groups]: running sums; NULL: nobody wants the sum */
+    struct tac_signal fold[TAC_RUNNERS];  /* sum over the lanes */
+    struct tac_signal *late;              /* [banks] one slice later; NULL: nobody wants it */
+    struct tac_signal late_fold;          /* the sum one slice later; data NULL */
     struct tac_notes *notes;
-    uint32_t readers, fold_readers; /* cables that are not laid yet */
+    bool heard; /* some cable carries the banks themselves */
 };
 
 struct tac_layout_pool {
@@ -27,51 +30,81 @@ struct tac_layout_pool {
     uint32_t count, room;
 };
 
+/* A list that grows on the heap and ends in the plan's memory. */
+struct tac_layout_list {
+    void *items;
+    uint32_t count, room;
+};
+
+/* Who has to be told that the signals of a voices section move or stand still. */
+struct tac_layout_reader {
+    uint32_t section;
+    struct tac_signal *reader;
+};
+
 struct tac_layout {
     struct tac_plan *plan;
     struct tac_graph *g;
-    struct tac_layout_port *port;                   /* [all outputs] */
-    uint32_t *port_first;                           /* [nodes] */
-    struct tac_layout_pool pool[TAC_LAYOUT_WIDTHS]; /* by log2 of lanes */
-    struct tac_io *frames; /* an io for operations that need nothing but frames */
+    struct tac_units units;
+    struct tac_layout_port *port;  /* [all outputs], as units.port_first */
+    struct tac_signal *inlet[TAC_RUNNERS]; /* [inlets]: of mixes that serve all banks */
+    struct tac_signal *part[TAC_RUNNERS];  /* [units] */
+    uint32_t *waiting[TAC_RUNNERS];        /* [units]: units of its task that will read it */
+    bool *exported;                        /* [units]: a unit of another task reads it */
+    struct tac_layout_pool pool[TAC_WORKERS_MAX][TAC_LAYOUT_WIDTHS]; /* by log2 of lanes */
+    struct tac_layout_list op[TAC_RUNNERS], import, slot, reader;
+    uint32_t ios[TAC_RUNNERS];
     struct tac_notes *no_notes, *any_notes;
-    float *rest;     /* rows for inputs at rest */
-    float **scratch; /* mixes of the node that is being laid out */
+    float *rest;     /* zeros, for inputs at rest */
+    float **scratch; /* mixes of the unit that is being laid out */
     uint32_t *scratch_lanes;
     uint32_t scratches, scratch_room;
+    /* what is being laid */
+    uint32_t task; /* TAC_GRAPH_NONE: opening or closing */
+    enum tac_runner runner;
+    uint32_t worker; /* whose pool */
 };
-
-static inline uint32_t tac_layout_ports(const struct tac_port *ports)
-{
-    uint32_t n = 0;
-    while (n < TAC_BLOCK_PORTS_MAX && ports[n].name)
-        n++;
-    return n;
-}
 
 static inline struct tac_layout_port *tac_layout_port_of(const struct tac_layout *l, uint32_t node,
                                                          uint32_t port)
 {
-    return &l->port[l->port_first[node] + port];
+    return &l->port[l->units.port_first[node] + port];
 }
 
-static inline const struct tac_graph_cable *
-tac_layout_cable(const struct tac_layout *l, const struct tac_graph_node *n, uint32_t i)
+static inline const struct tac_graph_cable *tac_layout_cable(const struct tac_layout *l,
+                                                             const struct tac_inlet *inlet,
+                                                             uint32_t i)
 {
-    return &l->g->cable[l->g->by_target[n->cable_first + i]];
+    return &l->g->cable[l->units.cable[inlet->cable.first + i]];
 }
 
-/* A buffer of one slice, so many lanes wide; and back to the pool. */
-float *tac_layout_take(struct tac_layout *l, uint32_t lanes);
+static inline struct tac_io *tac_layout_io(const struct tac_layout *l, uint32_t node, uint32_t bank)
+{
+    return l->plan->node[node].io[l->runner][bank];
+}
+
+/* A buffer of one slice, so many lanes wide: for good when kept, else from the pool. */
+float *tac_layout_take(struct tac_layout *l, uint32_t lanes, bool kept);
 int tac_layout_give(struct tac_layout *l, const float *buffer, uint32_t lanes);
-/* A buffer that goes back when the node has been laid out. */
+/* A buffer that goes back when the unit has been laid out. */
 float *tac_layout_scratch(struct tac_layout *l, uint32_t lanes);
 int tac_layout_give_scratches(struct tac_layout *l);
 int tac_layout_op(struct tac_layout *l, uint32_t node, void (*run)(void *, const struct tac_io *),
                   void *self, const struct tac_io *io);
+/* Append a copy of item; NULL when out of memory. */
+void *tac_layout_append(struct tac_layout_list *list, const void *item, size_t bytes);
+/* Into memory of the plan; the list is empty then. */
+void *tac_layout_freeze(struct tac_layout *l, struct tac_layout_list *list, size_t bytes);
 
-/* Everything a node reads at rest; then what its cables bring. */
-int tac_layout_rest(struct tac_layout *l, uint32_t node);
-int tac_layout_targets(struct tac_layout *l, uint32_t node);
+/* Let *reader read what `node` computed, as the runner that is being laid will find it. from: the
+ * same signal as each runner makes it; unit: who makes it. */
+int tac_layout_connect(struct tac_layout *l, struct tac_signal *reader, uint32_t unit,
+                       const struct tac_signal *audio, const struct tac_signal *helper);
+
+/* What a bank reads at rest; then what its inlets bring, and the mixes that serve all banks. */
+int tac_layout_rest(struct tac_layout *l, uint32_t node, uint32_t bank);
+int tac_layout_inlets(struct tac_layout *l, uint32_t node, uint32_t bank);
+int tac_layout_shared(struct tac_layout *l, uint32_t node);
+int tac_layout_part(struct tac_layout *l, uint32_t unit);
 
 #endif

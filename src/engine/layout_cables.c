@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * layout_cables.c - inputs and parameters of a node: signals that are read in place, or mixes.
+ * layout_cables.c - inlets of a node: signals that are read in place, or mixes.
  *
  * The rules of widths are those of graph.h; what reaches this file fits. */
 #include "engine/layout.h"
@@ -9,33 +9,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The banks that cable c reads: *ret_lanes wide each. */
-static struct tac_signal *source_banks(struct tac_layout *l, const struct tac_graph_cable *c,
-                                       uint32_t *ret_lanes)
+/* Signals of voices change their stride: whoever keeps a copy of one has to be told. */
+static int follow(struct tac_layout *l, uint32_t node, struct tac_signal *reader)
+{
+    struct tac_layout_reader item = {l->g->node[node].section, reader};
+    if (l->g->node[node].block != &tac_graph_block_voices)
+        return 0;
+    return tac_layout_append(&l->reader, &item, sizeof item) ? 0 : -ENOMEM;
+}
+
+int tac_layout_connect(struct tac_layout *l, struct tac_signal *reader, uint32_t unit,
+                       const struct tac_signal *audio, const struct tac_signal *helper)
+{
+    uint32_t task = l->units.unit[unit].task;
+    reader->connected = 1;
+    reader->stride = audio->stride;
+    if (task == l->task || task == TAC_GRAPH_NONE || !l->plan->task[task].worker) {
+        bool own = task == l->task && l->runner == TAC_BY_HELPER;
+        reader->data = own ? helper->data : audio->data;
+        return 0;
+    }
+    struct tac_import import = {&reader->data, {audio->data, helper->data}, task};
+    reader->data = audio->data;
+    return tac_layout_append(&l->import, &import, sizeof import) ? 0 : -ENOMEM;
+}
+
+/* Bank `bank` of the source of cable c, in the form in which the cable carries it. */
+static int connect_bank(struct tac_layout *l, struct tac_signal *reader,
+                        const struct tac_graph_cable *c, uint32_t bank)
 {
     struct tac_layout_port *p = tac_layout_port_of(l, c->from.node, c->from.port);
-    *ret_lanes = c->summed ? 1 : l->plan->node[c->from.node].node->bank_lanes;
-    if (c->feedback)
-        return p->late;
-    return c->summed ? &p->fold : p->bank;
-}
-
-/* Signals of voices change their stride: whoever keeps a copy of one has to be told. */
-static void follow(struct tac_layout *l, const struct tac_graph_cable *c, struct tac_signal *reader)
-{
-    if (l->g->node[c->from.node].block != &tac_graph_block_voices || c->summed || c->feedback)
-        return;
-    struct tac_plan_section *s = &l->plan->section[l->g->node[c->from.node].section];
-    s->reader[s->readers++] = reader;
-}
-
-static void add_source(struct tac_layout *l, struct tac_mix *mix, const struct tac_graph_cable *c,
-                       struct tac_signal signal, const struct tac_mix_source *how)
-{
-    struct tac_mix_source *s = &mix->source[mix->count++];
-    *s = *how;
-    s->signal = signal;
-    follow(l, c, &s->signal);
+    if (tac_cable_folds(l->g, c)) {
+        if (c->feedback) {
+            *reader = p->late_fold;
+            return 0;
+        }
+        uint32_t unit = l->units.fold_unit[l->units.port_first[c->from.node] + c->from.port];
+        return tac_layout_connect(l, reader, unit, &p->fold[0], &p->fold[1]);
+    }
+    if (c->feedback) {
+        *reader = p->late[bank];
+        return 0;
+    }
+    int code = tac_layout_connect(l, reader, tac_unit_of(&l->units, c->from.node, bank),
+                                  &p->bank[0][bank], &p->bank[1][bank]);
+    return code < 0 ? code : follow(l, c->from.node, reader);
 }
 
 static uint32_t smaller(uint32_t a, uint32_t b)
@@ -43,13 +61,28 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* Lane to lane: pieces that lie in one bank on both sides. */
-static void add_pieces(struct tac_layout *l, struct tac_mix *mix, const struct tac_graph_cable *c,
-                       uint32_t bank)
+static uint32_t lanes_of(const struct tac_layout *l, const struct tac_graph_cable *c)
 {
-    uint32_t lanes, low = bank * mix->lanes, high = low + mix->lanes;
-    struct tac_signal *from = source_banks(l, c, &lanes);
-    for (uint32_t i = 0; i < c->from.count;) {
+    return tac_cable_folds(l->g, c) ? 1 : l->plan->node[c->from.node].node->bank_lanes;
+}
+
+static int add_source(struct tac_layout *l, struct tac_mix *mix, const struct tac_graph_cable *c,
+                      uint32_t bank, struct tac_mix_source how)
+{
+    struct tac_mix_source *s = &mix->source[mix->count++];
+    *s = how;
+    if (c->fade)
+        s->fade = c->fade == TAC_FADE_IN ? l->plan->fade.in : l->plan->fade.out;
+    return connect_bank(l, &s->signal, c, bank);
+}
+
+/* Lane to lane: pieces that lie in one bank on both sides. */
+static int add_pieces(struct tac_layout *l, struct tac_mix *mix, const struct tac_graph_cable *c,
+                      uint32_t bank)
+{
+    uint32_t lanes = lanes_of(l, c), low = bank * mix->lanes, high = low + mix->lanes;
+    int code = 0;
+    for (uint32_t i = 0; i < c->from.count && code >= 0;) {
         uint32_t a = c->from.first + i, b = c->to.first + i;
         uint32_t n =
             smaller(c->from.count - i, smaller(lanes - a % lanes, mix->lanes - b % mix->lanes));
@@ -57,173 +90,218 @@ static void add_pieces(struct tac_layout *l, struct tac_mix *mix, const struct t
             bool whole = lanes == mix->lanes && a % lanes == 0 && b % lanes == 0 &&
                          (n == lanes || i + n == c->from.count) && c->to.first == 0 &&
                          c->to.count == l->g->node[c->to.node].lanes;
-            add_source(l, mix, c, from[a / lanes],
-                       &(struct tac_mix_source){.from = a % lanes,
-                                                .to = b % mix->lanes,
-                                                .count = n,
-                                                .kind = whole ? TAC_MIX_WHOLE : TAC_MIX_LANES});
+            code = add_source(l, mix, c, a / lanes,
+                              (struct tac_mix_source){.from = a % lanes,
+                                                      .to = b % mix->lanes,
+                                                      .count = n,
+                                                      .kind = whole ? TAC_MIX_WHOLE
+                                                                    : TAC_MIX_LANES});
         }
         i += n;
     }
+    return code;
 }
 
-static void add_spread(struct tac_layout *l, struct tac_mix *mix, const struct tac_graph_cable *c,
-                       uint32_t bank)
+static int add_spread(struct tac_layout *l, struct tac_mix *mix, const struct tac_graph_cable *c,
+                      uint32_t bank)
 {
-    uint32_t lanes, low = bank * mix->lanes, high = low + mix->lanes;
-    struct tac_signal *from = source_banks(l, c, &lanes);
+    bool folds = tac_cable_folds(l->g, c);
+    uint32_t lanes = lanes_of(l, c), low = bank * mix->lanes, high = low + mix->lanes;
     uint32_t first = c->to.first > low ? c->to.first : low;
     uint32_t end = smaller(c->to.first + c->to.count, high);
-    if (first < end)
-        add_source(l, mix, c, from[c->from.first / lanes],
-                   &(struct tac_mix_source){.from = c->from.first % lanes,
-                                            .to = first - low,
-                                            .count = end - first,
-                                            .kind = TAC_MIX_SPREAD});
+    if (first >= end)
+        return 0;
+    return add_source(l, mix, c, folds ? 0 : c->from.first / lanes,
+                      (struct tac_mix_source){.from = folds ? 0 : c->from.first % lanes,
+                                              .to = first - low,
+                                              .count = end - first,
+                                              .kind = TAC_MIX_SPREAD});
 }
 
-static void add_fold(struct tac_layout *l, struct tac_mix *mix, const struct tac_graph_cable *c,
-                     uint32_t bank)
+/* Some lanes of the source, but not all, into one. */
+static int add_some(struct tac_layout *l, struct tac_mix *mix, const struct tac_graph_cable *c,
+                    uint32_t bank)
 {
-    uint32_t lanes;
-    struct tac_signal *from = source_banks(l, c, &lanes);
+    uint32_t lanes = lanes_of(l, c);
+    int code = 0;
     if (c->to.first / mix->lanes != bank)
-        return;
-    for (uint32_t i = 0; i < c->from.count;) {
+        return 0;
+    for (uint32_t i = 0; i < c->from.count && code >= 0;) {
         uint32_t a = c->from.first + i, n = smaller(c->from.count - i, lanes - a % lanes);
-        add_source(l, mix, c, from[a / lanes],
-                   &(struct tac_mix_source){.from = a % lanes,
-                                            .to = c->to.first % mix->lanes,
-                                            .count = n,
-                                            .kind = TAC_MIX_FOLD});
+        code = add_source(l, mix, c, a / lanes,
+                          (struct tac_mix_source){.from = a % lanes,
+                                                  .to = c->to.first % mix->lanes,
+                                                  .count = n,
+                                                  .kind = TAC_MIX_FOLD});
         i += n;
     }
+    return code;
+}
+
+static int add_cable(struct tac_layout *l, struct tac_mix *mix, const struct tac_graph_cable *c,
+                     uint32_t bank)
+{
+    if (tac_cable_folds(l->g, c))
+        return add_spread(l, mix, c, bank);
+    if (c->from.count == c->to.count)
+        return add_pieces(l, mix, c, bank);
+    return c->from.count == 1 ? add_spread(l, mix, c, bank) : add_some(l, mix, c, bank);
 }
 
 /* How many sources cable c can add to one bank. */
 static uint32_t sources_at_most(const struct tac_layout *l, const struct tac_graph_cable *c)
 {
-    uint32_t lanes = c->summed ? 1 : l->plan->node[c->from.node].node->bank_lanes;
-    return c->from.count / lanes + c->to.count / l->plan->node[c->to.node].node->bank_lanes + 4;
+    return tac_cable_folds(l->g, c)
+               ? 1
+               : c->from.count / lanes_of(l, c) +
+                     c->to.count / l->plan->node[c->to.node].node->bank_lanes + 4;
 }
 
-/* ---- inputs and parameters ----------------------------------------------------------------- */
+/* ---- mixes --------------------------------------------------------------------------------- */
 
-/* The only cable into that target, when its signal can be read as it is. */
-static const struct tac_graph_cable *find_direct(const struct tac_layout *l,
-                                                 const struct tac_graph_node *n, uint32_t port)
+/* A mix with the cables [first, first + count) of the inlet. */
+static struct tac_mix *new_mix(struct tac_layout *l, const struct tac_inlet *inlet, uint32_t bank,
+                               uint32_t first, uint32_t count)
 {
-    const struct tac_graph_cable *only = NULL;
-    for (uint32_t i = 0; i < n->cable_count; i++) {
-        const struct tac_graph_cable *c = tac_layout_cable(l, n, i);
-        if (c->target == TAC_CABLE_INPUT && c->to.port == port) {
-            if (only)
-                return NULL;
-            only = c;
-        }
-    }
-    if (!only)
-        return NULL;
-    uint32_t from_lanes = only->summed ? 1 : l->g->node[only->from.node].lanes;
-    bool fits = only->from.first == 0 && only->to.first == 0 && only->from.count == from_lanes &&
-                only->to.count == n->lanes && from_lanes == n->lanes;
-    return fits ? only : NULL;
-}
-
-/* True when every lane of every bank gets the same: one mix serves all banks. Signals of one lane
- * move always, so the stride of such a mix never changes. */
-static bool is_uniform(const struct tac_layout *l, const struct tac_graph_node *n,
-                       enum tac_cable_target target, uint32_t port)
-{
-    for (uint32_t i = 0; i < n->cable_count; i++) {
-        const struct tac_graph_cable *c = tac_layout_cable(l, n, i);
-        if (c->target != target || c->to.port != port)
-            continue;
-        bool from_voices = l->g->node[c->from.node].block == &tac_graph_block_voices && !c->summed;
-        if (c->from.count != 1 || c->to.first || c->to.count != n->lanes || from_voices)
-            return false;
-    }
-    return true;
-}
-
-/* Bank reads what the mix of bank 0 makes. */
-static void share_mix(struct tac_plan_node *pn, enum tac_cable_target target, uint32_t port,
-                      uint32_t bank)
-{
-    if (target == TAC_CABLE_INPUT) {
-        pn->io[bank].in[port] = pn->io[0].in[port];
-        return;
-    }
-    pn->io[bank].param[port] = pn->io[0].param[port];
-    pn->set[bank * pn->node->params + port] = pn->set[port];
-}
-
-static int lay_mix(struct tac_layout *l, uint32_t node, enum tac_cable_target target, uint32_t port,
-                   uint32_t bank)
-{
-    const struct tac_graph_node *n = &l->g->node[node];
-    struct tac_plan_node *pn = &l->plan->node[node];
     uint32_t room = 0;
-    if (bank && is_uniform(l, n, target, port)) {
-        share_mix(pn, target, port, bank);
-        return 0;
-    }
-    for (uint32_t i = 0; i < n->cable_count; i++)
-        if (tac_layout_cable(l, n, i)->target == target &&
-            tac_layout_cable(l, n, i)->to.port == port)
-            room += sources_at_most(l, tac_layout_cable(l, n, i));
+    for (uint32_t i = first; i < first + count; i++)
+        room += sources_at_most(l, tac_layout_cable(l, inlet, i));
     struct tac_mix *mix = TAC_VAULT_NEW(&l->plan->vault, struct tac_mix, 1);
+    if (!mix || !(mix->source = TAC_VAULT_NEW(&l->plan->vault, struct tac_mix_source, room)))
+        return NULL;
+    mix->lanes = l->plan->node[inlet->node].node->bank_lanes;
+    for (uint32_t i = first; i < first + count; i++)
+        if (add_cable(l, mix, tac_layout_cable(l, inlet, i), bank) < 0)
+            return NULL;
+    return mix;
+}
+
+/* A mix of the parts of the inlet that were summed before. */
+static struct tac_mix *new_mix_of_parts(struct tac_layout *l, const struct tac_inlet *inlet,
+                                        uint32_t bank)
+{
+    struct tac_mix *mix = TAC_VAULT_NEW(&l->plan->vault, struct tac_mix, 1);
+    if (!mix ||
+        !(mix->source = TAC_VAULT_NEW(&l->plan->vault, struct tac_mix_source, inlet->parts)))
+        return NULL;
+    mix->lanes = l->plan->node[inlet->node].node->bank_lanes;
+    for (uint32_t i = 0; i < inlet->parts; i++) {
+        uint32_t unit = inlet->part_unit + (inlet->uniform ? 0 : bank) * inlet->parts + i;
+        struct tac_mix_source *s = &mix->source[mix->count++];
+        *s = (struct tac_mix_source){.count = mix->lanes, .kind = TAC_MIX_WHOLE};
+        if (tac_layout_connect(l, &s->signal, unit, &l->part[0][unit], &l->part[1][unit]) < 0)
+            return NULL;
+    }
+    return mix;
+}
+
+/* The mix reads the set value of the parameter, and keeps the sum within its range. */
+static void add_base(struct tac_layout *l, struct tac_mix *mix, const struct tac_inlet *inlet,
+                     uint32_t bank)
+{
+    const struct tac_plan_node *pn = &l->plan->node[inlet->node];
+    const struct tac_param *p = &pn->node->block->param[inlet->port];
+    mix->base = (struct tac_signal){tac_node_row(pn->node, inlet->port), 0, 0};
+    mix->clamp = 1;
+    mix->min = p->min;
+    mix->max = p->max;
+    pn->set[l->runner][bank * pn->node->params + inlet->port] = &mix->base;
+}
+
+static struct tac_signal *target_of(const struct tac_layout *l, const struct tac_inlet *inlet,
+                                    uint32_t bank)
+{
+    struct tac_io *io = tac_layout_io(l, inlet->node, bank);
+    return inlet->target == TAC_CABLE_INPUT ? &io->in[inlet->port] : &io->param[inlet->port];
+}
+
+static struct tac_mix *mix_of(struct tac_layout *l, const struct tac_inlet *inlet, uint32_t bank)
+{
+    struct tac_mix *mix = inlet->parts ? new_mix_of_parts(l, inlet, bank)
+                                       : new_mix(l, inlet, bank, 0, inlet->cable.count);
+    if (mix && inlet->target == TAC_CABLE_PARAM)
+        add_base(l, mix, inlet, bank);
+    return mix;
+}
+
+static int lay_mix(struct tac_layout *l, uint32_t node, struct tac_mix *mix, float *out,
+                   struct tac_signal *target)
+{
+    if (!mix || !out)
+        return -ENOMEM;
+    mix->out = out;
+    mix->target = target ? target : &mix->unread;
+    *mix->target = (struct tac_signal){out, mix->lanes, 1};
+    return tac_layout_op(l, node, tac_mix_run, mix, l->plan->frame_io[l->worker]);
+}
+
+int tac_layout_part(struct tac_layout *l, uint32_t unit)
+{
+    const struct tac_piece *u = &l->units.unit[unit];
+    const struct tac_inlet *inlet = &l->units.inlet[u->index];
+    uint32_t first = u->part * TAC_MIX_SOURCES;
+    struct tac_mix *mix =
+        new_mix(l, inlet, u->bank, first, smaller(TAC_MIX_SOURCES, inlet->cable.count - first));
     if (!mix)
         return -ENOMEM;
-    mix->lanes = pn->node->bank_lanes;
-    mix->source = TAC_VAULT_NEW(&l->plan->vault, struct tac_mix_source, room);
-    mix->out = tac_layout_scratch(l, mix->lanes);
-    if (!mix->source || !mix->out)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < n->cable_count; i++) {
-        const struct tac_graph_cable *c = tac_layout_cable(l, n, i);
-        if (c->target != target || c->to.port != port)
-            continue;
-        if (c->from.count == c->to.count)
-            add_pieces(l, mix, c, bank);
-        else if (c->from.count == 1)
-            add_spread(l, mix, c, bank);
-        else
-            add_fold(l, mix, c, bank);
-    }
-    struct tac_io *io = &pn->io[bank];
-    mix->target = target == TAC_CABLE_INPUT ? &io->in[port] : &io->param[port];
-    if (target == TAC_CABLE_PARAM) {
-        mix->base = io->param[port];
-        mix->clamp = 1;
-        mix->min = pn->node->block->param[port].min;
-        mix->max = pn->node->block->param[port].max;
-        pn->set[bank * pn->node->params + port] = &mix->base;
-    }
-    *mix->target = (struct tac_signal){mix->out, mix->lanes, 1};
-    return tac_layout_op(l, node, tac_mix_run, mix, l->frames);
+    mix->full = 1;
+    float *out = tac_layout_take(l, mix->lanes, l->exported[unit]);
+    l->part[l->runner][unit] = (struct tac_signal){out, mix->lanes, 1};
+    return lay_mix(l, u->node, mix, out, NULL);
 }
 
-static int lay_input(struct tac_layout *l, uint32_t node, uint32_t port)
+/* Every bank reads what the mix of bank 0 makes. */
+int tac_layout_shared(struct tac_layout *l, uint32_t node)
 {
-    const struct tac_graph_node *n = &l->g->node[node];
-    struct tac_plan_node *pn = &l->plan->node[node];
-    const struct tac_graph_cable *direct = find_direct(l, n, port);
+    struct tac_range inlets = l->units.node_inlets[node];
+    bool kept = l->exported[l->units.mix_unit[node]];
     int code = 0;
-    for (uint32_t bank = 0; bank < pn->node->banks && code >= 0; bank++) {
-        uint32_t lanes;
-        if (!direct) {
-            code = lay_mix(l, node, TAC_CABLE_INPUT, port, bank);
+    for (uint32_t i = inlets.first; i < inlets.first + inlets.count && code >= 0; i++) {
+        struct tac_mix *mix =
+            l->units.inlet[i].uniform ? mix_of(l, &l->units.inlet[i], 0) : NULL;
+        if (!l->units.inlet[i].uniform)
             continue;
-        }
-        pn->io[bank].in[port] = source_banks(l, direct, &lanes)[bank];
-        pn->io[bank].in[port].connected = 1;
-        follow(l, direct, &pn->io[bank].in[port]);
+        if (!mix)
+            return -ENOMEM;
+        mix->full = 1;
+        float *out = tac_layout_take(l, mix->lanes, kept);
+        l->inlet[l->runner][i] = (struct tac_signal){out, mix->lanes, 1};
+        code = lay_mix(l, node, mix, out, NULL);
     }
     return code;
 }
 
-/* Rows for inputs at rest: 0 in the first, 1 in the second; others get their own. */
+static int lay_inlet(struct tac_layout *l, uint32_t index, uint32_t bank)
+{
+    const struct tac_inlet *inlet = &l->units.inlet[index];
+    uint32_t lanes = l->plan->node[inlet->node].node->bank_lanes;
+    if (inlet->target == TAC_CABLE_NOTES)
+        return 0;
+    struct tac_signal *target = target_of(l, inlet, bank);
+    if (inlet->direct)
+        return connect_bank(l, target, tac_layout_cable(l, inlet, 0), bank);
+    if (inlet->uniform)
+        return tac_layout_connect(l, target, l->units.mix_unit[inlet->node], &l->inlet[0][index],
+                                  &l->inlet[1][index]);
+    /* what goes out is read when everything has run */
+    return lay_mix(l, inlet->node, mix_of(l, inlet, bank),
+                   inlet->node == l->g->output ? tac_layout_take(l, lanes, true)
+                                               : tac_layout_scratch(l, lanes),
+                   target);
+}
+
+int tac_layout_inlets(struct tac_layout *l, uint32_t node, uint32_t bank)
+{
+    struct tac_range inlets = l->units.node_inlets[node];
+    int code = 0;
+    for (uint32_t i = inlets.first; i < inlets.first + inlets.count && code >= 0; i++)
+        code = lay_inlet(l, i, bank);
+    return code;
+}
+
+/* ---- at rest ------------------------------------------------------------------------------- */
+
+/* Rows for inputs at rest: zeros are shared; others get their own. */
 static const float *rest_row(struct tac_layout *l, float value)
 {
     if (value == 0)
@@ -234,50 +312,36 @@ static const float *rest_row(struct tac_layout *l, float value)
     return row;
 }
 
+/* Parameters that are driven by a mix for all banks, as bits. */
+static uint32_t shared_params(const struct tac_layout *l, uint32_t node)
+{
+    struct tac_range inlets = l->units.node_inlets[node];
+    uint32_t bits = 0;
+    for (uint32_t i = inlets.first; i < inlets.first + inlets.count; i++)
+        if (l->units.inlet[i].target == TAC_CABLE_PARAM && l->units.inlet[i].uniform)
+            bits |= 1u << l->units.inlet[i].port;
+    return bits;
+}
+
 /* Everything at rest; cables come on top. */
-int tac_layout_rest(struct tac_layout *l, uint32_t node)
+int tac_layout_rest(struct tac_layout *l, uint32_t node, uint32_t bank)
 {
     struct tac_plan_node *pn = &l->plan->node[node];
     const struct tac_node *n = pn->node;
-    pn->set = TAC_VAULT_NEW(&l->plan->vault, struct tac_signal *, n->banks * n->params);
-    if (!pn->set)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < tac_layout_ports(n->block->in); i++) {
+    struct tac_io *io = tac_layout_io(l, node, bank);
+    for (uint32_t i = 0; i < tac_ports_count(n->block->in); i++) {
         const float *row = rest_row(l, n->block->in[i].rest);
         if (!row)
             return -ENOMEM;
-        for (uint32_t bank = 0; bank < n->banks; bank++)
-            pn->io[bank].in[i] = (struct tac_signal){row, 0, 0};
+        io->in[i] = (struct tac_signal){row, 0, 0};
     }
-    for (uint32_t bank = 0; bank < n->banks; bank++) {
-        pn->io[bank].notes_in = l->no_notes;
-        pn->io[bank].notes_out = l->any_notes;
-        for (uint32_t p = 0; p < n->params; p++) {
-            pn->io[bank].param[p] = (struct tac_signal){tac_node_row(n, p), 0, 0};
-            pn->set[bank * n->params + p] = &pn->io[bank].param[p];
-        }
+    io->notes_in = l->no_notes;
+    io->notes_out = l->any_notes;
+    uint32_t shared = shared_params(l, node);
+    for (uint32_t p = 0; p < n->params; p++) {
+        io->param[p] = (struct tac_signal){tac_node_row(n, p), 0, 0};
+        if (!(shared >> p & 1))
+            pn->set[l->runner][bank * n->params + p] = &io->param[p];
     }
     return 0;
-}
-
-int tac_layout_targets(struct tac_layout *l, uint32_t node)
-{
-    const struct tac_graph_node *n = &l->g->node[node];
-    uint32_t inputs = 0, params = 0;
-    int code = 0;
-    for (uint32_t i = 0; i < n->cable_count; i++) {
-        const struct tac_graph_cable *c = tac_layout_cable(l, n, i);
-        if (c->target == TAC_CABLE_INPUT)
-            inputs |= 1u << c->to.port;
-        else if (c->target == TAC_CABLE_PARAM)
-            params |= 1u << c->to.port;
-    }
-    for (uint32_t port = 0; inputs >> port && code >= 0; port++)
-        if (inputs >> port & 1)
-            code = lay_input(l, node, port);
-    for (uint32_t p = 0; params >> p && code >= 0; p++)
-        for (uint32_t bank = 0;
-             params >> p & 1 && bank < l->plan->node[node].node->banks && code >= 0; bank++)
-            code = lay_mix(l, node, TAC_CABLE_PARAM, p, bank);
-    return code;
 }

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT
- * layout_pool.c - buffers by width, taken and given back, and the growing list of operations. */
+ * layout_pool.c - buffers by width and worker, taken and given back, and lists that grow. */
 #include "engine/layout.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-float *tac_layout_take(struct tac_layout *l, uint32_t lanes)
+static struct tac_layout_pool *pool_of(struct tac_layout *l, uint32_t lanes)
 {
-    struct tac_layout_pool *p = &l->pool[__builtin_ctz(lanes)];
-    if (p->count)
+    return &l->pool[l->worker][__builtin_ctz(lanes)];
+}
+
+float *tac_layout_take(struct tac_layout *l, uint32_t lanes, bool kept)
+{
+    struct tac_layout_pool *p = pool_of(l, lanes);
+    if (!kept && p->count)
         return p->buffer[--p->count];
     return TAC_VAULT_NEW(&l->plan->vault, float, TAC_ENGINE_SLICE_FRAMES *lanes);
 }
 
 int tac_layout_give(struct tac_layout *l, const float *buffer, uint32_t lanes)
 {
-    struct tac_layout_pool *p = &l->pool[__builtin_ctz(lanes)];
+    struct tac_layout_pool *p = pool_of(l, lanes);
     if (p->count == p->room) {
         uint32_t room = p->room ? p->room * 2 : 64;
         float **bigger = realloc(p->buffer, room * sizeof *bigger);
@@ -41,7 +46,7 @@ float *tac_layout_scratch(struct tac_layout *l, uint32_t lanes)
             return NULL;
         l->scratch_room = room;
     }
-    float *buffer = tac_layout_take(l, lanes);
+    float *buffer = tac_layout_take(l, lanes, false);
     if (buffer) {
         l->scratch[l->scratches] = buffer;
         l->scratch_lanes[l->scratches++] = lanes;
@@ -59,18 +64,32 @@ int tac_layout_give_scratches(struct tac_layout *l)
     return code;
 }
 
+void *tac_layout_append(struct tac_layout_list *list, const void *item, size_t bytes)
+{
+    if (list->count == list->room) {
+        uint32_t room = list->room ? list->room * 2 : 256;
+        void *bigger = realloc(list->items, room * bytes);
+        if (!bigger)
+            return NULL;
+        list->items = bigger;
+        list->room = room;
+    }
+    return memcpy((char *)list->items + bytes * list->count++, item, bytes);
+}
+
+void *tac_layout_freeze(struct tac_layout *l, struct tac_layout_list *list, size_t bytes)
+{
+    void *settled = tac_vault_take(&l->plan->vault, list->count * bytes);
+    if (settled && list->count)
+        memcpy(settled, list->items, list->count * bytes);
+    free(list->items);
+    *list = (struct tac_layout_list){NULL, list->count, 0};
+    return settled;
+}
+
 int tac_layout_op(struct tac_layout *l, uint32_t node, void (*run)(void *, const struct tac_io *),
                   void *self, const struct tac_io *io)
 {
-    struct tac_plan *p = l->plan;
-    if (p->ops == p->op_room) {
-        uint32_t room = p->op_room ? p->op_room * 2 : 256;
-        struct tac_op *bigger = realloc(p->op, room * sizeof *bigger);
-        if (!bigger)
-            return -ENOMEM;
-        p->op = bigger;
-        p->op_room = room;
-    }
-    p->op[p->ops++] = (struct tac_op){run, self, io, node};
-    return 0;
+    struct tac_op op = {run, self, io, node};
+    return tac_layout_append(&l->op[l->runner], &op, sizeof op) ? 0 : -ENOMEM;
 }

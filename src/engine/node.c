@@ -3,6 +3,7 @@
  */
 #include "engine/node.h"
 
+#include "engine/costs.h"
 #include "engine/stream.h"
 #include "engine/voices.h"
 
@@ -61,7 +62,8 @@ static int take_memory(struct tac_vault *vault, struct tac_node *node)
     node->patch_value = TAC_VAULT_NEW(vault, float, node->params);
     node->ramp = TAC_VAULT_NEW(vault, struct tac_ramp, node->params);
     node->state = TAC_VAULT_NEW(vault, void *, node->banks);
-    return node->rows && node->patch_value && node->ramp && node->state ? 0 : -ENOMEM;
+    node->spare = TAC_VAULT_NEW(vault, void *, node->banks);
+    return node->spare && node->rows && node->patch_value && node->ramp && node->state ? 0 : -ENOMEM;
 }
 
 static void set_params(struct tac_node *node, const struct tac_graph_node *n)
@@ -126,11 +128,29 @@ static int build_bank(struct tac_node *node, const struct tac_graph_node *n,
     size_t bytes = b->memory_bytes ? b->memory_bytes(&setup) : 0;
     void *memory = bytes ? tac_vault_take(vault, bytes) : NULL;
     node->state[bank] = tac_vault_take(vault, b->state_bytes);
-    if ((bytes && !memory) || !node->state[bank])
+    if (how->spare && node->movable)
+        node->spare[bank] = tac_vault_take(vault, b->state_bytes);
+    if ((bytes && !memory) || !node->state[bank] ||
+        (how->spare && node->movable && !node->spare[bank]))
         return -ENOMEM;
     if (b->init)
         b->init(node->state[bank], &setup, memory);
+    if (node->movable)
+        tac_costs_learn(node, n->block_index, node->state[bank]);
     return 0;
+}
+
+/* Notes and files have queues of their own, and delay lines are too large to keep a copy of. */
+static bool is_movable(const struct tac_block *block)
+{
+    bool movable = block->process && !block->memory_bytes;
+    for (int i = 0; i < TAC_BLOCK_PORTS_MAX && block->in[i].name; i++)
+        movable = movable && block->in[i].kind == TAC_PORT_SIGNAL;
+    for (int i = 0; i < TAC_BLOCK_PORTS_MAX && block->out[i].name; i++)
+        movable = movable && block->out[i].kind == TAC_PORT_SIGNAL;
+    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && block->option[i].name; i++)
+        movable = movable && block->option[i].kind != TAC_OPTION_FILE;
+    return movable;
 }
 
 static void choose_variant(struct tac_node *node, const struct tac_graph_node *n)
@@ -141,6 +161,7 @@ static void choose_variant(struct tac_node *node, const struct tac_graph_node *n
     node->bank_lanes = node->variant->lanes;
     node->banks = (n->lanes + node->bank_lanes - 1) / node->bank_lanes;
     node->params = count_params(node->block);
+    node->movable = n->block_index >= 0 && is_movable(node->block);
 }
 
 static int fill_node(struct tac_node *node, const struct tac_graph *graph,
@@ -161,6 +182,7 @@ static int fill_node(struct tac_node *node, const struct tac_graph *graph,
         code = tac_voices_build(vault, &graph->section[n->section], how->rate_hz, &node->voices);
     for (uint32_t bank = 0; bank < node->banks && n->block_index >= 0 && code >= 0; bank++)
         code = build_bank(node, n, how, bank, err);
+    node->learned_ns = tac_costs_known(node, n->block_index);
     return code;
 }
 
@@ -192,4 +214,13 @@ void tac_batch_unref(struct tac_batch *batch)
     tac_streams_close(batch->disk, batch->streams);
     tac_vault_fini(&batch->vault);
     free(batch);
+}
+
+float tac_node_bank_ns(const struct tac_node *node)
+{
+    uint64_t count = atomic_load_explicit(&node->cost_count, memory_order_relaxed);
+    uint64_t sum = atomic_load_explicit(&node->cost_sum, memory_order_relaxed);
+    if (count < 4)
+        return node->learned_ns;
+    return (float)(tac_costs_ns((double)sum / (double)count) / node->banks);
 }

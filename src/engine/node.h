@@ -49,13 +49,19 @@ struct tac_node {
     float *patch_value;        /* [params]: what the patch text says */
     struct tac_ramp *ramp;     /* [params] */
     void **state;              /* [banks] */
+    void **spare;              /* [banks]: where a state goes when a helper was lost with it */
     struct tac_voices *voices; /* of a voices section, else NULL */
-    _Atomic uint64_t cost_sum, cost_worst, cost_count; /* counter ticks of timed slices */
+    float learned_ns;          /* of a bank, before it was played: costs.h */
+    bool movable;              /* a helper may run it: its state alone is all that it changes */
+    _Atomic uint32_t held;     /* lost helpers that may still write to a spare state */
+    /* Counter ticks of timed slices: their sum over all banks, the largest of one bank, how many */
+    _Atomic uint64_t cost_sum, cost_worst, cost_count;
 };
 
 struct tac_node_build {
     double rate_hz, tempo_bpm;
     uint32_t id;
+    bool spare; /* helpers may come to run it */
 };
 
 /* Build node n of the graph in the batch. */
@@ -66,6 +72,9 @@ int tac_node_build(struct tac_batch *batch, const struct tac_graph *graph,
 /* True when the running node can serve as node n of the new graph. */
 bool tac_node_fits(const struct tac_node *node, const struct tac_graph *graph,
                    const struct tac_graph_node *n, double tempo_bpm);
+
+/* What a bank takes, by what was measured, or by what its block took once on its own. */
+float tac_node_bank_ns(const struct tac_node *node);
 
 void tac_batch_unref(struct tac_batch *batch);
 

@@ -26,11 +26,14 @@ static struct tac_plan_node *find(struct tac_plan *plan, uint32_t id)
 
 static void point(struct tac_plan_node *n, uint32_t param, const float *data, uint32_t stride)
 {
-    for (uint32_t bank = 0; bank < n->node->banks; bank++) {
-        struct tac_signal *set = n->set[bank * n->node->params + param];
-        set->data = data;
-        set->stride = stride;
-    }
+    for (int r = 0; r < TAC_RUNNERS && n->set[r]; r++)
+        for (uint32_t bank = 0; bank < n->node->banks; bank++) {
+            struct tac_signal *set = n->set[r][bank * n->node->params + param];
+            if (!set)
+                continue;
+            set->data = data;
+            set->stride = stride;
+        }
 }
 
 static void rest(struct tac_plan_node *n, uint32_t param, float value)

@@ -58,7 +58,8 @@ static int take_node(struct tac_plan *plan, struct tac_batch *fresh, uint32_t i,
     int64_t id = how->id_of(how->user, n->name);
     if (id < 0)
         return -ENOMEM;
-    struct tac_node_build build = {how->rate_hz, plan->graph->tempo_bpm, (uint32_t)id};
+    struct tac_node_build build = {how->rate_hz, plan->graph->tempo_bpm, (uint32_t)id,
+                                   how->threads > 1};
     return tac_node_build(fresh, plan->graph, n, &build, &plan->node[i].node, err);
 }
 
@@ -126,6 +127,8 @@ int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
     }
     plan->graph = graph;
     plan->vault.lock = how->lock;
+    plan->threads = how->threads ? how->threads : 1;
+    plan->lost_before = how->lost;
     plan->node = TAC_VAULT_NEW(&plan->vault, struct tac_plan_node, graph->node_count);
     struct tac_error why = {0};
     int code = plan->node ? take_nodes(plan, how, &why) : -ENOMEM;
@@ -190,4 +193,12 @@ void tac_plan_merge_run(void *merge, const struct tac_io *io)
         for (uint32_t i = 0; i < m->count; i++)
             while (at[i] < m->list[i]->count && m->list[i]->note[at[i]].frame <= frame)
                 tac_notes_push(m->out, m->list[i]->note[at[i]++]);
+}
+
+void tac_task_point(struct tac_plan *plan, struct tac_task *task, enum tac_runner runner)
+{
+    const struct tac_slot *slot = plan->slot + task->slot.first;
+    for (uint32_t i = 0; i < task->slot.count; i++)
+        plan->op[runner][slot[i].op[runner]].self = slot[i].node->state[slot[i].bank];
+    task->copy[runner].flip = task->flip;
 }

@@ -1,21 +1,36 @@
 /* SPDX-License-Identifier: MIT
- * plan.h - a compiled graph: a flat list of operations over buffers that are all there already.
+ * plan.h - a compiled graph: tasks, each a flat list of operations over buffers that are all there.
  *
  * A plan is built by a control thread and then belongs to the audio thread until that hands it back
- * (engine.c). Running it is: for each operation call run(self, io). Nothing is looked up, built or
- * decided there. Buffers hold one slice (TAC_ENGINE_SLICE_FRAMES) and are reused as soon as their
- * last reader has run, so the working set stays small.
+ * (engine.c). Running a task is: for each operation call run(self, io). Nothing is looked up, built
+ * or decided there. Buffers hold one slice (TAC_ENGINE_SLICE_FRAMES) and are reused as soon as
+ * their last reader has run, so the working set stays small.
+ *
+ * Tasks     With one thread the plan is one task. With more, operations are clustered by cost into
+ *           tasks of a few microseconds (tasks.c), and each is assigned to the audio thread or to a
+ *           helper. A helper's task is laid out twice: once for the helper, once for the audio
+ *           thread, which can run every task itself. The two copies share parameters and the states
+ *           of nodes, but no buffer; so whatever a helper that was stopped in mid-task writes when
+ *           it goes on, nobody reads (workers.h).
+ * Sameness  Which operations there are, and the order of every sum, depends on the graph alone and
+ *           not on costs or threads. So the sound has the same bits for any number of threads.
  *
  * Invariants
  *   I1  every pointer of an operation is valid for the life of the plan, states and rows included
  *       (the plan holds a reference on each batch of its nodes).
- *   I2  the io of a node: data never NULL, notes never NULL. */
+ *   I2  the io of a node: data never NULL, notes never NULL.
+ *   I3  a task reads only what tasks of lower index, or the opening operations, have written. */
 #ifndef TAC_ENGINE_PLAN_H
 #define TAC_ENGINE_PLAN_H
 
 #include "engine/cable_ops.h"
 #include "engine/node.h"
 #include "engine/voices.h"
+
+/* Who runs a task. */
+enum tac_runner { TAC_BY_AUDIO, TAC_BY_HELPER, TAC_RUNNERS };
+
+enum { TAC_WORKERS_MAX = 64, TAC_FADE_MS = 20 };
 
 struct tac_op {
     void (*run)(void *self, const struct tac_io *io);
@@ -24,10 +39,49 @@ struct tac_op {
     uint32_t node; /* index in the graph: whose cost it is */
 };
 
+/* A signal that comes from another task: which copy of it depends on who ran that one. */
+struct tac_import {
+    const float **where;
+    const float *by[TAC_RUNNERS];
+    uint32_t task;
+};
+
+/* A stretch of an array of the plan. */
+struct tac_range {
+    uint32_t first, count;
+};
+
+/* A task as one runner has it. */
+struct tac_task_copy {
+    struct tac_range op, io, import;
+    uint32_t frames; /* what its io say */
+    uint32_t flip;   /* which states its operations point to, see tac_task.flip */
+};
+
+/* A state that a task changes, so that it can be taken back; see workers.h. */
+struct tac_slot {
+    struct tac_node *node;
+    uint32_t bank, bytes;
+    uint32_t op[TAC_RUNNERS]; /* which operation has it as self */
+    size_t at;                /* in the task's snapshot */
+};
+
+struct tac_task {
+    _Alignas(64) _Atomic uint64_t word; /* slice and status: workers.h */
+    _Atomic uint64_t cost, worst;       /* counter ticks: running mean, largest */
+    struct tac_task_copy copy[TAC_RUNNERS];
+    struct tac_range pred, slot; /* tasks that it reads from; its states */
+    unsigned char *snapshot;
+    uint32_t worker;  /* 0: the audio thread; helpers from 1 */
+    uint32_t flip;    /* 1: its states were moved to their spare places once more */
+    float estimate_ns; /* when the plan was made */
+};
+
 struct tac_plan_node {
     struct tac_node *node;
-    struct tac_io *io;       /* [banks] */
-    struct tac_signal **set; /* [banks * params]: where the set value of a parameter is read */
+    struct tac_io **io[TAC_RUNNERS]; /* [banks]; NULL where there is no such copy */
+    /* [banks * params]: where set values are read; NULL where they are not read */
+    struct tac_signal **set[TAC_RUNNERS];
 };
 
 /* A voices section at work: its notes, where its signals go, and who reads them. */
@@ -53,16 +107,33 @@ struct tac_plan_change {
     float value, before; /* before: what the text said until then */
 };
 
+/* Factors of this slice for what an edit brings in and takes out. */
+struct tac_plan_fade {
+    float in[64], out[64];
+    uint32_t left, frames; /* of the fade */
+    bool used;             /* some cable fades */
+};
+
 struct tac_plan {
+    struct tac_plan *after; /* in a list of plans */
     struct tac_graph *graph;
     struct tac_vault vault;
     struct tac_batch **batch;
     uint32_t batches;
     struct tac_plan_node *node; /* as in the graph */
-    struct tac_op *op;
-    uint32_t ops, op_room;
-    struct tac_io *io;
-    uint32_t ios, frames; /* frames: what all io.frames are set to */
+    struct tac_task *task;
+    uint32_t tasks, threads; /* threads: that it was made for */
+    uint32_t *worker_task;   /* tasks by worker, in the order in which they are to run */
+    struct tac_range worker[TAC_WORKERS_MAX];
+    uint32_t *pred;
+    struct tac_slot *slot;
+    uint32_t slots;
+    struct tac_op *op[TAC_RUNNERS];
+    uint32_t ops[TAC_RUNNERS];
+    struct tac_import *import;
+    struct tac_task_copy opening, closing; /* before and after the tasks: audio thread */
+    struct tac_io *io[TAC_RUNNERS];
+    struct tac_io *frame_io[TAC_WORKERS_MAX]; /* for operations that need nothing but frames */
     struct tac_plan_section *section;
     struct tac_notes **notes; /* written by nodes, cleared before each slice */
     uint32_t notes_count;
@@ -70,15 +141,23 @@ struct tac_plan {
     uint32_t ids;
     struct tac_plan_change *change;
     uint32_t changes;
-    uint32_t position; /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
+    struct tac_plan_fade fade;
+    uint32_t position;    /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
+    uint64_t first_slice; /* that it plays: words of earlier ones are not claimed */
+    uint64_t lost_before; /* tasks that had been lost when it was built */
+    uint64_t cost_sum, cost_part; /* counter ticks of all tasks; of those summed so far */
+    uint32_t summed;
     uint32_t banks;
     size_t node_bytes; /* memory of its batches, by the time it was built */
     bool locked;
+    double est_ns; /* of all tasks */
 };
 
 struct tac_plan_build {
     double rate_hz;
     bool lock;
+    uint32_t threads;
+    uint64_t lost; /* tasks lost to helpers so far */
     struct tac_disk *disk;
     struct tac_plan *before; /* whose nodes may live on; or NULL */
     /* id of a node name; creates one. Returns < 0 when out of memory. */
@@ -94,18 +173,11 @@ void tac_plan_free(struct tac_plan *plan);
 /* For a plan that was not played: let its nodes remember the text before it (undo), or its own. */
 void tac_plan_remember(const struct tac_plan *plan, bool undo);
 
-/* Set the length of the slice in all io. */
-static inline void tac_plan_set_frames(struct tac_plan *plan, uint32_t frames)
-{
-    if (plan->frames == frames)
-        return;
-    plan->frames = frames;
-    for (uint32_t i = 0; i < plan->ios; i++)
-        plan->io[i].frames = frames;
-}
-
-/* layout.c: buffers, cables and operations; the second half of tac_plan_new. 0 or -ENOMEM. */
+/* layout.c: buffers, cables, tasks and operations; the second half of tac_plan_new. 0, -ENOMEM. */
 int tac_plan_lay_out(struct tac_plan *plan);
+
+/* Point the operations of a task to the states that its nodes have now. */
+void tac_task_point(struct tac_plan *plan, struct tac_task *task, enum tac_runner runner);
 
 /* Operations that the plan itself provides. */
 void tac_plan_section_run(void *section, const struct tac_io *io);

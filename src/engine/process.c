@@ -7,60 +7,12 @@
 #include "engine/internal.h"
 
 #include "base/clock.h"
+#include "engine/denormals.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { SLICE = TAC_ENGINE_SLICE_FRAMES, TIMED_EVERY = 64 };
-
-/* ---- denormals ----------------------------------------------------------------------------- */
-
-#if defined(__x86_64__) || defined(__i386__)
-#include <xmmintrin.h>
-static unsigned flush_denormals(void)
-{
-    unsigned old = _mm_getcsr();
-    _mm_setcsr(old | 0x8040); /* FTZ, DAZ */
-    return old;
-}
-static void restore_denormals(unsigned old)
-{
-    _mm_setcsr(old);
-}
-#elif defined(__aarch64__)
-static unsigned flush_denormals(void)
-{
-    uint64_t old;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(old));
-    __asm__ volatile("msr fpcr, %0" ::"r"(old | 1u << 24));
-    return (unsigned)old;
-}
-static void restore_denormals(unsigned old)
-{
-    __asm__ volatile("msr fpcr, %0" ::"r"((uint64_t)old));
-}
-#elif defined(__arm__) && defined(__ARM_FP)
-static unsigned flush_denormals(void)
-{
-    unsigned old;
-    __asm__ volatile("vmrs %0, fpscr" : "=r"(old));
-    __asm__ volatile("vmsr fpscr, %0" ::"r"(old | 1u << 24));
-    return old;
-}
-static void restore_denormals(unsigned old)
-{
-    __asm__ volatile("vmsr fpscr, %0" ::"r"(old));
-}
-#else
-static unsigned flush_denormals(void)
-{
-    return 0;
-}
-static void restore_denormals(unsigned old)
-{
-    (void)old;
-}
-#endif
+enum { SLICE = TAC_ENGINE_SLICE_FRAMES };
 
 /* ---- events -------------------------------------------------------------------------------- */
 
@@ -73,8 +25,10 @@ static void take_plan(struct tac_engine *e)
     if (!plan)
         return;
     /* release: control may free it when it sees it */
-    atomic_store_explicit(&e->retired, e->playing, memory_order_release);
+    struct tac_plan *before = e->playing;
     e->playing = plan;
+    tac_workers_enter(e->workers, plan);
+    atomic_store_explicit(&e->retired, before, memory_order_release);
     e->changes_done = 0;
     atomic_store_explicit(&e->plans, atomic_load_explicit(&e->plans, memory_order_relaxed) + 1,
                           memory_order_relaxed);
@@ -143,38 +97,6 @@ static uint32_t apply_events(struct tac_engine *e, uint32_t frames)
 
 /* ---- a slice ------------------------------------------------------------------------------- */
 
-static void run_ops(const struct tac_plan *p)
-{
-    for (const struct tac_op *op = p->op, *end = op + p->ops; op < end; op++)
-        op->run(op->self, op->io);
-}
-
-static void add_cost(struct tac_node *n, uint64_t ticks)
-{
-    atomic_store_explicit(&n->cost_sum,
-                          atomic_load_explicit(&n->cost_sum, memory_order_relaxed) + ticks,
-                          memory_order_relaxed);
-    atomic_store_explicit(&n->cost_count,
-                          atomic_load_explicit(&n->cost_count, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-    if (ticks > atomic_load_explicit(&n->cost_worst, memory_order_relaxed))
-        atomic_store_explicit(&n->cost_worst, ticks, memory_order_relaxed);
-}
-
-/* The same with the time taken node by node. Operations of a node are neighbours. */
-static void run_ops_timed(const struct tac_plan *p)
-{
-    uint64_t begin = tac_counter();
-    for (uint32_t i = 0; i < p->ops; i++) {
-        p->op[i].run(p->op[i].self, p->op[i].io);
-        if (i + 1 < p->ops && p->op[i + 1].node == p->op[i].node)
-            continue;
-        uint64_t now = tac_counter();
-        add_cost(p->node[p->op[i].node].node, now - begin);
-        begin = now;
-    }
-}
-
 static void read_input(const struct tac_plan *p, const float *const *in, uint32_t offset,
                        uint32_t frames)
 {
@@ -183,7 +105,7 @@ static void read_input(const struct tac_plan *p, const float *const *in, uint32_
     const struct tac_plan_node *n = &p->node[p->graph->input];
     uint32_t lanes = n->node->bank_lanes;
     for (uint32_t c = 0; c < n->node->lanes; c++) {
-        float *out = n->io[c / lanes].out[0] + c % lanes;
+        float *out = n->io[0][c / lanes]->out[0] + c % lanes;
         for (uint32_t f = 0; f < frames; f++)
             out[f * lanes] = in && in[c] ? in[c][offset + f] : 0;
     }
@@ -209,7 +131,7 @@ static void write_output(struct tac_engine *e, float *const *out, uint32_t offse
     const struct tac_plan_node *n = &e->playing->node[e->playing->graph->output];
     uint32_t lanes = n->node->bank_lanes;
     for (uint32_t c = 0; c < n->node->lanes; c++) {
-        const struct tac_signal *s = &n->io[c / lanes].in[0];
+        const struct tac_signal *s = &n->io[0][c / lanes]->in[0];
         float *to = out[c] + offset;
         for (uint32_t f = 0; f < frames; f++)
             to[f] = s->data[f * s->stride + c % lanes];
@@ -229,13 +151,9 @@ static uint32_t run_slice(struct tac_engine *e, const float *const *in, float *c
         p->section[i].own->count = 0;
     apply_changes(e);
     frames = apply_events(e, frames);
-    tac_plan_set_frames(p, frames);
     tac_ramps_run(&e->ramps, p, frames);
     read_input(p, in, offset, frames);
-    if (e->now / SLICE % TIMED_EVERY)
-        run_ops(p);
-    else
-        run_ops_timed(p);
+    tac_workers_run(e->workers, p, frames);
     write_output(e, out, offset, frames);
     e->now += frames;
     return frames;
@@ -258,11 +176,13 @@ void tac_engine_process(struct tac_engine *e, const float *const *in, float *con
     take_plan(e);
     if (!e->playing)
         return;
-    unsigned fp = flush_denormals();
+    unsigned fp = tac_denormals_flush();
     take_events(e);
+    tac_workers_begin(e->workers, begin);
     for (uint32_t done = 0; done < frames;)
         done += run_slice(e, in, out, done, frames - done);
-    restore_denormals(fp);
+    tac_workers_end(e->workers);
+    tac_denormals_restore(fp);
     count_cycle(e, tac_clock_ns() - begin, frames);
 }
 

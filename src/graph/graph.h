@@ -66,6 +66,9 @@ struct tac_graph_node {
     uint32_t reaches_output;           /* 1: what it does can be heard or is sent out as notes */
 };
 
+/* What an edit does to a cable; see engine/ghosts.h. */
+enum tac_cable_fade { TAC_FADE_NONE, TAC_FADE_IN, TAC_FADE_OUT };
+
 enum tac_cable_target { TAC_CABLE_INPUT, TAC_CABLE_PARAM, TAC_CABLE_NOTES };
 
 struct tac_graph_end {
@@ -77,6 +80,7 @@ struct tac_graph_cable {
     struct tac_graph_end from, to;
     enum tac_cable_target target;
     uint8_t feedback; /* delayed by TAC_ENGINE_SLICE_FRAMES, may close a loop */
+    uint8_t fade;     /* enum tac_cable_fade */
     uint8_t summed;   /* from.count is 1: the sum over the voices of the section it leaves */
     unsigned line, column;
 };

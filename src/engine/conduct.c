@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT
+ * conduct.c - the audio thread's half of a slice: alone or with helpers, and what is done about
+ * helpers that do not finish; see workers.h for how it works together.
+ *
+ * Threads: the audio thread. Real-time: all of it. */
+#include "engine/crew.h"
+
+#include <string.h>
+
+enum {
+    LEAST_NS = 15000,     /* of work in a slice: below it helpers are not called */
+    PATIENCE_US = 10,     /* beyond twice what a task takes */
+    TRIAL_MS = 30,        /* helpers that slept need 10 ms to notice */
+    APART_SLICES = 1024,  /* alone after a failed trial, doubled each time */
+    APART_DOUBLINGS = 6,
+    REFRESH_TASKS = 16,
+};
+
+/* The audio thread's way through the tasks of helpers. */
+struct hand {
+    struct tac_crew *crew;
+    struct tac_plan *plan;
+    struct tac_run run;
+    uint64_t slice;
+    uint32_t front[TAC_WORKERS_MAX], back[TAC_WORKERS_MAX]; /* done before, begun from */
+    uint32_t left;  /* workers with tasks that are not done */
+    uint32_t wait;  /* task that is waited for */
+    uint64_t since; /* counter */
+};
+
+static void run_mine(struct hand *h, struct tac_task *task)
+{
+    tac_run_task(&h->run, task);
+    /* release: who reads the task's signals finds them complete */
+    atomic_store_explicit(&task->word, tac_task_word(h->slice, TAC_TASK_AUDIO_DONE),
+                          memory_order_release);
+}
+
+static bool is_done(const struct hand *h, const struct tac_task *task)
+{
+    return atomic_load_explicit(&task->word, memory_order_acquire) >=
+           tac_task_word(h->slice, TAC_TASK_AUDIO_DONE);
+}
+
+/* A helper that has begun the task and goes on later must find nothing that it can spoil. */
+static void move_states(struct hand *h, struct tac_task *task)
+{
+    struct tac_slot *slot = h->plan->slot + task->slot.first;
+    for (uint32_t i = 0; i < task->slot.count; i++) {
+        struct tac_node *n = slot[i].node;
+        void *left = n->state[slot[i].bank];
+        memcpy(n->spare[slot[i].bank], task->snapshot + slot[i].at, slot[i].bytes);
+        n->state[slot[i].bank] = n->spare[slot[i].bank];
+        n->spare[slot[i].bank] = left;
+        atomic_fetch_add_explicit(&n->held, 1, memory_order_relaxed);
+    }
+    task->flip++;
+    tac_task_point(h->plan, task, TAC_BY_AUDIO);
+    atomic_fetch_add_explicit(&h->crew->away, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&h->crew->lost, 1, memory_order_release);
+}
+
+/* Take a task for the audio thread, whatever a helper has done of it short of finishing it. */
+static bool take(struct hand *h, struct tac_task *task, bool by_force)
+{
+    uint64_t word = atomic_load_explicit(&task->word, memory_order_relaxed);
+    bool begun = word >> 4 >= h->slice;
+    if (begun && (!by_force || (word & 15) >= TAC_TASK_AUDIO_DONE))
+        return false;
+    /* acquire: the states as the last runner left them, or the copy that a helper made of them */
+    if (!atomic_compare_exchange_strong_explicit(&task->word, &word,
+                                                 tac_task_word(h->slice, TAC_TASK_AUDIO),
+                                                 memory_order_acq_rel, memory_order_relaxed))
+        return false;
+    if ((word & 15) == TAC_TASK_HELPER)
+        move_states(h, task);
+    return true;
+}
+
+/* From the end of a helper's list: what it would come to last. */
+static bool steal_from(struct hand *h, uint32_t worker)
+{
+    const uint32_t *list = h->plan->worker_task + h->plan->worker[worker].first;
+    for (uint32_t i = h->back[worker]; i-- > h->front[worker];) {
+        struct tac_task *task = &h->plan->task[list[i]];
+        uint64_t word = atomic_load_explicit(&task->word, memory_order_relaxed);
+        bool begun = word >> 4 >= h->slice;
+        if (begun && i + 1 == h->back[worker])
+            h->back[worker] = i;
+        if (begun || !tac_task_is_ready(h->plan, task, h->slice) || !take(h, task, false))
+            continue;
+        run_mine(h, task);
+        atomic_fetch_add_explicit(&h->crew->taken, 1, memory_order_relaxed);
+        return true;
+    }
+    return false;
+}
+
+static void skip_done(struct hand *h)
+{
+    h->left = 0;
+    for (uint32_t w = 1; w < h->plan->threads; w++) {
+        const uint32_t *list = h->plan->worker_task + h->plan->worker[w].first;
+        while (h->front[w] < h->plan->worker[w].count &&
+               is_done(h, &h->plan->task[list[h->front[w]]]))
+            h->front[w]++;
+        h->left += h->front[w] < h->plan->worker[w].count;
+    }
+}
+
+/* The first task that a helper has begun and not finished, or TAC_GRAPH_NONE. */
+static uint32_t find_running(const struct hand *h)
+{
+    for (uint32_t w = 1; w < h->plan->threads; w++) {
+        const uint32_t *list = h->plan->worker_task + h->plan->worker[w].first;
+        for (uint32_t i = h->front[w]; i < h->plan->worker[w].count; i++) {
+            uint64_t word = atomic_load_explicit(&h->plan->task[list[i]].word,
+                                                 memory_order_relaxed);
+            if (word >> 4 == h->slice && (word & 15) < TAC_TASK_AUDIO_DONE)
+                return list[i];
+        }
+    }
+    return TAC_GRAPH_NONE;
+}
+
+static void wait_or_take_back(struct hand *h)
+{
+    uint32_t running = find_running(h);
+    if (running == TAC_GRAPH_NONE)
+        return;
+    struct tac_task *task = &h->plan->task[running];
+    if (running != h->wait) {
+        h->wait = running;
+        h->since = tac_counter();
+    }
+    uint64_t patience = 2 * atomic_load_explicit(&task->cost, memory_order_relaxed) +
+                        PATIENCE_US * h->crew->ticks_per_us;
+    if (tac_counter() - h->since < patience || TAC_CREW_FOREVER) {
+        tac_crew_pause();
+        return;
+    }
+    if (take(h, task, true))
+        run_mine(h, task);
+}
+
+/* Something useful while a task is not ready: another one, or a look at who is late. */
+static void lend_hand(struct hand *h)
+{
+    skip_done(h);
+    uint32_t best = 0, most = 0;
+    for (uint32_t w = 1; w < h->plan->threads; w++) {
+        uint32_t left = h->back[w] > h->front[w] ? h->back[w] - h->front[w] : 0;
+        best = left > most ? w : best;
+        most = left > most ? left : most;
+    }
+    if (best && steal_from(h, best))
+        return;
+    for (uint32_t w = 1; w < h->plan->threads; w++)
+        if (w != best && steal_from(h, w))
+            return;
+    wait_or_take_back(h);
+}
+
+static void run_together(struct tac_crew *crew, struct tac_plan *plan, const struct tac_run *run)
+{
+    struct hand h = {.crew = crew, .plan = plan, .run = *run, .slice = crew->slice,
+                     .wait = TAC_GRAPH_NONE};
+    const uint32_t *list = plan->worker_task + plan->worker[0].first;
+    crew->frames = run->frames;
+    for (uint32_t w = 1; w < plan->threads; w++)
+        h.back[w] = plan->worker[w].count;
+    atomic_store_explicit(&crew->go_at, tac_counter(), memory_order_relaxed);
+    /* release: parameters, notes and what the opening operations wrote */
+    atomic_store_explicit(&crew->go, h.slice, memory_order_release);
+    for (uint32_t i = 0; i < plan->worker[0].count; i++) {
+        struct tac_task *task = &plan->task[list[i]];
+        while (!tac_task_is_ready(plan, task, h.slice))
+            lend_hand(&h);
+        run_mine(&h, task);
+    }
+    for (skip_done(&h); h.left; skip_done(&h))
+        lend_hand(&h);
+}
+
+static void run_alone(struct tac_plan *plan, const struct tac_run *run)
+{
+    for (uint32_t t = 0; t < plan->tasks; t++)
+        tac_run_task(run, &plan->task[t]);
+}
+
+/* ---- alone or together --------------------------------------------------------------------- */
+
+/* What the tasks take in all: a few are looked at in each slice. */
+static uint64_t refresh_sum(struct tac_plan *plan)
+{
+    for (int i = 0; i < REFRESH_TASKS && plan->tasks; i++) {
+        if (plan->summed == plan->tasks) {
+            plan->cost_sum = plan->cost_part;
+            plan->cost_part = 0;
+            plan->summed = 0;
+        }
+        plan->cost_part +=
+            atomic_load_explicit(&plan->task[plan->summed++].cost, memory_order_relaxed);
+    }
+    return plan->cost_sum;
+}
+
+static bool pays(const struct tac_crew *crew, const struct tac_plan *plan, uint64_t sum)
+{
+    uint64_t least = (uint64_t)LEAST_NS * crew->ticks_per_us / 1000;
+    return sum ? sum > least : plan->est_ns > LEAST_NS;
+}
+
+static bool goes_alone(struct tac_crew *crew, const struct tac_plan *plan, uint64_t sum)
+{
+    if (plan->threads < 2 || plan->tasks == plan->worker[0].count)
+        return true;
+    if (crew->config.always)
+        return false;
+    if (!pays(crew, plan, sum))
+        return true;
+    return crew->apart_left > 0;
+}
+
+static void begin_trial(struct tac_crew *crew)
+{
+    crew->trial_left = TAC_CREW_TRY_SLICES;
+    crew->trial_end = tac_counter() + TRIAL_MS * 1000 * crew->ticks_per_us;
+    crew->together = 0;
+}
+
+/* Slices with helpers are held against what their tasks take one after another. */
+static void judge(struct tac_crew *crew, uint64_t took, uint64_t sum)
+{
+    uint64_t mean = crew->together;
+    took = mean && took > 2 * mean ? 2 * mean : took; /* a hiccup is no trend */
+    crew->together = mean ? mean + took / 32 - mean / 32 : took;
+    if (crew->trial_left)
+        crew->trial_left--;
+    if (crew->trial_left || tac_counter() < crew->trial_end || !sum)
+        return;
+    if (crew->together * 100 > sum * 97) {
+        crew->apart_left = (uint64_t)APART_SLICES << crew->failures;
+        crew->failures += crew->failures < APART_DOUBLINGS;
+    } else {
+        crew->failures = 0;
+    }
+    begin_trial(crew);
+}
+
+void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_t frames)
+{
+    struct tac_crew *crew = (struct tac_crew *)workers;
+    crew->slice++;
+    struct tac_run run = {plan, TAC_BY_AUDIO, frames, false, crew->slice % TAC_TIMED_EVERY == 0};
+    plan->frame_io[0]->frames = frames;
+    tac_run_copy(&run, &plan->opening);
+    uint64_t sum = refresh_sum(plan);
+    run.alone = goes_alone(crew, plan, sum);
+    atomic_store_explicit(&crew->alone, run.alone, memory_order_relaxed);
+    if (run.alone) {
+        run_alone(plan, &run);
+        if (crew->apart_left && --crew->apart_left == 0)
+            begin_trial(crew);
+    } else {
+        uint64_t begin = tac_counter();
+        run_together(crew, plan, &run);
+        judge(crew, tac_counter() - begin, sum);
+    }
+    tac_run_copy(&run, &plan->closing);
+}
+
+/* ---- cycles and plans ---------------------------------------------------------------------- */
+
+void tac_workers_begin(struct tac_workers *workers, uint64_t now_ns)
+{
+    struct tac_crew *crew = (struct tac_crew *)workers;
+    uint64_t period = now_ns - crew->last_begin_ns;
+    /* the shorter of two: a pause is not the rhythm */
+    uint64_t shorter = period < crew->period_ns ? period : crew->period_ns;
+    crew->period_ns = period;
+    crew->last_begin_ns = now_ns;
+    atomic_store_explicit(&crew->in_cycle, 1, memory_order_relaxed);
+    atomic_store_explicit(&crew->due_ns, now_ns + shorter, memory_order_relaxed);
+}
+
+void tac_workers_end(struct tac_workers *workers)
+{
+    struct tac_crew *crew = (struct tac_crew *)workers;
+    atomic_store_explicit(&crew->in_cycle, 0, memory_order_relaxed);
+}
+
+/* Tasks may have been lost since the plan was built: its operations point to where their states
+ * were. Rare, so all are looked at then. */
+static void point_again(struct tac_plan *plan)
+{
+    for (uint32_t t = 0; t < plan->tasks; t++)
+        if (plan->task[t].worker) {
+            plan->task[t].flip++;
+            tac_task_point(plan, &plan->task[t], TAC_BY_AUDIO);
+        }
+}
+
+void tac_workers_enter(struct tac_workers *workers, struct tac_plan *plan)
+{
+    struct tac_crew *crew = (struct tac_crew *)workers;
+    if (plan->lost_before != atomic_load_explicit(&crew->lost, memory_order_relaxed))
+        point_again(plan);
+    plan->first_slice = crew->slice + 1;
+    if (!crew->config.always)
+        crew->apart_left = 0;
+    begin_trial(crew);
+    atomic_store(&crew->plan, plan);
+}

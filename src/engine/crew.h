@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * crew.h - what the audio thread (conduct.c) and its helpers (workers.c) share; see workers.h. */
+#ifndef TAC_ENGINE_CREW_H
+#define TAC_ENGINE_CREW_H
+
+#include "base/clock.h"
+#include "base/region.h"
+#include "engine/run.h"
+#include "engine/workers.h"
+
+#include <pthread.h>
+
+enum { TAC_CREW_TRY_SLICES = 128 };
+
+/* A lost helper reads what others write, to no effect; ThreadSanitizer cannot know that. */
+#ifdef __SANITIZE_THREAD__
+enum { TAC_CREW_FOREVER = 1 };
+#else
+enum { TAC_CREW_FOREVER = 0 };
+#endif
+
+struct tac_helper {
+    _Alignas(64) _Atomic(struct tac_plan *) inside;
+    _Atomic uint64_t seen, given; /* latest slice; tasks done */
+    _Atomic uint64_t answer;      /* counter ticks from the call for the slice to its notice */
+    struct tac_crew *crew;
+    uint32_t worker;
+    uint64_t margin_ns; /* how early to wake */
+    pthread_t thread;
+    struct tac_region stack;
+    bool runs;
+};
+
+struct tac_crew {
+    /* written by the audio thread once a slice, read by helpers while they spin */
+    _Alignas(64) _Atomic uint64_t go; /* number of the slice; release: all of it is ready */
+    _Atomic(struct tac_plan *) plan;
+    _Atomic uint64_t go_at; /* counter when it was written */
+    uint32_t frames;
+    _Alignas(64) _Atomic uint64_t due_ns; /* when the next cycle is expected */
+    _Atomic uint32_t in_cycle, alone, dismissed;
+    _Alignas(64) _Atomic uint32_t away; /* helpers that lost a task and have not noticed */
+    _Atomic uint64_t lost, taken;
+    /* the audio thread's own */
+    _Alignas(64) uint64_t slice; /* of this or the latest */
+    uint64_t last_begin_ns, period_ns;
+    uint64_t together;            /* counter ticks of a slice with helpers: running mean */
+    uint64_t trial_left, trial_end; /* slices, counter: until helpers are judged */
+    uint64_t apart_left;            /* slices that are still run alone */
+    uint32_t failures;              /* trials in a row that did not pay */
+    uint64_t ticks_per_us;
+    struct tac_workers_config config;
+    struct tac_vault vault;
+    struct tac_helper helper[TAC_WORKERS_MAX];
+};
+
+/* All tasks that it reads from are done in that slice. */
+static inline bool tac_task_is_ready(const struct tac_plan *plan, const struct tac_task *task,
+                                     uint64_t slice)
+{
+    const uint32_t *pred = plan->pred + task->pred.first;
+    for (uint32_t i = 0; i < task->pred.count; i++) {
+        /* acquire: pairs with the release of who has done it */
+        uint64_t word = atomic_load_explicit(&plan->task[pred[i]].word, memory_order_acquire);
+        if (word < tac_task_word(slice, TAC_TASK_AUDIO_DONE))
+            return false;
+    }
+    return true;
+}
+
+static inline void tac_crew_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

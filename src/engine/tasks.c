@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT
+ * tasks.c - clusters units into tasks and gives each task to a thread.
+ *
+ * Clusters  Units are taken in their order. A unit joins the task of its latest source, or the
+ *           newest task, as long as that is not full and the unit waits for nothing that would hold
+ *           the task up; else it begins a task. Joining only tasks that no source comes after keeps
+ *           the tasks in an order without loops. Banks of one group stay together.
+ * Threads   List scheduling: tasks by the length of the longest path to the end, each to the thread
+ *           on which it ends first, with a charge for a hand-over.
+ * Costs     what nodes took when they ran (node.h), else what their block took once on its own.
+ *           They decide who runs what, never what is computed.
+ * Threads: control. Cost: (units + edges) x threads. Source: H. Topcuoglu, S. Hariri, M.-Y. Wu 2002,
+ * "Performance-effective and low-complexity task scheduling for heterogeneous computing". */
+#include "engine/units.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HAND_OVER_NS 400.0f
+#define SMALLEST_NS 2000.0f
+#define LARGEST_NS 8000.0f
+#define MIX_SOURCE_NS 8.0f
+
+struct cluster {
+    float cost, ready;
+    bool anchored;
+};
+
+struct forming {
+    struct tac_units *u;
+    struct tac_plan *plan;
+    struct cluster *cluster;
+    uint32_t clusters;
+    float full_ns;
+    uint32_t newest[2]; /* by anchored */
+};
+
+static void estimate(struct tac_units *u, struct tac_piece *unit)
+{
+    const struct tac_node *n = u->plan->node[unit->node].node;
+    switch (unit->kind) {
+    case TAC_UNIT_OF_BANK:
+        unit->cost_ns = tac_node_bank_ns(n);
+        break;
+    case TAC_UNIT_OF_FOLD:
+        unit->cost_ns = MIX_SOURCE_NS * (float)(4 + n->banks / TAC_GROUP_BANKS);
+        break;
+    default:
+        unit->cost_ns = MIX_SOURCE_NS * (float)(1 + unit->pred.count);
+    }
+}
+
+static float finish(const struct forming *f, uint32_t task)
+{
+    return f->cluster[task].ready + f->cluster[task].cost;
+}
+
+/* Would the unit hold the task up by what else it waits for? */
+static bool waits_longer(const struct forming *f, const struct tac_piece *unit, uint32_t task)
+{
+    float patience = f->cluster[task].ready + f->full_ns / 4;
+    for (uint32_t i = 0; i < unit->pred.count; i++) {
+        uint32_t t = f->u->unit[f->u->pred[unit->pred.first + i]].task;
+        if (t != TAC_GRAPH_NONE && t != task && finish(f, t) > patience)
+            return true;
+    }
+    return false;
+}
+
+static bool fits(const struct forming *f, const struct tac_piece *unit, uint32_t task)
+{
+    const struct cluster *c = &f->cluster[task];
+    return c->anchored == unit->anchored && c->cost + unit->cost_ns <= f->full_ns &&
+           !waits_longer(f, unit, task);
+}
+
+static uint32_t latest_source(const struct forming *f, const struct tac_piece *unit)
+{
+    uint32_t latest = TAC_GRAPH_NONE;
+    for (uint32_t i = 0; i < unit->pred.count; i++) {
+        uint32_t t = f->u->unit[f->u->pred[unit->pred.first + i]].task;
+        if (t != TAC_GRAPH_NONE && (latest == TAC_GRAPH_NONE || t > latest))
+            latest = t;
+    }
+    return latest;
+}
+
+static uint32_t choose(struct forming *f, const struct tac_piece *unit)
+{
+    uint32_t source = latest_source(f, unit), newest = f->newest[unit->anchored];
+    if (unit->kind == TAC_UNIT_OF_BANK && unit->bank % TAC_GROUP_BANKS) {
+        uint32_t t = f->u->unit[tac_unit_of(f->u, unit->node, unit->bank - 1)].task;
+        if (t != TAC_GRAPH_NONE && (source == TAC_GRAPH_NONE || t >= source) &&
+            f->cluster[t].anchored == unit->anchored)
+            return t;
+    }
+    if (source != TAC_GRAPH_NONE && fits(f, unit, source))
+        return source;
+    if (newest != TAC_GRAPH_NONE && (source == TAC_GRAPH_NONE || newest >= source) &&
+        fits(f, unit, newest))
+        return newest;
+    f->cluster[f->clusters] = (struct cluster){0, 0, unit->anchored};
+    f->newest[unit->anchored] = f->clusters;
+    return f->clusters++;
+}
+
+static void join(struct forming *f, struct tac_piece *unit)
+{
+    unit->task = choose(f, unit);
+    struct cluster *c = &f->cluster[unit->task];
+    c->cost += unit->cost_ns;
+    for (uint32_t i = 0; i < unit->pred.count; i++) {
+        uint32_t t = f->u->unit[f->u->pred[unit->pred.first + i]].task;
+        if (t != TAC_GRAPH_NONE && t != unit->task && finish(f, t) > c->ready)
+            c->ready = finish(f, t);
+    }
+}
+
+/* The output is no task: its operations close the slice. */
+static void form(struct forming *f)
+{
+    double all = 0;
+    for (uint32_t i = 0; i < f->u->units; i++) {
+        estimate(f->u, &f->u->unit[i]);
+        all += (double)f->u->unit[i].cost_ns;
+    }
+    f->plan->est_ns = all;
+    bool one = f->plan->threads < 2 || all < 2 * (double)SMALLEST_NS;
+    f->full_ns = (float)(all / (f->plan->threads * 6.0));
+    f->full_ns = f->full_ns < SMALLEST_NS ? SMALLEST_NS : f->full_ns;
+    f->full_ns = f->full_ns > LARGEST_NS ? LARGEST_NS : f->full_ns;
+    f->newest[0] = f->newest[1] = TAC_GRAPH_NONE;
+    if (one)
+        f->cluster[f->clusters++] = (struct cluster){(float)all, 0, true};
+    for (uint32_t i = 0; i < f->u->units; i++)
+        f->u->unit[i].task = TAC_GRAPH_NONE;
+    for (uint32_t i = 0; i < f->u->units; i++) {
+        struct tac_piece *unit = &f->u->unit[f->u->order[i]];
+        if (unit->kind == TAC_UNIT_OF_BANK && unit->node == f->plan->graph->output)
+            continue;
+        if (one)
+            unit->task = 0;
+        else
+            join(f, unit);
+    }
+}
+
+/* ---- sources of tasks ---------------------------------------------------------------------- */
+
+/* Distinct pairs of tasks, by the task that waits. seen[t] is the last task that listed t. */
+static uint32_t list_sources(struct forming *f, uint32_t *seen, uint32_t *out,
+                             const uint32_t *by_task, const uint32_t *first, uint32_t task)
+{
+    uint32_t count = 0;
+    for (uint32_t k = first[task]; k < first[task + 1]; k++) {
+        const struct tac_piece *unit = &f->u->unit[by_task[k]];
+        for (uint32_t i = 0; i < unit->pred.count; i++) {
+            uint32_t t = f->u->unit[f->u->pred[unit->pred.first + i]].task;
+            if (t == TAC_GRAPH_NONE || t == task || seen[t] == task + 1)
+                continue;
+            seen[t] = task + 1;
+            out[count++] = t;
+        }
+    }
+    return count;
+}
+
+/* Counting sort of the units by task. */
+static void sort_by_task(const struct forming *f, uint32_t *first, uint32_t *by_task,
+                         uint32_t *cursor)
+{
+    for (uint32_t i = 0; i < f->u->units; i++)
+        if (f->u->unit[i].task != TAC_GRAPH_NONE)
+            first[f->u->unit[i].task + 1]++;
+    for (uint32_t t = 0; t < f->clusters; t++) {
+        first[t + 1] += first[t];
+        cursor[t] = first[t];
+    }
+    for (uint32_t i = 0; i < f->u->units; i++)
+        if (f->u->unit[i].task != TAC_GRAPH_NONE)
+            by_task[cursor[f->u->unit[i].task]++] = i;
+}
+
+static int add_sources(struct forming *f, uint32_t *first, uint32_t *by_task, uint32_t *seen,
+                       uint32_t *pred)
+{
+    struct tac_plan *plan = f->plan;
+    uint32_t count = 0;
+    sort_by_task(f, first, by_task, seen);
+    memset(seen, 0, (f->clusters + 1) * sizeof *seen);
+    for (uint32_t t = 0; t < f->clusters; t++) {
+        plan->task[t].pred.first = count;
+        plan->task[t].pred.count = list_sources(f, seen, pred + count, by_task, first, t);
+        count += plan->task[t].pred.count;
+    }
+    plan->pred = TAC_VAULT_NEW(&plan->vault, uint32_t, count);
+    if (plan->pred && count)
+        memcpy(plan->pred, pred, count * sizeof *pred);
+    return plan->pred ? 0 : -ENOMEM;
+}
+
+static int link_tasks(struct forming *f)
+{
+    uint32_t *first = calloc(f->clusters + 2, sizeof *first);
+    uint32_t *by_task = calloc(f->u->units + 1, sizeof *by_task);
+    uint32_t *seen = calloc(f->clusters + 1, sizeof *seen);
+    uint32_t *pred = calloc(f->u->preds + 1, sizeof *pred);
+    int code = first && by_task && seen && pred ? add_sources(f, first, by_task, seen, pred)
+                                                : -ENOMEM;
+    free(first);
+    free(by_task);
+    free(seen);
+    free(pred);
+    return code;
+}
+
+/* ---- threads ------------------------------------------------------------------------------- */
+
+struct schedule {
+    struct tac_plan *plan;
+    float *rank, *end; /* by task: longest path to the end; when it ends */
+    uint32_t *sorted;
+    float free_at[TAC_WORKERS_MAX];
+};
+
+static _Thread_local const float *compare_rank; /* qsort passes nothing on */
+
+static int by_rank(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    if (compare_rank[x] != compare_rank[y])
+        return compare_rank[x] > compare_rank[y] ? -1 : 1;
+    return x < y ? -1 : 1;
+}
+
+static void rank_tasks(struct schedule *s)
+{
+    for (uint32_t t = s->plan->tasks; t-- > 0;) {
+        const struct tac_task *task = &s->plan->task[t];
+        s->rank[t] += task->estimate_ns + 1; /* s->rank[t]: the longest among those that wait */
+        for (uint32_t i = 0; i < task->pred.count; i++) {
+            uint32_t p = s->plan->pred[task->pred.first + i];
+            s->rank[p] = s->rank[t] > s->rank[p] ? s->rank[t] : s->rank[p];
+        }
+        s->sorted[t] = t;
+    }
+    compare_rank = s->rank;
+    qsort(s->sorted, s->plan->tasks, sizeof *s->sorted, by_rank);
+}
+
+static float start_on(const struct schedule *s, const struct tac_task *task, uint32_t worker)
+{
+    float start = s->free_at[worker];
+    for (uint32_t i = 0; i < task->pred.count; i++) {
+        uint32_t p = s->plan->pred[task->pred.first + i];
+        float there = s->end[p] + (s->plan->task[p].worker == worker ? 0 : HAND_OVER_NS);
+        start = there > start ? there : start;
+    }
+    return start;
+}
+
+static void assign(struct schedule *s, const bool *anchored)
+{
+    for (uint32_t i = 0; i < s->plan->tasks; i++) {
+        uint32_t t = s->sorted[i], best = 0;
+        struct tac_task *task = &s->plan->task[t];
+        float start = start_on(s, task, 0);
+        for (uint32_t w = 1; w < s->plan->threads && !anchored[t]; w++) {
+            float other = start_on(s, task, w);
+            if (other + HAND_OVER_NS < start) {
+                start = other;
+                best = w;
+            }
+        }
+        task->worker = best;
+        s->end[t] = start + task->estimate_ns;
+        s->free_at[best] = s->end[t];
+    }
+}
+
+static int list_workers(struct schedule *s)
+{
+    struct tac_plan *plan = s->plan;
+    plan->worker_task = TAC_VAULT_NEW(&plan->vault, uint32_t, plan->tasks);
+    if (!plan->worker_task)
+        return -ENOMEM;
+    uint32_t at = 0;
+    for (uint32_t w = 0; w < plan->threads; w++) {
+        plan->worker[w].first = at;
+        for (uint32_t i = 0; i < plan->tasks; i++)
+            if (plan->task[s->sorted[i]].worker == w)
+                plan->worker_task[at++] = s->sorted[i];
+        plan->worker[w].count = at - plan->worker[w].first;
+    }
+    return 0;
+}
+
+static int schedule(struct forming *f)
+{
+    struct schedule s = {.plan = f->plan};
+    uint32_t tasks = f->clusters;
+    s.rank = calloc(tasks + 1, sizeof *s.rank);
+    s.end = calloc(tasks + 1, sizeof *s.end);
+    s.sorted = calloc(tasks + 1, sizeof *s.sorted);
+    bool *anchored = calloc(tasks + 1, sizeof *anchored);
+    int code = s.rank && s.end && s.sorted && anchored ? 0 : -ENOMEM;
+    if (code >= 0) {
+        for (uint32_t t = 0; t < tasks; t++)
+            anchored[t] = f->cluster[t].anchored;
+        rank_tasks(&s);
+        assign(&s, anchored);
+        code = list_workers(&s);
+    }
+    free(s.rank);
+    free(s.end);
+    free(s.sorted);
+    free(anchored);
+    return code;
+}
+
+int tac_tasks_form(struct tac_units *u, struct tac_plan *plan)
+{
+    struct forming f = {.u = u, .plan = plan};
+    f.cluster = calloc(u->units + 1, sizeof *f.cluster);
+    if (!f.cluster)
+        return -ENOMEM;
+    form(&f);
+    plan->tasks = f.clusters;
+    plan->task = TAC_VAULT_NEW(&plan->vault, struct tac_task, f.clusters);
+    int code = plan->task ? 0 : -ENOMEM;
+    for (uint32_t t = 0; t < f.clusters && code >= 0; t++)
+        plan->task[t].estimate_ns = f.cluster[t].cost;
+    if (code >= 0)
+        code = link_tasks(&f);
+    if (code >= 0)
+        code = schedule(&f);
+    free(f.cluster);
+    return code;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * units.h - a graph taken apart into units of work and what each waits for.
+ *
+ * A unit is a bank of a node with the mixes that it needs, or something that several banks share:
+ * a sum over voices, a mix that serves all banks, a part of a mix with many sources. Units are put
+ * into an order that goes depth-first through a bank (oscillator, filter, envelope, amplifier of
+ * the same voices) before the next bank begins, so that buffers are read while they are in the
+ * nearest cache. Everything here depends on the graph and the widths of its banks alone.
+ *
+ * Inlets    the cables of a node, grouped by what they lead to. An inlet that hears exactly one
+ *           signal of its own width reads it in place (direct); others are mixes. More than
+ *           TAC_MIX_SOURCES cables are summed in parts of so many.
+ * Groups    signals that are summed over their banks are first gathered bank by bank in groups of
+ *           TAC_GROUP_BANKS, which stay together in one task; then the groups are added.
+ * Threads: control. Cost: nodes + banks + cables. */
+#ifndef TAC_ENGINE_UNITS_H
+#define TAC_ENGINE_UNITS_H
+
+#include "engine/plan.h"
+
+enum { TAC_MIX_SOURCES = 16, TAC_GROUP_BANKS = 8 };
+
+enum tac_unit_kind {
+    TAC_UNIT_OF_BANK,   /* node, bank: its mixes and its process function */
+    TAC_UNIT_OF_MIXES,  /* node: mixes that serve all its banks */
+    TAC_UNIT_OF_FOLD,   /* node, port: the sum over all its lanes */
+    TAC_UNIT_OF_PART,   /* inlet, bank, part: some of the sources of a mix */
+};
+
+struct tac_piece {
+    enum tac_unit_kind kind;
+    uint32_t node, bank;
+    uint32_t index;          /* of the port or inlet */
+    uint32_t part;
+    struct tac_range pred;   /* in tac_units.pred */
+    uint32_t task;
+    bool anchored;           /* only the audio thread may run it */
+    float cost_ns;
+};
+
+struct tac_inlet {
+    uint32_t node, port;
+    enum tac_cable_target target;
+    struct tac_range cable;  /* in tac_units.cable: indices of cables, in file order */
+    uint32_t parts;          /* 0: one mix takes all */
+    uint32_t part_unit;      /* the first; [banks or 1][parts] */
+    bool direct, uniform;
+};
+
+struct tac_units {
+    const struct tac_plan *plan;
+    const struct tac_graph *g;
+    struct tac_piece *unit;
+    uint32_t units, unit_room;
+    uint32_t *pred;
+    uint32_t preds, pred_room;
+    uint32_t *order;         /* [units] */
+    struct tac_inlet *inlet; /* grouped by node */
+    uint32_t inlets, inlet_room;
+    struct tac_range *node_inlets; /* [nodes] */
+    uint32_t *cable;               /* [cables] */
+    uint32_t *bank_unit;           /* [nodes]: first */
+    uint32_t *mix_unit;            /* [nodes] or TAC_GRAPH_NONE */
+    uint32_t *fold_unit;           /* [ports] or TAC_GRAPH_NONE */
+    uint32_t *port_first;          /* [nodes + 1] */
+};
+
+int tac_units_init(struct tac_units *units, const struct tac_plan *plan);
+void tac_units_fini(struct tac_units *units);
+
+/* tasks.c: unit.task for every unit, plan.task[] with costs, and who runs what. */
+int tac_tasks_form(struct tac_units *units, struct tac_plan *plan);
+
+/* True when the cable carries the sum over all lanes of its source. */
+static inline bool tac_cable_folds(const struct tac_graph *g, const struct tac_graph_cable *c)
+{
+    return c->summed || (c->to.count == 1 && c->from.count > 1 && c->from.first == 0 &&
+                         c->from.count == g->node[c->from.node].lanes);
+}
+
+/* The unit that computes bank `bank` of a node: voices and inputs are one unit each. */
+static inline uint32_t tac_unit_of(const struct tac_units *u, uint32_t node, uint32_t bank)
+{
+    return u->bank_unit[node] + (u->g->node[node].block_index < 0 ? 0 : bank);
+}
+
+static inline uint32_t tac_ports_count(const struct tac_port *ports)
+{
+    uint32_t n = 0;
+    while (n < TAC_BLOCK_PORTS_MAX && ports[n].name)
+        n++;
+    return n;
+}
+
+#endif

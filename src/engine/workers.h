@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * workers.h - helper threads that take part in a slice, and the audio thread that needs none.
+ *
+ * Slice     The audio thread publishes the number of the slice; helpers that are awake see it and
+ *           go through their tasks of the plan. A task begins when the tasks that it reads from are
+ *           done. The audio thread goes through its own, then takes what helpers have not begun,
+ *           from the end of their lists. Nothing in a slice waits for a helper to show up.
+ * Claim     A task's word holds the number of the slice and a status. Whoever changes it from an
+ *           older slice to "mine" by compare-and-swap runs it, and writes "done".
+ * Loss      A helper may be stopped at any instruction: by the scheduler, a signal, the hypervisor.
+ *           Before it runs a task it keeps a copy of the task's states. When a task is needed and
+ *           has been with a helper for much longer than it takes, the audio thread takes the word
+ *           over, puts the copy into the spare places of the states, and runs the task there with
+ *           its own buffers. The helper, when it goes on, writes only to what nobody reads any
+ *           more; it then fails to write "done", gives the spare places back, and is a helper
+ *           again. Only tasks without such places held are given to helpers.
+ * Alone     Where helpers would not pay, the audio thread runs all: with little to do, or when the
+ *           slices with helpers have measurably not been faster. Tried again now and then.
+ * Sleep     Between cycles helpers sleep; they wake by timer before the next cycle is due, by as
+ *           much as they have been woken late before, and spin until it begins. So the audio thread
+ *           never calls the kernel for them. With no cycle in sight they look every 10 ms.
+ * Memory    A plan may be freed when no helper is inside: tac_workers_are_inside().
+ *
+ * Threads   run, begin, end: the audio thread. new, free, are_inside, get: control.
+ * Real time run: yes; bounded by the operations of the plan and one patience for each helper. */
+#ifndef TAC_ENGINE_WORKERS_H
+#define TAC_ENGINE_WORKERS_H
+
+#include "engine/plan.h"
+
+struct tac_workers;
+
+struct tac_workers_config {
+    uint32_t threads;  /* with the audio thread: 1 .. TAC_WORKERS_MAX */
+    int priority;      /* SCHED_FIFO of the helpers; 0: none */
+    bool lock, always; /* always: never alone by choice, for tests and benchmarks */
+};
+
+int tac_workers_new(const struct tac_workers_config *config, struct tac_workers **ret_workers);
+void tac_workers_free(struct tac_workers *workers);
+
+/* Around the slices of a process call. */
+void tac_workers_begin(struct tac_workers *workers, uint64_t now_ns);
+void tac_workers_end(struct tac_workers *workers);
+
+/* One slice of the plan. */
+void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_t frames);
+
+/* The plan was taken over: no helper may take the number of an earlier slice for one of its. */
+void tac_workers_enter(struct tac_workers *workers, struct tac_plan *plan);
+
+/* True while a helper may still look into the plan. The plan must not be playing any more. */
+bool tac_workers_are_inside(const struct tac_workers *workers, const struct tac_plan *plan);
+
+/* Tasks that were lost to stopped helpers so far. */
+uint64_t tac_workers_lost(const struct tac_workers *workers);
+
+struct tac_workers_count {
+    uint32_t threads;   /* as configured */
+    uint32_t helping;   /* helpers that did something in the latest slices */
+    uint32_t away;      /* helpers that are stopped in the middle of a task */
+    bool alone;         /* helpers are not asked at present */
+    uint64_t lost;      /* tasks computed again because a helper did not finish */
+    uint64_t taken;     /* tasks of helpers that the audio thread ran because they had not begun */
+    uint64_t given;     /* tasks that helpers ran */
+    double answer_ns;   /* from the latest call for helpers until one saw it */
+};
+void tac_workers_get(const struct tac_workers *workers, struct tac_workers_count *ret_count);
+
+#endif
