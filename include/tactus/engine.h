@@ -46,8 +46,9 @@ struct tac_engine_config {
      * 0: 1. Helpers are called only where it is faster, and nothing ever waits for one that does
      * not show up. The sound has the same bits for every number. */
     uint32_t threads;
-    int32_t priority;     /* SCHED_FIFO of the helpers, 1 .. 99, where permitted; 0: none */
-    uint32_t always_help; /* 1: call the helpers however little there is to do (tests, benchmarks) */
+    int32_t priority; /* SCHED_FIFO of the helpers, 1 .. 99, where permitted; 0: none */
+    uint32_t
+        always_help; /* 1: call the helpers however little there is to do (tests, benchmarks) */
 };
 
 /* What is loaded. Strings belong to the engine and hold until the next load. */
@@ -72,6 +73,14 @@ struct tac_engine_stats {
     uint64_t worst_ns, last_ns; /* time inside process: largest since the last reset, latest */
     uint64_t busy_ns;           /* sum */
     uint32_t voices_active;
+    /* Helpers. Degraded: helpers_away > 0, or helping < threads - 1 while alone is 0. */
+    uint32_t threads, helping; /* as configured; helpers that took part lately */
+    uint32_t helpers_away;     /* stopped in the middle of a task, somewhere outside of our power */
+    uint32_t alone;            /* 1: helpers are not called at present: it would not be faster */
+    uint64_t tasks_given;      /* that helpers computed */
+    uint64_t tasks_taken; /* that the audio thread computed because their helper was not there */
+    uint64_t tasks_lost;  /* that it computed again because their helper did not finish */
+    double answer_ns;     /* from the latest call for helpers until one saw it */
 };
 
 /* Cost of a node, from cycles that are timed node by node (one in 64). */

@@ -151,6 +151,9 @@ WIDE void tac_mix_run(void *self, const struct tac_io *io)
     case 4:
         mix(m, 4, frames);
         break;
+    case 1:
+        mix(m, 1, frames);
+        break;
     default:
         mix(m, m->lanes, frames);
     }

@@ -28,7 +28,7 @@ struct tac_mix {
     uint32_t lanes, count, clamp;
     uint32_t full; /* 1: fill every frame also when nothing moves */
     float min, max;
-    struct tac_signal base; /* data NULL: 0 */
+    struct tac_signal base;            /* data NULL: 0 */
     struct tac_signal *target, unread; /* unread: a target for a mix that has none */
     struct tac_mix_source *source;
 };

@@ -8,10 +8,10 @@
 #include <string.h>
 
 enum {
-    LEAST_NS = 15000,     /* of work in a slice: below it helpers are not called */
-    PATIENCE_US = 10,     /* beyond twice what a task takes */
-    TRIAL_MS = 30,        /* helpers that slept need 10 ms to notice */
-    APART_SLICES = 1024,  /* alone after a failed trial, doubled each time */
+    LEAST_NS = 15000,    /* of work in a slice: below it helpers are not called */
+    PATIENCE_US = 10,    /* beyond twice what a task takes */
+    TRIAL_MS = 30,       /* helpers that slept need 10 ms to notice */
+    APART_SLICES = 1024, /* alone after a failed trial, doubled each time */
     APART_DOUBLINGS = 6,
     REFRESH_TASKS = 16,
 };
@@ -114,8 +114,8 @@ static uint32_t find_running(const struct hand *h)
     for (uint32_t w = 1; w < h->plan->threads; w++) {
         const uint32_t *list = h->plan->worker_task + h->plan->worker[w].first;
         for (uint32_t i = h->front[w]; i < h->plan->worker[w].count; i++) {
-            uint64_t word = atomic_load_explicit(&h->plan->task[list[i]].word,
-                                                 memory_order_relaxed);
+            uint64_t word =
+                atomic_load_explicit(&h->plan->task[list[i]].word, memory_order_relaxed);
             if (word >> 4 == h->slice && (word & 15) < TAC_TASK_AUDIO_DONE)
                 return list[i];
         }
@@ -163,8 +163,8 @@ static void lend_hand(struct hand *h)
 
 static void run_together(struct tac_crew *crew, struct tac_plan *plan, const struct tac_run *run)
 {
-    struct hand h = {.crew = crew, .plan = plan, .run = *run, .slice = crew->slice,
-                     .wait = TAC_GRAPH_NONE};
+    struct hand h = {
+        .crew = crew, .plan = plan, .run = *run, .slice = crew->slice, .wait = TAC_GRAPH_NONE};
     const uint32_t *list = plan->worker_task + plan->worker[0].first;
     crew->frames = run->frames;
     for (uint32_t w = 1; w < plan->threads; w++)

@@ -26,6 +26,7 @@ struct tac_helper {
     struct tac_crew *crew;
     uint32_t worker;
     uint64_t margin_ns; /* how early to wake */
+    uint64_t idle_ns;   /* how long to sleep with no cycle in sight */
     pthread_t thread;
     struct tac_region stack;
     bool runs;
@@ -44,7 +45,7 @@ struct tac_crew {
     /* the audio thread's own */
     _Alignas(64) uint64_t slice; /* of this or the latest */
     uint64_t last_begin_ns, period_ns;
-    uint64_t together;            /* counter ticks of a slice with helpers: running mean */
+    uint64_t together;              /* counter ticks of a slice with helpers: running mean */
     uint64_t trial_left, trial_end; /* slices, counter: until helpers are judged */
     uint64_t apart_left;            /* slices that are still run alone */
     uint32_t failures;              /* trials in a row that did not pay */

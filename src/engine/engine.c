@@ -384,6 +384,20 @@ static void count_voices(const struct tac_plan *plan, struct tac_engine_stats *s
     }
 }
 
+static void count_helpers(const struct tac_engine *e, struct tac_engine_stats *stats)
+{
+    struct tac_workers_count count;
+    tac_workers_get(e->workers, &count);
+    stats->threads = count.threads;
+    stats->helping = count.helping;
+    stats->helpers_away = count.away;
+    stats->alone = count.alone;
+    stats->tasks_given = count.given;
+    stats->tasks_taken = count.taken;
+    stats->tasks_lost = count.lost;
+    stats->answer_ns = count.answer_ns;
+}
+
 void tac_engine_stats(struct tac_engine *e, struct tac_engine_stats *ret_stats)
 {
     struct tac_engine_stats s = {0};
@@ -398,6 +412,7 @@ void tac_engine_stats(struct tac_engine *e, struct tac_engine_stats *ret_stats)
     s.events_dropped = atomic_load_explicit(&e->events_dropped, memory_order_relaxed);
     s.stream_underruns = tac_disk_underruns(e->disk);
     count_voices(e->latest, &s);
+    count_helpers(e, &s);
     pthread_mutex_unlock(&e->lock);
     *ret_stats = s;
 }

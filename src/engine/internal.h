@@ -31,7 +31,7 @@ struct tac_engine {
 
     /* control */
     struct tac_plan *latest; /* the newest plan; owned by a mailbox or by the audio thread */
-    struct tac_plan *grave; /* retired plans that a helper may still look into; by plan->after */
+    struct tac_plan *grave;  /* retired plans that a helper may still look into; by plan->after */
     struct tac_disk *disk;
     struct tac_workers *workers;
     struct tac_names ids;

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * layout.c - from units and tasks to buffers and operations.
  *
- * Task by task, unit by unit: the mixes that a bank needs, the node itself, and what its readers
- * need of it (running sums over banks, feedback). A buffer goes back to the pool of its width when
- * the last unit of the task that reads it has been laid, so the next unit may write to it. A buffer
- * that another task reads is kept. A task of a helper is laid twice, each time with the buffers of
- * who is to run it; what other tasks read of it is connected as an import (plan.h).
- * Threads: control. Cost: units + cables. */
+ * Task by task, unit by unit (layout_units.c); feedback before the first and after the last. A task
+ * of a helper is laid twice, each time with the buffers of who is to run it; what other tasks read
+ * of it is connected as an import (plan.h). Threads: control. Cost: units + cables. */
 #include "engine/layout.h"
 
 #include "base/check.h"
@@ -15,323 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOTE_LISTS_MAX = 32 };
-
-/* ---- notes: always the audio thread's ------------------------------------------------------ */
-
-static uint32_t collect_notes(struct tac_layout *l, uint32_t node, const struct tac_notes **lists)
-{
-    struct tac_range inlets = l->units.node_inlets[node];
-    uint32_t count = 0;
-    for (uint32_t i = inlets.first; i < inlets.first + inlets.count; i++) {
-        const struct tac_inlet *inlet = &l->units.inlet[i];
-        for (uint32_t k = 0; inlet->target == TAC_CABLE_NOTES && k < inlet->cable.count; k++) {
-            const struct tac_graph_cable *c = tac_layout_cable(l, inlet, k);
-            if (count < NOTE_LISTS_MAX)
-                lists[count++] = tac_layout_port_of(l, c->from.node, c->from.port)->notes;
-        }
-    }
-    return count;
-}
-
-static int lay_notes_in(struct tac_layout *l, uint32_t node)
-{
-    const struct tac_notes *lists[NOTE_LISTS_MAX];
-    uint32_t count = collect_notes(l, node, lists);
-    struct tac_io *io = tac_layout_io(l, node, 0);
-    if (!count)
-        return 0;
-    io->notes_in = lists[0];
-    if (count == 1)
-        return 0;
-    struct tac_notes_merge *merge = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes_merge, 1);
-    struct tac_notes *merged = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes, 1);
-    const struct tac_notes **list = TAC_VAULT_NEW(&l->plan->vault, const struct tac_notes *, count);
-    if (!merge || !merged || !list)
-        return -ENOMEM;
-    memcpy(list, lists, count * sizeof *list);
-    *merge = (struct tac_notes_merge){merged, list, count};
-    io->notes_in = merged;
-    return tac_layout_op(l, node, tac_plan_merge_run, merge, l->plan->frame_io[0]);
-}
-
-static int lay_notes_out(struct tac_layout *l, uint32_t node, struct tac_layout_port *p)
-{
-    p->notes = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes, 1);
-    if (!p->notes)
-        return -ENOMEM;
-    tac_layout_io(l, node, 0)->notes_out = p->notes;
-    l->plan->notes[l->plan->notes_count++] = p->notes;
-    return 0;
-}
-
-static int take_section_buffers(struct tac_layout *l, uint32_t node, struct tac_plan_section *s)
-{
-    struct tac_vault *vault = &l->plan->vault;
-    float **out = TAC_VAULT_NEW(vault, float *, s->node->banks *TAC_VOICES_OUTS);
-    if (!out)
-        return -ENOMEM;
-    s->out = (struct tac_voices_output){out, s->node->bank_lanes, s->node->banks};
-    for (uint32_t bank = 0; bank < s->node->banks; bank++)
-        for (uint32_t o = 0; o < TAC_VOICES_OUTS; o++) {
-            float *buffer =
-                TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES * s->node->bank_lanes);
-            if (!buffer)
-                return -ENOMEM;
-            out[bank * TAC_VOICES_OUTS + o] = buffer;
-            tac_layout_port_of(l, node, o)->bank[0][bank] =
-                (struct tac_signal){buffer, s->node->bank_lanes, 1};
-        }
-    return 0;
-}
-
-static int lay_section(struct tac_layout *l, uint32_t node)
-{
-    struct tac_plan_section *s = &l->plan->section[l->g->node[node].section];
-    const struct tac_notes *lists[NOTE_LISTS_MAX];
-    uint32_t count = collect_notes(l, node, lists);
-    const struct tac_notes **list =
-        TAC_VAULT_NEW(&l->plan->vault, const struct tac_notes *, count + 1);
-    s->own = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes, 1);
-    s->node = l->plan->node[node].node;
-    if (!list || !s->own || take_section_buffers(l, node, s) < 0)
-        return -ENOMEM;
-    list[0] = s->own;
-    memcpy(list + 1, lists, count * sizeof *list);
-    s->in = (struct tac_voices_input){.lists = list, .count = count + 1};
-    return tac_layout_op(l, node, tac_plan_section_run, s, l->plan->frame_io[0]);
-}
-
-/* ---- outputs ------------------------------------------------------------------------------- */
-
-/* The buffers of inputs are the plan's own: the audio thread fills them. */
-static int lay_outputs(struct tac_layout *l, uint32_t unit, uint32_t node, uint32_t bank)
-{
-    const struct tac_node *n = l->plan->node[node].node;
-    bool kept = l->exported[unit] || l->g->node[node].block_index < 0;
-    for (uint32_t o = 0; o < tac_ports_count(n->block->out); o++) {
-        struct tac_layout_port *p = tac_layout_port_of(l, node, o);
-        if (n->block->out[o].kind == TAC_PORT_NOTES) {
-            if (lay_notes_out(l, node, p) < 0)
-                return -ENOMEM;
-            continue;
-        }
-        float *buffer = tac_layout_take(l, n->bank_lanes, kept && p->heard);
-        if (!buffer)
-            return -ENOMEM;
-        tac_layout_io(l, node, bank)->out[o] = buffer;
-        p->bank[l->runner][bank] = (struct tac_signal){buffer, n->bank_lanes, 1};
-    }
-    return 0;
-}
-
-static uint32_t lanes_used(const struct tac_node *n, uint32_t bank)
-{
-    uint32_t left = n->lanes - bank * n->bank_lanes;
-    return left < n->bank_lanes ? left : n->bank_lanes;
-}
-
-static bool is_alone(const struct tac_node *n, uint32_t bank)
-{
-    return bank % TAC_GROUP_BANKS == 0 && bank + 1 == n->banks;
-}
-
-/* Add the bank to the running sum of its group. A group of one bank is read as it is. */
-static int lay_gather(struct tac_layout *l, uint32_t node, uint32_t bank, struct tac_layout_port *p)
-{
-    const struct tac_node *n = l->plan->node[node].node;
-    if (!p->group[l->runner] || is_alone(n, bank))
-        return 0;
-    float **group = &p->group[l->runner][bank / TAC_GROUP_BANKS];
-    struct tac_gather *g = TAC_VAULT_NEW(&l->plan->vault, struct tac_gather, 1);
-    bool first = bank % TAC_GROUP_BANKS == 0;
-    if (first)
-        *group = tac_layout_take(l, n->bank_lanes, true);
-    if (!g || !*group)
-        return -ENOMEM;
-    *g = (struct tac_gather){*group, p->bank[l->runner][bank], n->bank_lanes, lanes_used(n, bank),
-                             first};
-    if (n->voices) {
-        struct tac_layout_reader item = {l->g->node[node].section, &g->in};
-        if (!tac_layout_append(&l->reader, &item, sizeof item))
-            return -ENOMEM;
-    }
-    return tac_layout_op(l, node, tac_gather_run, g, l->plan->frame_io[l->worker]);
-}
-
-static int lay_gathers(struct tac_layout *l, uint32_t node, uint32_t bank)
-{
-    int code = 0;
-    for (uint32_t o = 0; o < tac_ports_count(l->g->node[node].block->out) && code >= 0; o++)
-        code = lay_gather(l, node, bank, tac_layout_port_of(l, node, o));
-    return code;
-}
-
-static int connect_group(struct tac_layout *l, uint32_t node, struct tac_layout_port *p,
-                         uint32_t group, struct tac_signal *reader)
-{
-    const struct tac_node *n = l->plan->node[node].node;
-    uint32_t first = group * TAC_GROUP_BANKS;
-    uint32_t last = first + TAC_GROUP_BANKS < n->banks ? first + TAC_GROUP_BANKS : n->banks;
-    uint32_t unit = tac_unit_of(&l->units, node, last - 1);
-    if (is_alone(n, first)) {
-        if (n->voices) {
-            struct tac_layout_reader item = {l->g->node[node].section, reader};
-            if (!tac_layout_append(&l->reader, &item, sizeof item))
-                return -ENOMEM;
-        }
-        return tac_layout_connect(l, reader, unit, &p->bank[0][first], &p->bank[1][first]);
-    }
-    struct tac_signal by[TAC_RUNNERS];
-    for (int r = 0; r < TAC_RUNNERS; r++)
-        by[r] = (struct tac_signal){p->group[r][group], n->bank_lanes, 1};
-    return tac_layout_connect(l, reader, unit, &by[0], &by[1]);
-}
-
-static int lay_fold(struct tac_layout *l, uint32_t unit)
-{
-    const struct tac_piece *u = &l->units.unit[unit];
-    const struct tac_node *n = l->plan->node[u->node].node;
-    struct tac_layout_port *p = tac_layout_port_of(l, u->node, u->index);
-    uint32_t groups = (n->banks + TAC_GROUP_BANKS - 1) / TAC_GROUP_BANKS;
-    struct tac_fold *fold = TAC_VAULT_NEW(&l->plan->vault, struct tac_fold, 1);
-    struct tac_signal *group = TAC_VAULT_NEW(&l->plan->vault, struct tac_signal, groups);
-    float *out = tac_layout_take(l, 1, l->exported[unit]);
-    if (!fold || !group || !out)
-        return -ENOMEM;
-    bool alone = is_alone(n, (groups - 1) * TAC_GROUP_BANKS);
-    *fold = (struct tac_fold){out, n->bank_lanes, groups,
-                              alone ? lanes_used(n, n->banks - 1) : n->bank_lanes, group};
-    p->fold[l->runner] = (struct tac_signal){out, 1, 1};
-    for (uint32_t g = 0; g < groups; g++)
-        if (connect_group(l, u->node, p, g, &group[g]) < 0)
-            return -ENOMEM;
-    return tac_layout_op(l, u->node, tac_fold_run, fold, l->plan->frame_io[l->worker]);
-}
-
-/* ---- units --------------------------------------------------------------------------------- */
-
-static int lay_process(struct tac_layout *l, uint32_t node, uint32_t bank)
-{
-    struct tac_plan_node *pn = &l->plan->node[node];
-    if (l->g->node[node].block_index < 0)
-        return 0;
-    return tac_layout_op(l, node, pn->node->block->process, pn->node->state[bank],
-                         tac_layout_io(l, node, bank));
-}
-
-static int lay_bank(struct tac_layout *l, uint32_t unit)
-{
-    uint32_t node = l->units.unit[unit].node, bank = l->units.unit[unit].bank;
-    struct tac_plan_node *pn = &l->plan->node[node];
-    pn->io[l->runner][bank] = &l->plan->io[l->runner][l->ios[l->runner]++];
-    int code = tac_layout_rest(l, node, bank);
-    if (code >= 0)
-        code = tac_layout_inlets(l, node, bank);
-    if (code >= 0 && !pn->node->voices)
-        code = lay_notes_in(l, node);
-    if (code >= 0)
-        code = pn->node->voices ? lay_section(l, node) : lay_outputs(l, unit, node, bank);
-    if (code >= 0)
-        code = lay_process(l, node, bank);
-    return code;
-}
-
-/* Voices and inputs are one unit for all their banks. */
-static int lay_banks(struct tac_layout *l, uint32_t unit)
-{
-    uint32_t node = l->units.unit[unit].node, bank = l->units.unit[unit].bank;
-    const struct tac_node *n = l->plan->node[node].node;
-    bool all = l->g->node[node].block_index < 0 && node != l->g->output;
-    int code = lay_bank(l, unit);
-    if (code >= 0)
-        code = lay_gathers(l, node, bank);
-    for (uint32_t b = 1; all && b < n->banks && code >= 0; b++) {
-        l->plan->node[node].io[0][b] = &l->plan->io[0][l->ios[0]++];
-        code = n->voices ? 0 : lay_outputs(l, unit, node, b);
-        if (code >= 0)
-            code = lay_gathers(l, node, b);
-    }
-    return code;
-}
-
-static int lay_unit(struct tac_layout *l, uint32_t unit)
-{
-    switch (l->units.unit[unit].kind) {
-    case TAC_UNIT_OF_BANK:
-        return lay_banks(l, unit);
-    case TAC_UNIT_OF_MIXES:
-        return tac_layout_shared(l, l->units.unit[unit].node);
-    case TAC_UNIT_OF_PART:
-        return tac_layout_part(l, unit);
-    case TAC_UNIT_OF_FOLD:
-        return lay_fold(l, unit);
-    }
-    return -EINVAL;
-}
-
-/* ---- buffers that were read for the last time ---------------------------------------------- */
-
-static int give_ports(struct tac_layout *l, uint32_t unit, bool heard)
-{
-    uint32_t node = l->units.unit[unit].node, bank = l->units.unit[unit].bank;
-    const struct tac_node *n = l->plan->node[node].node;
-    int code = 0;
-    if (l->g->node[node].block_index < 0)
-        return 0;
-    for (uint32_t o = 0; o < tac_ports_count(n->block->out) && code >= 0; o++) {
-        struct tac_layout_port *p = tac_layout_port_of(l, node, o);
-        if (!p->notes && p->heard == heard)
-            code = tac_layout_give(l, p->bank[l->runner][bank].data, n->bank_lanes);
-    }
-    return code;
-}
-
-static int give_shared(struct tac_layout *l, uint32_t node)
-{
-    struct tac_range inlets = l->units.node_inlets[node];
-    int code = 0;
-    for (uint32_t i = inlets.first; i < inlets.first + inlets.count && code >= 0; i++)
-        if (l->units.inlet[i].uniform)
-            code = tac_layout_give(l, l->inlet[l->runner][i].data,
-                                   l->plan->node[node].node->bank_lanes);
-    return code;
-}
-
-static int give_unit(struct tac_layout *l, uint32_t unit)
-{
-    const struct tac_piece *u = &l->units.unit[unit];
-    switch (u->kind) {
-    case TAC_UNIT_OF_BANK:
-        return give_ports(l, unit, true);
-    case TAC_UNIT_OF_MIXES:
-        return give_shared(l, u->node);
-    case TAC_UNIT_OF_PART:
-        return tac_layout_give(l, l->part[l->runner][unit].data,
-                               l->plan->node[u->node].node->bank_lanes);
-    case TAC_UNIT_OF_FOLD:
-        return tac_layout_give(l, tac_layout_port_of(l, u->node, u->index)->fold[l->runner].data,
-                               1);
-    }
-    return -EINVAL;
-}
-
-static int finish_unit(struct tac_layout *l, uint32_t unit)
-{
-    const struct tac_piece *u = &l->units.unit[unit];
-    uint32_t *waiting = l->waiting[l->runner];
-    int code = tac_layout_give_scratches(l);
-    if (code >= 0 && u->kind == TAC_UNIT_OF_BANK)
-        code = give_ports(l, unit, false);
-    if (code >= 0 && !waiting[unit] && !l->exported[unit])
-        code = give_unit(l, unit);
-    for (uint32_t i = 0; i < u->pred.count && code >= 0; i++) {
-        uint32_t p = l->units.pred[u->pred.first + i];
-        if (l->units.unit[p].task == u->task && --waiting[p] == 0 && !l->exported[p])
-            code = give_unit(l, p);
-    }
-    return code;
-}
+/* ---- who reads what -------------------------------------------------------------------------- */
 
 /* Which units are read in other tasks, and how often in their own. */
 static void count_readers(struct tac_layout *l)
@@ -342,7 +23,7 @@ static void count_readers(struct tac_layout *l)
             uint32_t p = l->units.pred[u->pred.first + k];
             const struct tac_piece *from = &l->units.unit[p];
             bool through_group = u->kind == TAC_UNIT_OF_FOLD &&
-                                 !is_alone(l->plan->node[from->node].node, from->bank);
+                                 !tac_layout_is_alone(l->plan->node[from->node].node, from->bank);
             if (from->task == u->task) {
                 l->waiting[0][p]++;
                 l->waiting[1][p]++;
@@ -440,9 +121,8 @@ static void begin_copy(struct tac_layout *l, uint32_t task, enum tac_runner runn
     l->task = task;
     l->runner = runner;
     l->worker = worker;
-    *copy = (struct tac_task_copy){.op = {l->op[runner].count, 0},
-                                   .io = {l->ios[runner], 0},
-                                   .import = {l->import.count, 0}};
+    *copy = (struct tac_task_copy){
+        .op = {l->op[runner].count, 0}, .io = {l->ios[runner], 0}, .import = {l->import.count, 0}};
 }
 
 static void end_copy(struct tac_layout *l, struct tac_task_copy *copy)
@@ -459,9 +139,9 @@ static int lay_copy(struct tac_layout *l, uint32_t task, enum tac_runner runner,
     int code = 0;
     begin_copy(l, task, runner, runner == TAC_BY_HELPER ? t->worker : 0, &t->copy[runner]);
     for (uint32_t i = 0; i < units && code >= 0; i++) {
-        code = lay_unit(l, unit[i]);
+        code = tac_layout_unit(l, unit[i]);
         if (code >= 0)
-            code = finish_unit(l, unit[i]);
+            code = tac_layout_finish(l, unit[i]);
     }
     end_copy(l, &t->copy[runner]);
     return code;
@@ -481,8 +161,11 @@ static int list_slots(struct tac_layout *l, struct tac_task *t)
         uint32_t bank = 0;
         while (n->state[bank] != audio[i].self)
             bank++;
-        struct tac_slot slot = {n, bank, n->block->state_bytes,
-                                {t->copy[0].op.first + i, t->copy[1].op.first + i}, bytes};
+        struct tac_slot slot = {n,
+                                bank,
+                                n->block->state_bytes,
+                                {t->copy[0].op.first + i, t->copy[1].op.first + i},
+                                bytes};
         TAC_ASSERT(helper[i].self == audio[i].self);
         if (!tac_layout_append(&l->slot, &slot, sizeof slot))
             return -ENOMEM;
@@ -530,7 +213,7 @@ static int lay_closing(struct tac_layout *l, uint32_t reads)
     int code = 0;
     begin_copy(l, TAC_GRAPH_NONE, TAC_BY_AUDIO, 0, &l->plan->closing);
     for (uint32_t b = 0; b < l->plan->node[output].node->banks && code >= 0; b++)
-        code = lay_bank(l, l->units.bank_unit[output] + b);
+        code = tac_layout_bank(l, l->units.bank_unit[output] + b);
     if (code >= 0)
         code = lay_late_writes(l, reads);
     end_copy(l, &l->plan->closing);
@@ -605,8 +288,7 @@ static int prepare_nodes(struct tac_layout *l)
     for (int r = 0; r < (plan->threads > 1 ? TAC_RUNNERS : 1); r++) {
         struct tac_io **io = TAC_VAULT_NEW(&plan->vault, struct tac_io *, banks);
         struct tac_signal **set = TAC_VAULT_NEW(&plan->vault, struct tac_signal *, sets);
-        plan->io[r] =
-            TAC_VAULT_NEW(&plan->vault, struct tac_io, count_ios(l, (enum tac_runner)r));
+        plan->io[r] = TAC_VAULT_NEW(&plan->vault, struct tac_io, count_ios(l, (enum tac_runner)r));
         if (!io || !set || !plan->io[r])
             return -ENOMEM;
         for (uint32_t i = 0; i < l->g->node_count; i++) {

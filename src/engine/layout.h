@@ -3,13 +3,14 @@
  *
  * layout_pool.c    buffers, growing lists, and their move to memory that does not fault
  * layout_cables.c  inlets: from cables to signals and mixes
- * layout.c         units, notes, outputs, feedback, and the whole
+ * layout_units.c   units: notes, nodes, sums over banks; and when a buffer is free again
+ * layout.c         tasks, feedback, and the whole
  * Threads: control. Results: 0 or -ENOMEM. */
 #ifndef TAC_ENGINE_LAYOUT_H
 #define TAC_ENGINE_LAYOUT_H
 
 #include "engine/plan.h"
-#include "engine/units.h"
+#include "engine/work.h"
 #include "tactus/engine.h"
 
 enum { TAC_LAYOUT_WIDTHS = 5 };
@@ -46,7 +47,7 @@ struct tac_layout {
     struct tac_plan *plan;
     struct tac_graph *g;
     struct tac_units units;
-    struct tac_layout_port *port;  /* [all outputs], as units.port_first */
+    struct tac_layout_port *port;          /* [all outputs], as units.port_first */
     struct tac_signal *inlet[TAC_RUNNERS]; /* [inlets]: of mixes that serve all banks */
     struct tac_signal *part[TAC_RUNNERS];  /* [units] */
     uint32_t *waiting[TAC_RUNNERS];        /* [units]: units of its task that will read it */
@@ -71,9 +72,8 @@ static inline struct tac_layout_port *tac_layout_port_of(const struct tac_layout
     return &l->port[l->units.port_first[node] + port];
 }
 
-static inline const struct tac_graph_cable *tac_layout_cable(const struct tac_layout *l,
-                                                             const struct tac_inlet *inlet,
-                                                             uint32_t i)
+static inline const struct tac_graph_cable *
+tac_layout_cable(const struct tac_layout *l, const struct tac_inlet *inlet, uint32_t i)
 {
     return &l->g->cable[l->units.cable[inlet->cable.first + i]];
 }
@@ -100,6 +100,14 @@ void *tac_layout_freeze(struct tac_layout *l, struct tac_layout_list *list, size
  * same signal as each runner makes it; unit: who makes it. */
 int tac_layout_connect(struct tac_layout *l, struct tac_signal *reader, uint32_t unit,
                        const struct tac_signal *audio, const struct tac_signal *helper);
+
+/* All operations of a unit; then let go of what it was the last to read. */
+int tac_layout_unit(struct tac_layout *l, uint32_t unit);
+int tac_layout_finish(struct tac_layout *l, uint32_t unit);
+/* A bank of a node, without what becomes of its outputs. */
+int tac_layout_bank(struct tac_layout *l, uint32_t unit);
+/* True when the bank is a group of its own: it is summed without a running sum. */
+bool tac_layout_is_alone(const struct tac_node *node, uint32_t bank);
 
 /* What a bank reads at rest; then what its inlets bring, and the mixes that serve all banks. */
 int tac_layout_rest(struct tac_layout *l, uint32_t node, uint32_t bank);

@@ -90,12 +90,12 @@ static int add_pieces(struct tac_layout *l, struct tac_mix *mix, const struct ta
             bool whole = lanes == mix->lanes && a % lanes == 0 && b % lanes == 0 &&
                          (n == lanes || i + n == c->from.count) && c->to.first == 0 &&
                          c->to.count == l->g->node[c->to.node].lanes;
-            code = add_source(l, mix, c, a / lanes,
-                              (struct tac_mix_source){.from = a % lanes,
-                                                      .to = b % mix->lanes,
-                                                      .count = n,
-                                                      .kind = whole ? TAC_MIX_WHOLE
-                                                                    : TAC_MIX_LANES});
+            code =
+                add_source(l, mix, c, a / lanes,
+                           (struct tac_mix_source){.from = a % lanes,
+                                                   .to = b % mix->lanes,
+                                                   .count = n,
+                                                   .kind = whole ? TAC_MIX_WHOLE : TAC_MIX_LANES});
         }
         i += n;
     }
@@ -257,8 +257,7 @@ int tac_layout_shared(struct tac_layout *l, uint32_t node)
     bool kept = l->exported[l->units.mix_unit[node]];
     int code = 0;
     for (uint32_t i = inlets.first; i < inlets.first + inlets.count && code >= 0; i++) {
-        struct tac_mix *mix =
-            l->units.inlet[i].uniform ? mix_of(l, &l->units.inlet[i], 0) : NULL;
+        struct tac_mix *mix = l->units.inlet[i].uniform ? mix_of(l, &l->units.inlet[i], 0) : NULL;
         if (!l->units.inlet[i].uniform)
             continue;
         if (!mix)

@@ -63,7 +63,8 @@ static int take_memory(struct tac_vault *vault, struct tac_node *node)
     node->ramp = TAC_VAULT_NEW(vault, struct tac_ramp, node->params);
     node->state = TAC_VAULT_NEW(vault, void *, node->banks);
     node->spare = TAC_VAULT_NEW(vault, void *, node->banks);
-    return node->spare && node->rows && node->patch_value && node->ramp && node->state ? 0 : -ENOMEM;
+    return node->spare && node->rows && node->patch_value && node->ramp && node->state ? 0
+                                                                                       : -ENOMEM;
 }
 
 static void set_params(struct tac_node *node, const struct tac_graph_node *n)

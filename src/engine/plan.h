@@ -72,8 +72,8 @@ struct tac_task {
     struct tac_task_copy copy[TAC_RUNNERS];
     struct tac_range pred, slot; /* tasks that it reads from; its states */
     unsigned char *snapshot;
-    uint32_t worker;  /* 0: the audio thread; helpers from 1 */
-    uint32_t flip;    /* 1: its states were moved to their spare places once more */
+    uint32_t worker;   /* 0: the audio thread; helpers from 1 */
+    uint32_t flip;     /* 1: its states were moved to their spare places once more */
     float estimate_ns; /* when the plan was made */
 };
 
@@ -142,9 +142,9 @@ struct tac_plan {
     struct tac_plan_change *change;
     uint32_t changes;
     struct tac_plan_fade fade;
-    uint32_t position;    /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
-    uint64_t first_slice; /* that it plays: words of earlier ones are not claimed */
-    uint64_t lost_before; /* tasks that had been lost when it was built */
+    uint32_t position;            /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
+    uint64_t first_slice;         /* that it plays: words of earlier ones are not claimed */
+    uint64_t lost_before;         /* tasks that had been lost when it was built */
     uint64_t cost_sum, cost_part; /* counter ticks of all tasks; of those summed so far */
     uint32_t summed;
     uint32_t banks;

@@ -51,8 +51,8 @@ static void take_imports(const struct tac_run *run, const struct tac_task_copy *
     const struct tac_import *import = run->plan->import + copy->import.first;
     for (uint32_t i = 0; i < copy->import.count; i++) {
         /* acquire: pairs with the release of the runner that has done the task */
-        uint64_t word = atomic_load_explicit(&run->plan->task[import[i].task].word,
-                                             memory_order_acquire);
+        uint64_t word =
+            atomic_load_explicit(&run->plan->task[import[i].task].word, memory_order_acquire);
         bool helper = !run->alone && (word & 15) == TAC_TASK_HELPER_DONE;
         *import[i].where = import[i].by[helper];
     }

@@ -21,9 +21,9 @@ struct tac_run {
 /* Statuses of a task in a slice; see workers.h. */
 enum tac_task_status {
     TAC_TASK_FREE,
-    TAC_TASK_AUDIO,       /* the audio thread runs it */
-    TAC_TASK_COPYING,     /* a helper keeps what the states are */
-    TAC_TASK_HELPER,      /* a helper runs it */
+    TAC_TASK_AUDIO,   /* the audio thread runs it */
+    TAC_TASK_COPYING, /* a helper keeps what the states are */
+    TAC_TASK_HELPER,  /* a helper runs it */
     TAC_TASK_AUDIO_DONE,
     TAC_TASK_HELPER_DONE,
 };

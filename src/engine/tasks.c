@@ -9,9 +9,9 @@
  *           on which it ends first, with a charge for a hand-over.
  * Costs     what nodes took when they ran (node.h), else what their block took once on its own.
  *           They decide who runs what, never what is computed.
- * Threads: control. Cost: (units + edges) x threads. Source: H. Topcuoglu, S. Hariri, M.-Y. Wu 2002,
- * "Performance-effective and low-complexity task scheduling for heterogeneous computing". */
-#include "engine/units.h"
+ * Threads: control. Cost: (units + edges) x threads. Source: H. Topcuoglu, S. Hariri, M.-Y. Wu
+ * 2002, "Performance-effective and low-complexity task scheduling for heterogeneous computing". */
+#include "engine/work.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -206,8 +206,8 @@ static int link_tasks(struct forming *f)
     uint32_t *by_task = calloc(f->u->units + 1, sizeof *by_task);
     uint32_t *seen = calloc(f->clusters + 1, sizeof *seen);
     uint32_t *pred = calloc(f->u->preds + 1, sizeof *pred);
-    int code = first && by_task && seen && pred ? add_sources(f, first, by_task, seen, pred)
-                                                : -ENOMEM;
+    int code =
+        first && by_task && seen && pred ? add_sources(f, first, by_task, seen, pred) : -ENOMEM;
     free(first);
     free(by_task);
     free(seen);

@@ -10,14 +10,23 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+/* Sanitizers keep megabytes of their own on each stack. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { STACK_BYTES = 4 << 20 };
+#else
+enum { STACK_BYTES = 256 << 10 };
+#endif
+
 enum {
-    STACK_BYTES = 256 << 10,
+    STACK_TOUCHED = 128 << 10,
     SPINS = 64,
-    IDLE_NS = 10000000,
+    IDLE_LEAST_NS = 400000,
+    IDLE_MOST_NS = 10000000,
     MARGIN_LEAST_NS = 30000,
     MARGIN_MOST_NS = 1000000,
     GRACE_NS = 2000000,
@@ -77,8 +86,7 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
         return;
     if (copy->flip != task->flip)
         tac_task_point(plan, task, TAC_BY_HELPER);
-    struct tac_run run = {plan, TAC_BY_HELPER, crew->frames, false,
-                          slice % TAC_TIMED_EVERY == 0};
+    struct tac_run run = {plan, TAC_BY_HELPER, crew->frames, false, slice % TAC_TIMED_EVERY == 0};
     plan->frame_io[worker]->frames = run.frames;
     tac_run_task(&run, task);
     uint64_t mine = tac_task_word(slice, TAC_TASK_HELPER);
@@ -152,6 +160,7 @@ static void sleep_until(struct tac_helper *h, uint64_t ns)
 /* Until the number of the slice changes or the crew is dismissed. */
 static uint64_t wait_for_slice(struct tac_crew *crew, struct tac_helper *h, uint64_t last)
 {
+    h->idle_ns = IDLE_LEAST_NS;
     for (uint32_t spins = 0;; spins++) {
         uint64_t go = atomic_load_explicit(&crew->go, memory_order_acquire);
         if (go != last || atomic_load_explicit(&crew->dismissed, memory_order_relaxed))
@@ -161,9 +170,10 @@ static uint64_t wait_for_slice(struct tac_crew *crew, struct tac_helper *h, uint
             continue;
         uint64_t now = tac_clock_ns();
         uint64_t due = atomic_load_explicit(&crew->due_ns, memory_order_relaxed);
-        if (atomic_load_explicit(&crew->alone, memory_order_relaxed) || now > due + GRACE_NS)
-            sleep_until(h, now + IDLE_NS);
-        else if (now + h->margin_ns < due)
+        if (atomic_load_explicit(&crew->alone, memory_order_relaxed) || now > due + GRACE_NS) {
+            sleep_until(h, now + h->idle_ns);
+            h->idle_ns += h->idle_ns < IDLE_MOST_NS ? h->idle_ns / 8 : 0;
+        } else if (now + h->margin_ns < due)
             sleep_until(h, due - h->margin_ns);
     }
 }
@@ -173,7 +183,7 @@ static void *help(void *user)
     struct tac_helper *h = user;
     struct tac_crew *crew = h->crew;
     uint64_t last = 0;
-    unsigned char stack[STACK_BYTES / 2];
+    unsigned char stack[STACK_TOUCHED];
     tac_region_touch(stack, sizeof stack);
     tac_denormals_flush();
     while (!atomic_load_explicit(&crew->dismissed, memory_order_acquire)) {
@@ -214,6 +224,11 @@ static int start_thread(struct tac_helper *h, const struct tac_workers_config *c
     if (code)
         tac_region_close(&h->stack);
     h->runs = code == 0;
+    if (h->runs) {
+        char name[16];
+        snprintf(name, sizeof name, "tactus-help-%u", h->worker % 100);
+        pthread_setname_np(h->thread, name);
+    }
     return -code;
 }
 
@@ -284,8 +299,8 @@ void tac_workers_get(const struct tac_workers *workers, struct tac_workers_count
         const struct tac_helper *h = &crew->helper[w];
         ret_count->helping +=
             go && atomic_load_explicit(&h->seen, memory_order_relaxed) + TAC_CREW_TRY_SLICES >= go;
-        ret_count->answer_ns = tac_costs_ns(
-            (double)atomic_load_explicit(&h->answer, memory_order_relaxed));
+        ret_count->answer_ns =
+            tac_costs_ns((double)atomic_load_explicit(&h->answer, memory_order_relaxed));
         ret_count->given += atomic_load_explicit(&h->given, memory_order_relaxed);
     }
 }

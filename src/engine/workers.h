@@ -18,7 +18,8 @@
  *           slices with helpers have measurably not been faster. Tried again now and then.
  * Sleep     Between cycles helpers sleep; they wake by timer before the next cycle is due, by as
  *           much as they have been woken late before, and spin until it begins. So the audio thread
- *           never calls the kernel for them. With no cycle in sight they look every 10 ms.
+ *           never calls the kernel for them. With no cycle in sight they look
+ *           now and then, at last every 10 ms.
  * Memory    A plan may be freed when no helper is inside: tac_workers_are_inside().
  *
  * Threads   run, begin, end: the audio thread. new, free, are_inside, get: control.
@@ -56,14 +57,14 @@ bool tac_workers_are_inside(const struct tac_workers *workers, const struct tac_
 uint64_t tac_workers_lost(const struct tac_workers *workers);
 
 struct tac_workers_count {
-    uint32_t threads;   /* as configured */
-    uint32_t helping;   /* helpers that did something in the latest slices */
-    uint32_t away;      /* helpers that are stopped in the middle of a task */
-    bool alone;         /* helpers are not asked at present */
-    uint64_t lost;      /* tasks computed again because a helper did not finish */
-    uint64_t taken;     /* tasks of helpers that the audio thread ran because they had not begun */
-    uint64_t given;     /* tasks that helpers ran */
-    double answer_ns;   /* from the latest call for helpers until one saw it */
+    uint32_t threads; /* as configured */
+    uint32_t helping; /* helpers that did something in the latest slices */
+    uint32_t away;    /* helpers that are stopped in the middle of a task */
+    bool alone;       /* helpers are not asked at present */
+    uint64_t lost;    /* tasks computed again because a helper did not finish */
+    uint64_t taken;   /* tasks of helpers that the audio thread ran because they had not begun */
+    uint64_t given;   /* tasks that helpers ran */
+    double answer_ns; /* from the latest call for helpers until one saw it */
 };
 void tac_workers_get(const struct tac_workers *workers, struct tac_workers_count *ret_count);
 

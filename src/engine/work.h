@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * units.h - a graph taken apart into units of work and what each waits for.
+ * work.h - a graph taken apart into units of work and what each waits for.
  *
  * A unit is a bank of a node with the mixes that it needs, or something that several banks share:
  * a sum over voices, a mix that serves all banks, a part of a mix with many sources. Units are put
@@ -13,37 +13,37 @@
  * Groups    signals that are summed over their banks are first gathered bank by bank in groups of
  *           TAC_GROUP_BANKS, which stay together in one task; then the groups are added.
  * Threads: control. Cost: nodes + banks + cables. */
-#ifndef TAC_ENGINE_UNITS_H
-#define TAC_ENGINE_UNITS_H
+#ifndef TAC_ENGINE_WORK_H
+#define TAC_ENGINE_WORK_H
 
 #include "engine/plan.h"
 
 enum { TAC_MIX_SOURCES = 16, TAC_GROUP_BANKS = 8 };
 
 enum tac_unit_kind {
-    TAC_UNIT_OF_BANK,   /* node, bank: its mixes and its process function */
-    TAC_UNIT_OF_MIXES,  /* node: mixes that serve all its banks */
-    TAC_UNIT_OF_FOLD,   /* node, port: the sum over all its lanes */
-    TAC_UNIT_OF_PART,   /* inlet, bank, part: some of the sources of a mix */
+    TAC_UNIT_OF_BANK,  /* node, bank: its mixes and its process function */
+    TAC_UNIT_OF_MIXES, /* node: mixes that serve all its banks */
+    TAC_UNIT_OF_FOLD,  /* node, port: the sum over all its lanes */
+    TAC_UNIT_OF_PART,  /* inlet, bank, part: some of the sources of a mix */
 };
 
 struct tac_piece {
     enum tac_unit_kind kind;
     uint32_t node, bank;
-    uint32_t index;          /* of the port or inlet */
+    uint32_t index; /* of the port or inlet */
     uint32_t part;
-    struct tac_range pred;   /* in tac_units.pred */
+    struct tac_range pred; /* in tac_units.pred */
     uint32_t task;
-    bool anchored;           /* only the audio thread may run it */
+    bool anchored; /* only the audio thread may run it */
     float cost_ns;
 };
 
 struct tac_inlet {
     uint32_t node, port;
     enum tac_cable_target target;
-    struct tac_range cable;  /* in tac_units.cable: indices of cables, in file order */
-    uint32_t parts;          /* 0: one mix takes all */
-    uint32_t part_unit;      /* the first; [banks or 1][parts] */
+    struct tac_range cable; /* in tac_units.cable: indices of cables, in file order */
+    uint32_t parts;         /* 0: one mix takes all */
+    uint32_t part_unit;     /* the first; [banks or 1][parts] */
     bool direct, uniform;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * units.c - inlets, units, what they wait for, and their order; see units.h. */
-#include "engine/units.h"
+ * work.c - inlets, units, what they wait for, and their order; see work.h. */
+#include "engine/work.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -126,10 +126,10 @@ static int add_parts(struct tac_units *u, struct tac_inlet *inlet)
     for (uint32_t bank = 0; inlet->parts && bank < banks && code >= 0; bank++)
         for (uint32_t part = 0; part < inlet->parts && code >= 0; part++)
             code = add_unit(u, (struct tac_piece){.kind = TAC_UNIT_OF_PART,
-                                                 .node = inlet->node,
-                                                 .bank = bank,
-                                                 .index = (uint32_t)(inlet - u->inlet),
-                                                 .part = part});
+                                                  .node = inlet->node,
+                                                  .bank = bank,
+                                                  .index = (uint32_t)(inlet - u->inlet),
+                                                  .part = part});
     return code;
 }
 
@@ -151,9 +151,9 @@ static int add_node(struct tac_units *u, uint32_t node)
     u->bank_unit[node] = u->units;
     for (uint32_t bank = 0; bank < banks && code >= 0; bank++)
         code = add_unit(u, (struct tac_piece){.kind = TAC_UNIT_OF_BANK,
-                                             .node = node,
-                                             .bank = bank,
-                                             .anchored = is_anchored(u, node)});
+                                              .node = node,
+                                              .bank = bank,
+                                              .anchored = is_anchored(u, node)});
     return code;
 }
 
@@ -168,8 +168,8 @@ static int add_folds(struct tac_units *u)
             continue;
         *unit = u->units;
         if (add_unit(u, (struct tac_piece){.kind = TAC_UNIT_OF_FOLD,
-                                          .node = c->from.node,
-                                          .index = c->from.port}) < 0)
+                                           .node = c->from.node,
+                                           .index = c->from.port}) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -193,7 +193,7 @@ static int add_source(struct tac_units *u, const struct tac_graph_cable *c, uint
     uint32_t low = bank * lanes, high = low + lanes;
     if (bank != TAC_GRAPH_NONE && (c->to.first >= high || c->to.first + c->to.count <= low))
         return 0;
-    if (c->feedback || c->from.node == u->g->input)
+    if (c->feedback)
         return 0;
     if (c->target == TAC_CABLE_NOTES)
         return add_pred(u, tac_unit_of(u, c->from.node, 0));
@@ -308,7 +308,7 @@ struct search {
     unsigned char *seen;
     struct {
         uint32_t unit, next;
-    } *stack;
+    } * stack;
     uint32_t done;
 };
 

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * bench_scale.c - what a second thread brings, at all loads and grains, and what a hand-over costs.
+ *
+ * usage: bench_scale [threads [rounds]]. For each load and size two engines with the same patch,
+ * one with one thread, one with several, take turns, a few cycles of 64 frames each. Printed: the
+ * median time of a cycle with one thread and with several, the ratio, and whether the engine chose
+ * to go alone. "paced": cycles begin every 1333 us and helpers sleep in between, as when it plays;
+ * otherwise one cycle follows the other. Last: the time from the call for helpers to the answer. */
+#include "base/clock.h"
+#include "tactus/engine.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLICE = 64, TURN = 40, ROUNDS = 60, ANSWERS_MAX = 200000 };
+
+static char text[8 << 20];
+static uint32_t threads = 2, rounds = ROUNDS;
+static double answers[ANSWERS_MAX];
+static uint32_t answer_count;
+
+static struct tac_engine *load(uint32_t count)
+{
+    struct tac_engine *e;
+    struct tac_error err = {0};
+    struct tac_engine_config config = {.threads = count, .priority = 40};
+    if (tac_engine_new(&config, &e) < 0 ||
+        tac_engine_load_text(e, text, strlen(text), "bench", NULL, &err) < 0) {
+        fprintf(stderr, "%u: %s\n", err.line, err.text);
+        exit(1);
+    }
+    for (int note = 0; note < 128 && strstr(text, "voices:"); note++)
+        for (int i = 0; i < 7; i++)
+            if (tac_engine_note(e, NULL, 36 + (float)note * 0.3f, 0.8f, 0) < 0)
+                break;
+    return e;
+}
+
+static int smaller(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *x, uint32_t count)
+{
+    qsort(x, count, sizeof *x, smaller);
+    return count ? x[count / 2] : 0;
+}
+
+static uint32_t turn(struct tac_engine *e, double *us, uint32_t at, bool paced)
+{
+    static float left[SLICE], right[SLICE];
+    float *out[2] = {left, right};
+    uint64_t next = tac_clock_ns();
+    for (int i = 0; i < TURN; i++) {
+        if (paced)
+            tac_clock_sleep_until(next += 1333333);
+        uint64_t begin = tac_clock_ns();
+        tac_engine_process(e, NULL, out, SLICE);
+        if (i >= TURN / 4) /* caches and helpers have come back */
+            us[at++] = (double)(tac_clock_ns() - begin) / 1000;
+        if (answer_count < ANSWERS_MAX && !paced && i >= TURN / 4) {
+            struct tac_engine_stats stats;
+            tac_engine_stats(e, &stats);
+            if (stats.threads > 1 && !stats.alone)
+                answers[answer_count++] = stats.answer_ns;
+        }
+    }
+    return at;
+}
+
+static void compare(const char *name, uint32_t units, bool paced)
+{
+    static double one[ROUNDS * TURN * 4], more[ROUNDS * TURN * 4];
+    struct tac_engine *a = load(1), *b = load(threads);
+    struct tac_engine_stats stats;
+    uint32_t count = 0, count_more = 0, alone = 0, turns = paced ? rounds / 4 : rounds;
+    for (uint32_t i = 0; i < turns / 4 + 2; i++) { /* the engine finds out what pays */
+        turn(a, one, 0, false);
+        turn(b, more, 0, paced);
+    }
+    for (uint32_t i = 0; i < turns; i++) {
+        count = turn(a, one, count, paced);
+        count_more = turn(b, more, count_more, paced);
+        tac_engine_stats(b, &stats);
+        alone += stats.alone;
+    }
+    double x = median(one, count), y = median(more, count_more);
+    printf("%-8s %-6s %6u units  %8.1f us  %8.1f us  %5.2f x  alone %3u %%\n", name,
+           paced ? "paced" : "", units, x, y, x / y, 100 * alone / turns);
+    fflush(stdout);
+    tac_engine_free(a);
+    tac_engine_free(b);
+}
+
+static void voices(const char *filter, unsigned count)
+{
+    snprintf(text, sizeof text,
+             "voices:\n  v:\n    count: %u\n    nodes:\n"
+             "      osc: {block: saw, frequency: 8.1758 Hz}\n"
+             "      f: {block: %s, cutoff: 900 Hz, resonance: 30 %%}\n"
+             "      env: {block: adsr}\n      vca: {block: gain, level: -30 dB}\n"
+             "    cables:\n      - v.pitch -> osc.pitch\n      - v.gate -> env\n"
+             "      - osc -> f\n      - f.out -> vca.in\n      - env.out -> vca.control\n"
+             "      - vca -> output\n"
+             "nodes:\n  lfo: {block: lfo, rate: 2 Hz, depth: 300}\n"
+             "cables:\n  - lfo.out -> f.cutoff\n",
+             count, filter);
+}
+
+static void chains(unsigned count, unsigned length)
+{
+    char *at = text + sprintf(text, "nodes:\n  n: {block: noise, level: 1 %%}\n");
+    for (unsigned i = 0; i < count * length; i++)
+        at += sprintf(at, "  g%u: {block: gain}\n", i);
+    at += sprintf(at, "cables:\n");
+    for (unsigned c = 0; c < count; c++) {
+        at += sprintf(at, "  - n -> g%u\n", c * length);
+        for (unsigned i = 1; i < length; i++)
+            at += sprintf(at, "  - g%u -> g%u\n", c * length + i - 1, c * length + i);
+        at += sprintf(at, "  - g%u -> output\n", c * length + length - 1);
+    }
+}
+
+static void strips(unsigned count)
+{
+    char *at = text + sprintf(text, "nodes:\n  n: {block: noise, level: 1 %%}\n");
+    for (unsigned i = 0; i < count; i++)
+        at += sprintf(at,
+                      "  a%u: {block: eq, channels: 2}\n  b%u: {block: svf, channels: 2}\n"
+                      "  c%u: {block: compressor, channels: 2}\n"
+                      "  d%u: {block: delay, channels: 2}\n",
+                      i, i, i, i);
+    at += sprintf(at, "cables:\n");
+    for (unsigned i = 0; i < count; i++)
+        at += sprintf(at, "  - n -> a%u -> b%u -> c%u -> d%u -> output\n", i, i, i, i);
+}
+
+int main(int argc, char **argv)
+{
+    static const unsigned sizes[] = {16, 64, 128, 256, 512, 1024, 2048, 4096};
+    threads = argc > 1 ? (uint32_t)atoi(argv[1]) : 2;
+    rounds = argc > 2 ? (uint32_t)atoi(argv[2]) : 24;
+    rounds = rounds > ROUNDS ? ROUNDS : rounds;
+    struct sched_param fifo = {.sched_priority = 50};
+    if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &fifo))
+        printf("without SCHED_FIFO\n");
+    printf("load                          1 thread   %2u threads\n", threads);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && sizes[i] <= 1024; i++) {
+        voices("svf", sizes[i]);
+        compare("voice12", sizes[i], false);
+    }
+    for (unsigned n = 1; n <= 64; n *= 4) {
+        chains(n, 25);
+        compare("chains", n * 25, false);
+    }
+    for (unsigned n = 1; n <= 64; n *= 4) {
+        strips(n);
+        compare("strips", n, false);
+    }
+    for (unsigned n = 256; n <= 1024; n *= 4) {
+        voices("svf", n);
+        compare("voice12", n, true);
+    }
+    if (answer_count)
+        printf("hand-over: median %.0f ns, from %u answers\n", median(answers, answer_count),
+               answer_count);
+    return 0;
+}
