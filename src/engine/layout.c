@@ -6,8 +6,6 @@
  * of it is connected as an import (plan.h). Threads: control. Cost: units + cables. */
 #include "engine/layout.h"
 
-#include "base/check.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,32 +145,48 @@ static int lay_copy(struct tac_layout *l, uint32_t task, enum tac_runner runner,
     return code;
 }
 
+static int add_slot(struct tac_layout *l, struct tac_task *t, struct tac_slot slot, size_t *bytes)
+{
+    slot.at = *bytes;
+    slot.bytes = slot.node->block->state_bytes;
+    *bytes += (slot.bytes + 63u) & ~(size_t)63;
+    t->slot.count++;
+    return tac_layout_append(&l->slot, &slot, sizeof slot) ? 0 : -ENOMEM;
+}
+
+/* The states that the i-th operation of the task changes. */
+static int add_slots(struct tac_layout *l, struct tac_task *t, uint32_t i, size_t *bytes)
+{
+    struct tac_slot slot = {.op = {t->copy[0].op.first + i, t->copy[1].op.first + i}};
+    const struct tac_op *by[TAC_RUNNERS];
+    for (int r = 0; r < TAC_RUNNERS; r++)
+        by[r] = (struct tac_op *)l->op[r].items + slot.op[r];
+    slot.node = l->plan->node[by[0]->node].node;
+    const struct tac_block *block = slot.node->block;
+    bool pair = block->process2 && by[0]->run == block->process2;
+    if (!block->state_bytes || (by[0]->run != block->process && !pair))
+        return 0;
+    void *const *state = pair ? by[0]->self : &by[0]->self;
+    while (slot.node->state[slot.bank] != state[0])
+        slot.bank++;
+    int code = 0;
+    for (int k = 0; k < (pair ? 2 : 1) && code >= 0; k++, slot.bank++) {
+        for (int r = 0; pair && r < TAC_RUNNERS; r++)
+            slot.pair[r] = (void **)by[r]->self + k;
+        code = add_slot(l, t, slot, bytes);
+    }
+    return code;
+}
+
 /* States that a helper changes are listed, with room to keep what they were. */
 static int list_slots(struct tac_layout *l, struct tac_task *t)
 {
-    const struct tac_op *audio = (struct tac_op *)l->op[0].items + t->copy[0].op.first;
-    const struct tac_op *helper = (struct tac_op *)l->op[1].items + t->copy[1].op.first;
     size_t bytes = 0;
+    int code = 0;
     t->slot.first = l->slot.count;
-    for (uint32_t i = 0; i < t->copy[0].op.count; i++) {
-        struct tac_node *n = l->plan->node[audio[i].node].node;
-        if (audio[i].run != n->block->process || !n->block->state_bytes)
-            continue;
-        uint32_t bank = 0;
-        while (n->state[bank] != audio[i].self)
-            bank++;
-        struct tac_slot slot = {n,
-                                bank,
-                                n->block->state_bytes,
-                                {t->copy[0].op.first + i, t->copy[1].op.first + i},
-                                bytes};
-        TAC_ASSERT(helper[i].self == audio[i].self);
-        if (!tac_layout_append(&l->slot, &slot, sizeof slot))
-            return -ENOMEM;
-        bytes += (slot.bytes + 63u) & ~63u;
-    }
-    t->slot.count = l->slot.count - t->slot.first;
-    t->snapshot = tac_vault_take(&l->plan->vault, bytes);
+    for (uint32_t i = 0; i < t->copy[0].op.count && code >= 0; i++)
+        code = add_slots(l, t, i, &bytes);
+    t->snapshot = code < 0 ? NULL : tac_vault_take(&l->plan->vault, bytes);
     return t->snapshot ? 0 : -ENOMEM;
 }
 
@@ -263,14 +277,9 @@ static uint32_t count_ios(const struct tac_layout *l, enum tac_runner runner)
     uint32_t count = 0;
     for (uint32_t i = 0; i < l->units.units; i++) {
         const struct tac_piece *u = &l->units.unit[i];
-        if (u->kind != TAC_UNIT_OF_BANK)
-            continue;
-        if (runner == TAC_BY_HELPER)
-            count += u->task != TAC_GRAPH_NONE && l->plan->task[u->task].worker;
-        else
-            count += l->g->node[u->node].block_index < 0 && u->node != l->g->output
-                         ? l->plan->node[u->node].node->banks
-                         : 1;
+        bool helped = u->task != TAC_GRAPH_NONE && l->plan->task[u->task].worker;
+        if (u->kind == TAC_UNIT_OF_BANK && (runner == TAC_BY_AUDIO || helped))
+            count += u->banks;
     }
     return count;
 }

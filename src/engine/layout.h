@@ -104,7 +104,7 @@ int tac_layout_connect(struct tac_layout *l, struct tac_signal *reader, uint32_t
 /* All operations of a unit; then let go of what it was the last to read. */
 int tac_layout_unit(struct tac_layout *l, uint32_t unit);
 int tac_layout_finish(struct tac_layout *l, uint32_t unit);
-/* A bank of a node, without what becomes of its outputs. */
+/* The same for a unit of banks. */
 int tac_layout_bank(struct tac_layout *l, uint32_t unit);
 /* True when the bank is a group of its own: it is summed without a running sum. */
 bool tac_layout_is_alone(const struct tac_node *node, uint32_t bank);

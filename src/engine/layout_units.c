@@ -111,6 +111,8 @@ static int lay_outputs(struct tac_layout *l, uint32_t unit, uint32_t node, uint3
                 return -ENOMEM;
             continue;
         }
+        if (o && !p->heard && l->g->node[node].block_index >= 0)
+            continue; /* nobody listens */
         float *buffer = tac_layout_take(l, n->bank_lanes, kept && p->heard);
         if (!buffer)
             return -ENOMEM;
@@ -206,47 +208,50 @@ static int lay_fold(struct tac_layout *l, uint32_t unit)
 
 /* ---- units --------------------------------------------------------------------------------- */
 
-static int lay_process(struct tac_layout *l, uint32_t node, uint32_t bank)
+/* A pair of banks has a list of its two states, in each copy of the task. */
+static int lay_process(struct tac_layout *l, const struct tac_piece *u)
 {
-    struct tac_plan_node *pn = &l->plan->node[node];
-    if (l->g->node[node].block_index < 0)
+    struct tac_plan_node *pn = &l->plan->node[u->node];
+    struct tac_io *io = tac_layout_io(l, u->node, u->bank);
+    if (l->g->node[u->node].block_index < 0)
         return 0;
-    return tac_layout_op(l, node, pn->node->block->process, pn->node->state[bank],
-                         tac_layout_io(l, node, bank));
+    if (u->banks == 1)
+        return tac_layout_op(l, u->node, pn->node->block->process, pn->node->state[u->bank], io);
+    void **states = TAC_VAULT_NEW(&l->plan->vault, void *, u->banks);
+    if (!states)
+        return -ENOMEM;
+    memcpy(states, pn->node->state + u->bank, u->banks * sizeof *states);
+    return tac_layout_op(l, u->node, pn->node->block->process2, states, io);
+}
+
+/* What reaches a bank, and where its outputs go. */
+static int lay_ends(struct tac_layout *l, uint32_t unit, uint32_t bank)
+{
+    uint32_t node = l->units.unit[unit].node;
+    bool voices = l->plan->node[node].node->voices;
+    int code = tac_layout_rest(l, node, bank);
+    if (code >= 0 && (!voices || !bank))
+        code = tac_layout_inlets(l, node, bank);
+    if (code >= 0 && !voices && !bank)
+        code = lay_notes_in(l, node);
+    if (code >= 0 && !voices)
+        code = lay_outputs(l, unit, node, bank);
+    return code;
 }
 
 int tac_layout_bank(struct tac_layout *l, uint32_t unit)
 {
-    uint32_t node = l->units.unit[unit].node, bank = l->units.unit[unit].bank;
-    struct tac_plan_node *pn = &l->plan->node[node];
-    pn->io[l->runner][bank] = &l->plan->io[l->runner][l->ios[l->runner]++];
-    int code = tac_layout_rest(l, node, bank);
+    const struct tac_piece *u = &l->units.unit[unit];
+    struct tac_plan_node *pn = &l->plan->node[u->node];
+    for (uint32_t b = u->bank; b < u->bank + u->banks; b++)
+        pn->io[l->runner][b] = &l->plan->io[l->runner][l->ios[l->runner]++];
+    int code = 0;
+    for (uint32_t b = u->bank; b < u->bank + u->banks && code >= 0; b++)
+        code = lay_ends(l, unit, b);
     if (code >= 0)
-        code = tac_layout_inlets(l, node, bank);
-    if (code >= 0 && !pn->node->voices)
-        code = lay_notes_in(l, node);
-    if (code >= 0)
-        code = pn->node->voices ? lay_section(l, node) : lay_outputs(l, unit, node, bank);
-    if (code >= 0)
-        code = lay_process(l, node, bank);
-    return code;
-}
-
-/* Voices and inputs are one unit for all their banks. */
-static int lay_banks(struct tac_layout *l, uint32_t unit)
-{
-    uint32_t node = l->units.unit[unit].node, bank = l->units.unit[unit].bank;
-    const struct tac_node *n = l->plan->node[node].node;
-    bool all = l->g->node[node].block_index < 0 && node != l->g->output;
-    int code = tac_layout_bank(l, unit);
-    if (code >= 0)
-        code = lay_gathers(l, node, bank);
-    for (uint32_t b = 1; all && b < n->banks && code >= 0; b++) {
-        l->plan->node[node].io[0][b] = &l->plan->io[0][l->ios[0]++];
-        code = n->voices ? 0 : lay_outputs(l, unit, node, b);
-        if (code >= 0)
-            code = lay_gathers(l, node, b);
-    }
+        code = pn->node->voices ? lay_section(l, u->node) : lay_process(l, u);
+    for (uint32_t b = u->bank; b < u->bank + u->banks && code >= 0; b++)
+        code = lay_gathers(l, u->node, b);
     return code;
 }
 
@@ -254,7 +259,7 @@ int tac_layout_unit(struct tac_layout *l, uint32_t unit)
 {
     switch (l->units.unit[unit].kind) {
     case TAC_UNIT_OF_BANK:
-        return lay_banks(l, unit);
+        return tac_layout_bank(l, unit);
     case TAC_UNIT_OF_MIXES:
         return tac_layout_shared(l, l->units.unit[unit].node);
     case TAC_UNIT_OF_PART:
@@ -267,17 +272,18 @@ int tac_layout_unit(struct tac_layout *l, uint32_t unit)
 
 /* ---- buffers that were read for the last time ---------------------------------------------- */
 
-static int give_ports(struct tac_layout *l, uint32_t unit, bool heard)
+static int give_ports(struct tac_layout *l, const struct tac_piece *u, bool heard)
 {
-    uint32_t node = l->units.unit[unit].node, bank = l->units.unit[unit].bank;
-    const struct tac_node *n = l->plan->node[node].node;
+    const struct tac_node *n = l->plan->node[u->node].node;
     int code = 0;
-    if (l->g->node[node].block_index < 0)
+    if (l->g->node[u->node].block_index < 0)
         return 0;
-    for (uint32_t o = 0; o < tac_ports_count(n->block->out) && code >= 0; o++) {
-        struct tac_layout_port *p = tac_layout_port_of(l, node, o);
-        if (!p->notes && p->heard == heard)
-            code = tac_layout_give(l, p->bank[l->runner][bank].data, n->bank_lanes);
+    for (uint32_t o = 0; o < tac_ports_count(n->block->out); o++) {
+        struct tac_layout_port *p = tac_layout_port_of(l, u->node, o);
+        bool there = !p->notes && (p->heard || !o);
+        for (uint32_t b = u->bank; there && b < u->bank + u->banks && code >= 0; b++)
+            if (p->heard == heard)
+                code = tac_layout_give(l, p->bank[l->runner][b].data, n->bank_lanes);
     }
     return code;
 }
@@ -298,7 +304,7 @@ static int give_unit(struct tac_layout *l, uint32_t unit)
     const struct tac_piece *u = &l->units.unit[unit];
     switch (u->kind) {
     case TAC_UNIT_OF_BANK:
-        return give_ports(l, unit, true);
+        return give_ports(l, u, true);
     case TAC_UNIT_OF_MIXES:
         return give_shared(l, u->node);
     case TAC_UNIT_OF_PART:
@@ -317,7 +323,7 @@ int tac_layout_finish(struct tac_layout *l, uint32_t unit)
     uint32_t *waiting = l->waiting[l->runner];
     int code = tac_layout_give_scratches(l);
     if (code >= 0 && u->kind == TAC_UNIT_OF_BANK)
-        code = give_ports(l, unit, false);
+        code = give_ports(l, u, false);
     if (code >= 0 && !waiting[unit] && !l->exported[unit])
         code = give_unit(l, unit);
     for (uint32_t i = 0; i < u->pred.count && code >= 0; i++) {

@@ -198,7 +198,10 @@ void tac_plan_merge_run(void *merge, const struct tac_io *io)
 void tac_task_point(struct tac_plan *plan, struct tac_task *task, enum tac_runner runner)
 {
     const struct tac_slot *slot = plan->slot + task->slot.first;
-    for (uint32_t i = 0; i < task->slot.count; i++)
-        plan->op[runner][slot[i].op[runner]].self = slot[i].node->state[slot[i].bank];
+    for (uint32_t i = 0; i < task->slot.count; i++) {
+        void **self = slot[i].pair[runner] ? slot[i].pair[runner]
+                                           : &plan->op[runner][slot[i].op[runner]].self;
+        *self = slot[i].node->state[slot[i].bank];
+    }
     task->copy[runner].flip = task->flip;
 }

@@ -63,6 +63,7 @@ struct tac_slot {
     struct tac_node *node;
     uint32_t bank, bytes;
     uint32_t op[TAC_RUNNERS]; /* which operation has it as self */
+    void **pair[TAC_RUNNERS]; /* or where that operation lists it, one of two; else NULL */
     size_t at;                /* in the task's snapshot */
 };
 

@@ -21,7 +21,10 @@ static void add_cost(struct tac_node *n, uint64_t ticks, bool first_bank)
 
 static bool counts(const struct tac_node *n, const struct tac_op *op)
 {
-    return n->voices || (op->run == n->block->process && op->self == n->state[0]);
+    if (n->voices || op->run == n->block->process)
+        return n->voices || op->self == n->state[0];
+    return n->block->process2 && op->run == n->block->process2 &&
+           ((void *const *)op->self)[0] == n->state[0];
 }
 
 static void run_ops_timed(const struct tac_plan *plan, const struct tac_op *op, uint32_t ops)

@@ -135,9 +135,7 @@ static int add_parts(struct tac_units *u, struct tac_inlet *inlet)
 
 static int add_node(struct tac_units *u, uint32_t node)
 {
-    uint32_t banks = u->g->node[node].block_index < 0 && node != u->g->output
-                         ? 1
-                         : u->plan->node[node].node->banks;
+    uint32_t banks = u->plan->node[node].node->banks, step = tac_unit_banks(u, node);
     bool mixes = false;
     int code = 0;
     for (uint32_t i = 0; i < u->node_inlets[node].count && code >= 0; i++) {
@@ -149,10 +147,11 @@ static int add_node(struct tac_units *u, uint32_t node)
     if (code >= 0 && mixes)
         code = add_unit(u, (struct tac_piece){.kind = TAC_UNIT_OF_MIXES, .node = node});
     u->bank_unit[node] = u->units;
-    for (uint32_t bank = 0; bank < banks && code >= 0; bank++)
+    for (uint32_t bank = 0; bank < banks && code >= 0; bank += step)
         code = add_unit(u, (struct tac_piece){.kind = TAC_UNIT_OF_BANK,
                                               .node = node,
                                               .bank = bank,
+                                              .banks = step < banks - bank ? step : banks - bank,
                                               .anchored = is_anchored(u, node)});
     return code;
 }
@@ -236,9 +235,10 @@ static int wait_bank(struct tac_units *u, const struct tac_piece *unit)
         code = add_pred(u, tac_unit_of(u, unit->node, unit->bank - 1));
     if (code >= 0 && u->mix_unit[unit->node] != TAC_GRAPH_NONE)
         code = add_pred(u, u->mix_unit[unit->node]);
-    for (uint32_t i = 0; i < inlets.count && code >= 0; i++)
-        if (!u->inlet[inlets.first + i].uniform)
-            code = add_inlet_sources(u, &u->inlet[inlets.first + i], unit->bank);
+    for (uint32_t bank = unit->bank; bank < unit->bank + unit->banks; bank++)
+        for (uint32_t i = 0; i < inlets.count && code >= 0; i++)
+            if (!u->inlet[inlets.first + i].uniform)
+                code = add_inlet_sources(u, &u->inlet[inlets.first + i], bank);
     return code;
 }
 

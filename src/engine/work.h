@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * work.h - a graph taken apart into units of work and what each waits for.
  *
- * A unit is a bank of a node with the mixes that it needs, or something that several banks share:
+ * A unit is a bank of a node (or two, where its block takes them at once) with the mixes that it
+ * needs, or something that several banks share:
  * a sum over voices, a mix that serves all banks, a part of a mix with many sources. Units are put
  * into an order that goes depth-first through a bank (oscillator, filter, envelope, amplifier of
  * the same voices) before the next bank begins, so that buffers are read while they are in the
@@ -29,8 +30,8 @@ enum tac_unit_kind {
 
 struct tac_piece {
     enum tac_unit_kind kind;
-    uint32_t node, bank;
-    uint32_t index; /* of the port or inlet */
+    uint32_t node, bank, banks; /* the first bank, how many: two where the block takes pairs */
+    uint32_t index;             /* of the port or inlet */
     uint32_t part;
     struct tac_range pred; /* in tac_units.pred */
     uint32_t task;
@@ -78,10 +79,19 @@ static inline bool tac_cable_folds(const struct tac_graph *g, const struct tac_g
                          c->from.count == g->node[c->from.node].lanes);
 }
 
-/* The unit that computes bank `bank` of a node: voices and inputs are one unit each. */
+/* How many banks of the node one unit has: voices and inputs are one unit each. */
+static inline uint32_t tac_unit_banks(const struct tac_units *u, uint32_t node)
+{
+    const struct tac_node *n = u->plan->node[node].node;
+    if (u->g->node[node].block_index < 0)
+        return node == u->g->output ? 1 : n->banks;
+    return n->block->process2 ? 2 : 1;
+}
+
+/* The unit that computes bank `bank` of a node. */
 static inline uint32_t tac_unit_of(const struct tac_units *u, uint32_t node, uint32_t bank)
 {
-    return u->bank_unit[node] + (u->g->node[node].block_index < 0 ? 0 : bank);
+    return u->bank_unit[node] + bank / tac_unit_banks(u, node);
 }
 
 static inline uint32_t tac_ports_count(const struct tac_port *ports)
