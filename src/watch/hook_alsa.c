@@ -5,8 +5,14 @@
  *
  * The deadline is when the device runs dry (or full): now plus what the buffer holds, by
  * snd_pcm_avail_update, for which no extra system call is made on mapped devices. While the device
- * does not run (being filled, or drained) there is no cycle. What is wrapped is declared here after
- * alsa/pcm.h (libasound 1.x). */
+ * does not run (being filled, or drained) there is no cycle. After a wait, and after a transfer
+ * that does not wait itself (mapped), a cycle begins only when there is something to do: as much
+ * room as the program moved the last time, a period at most. So a library that polls twice and
+ * commits has one cycle a period.
+ *
+ * Where PortAudio or RtAudio drive the device, their callback is the cycle and the device tells its
+ * deadline: tac_watch_covered(). What is wrapped is declared here after alsa/pcm.h (libasound 1.x).
+ */
 #include "watch/watch.h"
 
 #include "base/clock.h"
@@ -50,7 +56,10 @@ struct stream {
     int source;
     double frame_ns;
     frames_t buffer, period;
-    bool begun; /* a cycle is open */
+    frames_t moved;       /* by the last transfer */
+    uint64_t deadline_ns; /* as of the last wait or transfer */
+    bool begun;           /* a cycle is open */
+    bool covered;         /* a callback above has the cycles */
 };
 
 static struct stream streams[STREAMS_MAX];
@@ -75,7 +84,8 @@ static void set_up(snd_pcm_t *pcm, unsigned rate_hz)
     if (s) {
         s->frame_ns = 1e9 / rate_hz;
         s->buffer = buffer;
-        s->period = period;
+        s->period = s->moved = period;
+        s->covered = false;
         const char *kind = ALSA(snd_pcm_stream)(pcm) ? "alsa-capture" : "alsa";
         s->source = tac_watch_stream_open(kind, ALSA(snd_pcm_name)(pcm),
                                           (uint64_t)((double)period * s->frame_ns));
@@ -103,13 +113,14 @@ TAC_WATCH_EXPORT int snd_pcm_set_params(snd_pcm_t *pcm, int format, int access, 
     return r;
 }
 
-/* The same for playing and recording: what is available lies on the far side of the edge. */
-static uint64_t deadline_ns(struct stream *s, snd_pcm_t *pcm)
+/* The same for playing and recording: what is available lies on the far side of the edge. 0: there
+ * is no deadline, or less than so many frames can be moved. */
+static uint64_t deadline_ns(struct stream *s, snd_pcm_t *pcm, frames_t least)
 {
     if (ALSA(snd_pcm_state)(pcm) != STATE_RUNNING)
         return 0;
     signed_frames_t available = ALSA(snd_pcm_avail_update)(pcm);
-    if (available < 0 || (frames_t)available > s->buffer)
+    if (available < (signed_frames_t)least || (frames_t)available > s->buffer)
         return 0;
     double left_ns = (double)(s->buffer - (frames_t)available) * s->frame_ns;
     return tac_clock_ns() + (uint64_t)left_ns;
@@ -121,47 +132,51 @@ static void close_cycle(struct stream *s)
     s->begun = false;
 }
 
-static void open_cycle(struct stream *s, snd_pcm_t *pcm)
+static void open_cycle(struct stream *s, snd_pcm_t *pcm, bool waited)
 {
     struct tac_watch_thread *t = tac_watch_thread();
     t->stream = pcm;
-    uint64_t deadline = s->begun ? 0 : deadline_ns(s, pcm);
-    if (deadline)
-        s->begun = tac_watch_cycle_begin(s->source, deadline, (uint32_t)s->period);
+    frames_t least = s->moved < s->period ? s->moved : s->period;
+    s->deadline_ns = s->begun ? 0 : deadline_ns(s, pcm, waited ? least : 0);
+    if (s->deadline_ns && !s->covered)
+        s->begun = tac_watch_cycle_begin(s->source, s->deadline_ns, (uint32_t)s->period);
 }
 
-/* Around a transfer or a wait: the cycle ends, the call, the next one begins. */
-#define TRANSFER(type, call)                                                                       \
+/* Around a transfer or a wait: the cycle ends, the call, the next one begins. frames: what was
+ * moved, 0 for a wait; waited: it returns when there is something to do, or at once. */
+#define TRANSFER(type, call, frames, waited)                                                       \
     struct stream *s = find(pcm);                                                                  \
     struct tac_watch_thread *t = tac_watch_thread();                                               \
     if (s)                                                                                         \
         close_cycle(s);                                                                            \
     t->stream = NULL;                                                                              \
     type r = call;                                                                                 \
+    if (s && (frames) && r > 0)                                                                    \
+        s->moved = (frames_t)r;                                                                    \
     if (s)                                                                                         \
-        open_cycle(s, pcm);                                                                        \
+        open_cycle(s, pcm, waited);                                                                \
     return r;
 
 TAC_WATCH_EXPORT signed_frames_t snd_pcm_writei(snd_pcm_t *pcm, const void *buffer,
                                                 frames_t frames){
-    TRANSFER(signed_frames_t, ALSA(snd_pcm_writei)(pcm, buffer, frames))}
+    TRANSFER(signed_frames_t, ALSA(snd_pcm_writei)(pcm, buffer, frames), frames, false)}
 
 TAC_WATCH_EXPORT signed_frames_t snd_pcm_writen(snd_pcm_t *pcm, void **buffers, frames_t frames){
-    TRANSFER(signed_frames_t, ALSA(snd_pcm_writen)(pcm, buffers, frames))}
+    TRANSFER(signed_frames_t, ALSA(snd_pcm_writen)(pcm, buffers, frames), frames, false)}
 
 TAC_WATCH_EXPORT signed_frames_t snd_pcm_readi(snd_pcm_t *pcm, void *buffer, frames_t frames){
-    TRANSFER(signed_frames_t, ALSA(snd_pcm_readi)(pcm, buffer, frames))}
+    TRANSFER(signed_frames_t, ALSA(snd_pcm_readi)(pcm, buffer, frames), frames, false)}
 
 TAC_WATCH_EXPORT signed_frames_t snd_pcm_readn(snd_pcm_t *pcm, void **buffers, frames_t frames){
-    TRANSFER(signed_frames_t, ALSA(snd_pcm_readn)(pcm, buffers, frames))}
+    TRANSFER(signed_frames_t, ALSA(snd_pcm_readn)(pcm, buffers, frames), frames, false)}
 
 TAC_WATCH_EXPORT signed_frames_t
     snd_pcm_mmap_commit(snd_pcm_t *pcm, frames_t offset, frames_t frames){
-        TRANSFER(signed_frames_t, ALSA(snd_pcm_mmap_commit)(pcm, offset, frames))}
+        TRANSFER(signed_frames_t, ALSA(snd_pcm_mmap_commit)(pcm, offset, frames), frames, true)}
 
 TAC_WATCH_EXPORT int snd_pcm_wait(snd_pcm_t *pcm, int timeout_ms)
 {
-    TRANSFER(int, ALSA(snd_pcm_wait)(pcm, timeout_ms))
+    TRANSFER(int, ALSA(snd_pcm_wait)(pcm, timeout_ms), 0, true)
 }
 
 void tac_watch_wait_begin(struct tac_watch_thread *thread)
@@ -175,7 +190,17 @@ void tac_watch_wait_end(struct tac_watch_thread *thread)
 {
     struct stream *s = find(thread->stream);
     if (s)
-        open_cycle(s, thread->stream);
+        open_cycle(s, thread->stream, true);
+}
+
+uint64_t tac_watch_covered(struct tac_watch_thread *thread)
+{
+    struct stream *s = thread->stream ? find(thread->stream) : NULL;
+    if (!s)
+        return 0;
+    close_cycle(s);
+    s->covered = true;
+    return s->deadline_ns;
 }
 
 /* The device plays out, or is stopped: no cycle until the next transfer. */

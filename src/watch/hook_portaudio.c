@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * hook_portaudio.c - the stream callback of PortAudio, and its blocking reads and writes.
  *
- * Where PortAudio itself stands on JACK or ALSA, whose cycle is open already, that one counts. What
- * is wrapped is declared here after portaudio.h (V19). */
+ * On ALSA the device tells the deadline (tac_watch_covered()). On JACK, whose cycle is open
+ * already, that one counts. Elsewhere the deadline is one buffer after the begin. What is wrapped
+ * is declared here after portaudio.h (V19). */
 #include "watch/watch.h"
 
 #include "base/clock.h"
@@ -82,7 +83,9 @@ static int call_back(const void *in, void *out, unsigned long frames, const void
                      unsigned long flags, void *user)
 {
     struct stream *s = user;
-    bool begun = tac_watch_cycle_begin(s->source, deadline_ns(s, frames), (uint32_t)frames);
+    uint64_t deadline = tac_watch_covered(tac_watch_thread());
+    bool begun = tac_watch_cycle_begin(s->source, deadline ? deadline : deadline_ns(s, frames),
+                                       (uint32_t)frames);
     int r = s->callback(in, out, frames, time, flags, s->user);
     tac_watch_cycle_end(s->source, begun);
     return r;

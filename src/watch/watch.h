@@ -111,7 +111,11 @@ void tac_watch_cycle_end(int source, bool begun);
 void tac_watch_wait_begin(struct tac_watch_thread *thread);
 void tac_watch_wait_end(struct tac_watch_thread *thread);
 
-/* ---- calls, calls.c and stacks.c ---- */
+/* A callback of a library above the thread's stream is the cycle from now on. Its deadline, 0 when
+ * the thread has no stream or it is not known. */
+uint64_t tac_watch_covered(struct tac_watch_thread *thread);
+
+/* ---- calls, calls.h and stacks.c ---- */
 
 /* Attach the way to `caller` to the event just recorded, as far as this cycle's allowance goes. */
 void tac_watch_stack(struct tac_watch_thread *thread, const void *caller);

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Programs that do nothing wrong in their callback: the doctor must not accuse them.
+
+usage: controls.py TACTUS [TEST...]
+
+A control may be late on a loaded machine; then the machine is to blame, not the program.
+"""
+import sys
+
+from watched import doctor
+from audio_servers import jack, main, need, pipewire
+
+
+def clean(tactus, folder, start, command, period=256):
+    need(command[0], install="optional")
+    with jack(folder, period=period) as environment:
+        report = doctor(tactus, folder, environment, command)
+    assert report.cycles(start) > 100, report.sources
+    assert not report.accusations(), report.accusations()
+    assert not report.hazards, report.hazards
+
+
+def setbfree_is_clean(tactus, folder):
+    clean(tactus, folder, "jack:setBfree", ["setBfree", "midi.driver=jack"])
+
+
+def jack_metro_is_clean(tactus, folder):
+    clean(tactus, folder, "jack:metro", ["jack_metro", "-b", "120"])
+
+
+def jack_metro_is_clean_at_64_frames(tactus, folder):
+    clean(tactus, folder, "jack:metro", ["jack_metro", "-b", "120"], period=64)
+
+
+def jack_simple_client_is_clean(tactus, folder):
+    clean(tactus, folder, "jack:jack_simple_client", ["jack_simple_client"])
+
+
+def jack_thru_is_clean(tactus, folder):
+    clean(tactus, folder, "jack:jack_thru", ["jack_thru"])
+
+
+def jack_metro_is_clean_on_pipewire(tactus, folder):
+    need("pw-jack", "jack_metro")
+    with pipewire(folder) as environment:
+        report = doctor(tactus, folder, environment, ["pw-jack", "jack_metro", "-b", "120"])
+    assert report.cycles("jack:metro") > 100, report.sources
+    assert not report.accusations() and not report.hazards, report.accusations()
+
+
+if __name__ == "__main__":
+    sys.exit(main((setbfree_is_clean, jack_metro_is_clean, jack_metro_is_clean_at_64_frames,
+                   jack_simple_client_is_clean, jack_thru_is_clean, jack_metro_is_clean_on_pipewire)))
