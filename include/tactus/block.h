@@ -85,8 +85,11 @@ struct tac_param {
 enum tac_option_kind {
     TAC_OPTION_NUMBER, /* structural: lengths, counts; changing it rebuilds the node */
     TAC_OPTION_CHOICE,
-    TAC_OPTION_FILE,    /* a sound file that the engine opens and streams */
-    TAC_OPTION_NUMBERS, /* a list of numbers (steps of a sequencer) */
+    TAC_OPTION_FILE,      /* a sound file that the engine opens and streams */
+    TAC_OPTION_NUMBERS,   /* a list of numbers (steps of a sequencer) */
+    TAC_OPTION_SAMPLE,    /* a sound file that each lane plays on its own, again and again */
+    TAC_OPTION_SONG,      /* a Standard MIDI File */
+    TAC_OPTION_RECORDING, /* a WAV file that is written */
 };
 
 enum { TAC_OPTION_NUMBERS_MAX = 256 };
@@ -131,6 +134,35 @@ struct tac_stream {
     uint32_t (*read)(struct tac_stream *self, float *out, uint32_t frames);
     uint64_t length_frames;                  /* 0 when unknown */
     bool (*at_end)(struct tac_stream *self); /* true when all was read and looping is off */
+    /* Of a SAMPLE: the first frames, always there, and a way to have read() go on behind them, also
+     * when it has gone on before. Frames are missing (read gives fewer) until the helper has turned
+     * back; the head lasts for longer than that. Real-time: yes. */
+    const float *head;
+    uint32_t head_frames;
+    void (*restart)(struct tac_stream *self);
+};
+
+enum tac_song_kind { TAC_SONG_NOTE_OFF, TAC_SONG_NOTE_ON, TAC_SONG_BEND };
+
+struct tac_song_event {
+    double seconds, beats; /* since the beginning; seconds by the tempo of the song */
+    enum tac_song_kind kind;
+    uint8_t channel; /* 1 .. 16 */
+    float pitch;     /* of a note: semitones, MIDI note numbering */
+    float value;     /* velocity 0..1; a bend in semitones */
+};
+
+/* Events in order of time. */
+struct tac_song {
+    uint32_t count;
+    double seconds, beats; /* length */
+    struct tac_song_event *event;
+};
+
+/* Takes frames from a block and puts them into a file. Real-time: yes, wait-free; what finds no
+ * room is dropped and counted. channel: [lanes_used][frames]. */
+struct tac_sink {
+    void (*write)(struct tac_sink *self, const float *const *channel, uint32_t frames);
 };
 
 /* What a node is built from; constant for its life. */
@@ -147,6 +179,10 @@ struct tac_setup {
     const float *numbers[TAC_BLOCK_OPTIONS_MAX]; /* NUMBERS options */
     uint32_t numbers_count[TAC_BLOCK_OPTIONS_MAX];
     struct tac_stream *stream; /* FILE option, or NULL when none was given */
+    struct tac_stream
+        *sample[TAC_BLOCK_LANES_MAX]; /* SAMPLE option: one for each lane that is used */
+    const struct tac_song *song;      /* SONG option, or NULL */
+    struct tac_sink *sink;            /* RECORDING option, or NULL */
 };
 
 /* A signal as a block reads it: frame i is the vector at data + i * stride. stride == 0: the value

@@ -6,7 +6,7 @@
 #define TAC_CLI_PATCH_PLAYER_H
 
 #include "backend/backend.h"
-#include "cli/wav_writer.h"
+#include "engine/wav_writer.h"
 #include "tactus/engine.h"
 
 struct tac_player {

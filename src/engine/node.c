@@ -4,6 +4,7 @@
 #include "engine/node.h"
 
 #include "engine/costs.h"
+#include "engine/services.h"
 #include "engine/stream.h"
 #include "engine/voices.h"
 
@@ -77,29 +78,6 @@ static void set_params(struct tac_node *node, const struct tac_graph_node *n)
     }
 }
 
-/* Each bank reads the file on its own, so that banks need not run in step. */
-static int open_streams(struct tac_node *node, const struct tac_graph_node *n,
-                        const struct tac_node_build *how, struct tac_setup *setup,
-                        struct tac_error *err)
-{
-    int looping = -1;
-    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && node->block->option[i].name; i++)
-        if (!strcmp(node->block->option[i].name, "loop"))
-            looping = n->option[i] != 0;
-    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && node->block->option[i].name; i++) {
-        if (!n->file[i])
-            continue;
-        struct tac_file_stream *stream;
-        int code = tac_stream_open(node->batch->disk, &node->batch->vault, n->file[i], how->rate_hz,
-                                   looping > 0, &stream, err);
-        if (code < 0)
-            return code;
-        tac_stream_link(stream, &node->batch->streams);
-        setup->stream = tac_stream_interface(stream);
-    }
-    return 0;
-}
-
 static int build_bank(struct tac_node *node, const struct tac_graph_node *n,
                       const struct tac_node_build *how, uint32_t bank, struct tac_error *err)
 {
@@ -122,7 +100,7 @@ static int build_bank(struct tac_node *node, const struct tac_graph_node *n,
             memcpy(copy, n->numbers[i], n->numbers_count[i] * sizeof *copy);
         setup.numbers[i] = copy;
     }
-    int code = open_streams(node, n, how, &setup, err);
+    int code = tac_services_open(node, n, how, &setup, err);
     if (code < 0)
         return code;
     const struct tac_block *b = node->block;
@@ -212,6 +190,7 @@ void tac_batch_unref(struct tac_batch *batch)
 {
     if (--batch->refs)
         return;
+    tac_services_close(batch->services);
     tac_streams_close(batch->disk, batch->streams);
     tac_vault_fini(&batch->vault);
     free(batch);

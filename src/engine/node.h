@@ -18,6 +18,7 @@
 
 struct tac_disk;
 struct tac_file_stream;
+struct tac_service;
 struct tac_voices;
 
 enum { TAC_BATCH_STREAMS_MAX = 4096 };
@@ -28,6 +29,7 @@ struct tac_batch {
     uint32_t refs; /* plans */
     struct tac_disk *disk;
     struct tac_file_stream *streams; /* list */
+    struct tac_service *services;    /* list; see services.h */
 };
 
 /* Smoothing of one parameter; see params.c. */

@@ -6,6 +6,9 @@
  *       by the helper (under disk->lock) after, or offline by the reader.
  *   I2  ended is set after the last frame was pushed, so a reader that finds the ring empty after
  *       having seen ended has read all.
+ *   I3  a sample's reader counts its wishes to start again in asked; the filler answers the latest
+ * in answered, after it has set start to the place in the ring where the new frames begin. What
+ *       lies before is thrown away by the reader, who takes nothing until the answer is there.
  * The helper is an ordinary thread: it may wait for the disk; the audio thread never waits for it.
  */
 #include "engine/stream.h"
@@ -24,6 +27,7 @@ enum {
     RING_FRAMES = 1 << 16, /* 1.4 s at 48 kHz */
     READ_FRAMES = 2048,
     OUT_FRAMES = 4096,
+    SAMPLE_RING_FRAMES = 1 << 15,
     FILE_CHANNELS_MAX = 64,
     POLL_NS = 10000000,
 };
@@ -37,6 +41,9 @@ struct tac_file_stream {
     SRC_STATE *converter; /* NULL: the rates agree */
     SRC_DATA convert;
     bool looping, file_ended;
+    uint32_t skip; /* frames that lie in the head already */
+    _Atomic uint32_t asked, answered, start;
+    bool aligned; /* the reader stands at or behind start */
     float *read_buffer, *out_buffer;
     struct tac_file_stream *next_linked; /* in the batch */
     struct tac_file_stream *next_served; /* by the disk */
@@ -53,7 +60,9 @@ struct tac_disk {
 
 static void push_frames(struct tac_file_stream *s, const float *frames, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
+    uint32_t first = s->skip < count ? s->skip : count;
+    s->skip -= first;
+    for (uint32_t i = first; i < count; i++)
         tac_ring_try_push(&s->ring, frames + (size_t)i * s->base.channels);
 }
 
@@ -100,8 +109,27 @@ static void fill_step(struct tac_file_stream *s)
         atomic_store_explicit(&s->ended, true, memory_order_release);
 }
 
+static void turn_back(struct tac_file_stream *s, uint32_t asked)
+{
+    if (sf_seek(s->file, 0, SEEK_SET) < 0)
+        s->file_ended = true;
+    if (s->converter)
+        src_reset(s->converter);
+    s->convert.input_frames = 0;
+    s->file_ended = false;
+    s->skip = s->base.head_frames;
+    atomic_store_explicit(&s->ended, false, memory_order_relaxed);
+    atomic_store_explicit(&s->start, atomic_load_explicit(&s->ring.head, memory_order_relaxed),
+                          memory_order_relaxed);
+    /* pairs with the acquire in is_answered */
+    atomic_store_explicit(&s->answered, asked, memory_order_release);
+}
+
 static void fill(struct tac_file_stream *s, uint32_t wanted)
 {
+    uint32_t asked = atomic_load_explicit(&s->asked, memory_order_relaxed);
+    if (asked != atomic_load_explicit(&s->answered, memory_order_relaxed) && s->file)
+        turn_back(s, asked);
     uint32_t room = s->ring.mask + 1;
     while (!atomic_load_explicit(&s->ended, memory_order_relaxed)) {
         uint32_t free_frames = tac_ring_free(&s->ring);
@@ -115,6 +143,8 @@ static uint32_t take(struct tac_file_stream *s, float *out, uint32_t frames)
 {
     uint32_t used = tac_ring_used(&s->ring);
     uint32_t count = used < frames ? used : frames;
+    if (!count)
+        return 0;
     uint32_t tail = atomic_load_explicit(&s->ring.tail, memory_order_relaxed) & s->ring.mask;
     uint32_t part = s->ring.mask + 1 - tail < count ? s->ring.mask + 1 - tail : count;
     size_t bytes = s->ring.item_bytes;
@@ -124,11 +154,42 @@ static uint32_t take(struct tac_file_stream *s, float *out, uint32_t frames)
     return count;
 }
 
+/* Reader: throw away what is older than the latest wish; true when what it wished is there. */
+static bool is_answered(struct tac_file_stream *s)
+{
+    /* pairs with the release in turn_back */
+    if (atomic_load_explicit(&s->answered, memory_order_acquire) !=
+        atomic_load_explicit(&s->asked, memory_order_relaxed)) {
+        tac_ring_pop_n(&s->ring, tac_ring_used(&s->ring));
+        return false;
+    }
+    if (!s->aligned) {
+        uint32_t tail = atomic_load_explicit(&s->ring.tail, memory_order_relaxed);
+        tac_ring_pop_n(&s->ring, atomic_load_explicit(&s->start, memory_order_relaxed) - tail);
+        s->aligned = true;
+    }
+    return true;
+}
+
+static void stream_restart(struct tac_stream *self)
+{
+    struct tac_file_stream *s = (struct tac_file_stream *)self;
+    if (!s->file)
+        return;
+    s->aligned = false;
+    tac_ring_pop_n(&s->ring, tac_ring_used(&s->ring));
+    atomic_fetch_add_explicit(&s->asked, 1, memory_order_relaxed);
+}
+
 static uint32_t stream_read(struct tac_stream *self, float *out, uint32_t frames)
 {
     struct tac_file_stream *s = (struct tac_file_stream *)self;
     if (s->disk->offline)
         fill(s, frames);
+    if (!is_answered(s)) {
+        atomic_fetch_add_explicit(&s->disk->underruns, frames, memory_order_relaxed);
+        return 0;
+    }
     /* pairs with the release stores above: seen ended, then the ring holds the rest (I2) */
     bool ended = atomic_load_explicit(&s->ended, memory_order_acquire);
     uint32_t count = take(s, out, frames);
@@ -142,6 +203,8 @@ static bool stream_at_end(struct tac_stream *self)
     struct tac_file_stream *s = (struct tac_file_stream *)self;
     if (s->disk->offline)
         fill(s, 1);
+    if (!is_answered(s))
+        return false;
     return atomic_load_explicit(&s->ended, memory_order_acquire) && !tac_ring_used(&s->ring);
 }
 
@@ -187,17 +250,34 @@ void tac_disk_free(struct tac_disk *disk)
     free(disk);
 }
 
+void tac_disk_add_underruns(struct tac_disk *disk, uint64_t frames)
+{
+    atomic_fetch_add_explicit(&disk->underruns, frames, memory_order_relaxed);
+}
+
+bool tac_disk_is_offline(const struct tac_disk *disk)
+{
+    return disk->offline;
+}
+
 uint64_t tac_disk_underruns(const struct tac_disk *disk)
 {
     return atomic_load_explicit(&disk->underruns, memory_order_relaxed);
 }
 
-static void close_stream(struct tac_file_stream *s)
+static void close_file(struct tac_file_stream *s)
 {
     if (s->converter)
         src_delete(s->converter);
     if (s->file)
         sf_close(s->file);
+    s->converter = NULL;
+    s->file = NULL;
+}
+
+static void close_stream(struct tac_file_stream *s)
+{
+    close_file(s);
     free(s->read_buffer);
     free(s->out_buffer);
     free(s);
@@ -259,17 +339,37 @@ static int take_buffers(struct tac_file_stream *s, struct tac_vault *vault, uint
     return 0;
 }
 
+static struct tac_file_stream *new_stream(struct tac_disk *disk, bool looping)
+{
+    struct tac_file_stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->disk = disk;
+    s->looping = looping;
+    s->aligned = true;
+    s->base.read = stream_read;
+    s->base.at_end = stream_at_end;
+    s->base.restart = stream_restart;
+    return s;
+}
+
+static void serve_from_now_on(struct tac_file_stream *s)
+{
+    if (s->disk->offline)
+        return;
+    pthread_mutex_lock(&s->disk->lock);
+    s->next_served = s->disk->served;
+    s->disk->served = s;
+    pthread_mutex_unlock(&s->disk->lock);
+}
+
 int tac_stream_open(struct tac_disk *disk, struct tac_vault *vault, const char *path,
                     double rate_hz, bool looping, struct tac_file_stream **ret_stream,
                     struct tac_error *err)
 {
-    struct tac_file_stream *s = calloc(1, sizeof *s);
+    struct tac_file_stream *s = new_stream(disk, looping);
     if (!s)
         return -ENOMEM;
-    s->disk = disk;
-    s->looping = looping;
-    s->base.read = stream_read;
-    s->base.at_end = stream_at_end;
     int code = open_file(s, path, rate_hz, err);
     if (code >= 0)
         code = take_buffers(s, vault, disk->offline ? RING_FRAMES / 4 : RING_FRAMES);
@@ -278,11 +378,65 @@ int tac_stream_open(struct tac_disk *disk, struct tac_vault *vault, const char *
         return code;
     }
     fill(s, RING_FRAMES);
-    if (!disk->offline) {
-        pthread_mutex_lock(&disk->lock);
-        s->next_served = disk->served;
-        disk->served = s;
-        pthread_mutex_unlock(&disk->lock);
+    serve_from_now_on(s);
+    *ret_stream = s;
+    return 0;
+}
+
+/* The first frames of the file go through the ring into memory of their own. */
+static int take_head(struct tac_file_stream *s, struct tac_vault *vault, uint32_t frames)
+{
+    float *head = tac_vault_take(vault, (size_t)frames * s->base.channels * sizeof(float));
+    if (!head)
+        return -ENOMEM;
+    uint32_t got = 0;
+    for (uint32_t n = 1; got < frames && n; got += n) {
+        fill(s, OUT_FRAMES);
+        n = take(s, head + (size_t)got * s->base.channels, frames - got);
+    }
+    s->base.head = head;
+    s->base.head_frames = got;
+    return 0;
+}
+
+/* Nothing is left to be read behind the head. */
+static bool is_all_head(const struct tac_file_stream *s, double rate_hz)
+{
+    return !s->looping && s->base.head_frames < (uint32_t)(rate_hz / 2);
+}
+
+int tac_sample_open(struct tac_disk *disk, struct tac_vault *vault, const char *path,
+                    double rate_hz, bool looping, const struct tac_file_stream *sibling,
+                    struct tac_file_stream **ret_stream, struct tac_error *err)
+{
+    struct tac_file_stream *s = new_stream(disk, looping);
+    if (!s)
+        return -ENOMEM;
+    int code = 0;
+    if (!sibling || sibling->file) {
+        code = open_file(s, path, rate_hz, err);
+        if (code >= 0)
+            code = take_buffers(s, vault, SAMPLE_RING_FRAMES);
+    }
+    if (code >= 0 && !sibling)
+        code = take_head(s, vault, (uint32_t)(rate_hz / 2));
+    if (code < 0) {
+        close_stream(s);
+        return code;
+    }
+    if (sibling) {
+        s->base.head = sibling->base.head;
+        s->base.head_frames = sibling->base.head_frames;
+        s->base.channels = sibling->base.channels;
+        s->base.length_frames = sibling->base.length_frames;
+        s->skip = s->base.head_frames;
+    }
+    if (is_all_head(s, rate_hz)) {
+        close_file(s);
+        atomic_store_explicit(&s->ended, true, memory_order_relaxed);
+    } else {
+        fill(s, SAMPLE_RING_FRAMES);
+        serve_from_now_on(s);
     }
     *ret_stream = s;
     return 0;

@@ -20,13 +20,21 @@ struct tac_file_stream;
 /* The helper thread; with offline there is none. */
 int tac_disk_new(bool offline, struct tac_disk **ret_disk);
 void tac_disk_free(struct tac_disk *disk);
-/* Frames that streams could not deliver in time, so far. */
+bool tac_disk_is_offline(const struct tac_disk *disk);
+/* Frames that streams could not deliver (or recordings not take) in time, so far. */
+void tac_disk_add_underruns(struct tac_disk *disk, uint64_t frames);
 uint64_t tac_disk_underruns(const struct tac_disk *disk);
 
 /* The ring lies in the vault, which must outlive the stream. On failure err->text says why. */
 int tac_stream_open(struct tac_disk *disk, struct tac_vault *vault, const char *path,
                     double rate_hz, bool looping, struct tac_file_stream **ret_stream,
                     struct tac_error *err);
+/* A sample: half a second of it lies in memory from the start, so that it can be struck at any
+ * time; the rest is read when it is struck. sibling: an open stream of the same file and node,
+ * whose memory is shared, or NULL. */
+int tac_sample_open(struct tac_disk *disk, struct tac_vault *vault, const char *path,
+                    double rate_hz, bool looping, const struct tac_file_stream *sibling,
+                    struct tac_file_stream **ret_stream, struct tac_error *err);
 struct tac_stream *tac_stream_interface(struct tac_file_stream *stream);
 
 /* A list of streams, to be closed together. */

@@ -178,6 +178,9 @@ static int read_option(const struct tac_graph_reader *r, struct tac_graph_node *
             node->option[index] = (float)word;
         return code;
     case TAC_OPTION_FILE:
+    case TAC_OPTION_SAMPLE:
+    case TAC_OPTION_SONG:
+    case TAC_OPTION_RECORDING:
         return read_path(r, value, &node->file[index]);
     case TAC_OPTION_NUMBERS:
         return read_numbers(r, node, index, value);

@@ -23,6 +23,9 @@ struct play {
     struct tac_notes notes_in, notes_out;
 };
 
+/* What blocks with a SAMPLE option play, in every lane. */
+static struct tac_stream *play_sample;
+
 static inline void *play_zeroed(size_t bytes)
 {
     bytes = (bytes + 127) & ~(size_t)63;
@@ -79,6 +82,8 @@ static inline void play_open_with(struct play *p, const struct tac_variant *vari
         setup.numbers[i] = numbers;
         setup.numbers_count[i] = count;
     }
+    for (uint32_t l = 0; l < p->lanes; l++)
+        setup.sample[l] = play_sample;
     p->state = play_zeroed(p->block->state_bytes);
     p->memory = p->block->memory_bytes ? play_zeroed(p->block->memory_bytes(&setup)) : NULL;
     if (p->block->init)

@@ -160,7 +160,8 @@ static void add_params(struct tac_text *t, const struct tac_block *b)
     }
     tac_text_add(t, "],\"options\":[");
     for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && b->option[i].name; i++) {
-        static const char *const kind[] = {"number", "choice", "file", "numbers"};
+        static const char *const kind[] = {"number", "choice", "file",     "numbers",
+                                           "sample", "song",   "recording"};
         const struct tac_option *o = &b->option[i];
         add_named(t, i == 0, o->name, o->doc);
         add_field(t, "kind", kind[o->kind]);

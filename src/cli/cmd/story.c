@@ -12,7 +12,7 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "cli/framework.h"
-#include "cli/wav_writer.h"
+#include "engine/wav_writer.h"
 #include "tactus/cycle.h"
 #include "tactus/engine.h"
 #include "tactus/trace.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * test_wav_writer.c - what is pushed stands in the file, and an unwritable file is refused. */
-#include "cli/wav_writer.h"
+#include "engine/wav_writer.h"
 
 #include "test.h"
 

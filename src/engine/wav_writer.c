@@ -4,7 +4,7 @@
  * Invariants  I1 written <= pushed, pushed - written <= capacity (free-running frame counts).
  *             I2 only the audio thread changes pushed, only the helper changes written.
  * Threads     push: audio; the helper reads and writes the file; open and close: control. */
-#include "cli/wav_writer.h"
+#include "engine/wav_writer.h"
 
 #include "base/bits.h"
 #include "base/clock.h"
@@ -128,6 +128,13 @@ void tac_wav_writer_push(struct tac_wav_writer *w, const float *const *planar, u
     }
     /* pairs with the acquire in drain */
     atomic_store_explicit(&w->pushed, pushed + frames, memory_order_release);
+}
+
+uint64_t tac_wav_writer_room(const struct tac_wav_writer *w)
+{
+    /* pairs with the release in drain */
+    return w->capacity - (atomic_load_explicit(&w->pushed, memory_order_relaxed) -
+                          atomic_load_explicit(&w->written, memory_order_acquire));
 }
 
 int tac_wav_writer_close(struct tac_wav_writer *w, struct tac_error *err)

@@ -4,8 +4,8 @@
  * The audio thread pushes frames into a pre-touched ring; a helper thread of normal priority writes
  * them as 32-bit float through libsndfile and keeps the header up to date, so that the file is
  * whole whenever the process dies. A ring that is full (a slow disk) drops and counts. */
-#ifndef TAC_CLI_WAV_WRITER_H
-#define TAC_CLI_WAV_WRITER_H
+#ifndef TAC_ENGINE_WAV_WRITER_H
+#define TAC_ENGINE_WAV_WRITER_H
 
 #include "tactus/error.h"
 
@@ -21,6 +21,9 @@ TAC_MUST_CHECK int tac_wav_writer_open(const char *path, double rate_hz, uint32_
 /* Audio thread: planar[channel][frame]. Real-time: yes, wait-free. */
 void tac_wav_writer_push(struct tac_wav_writer *writer, const float *const *planar,
                          uint32_t frames);
+
+/* Frames that a push may hold now without dropping. Audio thread. */
+uint64_t tac_wav_writer_room(const struct tac_wav_writer *writer);
 
 /* Write what is left, close, free. A negative code when writing failed at any time (disk full):
  * what was written before is kept. NULL is fine. */

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+ * test_files.c - blocks and their files through the engine: sampler, midi, recorder. */
+#include "rig_engine.h"
+#include "test.h"
+
+#include <math.h>
+#include <sndfile.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { RATE = 48000, LONG = 2 * RATE };
+
+static char folder[64];
+
+static const char *path_of(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+/* A mono ramp of so many frames: frame i is (i % 1000) / 1000. */
+static void write_ramp(const char *name, uint32_t frames)
+{
+    SF_INFO info = {.samplerate = RATE, .channels = 1, .format = SF_FORMAT_WAV | SF_FORMAT_FLOAT};
+    SNDFILE *file = sf_open(path_of(name), SFM_WRITE, &info);
+    for (uint32_t i = 0; i < frames; i++) {
+        float x = (float)(i % 1000) / 1000;
+        sf_writef_float(file, &x, 1);
+    }
+    sf_close(file);
+}
+
+static struct tac_engine *open_patch(const char *format)
+{
+    char text[2048];
+    snprintf(text, sizeof text, format, folder, folder, folder);
+    return rig_open(text);
+}
+
+/* The file is longer than what is kept in memory, and struck again and again; the gate comes out
+ * beside it. */
+static void a_sample_plays_itself_at_each_stroke(void)
+{
+    write_ramp("long.wav", LONG);
+    struct tac_engine *e = open_patch(
+        "tempo: 60\noutput: 2\nnodes:\n  s: {block: sequencer, rate: 0.625, length: 10 %%,"
+        " notes: [60]}\n  p: {block: sampler, file: '%s/long.wav'}\n"
+        "cables:\n  - s.gate -> p.gate\n  - p.left -> output[1]\n  - s.gate -> output[2]\n");
+    REQUIRE(e);
+    uint32_t since = 0, strokes = 0, bad = 0;
+    float before = 0;
+    for (uint32_t at = 0; at < 6 * RATE; at += 6000) { /* one each 1.6 s: 1.1 s of it from disk */
+        rig_play(e, 0, 6000, 250);
+        for (uint32_t i = 0; i < 6000; i++, since++) {
+            if (rig_out[1][i] > 0.5f && before <= 0.5f) {
+                since = 0;
+                strokes++;
+            }
+            before = rig_out[1][i];
+            float within =
+                strokes > 1 && since < 1500 ? 2 : 1e-6f; /* the stroke before falls away */
+            bad += fabsf(rig_out[0][i] - (float)(since % 1000) / 1000) > within;
+        }
+    }
+    CHECK_MSG(!bad && strokes == 4, "%u frames differ in %u strokes", bad, strokes);
+    struct tac_engine_stats stats;
+    tac_engine_stats(e, &stats);
+    CHECK(stats.stream_underruns == 0);
+    tac_engine_free(e);
+}
+
+static void a_sample_ends_and_is_silent(void)
+{
+    write_ramp("short.wav", 500);
+    struct tac_engine *e =
+        open_patch("output: 1\nnodes:\n  s: {block: sequencer, rate: 0.1, notes: [60]}\n"
+                   "  p: {block: sampler, file: '%s/short.wav'}\n"
+                   "cables:\n  - s.gate -> p.gate\n  - p.left -> output\n");
+    REQUIRE(e);
+    rig_play(e, 0, RIG_FRAMES, 64);
+    for (uint32_t i = 0; i < 500; i++)
+        CHECK_NEAR((double)rig_out[0][i], (double)i / 1000, 1e-6);
+    CHECK_MSG(rig_out[0][2000] < 1e-4f, "%g is left", (double)rig_out[0][2000]);
+    tac_engine_free(e);
+}
+
+/* An octave up: every second frame of the ramp, between its jumps. */
+static void a_sample_follows_the_pitch(void)
+{
+    write_ramp("short.wav", 10000);
+    struct tac_engine *e = open_patch(
+        "output: 1\nnodes:\n  s: {block: sequencer, rate: 0.1, notes: [72]}\n"
+        "  p: {block: sampler, file: '%s/short.wav', root: 60}\n"
+        "cables:\n  - s.gate -> p.gate\n  - s.pitch -> p.pitch\n  - p.right -> output\n");
+    REQUIRE(e);
+    rig_play(e, 0, RIG_FRAMES, 64);
+    for (uint32_t i = 20; i < 480; i++)
+        CHECK_NEAR((double)rig_out[0][i], (double)i / 500, 2e-3);
+    tac_engine_free(e);
+}
+
+static void a_midi_file_plays_into_voices(void)
+{
+    static const unsigned char song[] = "MThd\0\0\0\6\0\0\0\1\0\140MTrk\0\0\0\14"
+                                        "\0\220\105\177\140\200\105\0\0\377\57\0";
+    FILE *file = fopen(path_of("song.mid"), "wbe");
+    REQUIRE(file);
+    fwrite(song, 1, sizeof song - 1, file);
+    fclose(file);
+    struct tac_engine *e = open_patch(
+        "output: 2\nnodes:\n  m: {block: midi, file: '%s/song.mid'}\n"
+        "voices:\n  v:\n    count: 4\n    nodes:\n      g: {block: gain}\n"
+        "      h: {block: gain}\n    cables:\n      - v.gate -> g\n      - v.pitch -> h\n"
+        "cables:\n  - m.notes -> v\n  - g -> output[1]\n");
+    REQUIRE(e);
+    rig_play(e, 0, RIG_FRAMES, 64);
+    rig_play(e, RIG_FRAMES - 100, 100, 100);
+    CHECK(rig_out[0][10] > 0.9f && rig_out[0][RIG_FRAMES - 200] > 0.9f);
+    CHECK_MSG(rig_out[0][RIG_FRAMES - 50] < 0.1f, "the note ends after one beat of half a second");
+    tac_engine_free(e);
+}
+
+static void a_recorder_writes_what_it_hears(void)
+{
+    struct tac_engine *e = open_patch("output: 2\nnodes:\n  n: {block: noise, channels: 2}\n"
+                                      "  r: {block: recorder, channels: 2, file: '%s/take.wav'}\n"
+                                      "cables:\n  - n -> r -> output\n");
+    REQUIRE(e);
+    rig_play(e, 0, RIG_FRAMES, 100);
+    tac_engine_free(e);
+    SF_INFO info = {0};
+    SNDFILE *file = sf_open(path_of("take.wav"), SFM_READ, &info);
+    REQUIRE(file && info.channels == 2 && info.frames == RIG_FRAMES && info.samplerate == RATE);
+    static float frame[RIG_FRAMES][2];
+    CHECK(sf_readf_float(file, frame[0], RIG_FRAMES) == RIG_FRAMES);
+    uint32_t bad = 0;
+    for (uint32_t i = 0; i < RIG_FRAMES; i++)
+        bad += frame[i][0] != rig_out[0][i] || frame[i][1] != rig_out[1][i];
+    CHECK_MSG(!bad, "%u frames differ", bad);
+    sf_close(file);
+}
+
+static void what_cannot_be_opened_is_one_line(void)
+{
+    struct tac_engine *e;
+    struct tac_error err = {0};
+    static const char *const patch[] = {
+        "nodes: {m: {block: midi, file: /nonexistent/x.mid}}\n",
+        "nodes: {m: {block: sampler, file: /nonexistent/x.wav}}\n",
+        "nodes: {m: {block: recorder, file: /nonexistent/x.wav}}\n"};
+    REQUIRE(tac_engine_new(NULL, &e) == 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK(tac_engine_load_text(e, patch[i], strlen(patch[i]), "test", NULL, &err) < 0);
+        CHECK_MSG(strstr(err.text, "/nonexistent/x") && err.line == 1, "%s", err.text);
+    }
+    tac_engine_free(e);
+}
+
+int main(int argc, char **argv)
+{
+    snprintf(folder, sizeof folder, "/tmp/tactus-files-XXXXXX");
+    if (!mkdtemp(folder))
+        return 1;
+    test_begin(argc, argv);
+    TEST(a_sample_plays_itself_at_each_stroke);
+    TEST(a_sample_ends_and_is_silent);
+    TEST(a_sample_follows_the_pitch);
+    TEST(a_midi_file_plays_into_voices);
+    TEST(a_recorder_writes_what_it_hears);
+    TEST(what_cannot_be_opened_is_one_line);
+    static const char *const made[] = {"long.wav", "short.wav", "song.mid", "take.wav"};
+    for (int i = 0; i < 4; i++)
+        unlink(path_of(made[i]));
+    rmdir(folder);
+    return test_end();
+}
