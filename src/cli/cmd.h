@@ -18,7 +18,8 @@ enum tac_exit { TAC_EXIT_OK = 0, TAC_EXIT_FOUND = 1, TAC_EXIT_USAGE = 2, TAC_EXI
 struct tac_cmd_option {
     const char *name;  /* without dashes; NULL ends the list */
     char letter;       /* one-letter form, or 0 */
-    const char *value; /* placeholder in the help ("FILE"), or NULL for a switch */
+    const char *value; /* placeholder in the help ("FILE"), or NULL for a switch; "[=FILE]": may be
+                          left out, and then the option is "" */
     const char *help;
 };
 

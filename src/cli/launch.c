@@ -5,6 +5,7 @@
  * one line of ours and not a mute exit code. */
 #include "cli/launch.h"
 
+#include "base/clock.h"
 #include "cli/forward.h"
 #include "cli/install_paths.h"
 
@@ -12,11 +13,16 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 int tac_launch_self(char *buffer, unsigned long size)
@@ -61,6 +67,15 @@ int tac_launch_share(const char *name, char *buffer, unsigned long size)
     return n > 0 && (unsigned long)n < size && !access(buffer, R_OK) ? 0 : -ENOENT;
 }
 
+/* What a program inherits through exec. False, and errno, when it is refused. */
+static bool inherit(const struct tac_launch *launch)
+{
+    struct sched_param param = {.sched_priority = launch->priority};
+    if (launch->priority > 0 && sched_setscheduler(0, SCHED_FIFO, &param))
+        return false;
+    return !launch->no_huge_pages || !prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
 /* In the child: environment, output, exec. Returns only on failure. */
 static void become(const struct tac_launch *launch, const char *library)
 {
@@ -83,15 +98,32 @@ static void become(const struct tac_launch *launch, const char *library)
     if (launch->stdout_fd > 0)
         dup2(launch->stdout_fd, STDOUT_FILENO);
     /* exec's prototype lacks the const that its contract has */
-    execvp(launch->argv[0], (char *const *)(uintptr_t)launch->argv);
+    if (inherit(launch))
+        execvp(launch->argv[0], (char *const *)(uintptr_t)launch->argv);
 }
 
-static int wait_for(pid_t pid, int *ret_status)
+enum { GRACE_S = 3, LOOK_NS = 20000000 };
+
+/* Tell it to end, louder each time, once its time is over. */
+static void end_in_time(pid_t pid, double seconds, double waited, int *told)
 {
-    int status;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
+    static const int louder[] = {SIGINT, SIGTERM, SIGKILL};
+    if (*told < 3 && waited > seconds + GRACE_S * *told)
+        kill(pid, louder[(*told)++]);
+}
+
+static int wait_for(pid_t pid, double seconds, int *ret_status)
+{
+    uint64_t start = tac_clock_ns();
+    int status, told = 0;
+    for (pid_t got; (got = waitpid(pid, &status, seconds > 0 ? WNOHANG : 0)) != pid;) {
+        if (got < 0 && errno != EINTR)
             return -errno;
+        if (seconds <= 0)
+            continue;
+        end_in_time(pid, seconds, (double)(tac_clock_ns() - start) / 1e9, &told);
+        nanosleep(&(struct timespec){0, LOOK_NS}, NULL);
+    }
     *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return 0;
 }
@@ -135,7 +167,7 @@ static int start_and_wait(const struct tac_launch *launch, const char *library, 
     close(told[1]);
     int failed = read_exec_errno(told[0]);
     close(told[0]);
-    int r = wait_for(pid, ret_status);
+    int r = wait_for(pid, launch->seconds, ret_status);
     tac_forward_stop();
     if (failed)
         return tac_error_set(err, -failed, launch->argv[0], 0, 0, "cannot be started: %s",

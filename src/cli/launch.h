@@ -20,8 +20,11 @@ struct tac_launch {
     const char *const *argv;  /* program and arguments, ends with NULL; looked up in PATH */
     enum tac_preload preload; /* put in front of an LD_PRELOAD that is there */
     const char *const
-        *env;      /* "NAME=value" lines added to the environment, ends with NULL; or NULL */
-    int stdout_fd; /* > 0: becomes the child's standard output */
+        *env;          /* "NAME=value" lines added to the environment, ends with NULL; or NULL */
+    int stdout_fd;     /* > 0: becomes the child's standard output */
+    double seconds;    /* > 0: end it after so long: SIGINT, then SIGTERM, then SIGKILL */
+    int priority;      /* > 0: SCHED_FIFO of this priority */
+    int no_huge_pages; /* 1: no transparent huge pages in it */
 };
 
 /* Start, wait, and give the status as a shell would: the exit code, or 128 + signal.

@@ -100,7 +100,8 @@ static void print_help(const struct tac_cmd *cmd)
         printf("    ");
         if (o->letter)
             printf("-%c, ", o->letter);
-        printf("--%s%s%s\n", o->name, o->value ? " " : "", o->value ? o->value : "");
+        const char *between = !o->value || o->value[0] == '[' ? "" : " ";
+        printf("--%s%s%s\n", o->name, between, o->value ? o->value : "");
         print_wrapped(o->help, 8);
     }
     printf("    --help\n        Print this page.\n\nEXIT STATUS\n");
@@ -174,6 +175,9 @@ static bool take_option(const struct tac_cmd *cmd, int argc, char **argv, int *i
         args->option[index] = "";
         return !value;
     }
+    bool optional = cmd->option[index].value[0] == '[';
+    if (!value && optional)
+        value = "";
     if (!value && *i + 1 < argc)
         value = argv[++*i];
     if (!value) {

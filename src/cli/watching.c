@@ -70,10 +70,16 @@ static int launch(const struct tac_watching *w, const char *path, int *ret_statu
                   struct tac_error *err)
 {
     char setting[PATH_MAX + 64];
-    snprintf(setting, sizeof setting, "TACTUS_WATCH=heap=%s,record=%s", w->heap, path);
-    const char *env[] = {setting, NULL};
-    struct tac_launch launch = {
-        .argv = (const char *const *)w->argv, .preload = TAC_PRELOAD_WATCH, .env = env};
+    const struct tac_setting *with = w->setting;
+    snprintf(setting, sizeof setting, "TACTUS_WATCH=heap=%s,%srecord=%s", w->heap,
+             with ? with->watch : "", path);
+    const char *env[] = {setting, with && with->env[0] ? with->env : NULL, NULL};
+    struct tac_launch launch = {.argv = (const char *const *)w->argv,
+                                .preload = TAC_PRELOAD_WATCH,
+                                .env = env,
+                                .seconds = w->seconds,
+                                .priority = with ? with->priority : 0,
+                                .no_huge_pages = with ? with->no_huge_pages : 0};
     return tac_launch_run(&launch, ret_status, err);
 }
 

@@ -8,13 +8,16 @@
 #define TAC_CLI_WATCHING_H
 
 #include "capture/capture.h"
+#include "cli/setting.h"
 #include "tactus/error.h"
 
 struct tac_watching {
-    char *const *argv; /* program and arguments, ends with NULL */
-    const char *heap;  /* "system" or "tactus": who answers malloc in it */
-    const char *path;  /* the recording; replaced when it exists */
-    int no_kernel;     /* 1: do not try for the kernel's events */
+    char *const *argv;                 /* program and arguments, ends with NULL */
+    const char *heap;                  /* "system" or "tactus": who answers malloc in it */
+    const char *path;                  /* the recording; replaced when it exists */
+    int no_kernel;                     /* 1: do not try for the kernel's events */
+    double seconds;                    /* > 0: end the program after so long */
+    const struct tac_setting *setting; /* what else is different; NULL: nothing */
 };
 
 /* Run to its end. 0 and the program's status as a shell would give it. -TAC_E_UNKNOWN: nothing was

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum tac_watch_heap tac_watch_heap;
@@ -32,6 +33,25 @@ enum tac_watch_heap tac_watch_heap_choose(void)
     const char *heap = word("heap=");
     bool tactus = heap && !strncmp(heap, "tactus", 6) && (heap[6] == ',' || !heap[6]);
     return tac_watch_heap = tactus ? TAC_WATCH_HEAP_TACTUS : TAC_WATCH_HEAP_SYSTEM;
+}
+
+/* Settings that a program is tried with: all memory locked (lock=1), denormals flushed to zero
+ * (ftz=1). New threads inherit the processor's mode from the one that makes them, so what is set
+ * before main holds for all. */
+static __attribute__((constructor)) void apply_settings(void)
+{
+    const char *lock = word("lock="), *ftz = word("ftz=");
+    if (lock && *lock == '1')
+        (void)!mlockall(MCL_CURRENT | MCL_FUTURE);
+    if (!ftz || *ftz != '1')
+        return;
+#if defined(__SSE__)
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040); /* FZ, DAZ */
+#elif defined(__aarch64__)
+    uint64_t mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode | 1u << 24)); /* FZ */
+#endif
 }
 
 const char *tac_watch_record_path(void)

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { RING_RECORDS = 4096 };
+enum { RING_RECORDS = 32768 };
 
 struct start {
     void *(*function)(void *);

@@ -37,7 +37,7 @@ RIGHT = {
     "copy": ("fault_cow", "fault_minor"),
     "file": ("fault_major", "fault_major"),
     "mapping": ("mmap_lock", "blocked"),
-    "fork": ("fork_stall", "blocked fault_minor"),
+    "fork": ("fork_stall", "blocked late_wake fault_minor"),
     "reclaim": ("reclaim fault_minor", "fault_minor own_work"),
     "mutex": ("lock_hold", "lock_hold"),
     "busy-mutex": ("lock_hold", "lock_hold"),

@@ -6,6 +6,7 @@
 #include "cli/runs.h"
 #include "cli/setup_check.h"
 #include "cli/watching.h"
+#include "doctor/proof.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ enum {
     OPTION_RECORD,
     OPTION_HEAP,
     OPTION_PROVE,
+    OPTION_ROUNDS,
+    OPTION_SECONDS,
     OPTION_SETUP
 };
 
@@ -99,6 +102,8 @@ static int judge_program(const struct tac_cmd_args *args)
     if (strcmp(heap, "system") != 0 && strcmp(heap, "tactus") != 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "--heap: '%s' is neither tactus nor system", heap);
     struct tac_watching watching = {.argv = args->operand, .heap = heap, .path = path};
+    if (!tac_cmd_number("seconds", args->option[OPTION_SECONDS], 0.1, 1e6, &watching.seconds))
+        return TAC_EXIT_USAGE;
     struct tac_error err = {0};
     struct tac_runs runs = {.count = 0};
     int status;
@@ -113,26 +118,49 @@ static int judge_program(const struct tac_cmd_args *args)
     return conclude(&runs, args);
 }
 
+static int prove(const struct tac_cmd_args *args)
+{
+    const char *word = *args->option[OPTION_PROVE] ? args->option[OPTION_PROVE] : "heap";
+    double rounds = 3;
+    struct tac_prove p = {.argv = args->operand, .json = args->option[OPTION_JSON] != NULL};
+    if (args->separator < 0)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "--prove runs a program: tactus doctor --prove -- "
+                                            "PROGRAM");
+    if (!tac_cmd_number("rounds", args->option[OPTION_ROUNDS], 1, TAC_PROOF_RUNS_MAX, &rounds) ||
+        !tac_cmd_number("seconds", args->option[OPTION_SECONDS], 0.1, 1e6, &p.seconds))
+        return TAC_EXIT_USAGE;
+    p.rounds = (unsigned)rounds;
+    if (tac_setting_find(word, &p.setting) < 0) {
+        struct tac_text list = {0};
+        tac_setting_list(&list);
+        tac_cmd_fail(TAC_EXIT_USAGE, "--prove: '%s' is none of %s", word, tac_text_string(&list));
+        tac_text_fini(&list);
+        return TAC_EXIT_USAGE;
+    }
+    return tac_prove(&p);
+}
+
+static int check_setup(void)
+{
+    struct tac_text text = {0};
+    int faults = tac_setup_check(&text);
+    int r = tac_text_write(&text, stdout);
+    tac_text_fini(&text);
+    if (r < 0)
+        return tac_cmd_fail(TAC_EXIT_FAILED, "standard output: %s", tac_error_sentence(r));
+    return faults ? TAC_EXIT_FOUND : TAC_EXIT_OK;
+}
+
 static int run(const struct tac_cmd_args *args)
 {
-    if (args->option[OPTION_SETUP]) {
-        struct tac_text text = {0};
-        int faults = tac_setup_check(&text);
-        int r = tac_text_write(&text, stdout);
-        tac_text_fini(&text);
-        if (r < 0)
-            return tac_cmd_fail(TAC_EXIT_FAILED, "standard output: %s", tac_error_sentence(r));
-        return faults ? TAC_EXIT_FOUND : TAC_EXIT_OK;
-    }
+    if (args->option[OPTION_SETUP])
+        return check_setup();
     if (args->count == 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "name a recording, or a program after --");
     if (args->separator > 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "give recordings, or -- and a program, not both");
-    if (args->option[OPTION_PROVE] && args->separator < 0)
-        return tac_cmd_fail(TAC_EXIT_USAGE, "--prove runs a program: tactus doctor --prove -- "
-                                            "PROGRAM");
     if (args->option[OPTION_PROVE])
-        return tac_prove(args->operand);
+        return prove(args);
     return args->separator == 0 ? judge_program(args) : judge_recordings(args);
 }
 
@@ -166,9 +194,15 @@ TAC_CMD(doctor) = {
                                "Where the recording of PROGRAM goes (default tactus.recording)."},
             [OPTION_HEAP] = {"heap", 0, "tactus|system",
                              "Who answers malloc in PROGRAM (default system)."},
-            [OPTION_PROVE] = {"prove", 0, NULL,
-                              "Run PROGRAM three times on each heap, in turn, and say whether "
-                              "Tactus' heap cures its main cause."},
+            [OPTION_PROVE] = {"prove", 0, "[=SETTING]",
+                              "Run PROGRAM in turn as it is and with SETTING, and say whether that "
+                              "cures its main cause: heap (Tactus' heap, the default), mlockall, "
+                              "ftz (denormals flushed to zero), priority[=N] (SCHED_FIFO for the "
+                              "whole program), thp (no huge pages), MALLOC_ARENA_MAX[=N]."},
+            [OPTION_ROUNDS] = {"rounds", 0, "N", "Runs on each side of --prove (default 3)."},
+            [OPTION_SECONDS] = {"seconds", 's', "N",
+                                "End PROGRAM after so long, as Ctrl-C would. Without it PROGRAM "
+                                "ends by itself."},
             [OPTION_SETUP] = {"setup", 0, NULL,
                               "Check this machine and session instead: priorities, locking of "
                               "memory, huge pages, governor, kernel; with the commands that mend."},

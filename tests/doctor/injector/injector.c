@@ -37,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CYCLES_MAX = 200000, FAULTS_MAX = 6, OUTSIDE_MAX = 20000, LEAD_PERIODS = 60 };
+enum { CYCLES_MAX = 200000, FAULTS_MAX = 12, OUTSIDE_MAX = 20000, LEAD_PERIODS = 60 };
 
 struct piece {
     const struct fault *fault;
