@@ -23,13 +23,13 @@ struct tac_proof_run {
 };
 
 struct tac_proof {
-    const char *setting;                                  /* what differs, in words */
-    unsigned runs;                                        /* on each side */
+    const char *setting; /* what differs, in words */
+    unsigned runs;       /* on each side */
     struct tac_proof_run before[TAC_PROOF_RUNS_MAX], after[TAC_PROOF_RUNS_MAX];
 };
 
 enum tac_proof_result {
-    TAC_PROOF_NOTHING,    /* nothing was missed before, or only what the machine did */
+    TAC_PROOF_NOTHING, /* nothing was missed before, or only what the machine did */
     TAC_PROOF_CURED,
     TAC_PROOF_NOT_CURED,  /* it did not fall tenfold */
     TAC_PROOF_OVERLAP,    /* it fell, and chance could do that */
