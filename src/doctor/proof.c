@@ -10,11 +10,11 @@
 
 void tac_proof_take(const struct tac_diagnosis *d, struct tac_proof_run *run)
 {
-    *run = (struct tac_proof_run){.judged = d->judged, .missed = d->missed, .worst_ns = d->worst_ns};
+    *run =
+        (struct tac_proof_run){.judged = d->judged, .missed = d->missed, .worst_ns = d->worst_ns};
     for (size_t r = 0; r < tac_rules_count && r < TAC_PROOF_RULES_MAX; r++) {
         for (size_t i = 0; i < d->misses_count; i++)
-            run->roots[r] +=
-                d->misses[i].root == i && d->misses[i].verdict[0].rule == tac_rules[r];
+            run->roots[r] += d->misses[i].root == i && d->misses[i].verdict[0].rule == tac_rules[r];
         for (size_t i = 0; i < d->causes_count; i++)
             if (d->causes[i].rule == tac_rules[r])
                 run->lost_ns[r] = d->causes[i].lost_ns;
@@ -23,7 +23,8 @@ void tac_proof_take(const struct tac_diagnosis *d, struct tac_proof_run *run)
 
 static bool is_machine(unsigned rule)
 {
-    return tac_rules[rule]->blame == TAC_BLAME_MACHINE || tac_rules[rule]->blame == TAC_BLAME_NOBODY;
+    return tac_rules[rule]->blame == TAC_BLAME_MACHINE ||
+           tac_rules[rule]->blame == TAC_BLAME_NOBODY;
 }
 
 static unsigned rules(void)
@@ -100,8 +101,7 @@ struct tac_proof_change tac_proof_compare(const struct tac_proof *p, unsigned ru
         .after_most = a.most,
         .after_mean = a.mean,
         .fell = b.misses && a.mean * TENFOLD <= b.mean,
-        .apart = a.most < b.least && a.high < b.low,
-        .grew = a.low > b.high && a.mean > b.mean,
+        .apart = a.most < b.least && a.high<b.low, .grew = a.low> b.high && a.mean > b.mean,
     };
 }
 
@@ -136,7 +136,7 @@ const char *tac_proof_result_name(enum tac_proof_result result)
 static void add_change(const struct tac_proof_change *c, unsigned rule, struct tac_text *t)
 {
     static const char none[] = "";
-    const char *what = c->grew              ? "grew"
+    const char *what = c->grew               ? "grew"
                        : c->fell && c->apart ? (c->after ? "fell tenfold" : "gone")
                        : c->fell             ? "fell, may be chance"
                                              : none;
@@ -166,10 +166,11 @@ static void add_conclusion(const struct tac_proof *p, int cause, struct tac_text
                       p->setting, title, c.before, c.after);
         break;
     case TAC_PROOF_OVERLAP:
-        tac_text_addf(t,
-                      "Not proved: %s fell from %zu to %zu, but so few misses can differ by chance. "
-                      "Run longer, or more rounds.\n",
-                      title, c.before, c.after);
+        tac_text_addf(
+            t,
+            "Not proved: %s fell from %zu to %zu, but so few misses can differ by chance. "
+            "Run longer, or more rounds.\n",
+            title, c.before, c.after);
         break;
     case TAC_PROOF_OTHERS_GREW:
         tac_text_addf(t, "Not a cure: %s fell from %zu to %zu, but %s grew.\n", title, c.before,
@@ -181,8 +182,9 @@ static void add_conclusion(const struct tac_proof *p, int cause, struct tac_text
 void tac_proof_text(const struct tac_proof *p, struct tac_text *t)
 {
     int cause = tac_proof_cause(p);
-    tac_text_addf(t, "\nMisses in a thousand cycles, least and most of %u runs; without and with "
-                     "%s:\n",
+    tac_text_addf(t,
+                  "\nMisses in a thousand cycles, least and most of %u runs; without and with "
+                  "%s:\n",
                   p->runs, p->setting);
     for (unsigned r = 0; r < rules(); r++) {
         struct tac_proof_change c = tac_proof_compare(p, r);
