@@ -56,6 +56,86 @@ static void odd_arguments_follow_the_manual(void)
     free(out);
 }
 
+/* What malloc(3), reallocarray(3), posix_memalign(3) say about sizes that cannot be. */
+static void impossible_sizes_fail_with_enomem(void)
+{
+    volatile size_t too_long = (size_t)PTRDIFF_MAX + 1, half = SIZE_MAX / 2 + 1;
+    char *volatile kept = malloc(100);
+    REQUIRE(kept);
+    memset(kept, 7, 100);
+    for (size_t bytes = too_long; bytes >= too_long; bytes = bytes == too_long ? SIZE_MAX : 0) {
+        errno = 0;
+        CHECK(!malloc(bytes) && errno == ENOMEM);
+        errno = 0;
+        CHECK(!calloc(bytes, 1) && errno == ENOMEM);
+        errno = 0;
+        CHECK(!realloc(kept, bytes) && errno == ENOMEM);
+        errno = 0;
+        CHECK(!memalign(64, bytes) && errno == ENOMEM);
+        errno = 0;
+        CHECK(!aligned_alloc(64, bytes) && errno == ENOMEM);
+        errno = 0;
+        CHECK(!valloc(bytes) && errno == ENOMEM);
+        errno = 0;
+        CHECK(!pvalloc(bytes) && errno == ENOMEM);
+    }
+    errno = 0;
+    CHECK(!calloc(half, 2) && errno == ENOMEM);
+    errno = 0;
+    CHECK(!reallocarray(kept, half, 2) && errno == ENOMEM);
+    for (int i = 0; i < 100; i++)
+        CHECK(kept[i] == 7);
+    free(kept);
+}
+
+static void errno_is_left_alone(void)
+{
+    void *block = NULL, *blocks[200];
+    errno = 42;
+    for (int i = 0; i < 200; i++)
+        blocks[i] = malloc((size_t)i * 500);
+    for (int i = 0; i < 200; i++)
+        blocks[i] = realloc(blocks[i], (size_t)i * 700 + 1);
+    for (int i = 0; i < 200; i++)
+        free(blocks[i]);
+    free(NULL);
+    free(calloc(7, 70000));
+    volatile size_t huge = SIZE_MAX;
+    CHECK(posix_memalign(&block, 64, huge) == ENOMEM);
+    CHECK(errno == 42);
+}
+
+void free_sized(void *block, size_t bytes);
+void free_aligned_sized(void *block, size_t alignment, size_t bytes);
+
+static void blocks_are_aligned_zeroed_and_keep_their_bytes(void)
+{
+    for (size_t bytes = 0; bytes < 200000; bytes = bytes * 5 / 4 + 1) {
+        unsigned char *dirty = malloc(bytes);
+        REQUIRE(dirty && (uintptr_t)dirty % 16 == 0 && malloc_usable_size(dirty) >= bytes);
+        memset(dirty, 0xee, malloc_usable_size(dirty));
+        free_sized(dirty, bytes);
+        unsigned char *zero = calloc(1, bytes), any = 0;
+        for (size_t i = 0; i < bytes; i++)
+            any |= zero[i];
+        CHECK_MSG(any == 0, "%zu", bytes);
+        free(zero);
+        unsigned char *moved = aligned_alloc(512, bytes);
+        REQUIRE((uintptr_t)moved % 512 == 0);
+        for (size_t i = 0; i < bytes; i++)
+            moved[i] = (unsigned char)(i * 7);
+        moved = realloc(moved, bytes * 3 + 1);
+        size_t same = 0;
+        for (size_t i = 0; i < bytes; i++)
+            same += moved[i] == (unsigned char)(i * 7);
+        CHECK(same == bytes && (uintptr_t)moved % 16 == 0);
+        free(moved);
+        free_aligned_sized(aligned_alloc(64, bytes), 64, bytes);
+    }
+    free_sized(NULL, 0);
+    free_aligned_sized(NULL, 16, 0);
+}
+
 static void extras_of_glibc_are_sensible(void)
 {
     void *block = malloc(3u << 20);
@@ -297,6 +377,9 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     TEST(the_family_is_ours);
     TEST(odd_arguments_follow_the_manual);
+    TEST(impossible_sizes_fail_with_enomem);
+    TEST(errno_is_left_alone);
+    TEST(blocks_are_aligned_zeroed_and_keep_their_bytes);
     TEST(extras_of_glibc_are_sensible);
     TEST(threads_end_with_blocks);
     TEST(handed_over_blocks_come_back);
