@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -43,6 +44,9 @@ static int set_up(const char *plugin)
 {
     if (!mkdtemp(folder))
         return -1;
+    char full[PATH_MAX]; // the library looks for a relative one elsewhere
+    if (!realpath(plugin, full))
+        return -1;
     snprintf(page_path, sizeof page_path, "%s/page", folder);
     snprintf(conf_path, sizeof conf_path, "%s/conf", folder);
     int fd = open(page_path, O_RDWR | O_CREAT, 0600);
@@ -57,7 +61,7 @@ static int set_up(const char *plugin)
             "</usr/share/alsa/alsa.conf>\n"
             "pcm_type.tactus_card { lib \"%s\" }\n"
             "pcm.card { type tactus_card page \"%s\" }\n",
-            plugin, page_path);
+            full, page_path);
     setenv("ALSA_CONFIG_PATH", conf_path, 1);
     return fclose(f);
 }
