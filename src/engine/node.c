@@ -128,7 +128,9 @@ static bool is_movable(const struct tac_block *block)
     for (int i = 0; i < TAC_BLOCK_PORTS_MAX && block->out[i].name; i++)
         movable = movable && block->out[i].kind == TAC_PORT_SIGNAL;
     for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && block->option[i].name; i++)
-        movable = movable && block->option[i].kind != TAC_OPTION_FILE;
+        movable = movable && (block->option[i].kind == TAC_OPTION_NUMBER ||
+                              block->option[i].kind == TAC_OPTION_CHOICE ||
+                              block->option[i].kind == TAC_OPTION_NUMBERS);
     return movable;
 }
 
