@@ -82,49 +82,18 @@ static void define_symbols(struct tac_reader *r, const char *text, size_t bytes)
     }
 }
 
-/* ---- sites: a hash from id to index ------------------------------------------------------------
- */
-
-static uint32_t slot_of(const struct tac_reader *r, uint64_t id)
-{
-    const struct tac_capture_site *sites = r->sites.data;
-    uint32_t i = (uint32_t)((id >> 3) * 0x9e3779b97f4a7c15ull >> 32) & r->site_mask;
-    while (r->site_slot[i] && sites[r->site_slot[i] - 1].id != id)
-        i = (i + 1) & r->site_mask;
-    return i;
-}
-
-static bool grow_slots(struct tac_reader *r)
-{
-    if (r->site_slot && r->sites.count * 2 < r->site_mask)
-        return true;
-    uint32_t mask = r->site_slot ? r->site_mask * 2 + 1 : 1023;
-    uint32_t *slot = calloc((size_t)mask + 1, sizeof *slot);
-    if (!slot)
-        return false;
-    free(r->site_slot);
-    r->site_slot = slot;
-    r->site_mask = mask;
-    const struct tac_capture_site *sites = r->sites.data;
-    for (size_t i = 0; i < r->sites.count; i++)
-        r->site_slot[slot_of(r, sites[i].id)] = (uint32_t)i + 1;
-    return true;
-}
-
 uint32_t tac_reader_site(struct tac_reader *r, uint64_t id)
 {
-    if (!grow_slots(r))
+    uint32_t number = tac_idmap_get(&r->site_of, id);
+    if (number)
+        return number - 1;
+    struct tac_capture_site *s = tac_list_add(&r->sites, sizeof *s);
+    if (!s)
         return 0;
-    uint32_t slot = slot_of(r, id);
-    if (!r->site_slot[slot]) {
-        struct tac_capture_site *s = tac_list_add(&r->sites, sizeof *s);
-        if (!s)
-            return 0;
-        *s = (struct tac_capture_site){
-            .id = id, .name = "?", .function = "", .file = "", .unit = ""};
-        r->site_slot[slot] = (uint32_t)r->sites.count;
-    }
-    return r->site_slot[slot] - 1;
+    *s = (struct tac_capture_site){.id = id, .name = "?", .function = "", .file = "", .unit = ""};
+    if (!tac_idmap_put(&r->site_of, id, (uint32_t)r->sites.count))
+        r->keeps.failed = true;
+    return (uint32_t)r->sites.count - 1;
 }
 
 static const char *take_string(struct tac_reader *r, const char **at, const char *end)
@@ -225,45 +194,16 @@ static void define_source(struct tac_reader *r, const struct tac_reader_chunk *c
             body.period_ns};
 }
 
-static uint32_t comm_slot(const struct tac_reader *r, uint32_t tid)
-{
-    const struct tac_reader_comm *comm = r->comms.data;
-    uint32_t i = tid * 0x9e3779b1u >> 7 & r->comm_mask;
-    while (r->comm_slot[i] && comm[r->comm_slot[i] - 1].tid != tid)
-        i = (i + 1) & r->comm_mask;
-    return i;
-}
-
-static bool grow_comm_slots(struct tac_reader *r)
-{
-    if (r->comm_slot && r->comms.count * 2 < r->comm_mask)
-        return true;
-    uint32_t mask = r->comm_slot ? r->comm_mask * 2 + 1 : 255;
-    uint32_t *slot = calloc((size_t)mask + 1, sizeof *slot);
-    if (!slot)
-        return false;
-    free(r->comm_slot);
-    r->comm_slot = slot;
-    r->comm_mask = mask;
-    const struct tac_reader_comm *comm = r->comms.data;
-    for (size_t i = 0; i < r->comms.count; i++)
-        r->comm_slot[comm_slot(r, comm[i].tid)] = (uint32_t)i + 1;
-    return true;
-}
-
 /* The last name of a thread counts. */
 static void define_comm(struct tac_reader *r, const struct tac_format_comm *body)
 {
-    if (!grow_comm_slots(r))
-        return;
-    uint32_t slot = comm_slot(r, body->tid);
-    struct tac_reader_comm *comm =
-        r->comm_slot[slot] ? (struct tac_reader_comm *)r->comms.data + r->comm_slot[slot] - 1
-                           : tac_list_add(&r->comms, sizeof *comm);
+    uint32_t number = tac_idmap_get(&r->comm_of, body->tid);
+    struct tac_reader_comm *comm = number ? (struct tac_reader_comm *)r->comms.data + number - 1
+                                          : tac_list_add(&r->comms, sizeof *comm);
     if (!comm)
         return;
-    r->comm_slot[slot] = (uint32_t)(comm - (struct tac_reader_comm *)r->comms.data) + 1;
-    comm->tid = body->tid;
+    if (!number && !tac_idmap_put(&r->comm_of, body->tid, (uint32_t)r->comms.count))
+        r->keeps.failed = true;
     memcpy(comm->name, body->name, sizeof comm->name - 1);
 }
 
@@ -284,8 +224,8 @@ const char *tac_capture_comm(const struct tac_capture *capture, uint32_t tid)
     for (size_t i = 0; i < capture->threads_count; i++)
         if (capture->threads[i].tid == tid)
             return capture->threads[i].name;
-    uint32_t slot = r->comm_slot ? r->comm_slot[comm_slot(r, tid)] : 0;
-    return slot ? ((const struct tac_reader_comm *)r->comms.data)[slot - 1].name : NULL;
+    uint32_t number = tac_idmap_get(&r->comm_of, tid);
+    return number ? ((const struct tac_reader_comm *)r->comms.data)[number - 1].name : NULL;
 }
 
 static void define_pairs(struct tac_reader *r, const struct tac_reader_chunk *c)

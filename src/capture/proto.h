@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { TAC_PROTO_BYTES = 4096 };
+enum { TAC_PROTO_BYTES = 49152 };
 
 struct tac_proto {
     size_t n;
@@ -53,13 +53,17 @@ static inline void tac_proto_double(struct tac_proto *p, uint32_t field, double 
     tac_proto_fixed64(p, field, bits);
 }
 
+static inline void tac_proto_bytes(struct tac_proto *p, uint32_t field, const void *bytes, size_t n)
+{
+    tac_proto_varint(p, (uint64_t)field << 3 | 2);
+    tac_proto_varint(p, n);
+    tac_proto_raw(p, bytes, n);
+}
+
 static inline void tac_proto_string(struct tac_proto *p, uint32_t field, const char *text)
 {
     size_t n = strlen(text);
-    n = n < 255 ? n : 255;
-    tac_proto_varint(p, (uint64_t)field << 3 | 2);
-    tac_proto_varint(p, n);
-    tac_proto_raw(p, text, n);
+    tac_proto_bytes(p, field, text, n < 255 ? n : 255);
 }
 
 /* Returns what tac_proto_end wants. */

@@ -7,11 +7,11 @@
 #include "capture/capture.h"
 #include "capture/clockmap.h"
 #include "capture/events.h"
+#include "capture/idmap.h"
 #include "capture/list.h"
 #include "capture/zip.h"
 
 struct tac_reader_comm {
-    uint32_t tid;
     char name[16];
 };
 
@@ -35,16 +35,13 @@ struct tac_reader {
     struct tac_list chunks; /* struct tac_reader_chunk */
     struct tac_list meta, threads, sources, sites, cycles, zones, memory, locks, holds, plots,
         messages, flows, stacks, kernel, kernel_stacks, symbols, gaps, modules, pairs, comms;
-    struct tac_list lanes;  /* struct tac_reader_lane */
-    struct tac_list opened; /* collect.c */
-    uint32_t *site_slot;    /* open addressing over sites: index + 1 */
-    uint32_t site_mask;
-    uint32_t *comm_slot; /* the same over comms */
-    uint32_t comm_mask;
+    struct tac_list lanes;             /* struct tac_reader_lane */
+    struct tac_list opened;            /* collect.c */
+    struct tac_idmap site_of, comm_of; /* id -> index + 1 in sites; tid -> in comms */
     void *scratch;
     size_t scratch_bytes;
     struct tac_event_taker taker;
-    bool flight, follows; /* follows: definitions and events come mixed, see follow.h */
+    bool flight, follows; /* follows: definitions and events come mixed, see walk.h */
 };
 
 struct tac_reader_chunk {

@@ -48,8 +48,8 @@ void tac_reader_free(struct tac_reader *r)
     tac_list_fini(&r->lanes);
     tac_clockmap_fini(&r->clock);
     tac_zip_free(r->zip);
-    free(r->site_slot);
-    free(r->comm_slot);
+    tac_idmap_fini(&r->site_of);
+    tac_idmap_fini(&r->comm_of);
     free(r->scratch);
     free(r->owned);
     free(r);
@@ -189,7 +189,7 @@ static void map_threads(struct tac_reader *r)
 }
 
 /* All definitions, or all events: a lane's names and the clock are known before its events are. */
-static void walk(struct tac_reader *r, bool evidence)
+static void read_chunks(struct tac_reader *r, bool evidence)
 {
     const struct tac_reader_chunk *chunks = r->chunks.data;
     for (size_t i = 0; i < r->chunks.count; i++) {
@@ -213,11 +213,11 @@ static int read_recording(struct tac_reader *r, const char *name, struct tac_err
     r->pub.begin_ns = UINT64_MAX;
     r->pub.bytes = r->size;
     r->taker = (struct tac_event_taker){r, tac_reader_collect};
-    walk(r, false);
+    read_chunks(r, false);
     tac_clockmap_init(&r->clock, &r->pairs);
     map_threads(r);
     tac_reader_show(r);
-    walk(r, true);
+    read_chunks(r, true);
     tac_reader_events_end(r);
     tac_reader_collect_end(r);
     tac_list_fini(&r->chunks);

@@ -2,6 +2,7 @@
  * symbols.c - see symbols.h: which file stands for a mapping, and a table of the answers. */
 #include "capture/symbols.h"
 
+#include "capture/idmap.h"
 #include "capture/list.h"
 #include "capture/objects.h"
 
@@ -19,7 +20,6 @@ struct file {
 };
 
 struct answer {
-    uint64_t address;
     struct tac_symbol symbol;
     char *name; /* demangled */
 };
@@ -29,9 +29,9 @@ typedef char *demangle_fn(const char *name, char *buffer, size_t *length, int *s
 struct tac_symbols {
     const struct tac_capture *capture;
     char *folders;
-    struct tac_list files; /* struct file */
-    struct answer **slot;  /* open addressing by address */
-    uint32_t mask, count;
+    struct tac_list files;      /* struct file */
+    struct tac_list answers;    /* struct answer *: what was given away must stay */
+    struct tac_idmap number_of; /* address -> index + 1 in answers */
     void *cxx;
     demangle_fn *demangle;
 };
@@ -44,10 +44,8 @@ int tac_symbols_open(const struct tac_capture *capture, const char *folders,
     if (s) {
         s->capture = capture;
         s->folders = strdup(folders ? folders : "");
-        s->mask = 1023;
-        s->slot = calloc((size_t)s->mask + 1, sizeof *s->slot);
     }
-    if (!s || !s->folders || !s->slot) {
+    if (!s || !s->folders) {
         tac_symbols_close(s);
         return -ENOMEM;
     }
@@ -63,16 +61,17 @@ void tac_symbols_close(struct tac_symbols *s)
 {
     if (!s)
         return;
-    for (uint32_t i = 0; s->slot && i <= s->mask; i++)
-        if (s->slot[i]) {
-            free(s->slot[i]->name);
-            free(s->slot[i]);
-        }
+    struct answer **answers = s->answers.data;
+    for (size_t i = 0; i < s->answers.count; i++) {
+        free(answers[i]->name);
+        free(answers[i]);
+    }
     struct file *file = s->files.data;
     for (size_t i = 0; i < s->files.count; i++)
         tac_object_close(file[i].object);
     tac_list_fini(&s->files);
-    free(s->slot);
+    tac_list_fini(&s->answers);
+    tac_idmap_fini(&s->number_of);
     free(s->folders);
     if (s->cxx)
         dlclose(s->cxx);
@@ -170,47 +169,25 @@ static void look_up(struct tac_symbols *s, struct answer *a, uint64_t address)
     a->symbol.line = place.line;
 }
 
-static uint32_t slot_of(const struct tac_symbols *s, uint64_t address)
-{
-    uint32_t i = (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 32) & s->mask;
-    while (s->slot[i] && s->slot[i]->address != address)
-        i = (i + 1) & s->mask;
-    return i;
-}
-
-static void grow(struct tac_symbols *s)
-{
-    struct answer **old = s->slot;
-    uint32_t old_mask = s->mask;
-    struct answer **slot = calloc(2 * ((size_t)old_mask + 1), sizeof *slot);
-    if (!slot)
-        return;
-    s->slot = slot;
-    s->mask = 2 * old_mask + 1;
-    for (uint32_t i = 0; i <= old_mask; i++)
-        if (old[i])
-            s->slot[slot_of(s, old[i]->address)] = old[i];
-    free(old);
-}
-
 const struct tac_symbol *tac_symbols_find(struct tac_symbols *s, uint64_t address,
                                           enum tac_symbol_kind kind)
 {
     static const struct tac_symbol unknown = {"?", "", "", "", "", 0, 0};
     address -= kind == TAC_SYMBOL_RETURN && address ? 1 : 0;
-    if (s->count * 2 > s->mask)
-        grow(s);
-    uint32_t i = slot_of(s, address);
-    if (!s->slot[i] && s->count < s->mask) {
-        struct answer *a = calloc(1, sizeof *a);
-        if (!a)
-            return &unknown;
-        a->address = address;
-        look_up(s, a, address);
-        s->slot[i] = a;
-        s->count++;
+    uint32_t number = tac_idmap_get(&s->number_of, address);
+    struct answer **answers = s->answers.data;
+    if (number)
+        return &answers[number - 1]->symbol;
+    struct answer *a = calloc(1, sizeof *a),
+                  **slot = a ? tac_list_add(&s->answers, sizeof a) : NULL;
+    if (!slot || !tac_idmap_put(&s->number_of, address, (uint32_t)s->answers.count)) {
+        s->answers.count -= slot != NULL;
+        free(a);
+        return &unknown;
     }
-    return s->slot[i] ? &s->slot[i]->symbol : &unknown;
+    *slot = a;
+    look_up(s, a, address);
+    return &a->symbol;
 }
 
 const char *tac_symbol_text(const struct tac_symbol *symbol, char *buffer, size_t size)

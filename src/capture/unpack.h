@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* Unpack bytes into at most max records; returns how many whole events' records there were. Input
- * that does not follow the form ends the row. */
+ * that does not walk the form ends the row. */
 uint32_t tac_unpack(const unsigned char *bytes, size_t n, struct tac_format_record *ret_records,
                     uint32_t max);
 

@@ -25,16 +25,21 @@ check a_program_records_itself 0 '^$' "$program" "$dir/own.tac"
 check info_lists_thread_and_cycles 0 'callback  *50 ' "$tactus" info "$dir/own.tac"
 check zones_count_them 0 '^work  *50 ' "$tactus" zones "$dir/own.tac"
 check zones_compare 0 '^work .*1.00x' "$tactus" zones "$dir/own.tac" --compare "$dir/own.tac"
-check export_writes_perfetto 0 '^$' "$tactus" export "$dir/own.tac" --perfetto -o "$dir/p"
-check export_writes_csv 0 '^$' "$tactus" export "$dir/own.tac" --csv -o "$dir/c"
+check zones_show_the_distribution_of_one 0 '##########' "$tactus" zones "$dir/own.tac" --histogram work
+check zones_by_category 0 '^app  *50 ' "$tactus" zones "$dir/own.tac" --categories
+check zones_do_not_know_it 3 "no zone 'x'" "$tactus" zones "$dir/own.tac" --histogram x
+check export_writes_perfetto 0 '^$' "$tactus" export "$dir/own.tac" -o "$dir/p.pftrace"
+check export_writes_csv 0 '^$' "$tactus" export "$dir/own.tac" --format csv -o "$dir/c"
 check csv_has_the_zone 0 '"work"' cat "$dir/c"
 check capture_joins_program_and_machine 0 'recorded to' \
     "$tactus" capture -o "$dir/all.tac" -- "$program" "$dir/unused"
 check the_joined_recording_is_whole 0 'callback  *50 ' "$tactus" info "$dir/all.tac"
 head -c 3000 "$dir/own.tac" >"$dir/cut.tac"
 check info_tells_a_cut 1 'cut off' "$tactus" info "$dir/cut.tac"
-check export_goes_as_far_as_it_can 0 'cut off' "$tactus" export "$dir/cut.tac" --csv -o "$dir/c"
-check no_place_to_write 3 'cannot be written' "$tactus" export "$dir/own.tac" --csv -o /no/such/c
+check export_goes_as_far_as_it_can 0 'cut off' "$tactus" export "$dir/cut.tac" --format csv -o "$dir/c"
+check export_wants_a_format 2 'does not tell the format' "$tactus" export "$dir/own.tac" -o "$dir/x"
+check export_wants_a_known_format 2 "no format 'x'" "$tactus" export "$dir/own.tac" --format x -o "$dir/x"
+check no_place_to_write 3 'cannot be written' "$tactus" export "$dir/own.tac" --format csv -o /no/such/c
 check no_recording 3 'not a Tactus recording' "$tactus" info "$program"
 check nothing_to_record 3 'nothing was recorded' "$tactus" capture -o "$dir/n.tac" -- true
 echo "1..$n"

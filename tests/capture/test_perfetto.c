@@ -66,13 +66,16 @@ static int next_field(struct span *s, struct field *f)
     return !s->bad;
 }
 
-enum { TRACKS = 64 };
+enum { TRACKS = 64, SEQUENCES = 64 };
 
 static struct {
     uint64_t uuid[TRACKS], last_ns[TRACKS];
     int depth[TRACKS], tracks;
     int begins, ends, instants, counters, switches, wakings, dropped, packets, unknown;
-    char names[4096];
+    int frames, mappings, callstacks, with_stack, lost_bundles, irqs;
+    char names[8192], interned[4096];
+    unsigned char build_id[20];
+    size_t build_id_bytes;
 } seen;
 
 static int track(uint64_t uuid)
@@ -109,7 +112,10 @@ static void read_event(struct span s, uint64_t ns)
             strncat(strncat(seen.names, (const char *)f.message.at,
                             (size_t)(f.message.end - f.message.at)),
                     ";", 2);
-        else if (!((f.number == 4 || f.number == 22 || f.number == 33) && f.wire == 2) &&
+        else if (f.number == 56 && f.wire == 0)
+            seen.with_stack += f.value > 0 && f.value <= (uint64_t)seen.callstacks;
+        else if (!((f.number == 4 || f.number == 22 || f.number == 33 || f.number == 55) &&
+                   f.wire == 2) &&
                  !((f.number == 44 || f.number == 47 || f.number == 48) && f.wire == 1))
             seen.unknown++;
     }
@@ -133,11 +139,47 @@ static void read_bundle(struct span s)
 {
     struct field f, e;
     while (next_field(&s, &f)) {
-        if (f.number != 2)
+        seen.lost_bundles += f.number == 3 && f.value == 1;
+        if (f.number != 2) {
+            seen.unknown += f.number != 1 && f.number != 3;
             continue;
+        }
         while (next_field(&f.message, &e)) {
             seen.switches += e.number == 4 && e.wire == 2;
             seen.wakings += e.number == 20 && e.wire == 2;
+            seen.irqs += e.number == 36 && e.wire == 2;
+        }
+        seen.unknown += f.message.bad;
+    }
+    seen.unknown += s.bad;
+}
+
+/* Each entry has its number, counted from 1. */
+static void read_interned(struct span s)
+{
+    struct field f, e;
+    while (next_field(&s, &f)) {
+        if (f.wire != 2) {
+            seen.unknown++;
+            continue;
+        }
+        seen.frames += f.number == 6;
+        seen.callstacks += f.number == 7;
+        seen.mappings += f.number == 19;
+        seen.unknown +=
+            f.number != 5 && f.number != 6 && f.number != 7 && (f.number < 16 || f.number > 19);
+        while (next_field(&f.message, &e)) {
+            if (f.number == 6 && e.number == 1)
+                CHECK(e.value == (uint64_t)seen.frames);
+            if ((f.number == 5 || f.number == 17 || f.number == 18) && e.number == 2)
+                strncat(strncat(seen.interned, (const char *)e.message.at,
+                                (size_t)(e.message.end - e.message.at)),
+                        ";", 2);
+            if (f.number == 16 && e.number == 2) {
+                seen.build_id_bytes = (size_t)(e.message.end - e.message.at);
+                memcpy(seen.build_id, e.message.at,
+                       seen.build_id_bytes < 20 ? seen.build_id_bytes : 20);
+            }
         }
         seen.unknown += f.message.bad;
     }
@@ -155,6 +197,12 @@ static void read_packet(struct span s)
             sequence = f.value;
         else if (f.number == 42 && f.wire == 0)
             seen.dropped++;
+        else if (f.number == 12 && f.wire == 2)
+            read_interned(f.message);
+        else if (f.number == 13 && f.wire == 0)
+            CHECK(f.value == (seen.callstacks ? 2 : 3));
+        else if (f.number == 45 && f.wire == 2)
+            continue;
         else if (f.number == 60 && f.wire == 2)
             read_descriptor(f.message);
         else if (f.number == 1 && f.wire == 2)
@@ -167,7 +215,7 @@ static void read_packet(struct span s)
     if (event.number)
         read_event(event.message, ns);
     seen.packets++;
-    seen.unknown += s.bad || sequence != 1;
+    seen.unknown += s.bad || sequence == 0;
 }
 
 static void make(void)
@@ -188,6 +236,14 @@ static void make(void)
     tac_make_lock_wait(m, audio, 0x99, 12, 2100, 2200);
     tac_make_message(m, gui, "hello", 3000);
     tac_make_gap(m, audio, 4400, 4500, 3);
+    tac_make_mapping(m, 0x10000, 0x20000, 0x1000, "0011223344556677889900112233445566778899",
+                     "/opt/synth");
+    tac_make_stack(m, audio, 5001, (uint64_t[]){0x10010, 0x10020, 0x999}, 3);
+    tac_make_stack(m, audio, 5002, (uint64_t[]){0x10010, 0x10030}, 2);
+    tac_make_kernel(m, (struct tac_format_kernel){2500, TAC_KERNEL_IRQ_BEGIN, 0, 12, 9, 0});
+    tac_make_kernel(m, (struct tac_format_kernel){2510, TAC_KERNEL_LOST, 0, 0, 70, 0});
+    tac_make_kernel(m, (struct tac_format_kernel){2520, TAC_KERNEL_IRQ_BEGIN, 0, 12, 9, 0});
+    tac_make_kernel(m, (struct tac_format_kernel){2530, TAC_KERNEL_PAGES, 0, 12, 4, 0});
     tac_make_kernel(m, (struct tac_format_kernel){2600, TAC_KERNEL_SWITCH, 1, 11, 12ull << 32 | 120,
                                                   1ull << 32 | 19});
     tac_make_kernel(m, (struct tac_format_kernel){2700, TAC_KERNEL_WAKING, 1, 12, 11ull << 32 | 19,
@@ -197,11 +253,16 @@ static void make(void)
 
 static void everything_is_in_the_exported_trace(void)
 {
-    struct tac_capture *c;
     make();
-    REQUIRE(tac_capture_open(path, NULL, &c) == 0);
-    FILE *file = fopen(out_path, "w+b");
-    REQUIRE(file && tac_export_perfetto(c, file) == 0);
+    struct tac_export_mark mark = {2000, 2900, "verdicts", "pre-empted", "by gui"};
+    struct tac_export_options options = {.symbols = "", .mark = &mark, .marks = 1};
+    struct tac_error err;
+    uint32_t problems = 99;
+    REQUIRE(tac_export_file(tac_export_named("perfetto"), path, out_path, &options, &problems,
+                            &err) == 0);
+    CHECK(problems == 0);
+    FILE *file = fopen(out_path, "rb");
+    REQUIRE(file && fseek(file, 0, SEEK_END) == 0);
     long size = ftell(file);
     unsigned char *bytes = malloc((size_t)size);
     rewind(file);
@@ -213,17 +274,22 @@ static void everything_is_in_the_exported_trace(void)
         REQUIRE(f.number == 1 && f.wire == 2);
         read_packet(f.message);
     }
-    CHECK(!s.bad && seen.unknown == 0);
-    /* 40 zones, 10 cycles, 10 memory operations, a wait, a gap */
-    CHECK_MSG(seen.begins == 62 && seen.ends == 62, "%d, %d", seen.begins, seen.ends);
-    CHECK(seen.counters == 10 && seen.instants == 1);
+    CHECK_MSG(!s.bad && seen.unknown == 0, "%d", seen.unknown);
+    /* 40 zones, 10 cycles, 10 memory operations, a wait, a gap, a mark */
+    CHECK_MSG(seen.begins == 63 && seen.ends == 63, "%d, %d", seen.begins, seen.ends);
+    /* a message, two stacks, the loss of kernel events, and pages */
+    CHECK_MSG(seen.counters == 10 && seen.instants == 5, "%d", seen.instants);
     CHECK(seen.switches == 1 && seen.wakings == 1 && seen.dropped == 1);
+    CHECK(seen.irqs == 2 && seen.lost_bundles == 1);
     CHECK(strstr(seen.names, "missed;") && strstr(seen.names, "lock held by gui;"));
     CHECK(strstr(seen.names, "events lost;") && strstr(seen.names, "hello;"));
+    CHECK(strstr(seen.names, "pre-empted;") && strstr(seen.names, "pages in one piece;"));
+    CHECK(seen.frames == 4 && seen.callstacks == 2 && seen.with_stack == 2 && seen.mappings == 1);
+    CHECK(strstr(seen.interned, "/opt/synth;"));
+    CHECK(seen.build_id_bytes == 20 && seen.build_id[1] == 0x11 && seen.build_id[19] == 0x99);
     for (int i = 0; i < seen.tracks; i++)
         CHECK(seen.depth[i] == 0);
     free(bytes);
-    tac_capture_close(c);
 }
 
 static void protoc_accepts_the_trace(void)
@@ -237,21 +303,22 @@ static void protoc_accepts_the_trace(void)
 
 static void csv_has_a_line_for_each_zone(void)
 {
-    struct tac_capture *c;
-    char line[512], all[4096] = "";
-    REQUIRE(tac_capture_open(path, NULL, &c) == 0);
-    FILE *file = tmpfile();
-    REQUIRE(file && tac_export_csv(c, file) == 0);
-    rewind(file);
+    char line[512], all[4096] = "", csv[96];
+    snprintf(csv, sizeof csv, "%s.csv", path);
+    CHECK(tac_export_for(csv) == tac_export_named("csv"));
+    REQUIRE(tac_export_file(tac_export_for(csv), path, csv, NULL, NULL, NULL) == 0);
+    FILE *file = fopen(csv, "r");
+    REQUIRE(file);
     int lines = 0;
     while (fgets(line, sizeof line, file)) {
         strncat(all, line, sizeof all - strlen(all) - 1);
         lines++;
     }
     fclose(file);
-    CHECK(lines == 5);
-    CHECK(strstr(all, "\"outer\",\"\",0,10,2900,2700,290,290,"));
-    tac_capture_close(c);
+    unlink(csv);
+    CHECK(lines == 6);
+    CHECK_MSG(strstr(all, "\"outer\",\"\",0,2,10,0,2900,2700,290,290,") != NULL, "%s", all);
+    CHECK(strstr(all, "\"(events lost)\",\"\",0,0,73,"));
 }
 
 int main(int argc, char **argv)

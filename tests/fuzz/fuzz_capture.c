@@ -8,6 +8,7 @@
  * found is given the right one before the reader sees it. */
 #include "base/crc.h"
 #include "capture/export.h"
+#include "capture/walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,23 @@ static void mend(unsigned char *bytes, size_t size)
     }
 }
 
+/* Chunk by chunk, as from a stream. */
+static void export_all(const unsigned char *bytes, size_t size)
+{
+    static const struct tac_export_options options = {.symbols = ""};
+    for (const struct tac_export_format *const *f = tac_export_formats; *f; f++) {
+        struct tac_walk *walk;
+        void *me;
+        if ((*f)->open("/dev/null", &options, &me))
+            continue;
+        if (tac_walk_open(&(struct tac_event_taker){me, (*f)->event}, &walk) == 0) {
+            int error = tac_walk_memory(walk, bytes, size, "fuzz", NULL);
+            (void)!(*f)->close(me, error ? NULL : tac_walk_capture(walk));
+            tac_walk_close(walk);
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     unsigned char *copy = malloc(size ? size : 1);
@@ -39,15 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (size)
         memcpy(copy, bytes, size);
     mend(copy, size);
-    if (tac_capture_open_memory(copy, size, "fuzz", NULL, &c) == 0) {
-        FILE *null = fopen("/dev/null", "we");
-        if (null) {
-            (void)!tac_export_perfetto(c, null);
-            (void)!tac_export_csv(c, null);
-            fclose(null);
-        }
+    if (tac_capture_open_memory(copy, size, "fuzz", NULL, &c) == 0)
         tac_capture_close(c);
-    }
+    export_all(copy, size);
     free(copy);
     return 0;
 }

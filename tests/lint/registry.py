@@ -15,6 +15,7 @@ FOLDERS = {
     "src/backend": "backends",
     "src/doctor/rules": "rules",
     "src/cli/cmd": "cmds",
+    "src/capture/export": "exports",
 }
 
 

@@ -4,53 +4,69 @@
 
 #include "capture/export.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { OPT_PERFETTO, OPT_CSV, OPT_OUTPUT };
+enum { OPT_FORMAT, OPT_OUTPUT, OPT_SYMBOLS };
+
+static const struct tac_export_format *choose(const char *name, const char *output)
+{
+    const struct tac_export_format *format = name ? tac_export_named(name) : tac_export_for(output);
+    char list[160] = "";
+    if (format)
+        return format;
+    for (const struct tac_export_format *const *f = tac_export_formats; *f; f++) {
+        size_t at = strlen(list);
+        snprintf(list + at, sizeof list - at, "%s%s (%s)", at ? ", " : "", (*f)->name,
+                 (*f)->suffix);
+    }
+    if (name)
+        tac_cmd_fail(TAC_EXIT_USAGE, "there is no format '%s'; there are: %s", name, list);
+    else
+        tac_cmd_fail(TAC_EXIT_USAGE,
+                     "%s: the name does not tell the format; say --format, one of: %s", output,
+                     list);
+    return NULL;
+}
 
 static int run(const struct tac_cmd_args *args)
 {
     const char *output = args->option[OPT_OUTPUT];
     struct tac_error err;
-    struct tac_capture *capture;
-    if (!args->option[OPT_PERFETTO] == !args->option[OPT_CSV])
-        return tac_cmd_fail(TAC_EXIT_USAGE, "choose one format: --perfetto or --csv");
+    uint32_t problems = 0;
     if (!output)
         return tac_cmd_fail(TAC_EXIT_USAGE, "say where to: -o FILE");
-    if (tac_capture_open(args->operand[0], &err, &capture) < 0)
+    const struct tac_export_format *format = choose(args->option[OPT_FORMAT], output);
+    if (!format)
+        return TAC_EXIT_USAGE;
+    struct tac_export_options options = {.symbols = args->option[OPT_SYMBOLS]};
+    if (tac_export_file(format, args->operand[0], output, &options, &problems, &err) < 0)
         return tac_cmd_fail_error(&err);
-    FILE *file = fopen(output, "wbe");
-    int error = file ? 0 : -errno;
-    if (!error) {
-        error = args->option[OPT_CSV] ? tac_export_csv(capture, file)
-                                      : tac_export_perfetto(capture, file);
-        if (fclose(file) && !error)
-            error = -errno;
-    }
-    if (capture->problems & (TAC_CAPTURE_TRUNCATED | TAC_CAPTURE_DAMAGED))
+    if (problems & (TAC_CAPTURE_TRUNCATED | TAC_CAPTURE_DAMAGED))
         fprintf(stderr, "tactus export: %s is cut off or damaged; exported what could be read\n",
                 args->operand[0]);
-    tac_capture_close(capture);
-    if (error)
-        return tac_cmd_fail(TAC_EXIT_FAILED, "%s: cannot be written: %s", output,
-                            tac_error_sentence(error));
     return TAC_EXIT_OK;
 }
 
 TAC_CMD(export) = {
     .name = "export",
     .summary = "write a recording in another tool's format",
-    .synopsis = "RECORDING (--perfetto | --csv) -o FILE",
-    .text = "Writes a recording as a Perfetto trace, which ui.perfetto.dev opens (zones, cycles, "
-            "memory operations, waits, plots, CPU lanes where kernel events were recorded, and "
-            "the places where events were lost), or the statistics of its zones as CSV.\n\n"
-            "A recording that was cut off or damaged is exported as far as it can be read.",
-    .option = {{"perfetto", 0, NULL, "Perfetto's protobuf format."},
-               {"csv", 0, NULL, "One line for each zone name: count, total, self, quantiles."},
-               {"output", 'o', "FILE", "The file to write."}},
+    .synopsis = "RECORDING -o FILE [--format NAME] [--symbols FOLDERS]",
+    .text =
+        "Writes a recording for another tool, in one pass and constant memory. The format is that "
+        "of the file's suffix, or of --format:\n\n"
+        "perfetto (.pftrace): for ui.perfetto.dev and trace_processor: zones, cycles, memory "
+        "operations, waits, plots with units, flows, call stacks with functions, lines and "
+        "build-ids, and where kernel events were recorded CPU lanes, thread states and wakers.\n\n"
+        "csv (.csv): statistics of zones, one line a name.\n\n"
+        "Places where events were lost are in each of them. A recording that was cut off or "
+        "damaged is exported as far as it can be read.",
+    .option = {{"format", 'f', "NAME", "The format, when the suffix of FILE does not tell it."},
+               {"output", 'o', "FILE", "The file to write."},
+               {"symbols", 0, "FOLDERS",
+                "Where the program's files are, separated by colons: a sysroot, a folder of "
+                "binaries, or a tree .build-id/xx/rest.debug. The environment's TACTUS_SYMBOLS "
+                "otherwise."}},
     .operands_min = 1,
     .operands_max = 1,
     .run = run,

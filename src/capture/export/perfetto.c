@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: MIT
+ * perfetto.c - a recording as Perfetto trace packets: tracks and the events of threads.
+ *
+ * Tracks: one per thread with its zones, messages, flows and call stacks; below it, where there is
+ * something to show, memory operations, lock waits, times off the CPU and lost events; one per
+ * cycle source; one per plot; kernel events as ftrace bundles, from which the viewer makes CPU
+ * lanes, thread states and wakers. A track is described before its first event. Times are shifted
+ * to CLOCK_BOOTTIME, which that format takes as its default.
+ *
+ * Where events are missing, zones that are open end, a slice says how many are lost, and the next
+ * packet of the thread's sequence says previous_packet_dropped. */
+#include "capture/export/perfetto.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { CYCLES = 8, OPEN_MAX = 512 };
+
+struct pending_cycle {
+    uint64_t begin_ns, deadline_ns;
+    uint32_t source, frames;
+};
+
+struct open_zone {
+    uint64_t value;
+    uint32_t text; /* site, or TAC_CAPTURE_NONE */
+};
+
+/* What is going on on one thread. */
+struct thread {
+    struct open_zone zone[OPEN_MAX];
+    uint32_t zones; /* may be more than OPEN_MAX: those have no value */
+    struct pending_cycle cycle[CYCLES];
+    uint32_t cycles;
+    bool off_cpu, dropped;
+};
+
+/* ---- packets ---- */
+
+void tac_perfetto_packet(struct tac_perfetto *o, uint64_t ns, uint32_t sequence)
+{
+    o->p.n = 0;
+    if (ns)
+        tac_proto_uint(&o->p, PACKET_TIME, ns + o->c->boot_offset_ns);
+    tac_proto_uint(&o->p, PACKET_SEQUENCE, sequence);
+}
+
+void tac_perfetto_packet_end(struct tac_perfetto *o)
+{
+    unsigned char head[11] = {1 << 3 | 2}; /* Trace.packet */
+    size_t n = 1;
+    for (size_t length = o->p.n; n == 1 || length; length >>= 7)
+        head[n++] = (unsigned char)((length & 127) | (length > 127 ? 128 : 0));
+    fwrite(head, 1, n, o->file);
+    fwrite(o->p.bytes, 1, o->p.n, o->file);
+}
+
+void tac_perfetto_annotate(struct tac_perfetto *o, const char *name, uint64_t value)
+{
+    size_t at = tac_proto_begin(&o->p, EVENT_ANNOTATION);
+    tac_proto_string(&o->p, 10, name);
+    tac_proto_uint(&o->p, 3, value);
+    tac_proto_end(&o->p, at);
+}
+
+static void annotate_text(struct tac_perfetto *o, const char *name, const char *text)
+{
+    size_t at = tac_proto_begin(&o->p, EVENT_ANNOTATION);
+    tac_proto_string(&o->p, 10, name);
+    tac_proto_string(&o->p, 6, text);
+    tac_proto_end(&o->p, at);
+}
+
+/* ---- tracks ---- */
+
+static size_t track_begin(struct tac_perfetto *o, uint64_t id, uint64_t parent, const char *name)
+{
+    tac_perfetto_packet(o, 0, SEQUENCE);
+    size_t at = tac_proto_begin(&o->p, PACKET_TRACK);
+    tac_proto_uint(&o->p, TRACK_UUID, id);
+    if (parent)
+        tac_proto_uint(&o->p, TRACK_PARENT, parent);
+    if (name)
+        tac_proto_string(&o->p, TRACK_NAME, name);
+    return at;
+}
+
+static void track_end(struct tac_perfetto *o, size_t at)
+{
+    tac_proto_end(&o->p, at);
+    tac_perfetto_packet_end(o);
+}
+
+static void describe(struct tac_perfetto *o, uint64_t uuid);
+
+uint64_t tac_perfetto_track(struct tac_perfetto *o, enum tac_perfetto_kind kind, uint32_t index)
+{
+    uint64_t uuid = tac_perfetto_uuid(kind, index);
+    if (!tac_idmap_get(&o->seen, uuid)) {
+        o->failed = !tac_idmap_put(&o->seen, uuid, 1) || o->failed;
+        describe(o, uuid);
+    }
+    return uuid;
+}
+
+static void describe_process(struct tac_perfetto *o, uint32_t pid)
+{
+    const char *name = tac_capture_meta(o->c, "program");
+    size_t at = track_begin(o, tac_perfetto_uuid(PROCESS, pid), 0, NULL);
+    size_t inner = tac_proto_begin(&o->p, TRACK_PROCESS);
+    tac_proto_uint(&o->p, 1, pid);
+    tac_proto_string(&o->p, 6, name ? name : "program");
+    tac_proto_end(&o->p, inner);
+    track_end(o, at);
+}
+
+static uint32_t process(const struct tac_perfetto *o)
+{
+    return o->c->threads_count ? o->c->threads[0].pid : 0;
+}
+
+static void describe_thread(struct tac_perfetto *o, uint32_t i)
+{
+    const struct tac_capture_thread *t = &o->c->threads[i];
+    tac_perfetto_track(o, PROCESS, t->pid);
+    size_t at = track_begin(o, tac_perfetto_uuid(THREAD, i), 0, NULL);
+    size_t inner = tac_proto_begin(&o->p, TRACK_THREAD);
+    tac_proto_uint(&o->p, 1, t->pid);
+    tac_proto_uint(&o->p, 2, t->tid);
+    tac_proto_string(&o->p, 5, t->name);
+    tac_proto_end(&o->p, inner);
+    track_end(o, at);
+}
+
+/* Plots of equal site are one track. */
+static void describe_plot(struct tac_perfetto *o, uint32_t site)
+{
+    const struct tac_capture_site *s = &o->c->sites[site];
+    uint64_t parent = tac_perfetto_track(o, PROCESS, process(o));
+    size_t at = track_begin(o, tac_perfetto_uuid(PLOT, site), parent, s->name);
+    size_t inner = tac_proto_begin(&o->p, TRACK_COUNTER);
+    if (!strcmp(s->unit, "B"))
+        tac_proto_uint(&o->p, 3, 3); /* UNIT_SIZE_BYTES */
+    else if (*s->unit)
+        tac_proto_string(&o->p, 6, s->unit);
+    tac_proto_end(&o->p, inner);
+    track_end(o, at);
+}
+
+static void describe_below(struct tac_perfetto *o, uint64_t uuid, uint64_t parent, const char *name)
+{
+    track_end(o, track_begin(o, uuid, parent, name));
+}
+
+static void describe(struct tac_perfetto *o, uint64_t uuid)
+{
+    uint32_t kind = (uint32_t)(uuid >> 32), i = (uint32_t)uuid;
+    static const char *const below[] = {[MEMORY] = "memory operations",
+                                        [LOCKS] = "waits for locks",
+                                        [OFF_CPU] = "off the CPU",
+                                        [LOSS] = "events lost"};
+    char name[64];
+    switch (kind) {
+    case PROCESS:
+        describe_process(o, i);
+        break;
+    case THREAD:
+        describe_thread(o, i);
+        break;
+    case SOURCE:
+        describe_below(o, uuid, tac_perfetto_track(o, PROCESS, process(o)), o->c->sources[i].name);
+        break;
+    case PLOT:
+        describe_plot(o, i);
+        break;
+    case CPU:
+        snprintf(name, sizeof name, "kernel events, CPU %u", i);
+        describe_below(o, uuid, 0, name);
+        break;
+    case MARK:
+        describe_below(o, uuid, 0, o->options->mark[i].track);
+        break;
+    default:
+        describe_below(o, uuid, tac_perfetto_track(o, THREAD, i), below[kind]);
+        break;
+    }
+}
+
+/* ---- events ---- */
+
+size_t tac_perfetto_event(struct tac_perfetto *o, uint64_t ns, int type, uint64_t track)
+{
+    uint32_t kind = (uint32_t)(track >> 32), i = (uint32_t)track;
+    tac_perfetto_track(o, (enum tac_perfetto_kind)kind, i);
+    bool of_thread = kind >= THREAD && kind <= LOSS;
+    struct thread *t =
+        of_thread && i < o->threads.count ? (struct thread *)o->threads.data + i : NULL;
+    tac_perfetto_packet(o, ns, of_thread ? SEQUENCE_THREAD + i : SEQUENCE);
+    if (t && t->dropped) {
+        tac_proto_uint(&o->p, PACKET_DROPPED, 1);
+        t->dropped = false;
+    }
+    size_t at = tac_proto_begin(&o->p, PACKET_EVENT);
+    tac_proto_uint(&o->p, EVENT_TYPE, (uint64_t)type);
+    tac_proto_uint(&o->p, EVENT_TRACK, track);
+    return at;
+}
+
+void tac_perfetto_event_end(struct tac_perfetto *o, size_t at)
+{
+    tac_proto_end(&o->p, at);
+    tac_perfetto_packet_end(o);
+}
+
+static void slice(struct tac_perfetto *o, uint64_t begin, uint64_t end, uint64_t track,
+                  const char *name, const char *what, uint64_t value)
+{
+    size_t at = tac_perfetto_event(o, begin, SLICE_BEGIN, track);
+    tac_proto_string(&o->p, EVENT_NAME, name);
+    if (what)
+        tac_perfetto_annotate(o, what, value);
+    tac_perfetto_event_end(o, at);
+    if (end != TAC_CAPTURE_OPEN)
+        tac_perfetto_event_end(o, tac_perfetto_event(o, end, SLICE_END, track));
+}
+
+static const char *category_name(uint32_t category)
+{
+    static const char *const name[] = {"app",  "cycle", "node", "task",   "memory",
+                                       "lock", "call",  "plot", "control"};
+    return category < sizeof name / sizeof *name ? name[category] : "user";
+}
+
+static void zone_begin(struct tac_perfetto *o, const struct tac_event *e, struct thread *t)
+{
+    const struct tac_capture_site *s = &o->c->sites[e->site];
+    size_t at = tac_perfetto_event(o, e->ns, SLICE_BEGIN, tac_perfetto_uuid(THREAD, e->thread));
+    tac_proto_string(&o->p, EVENT_CATEGORY, category_name(s->category));
+    tac_proto_string(&o->p, EVENT_NAME, s->name);
+    if (*s->file) {
+        size_t inner = tac_proto_begin(&o->p, EVENT_SOURCE);
+        tac_proto_string(&o->p, 2, s->file);
+        tac_proto_string(&o->p, 3, s->function);
+        tac_proto_uint(&o->p, 4, s->line);
+        tac_proto_end(&o->p, inner);
+    }
+    tac_perfetto_event_end(o, at);
+    if (t->zones < OPEN_MAX)
+        t->zone[t->zones] = (struct open_zone){0, TAC_CAPTURE_NONE};
+    t->zones++;
+}
+
+/* What was said of a zone while it was open stands at its end; the viewer puts both together. */
+static void zone_end(struct tac_perfetto *o, uint64_t ns, uint32_t thread, struct thread *t,
+                     bool is_cut)
+{
+    if (!t->zones)
+        return;
+    t->zones--;
+    struct open_zone z = t->zones < OPEN_MAX ? t->zone[t->zones] : (struct open_zone){0};
+    size_t at = tac_perfetto_event(o, ns, SLICE_END, tac_perfetto_uuid(THREAD, thread));
+    if (z.value)
+        tac_perfetto_annotate(o, "value", z.value);
+    if (z.text < o->c->sites_count)
+        annotate_text(o, "text", o->c->sites[z.text].name);
+    if (is_cut)
+        tac_perfetto_annotate(o, "end lost", 1);
+    tac_perfetto_event_end(o, at);
+}
+
+static void zone_value(const struct tac_event *e, struct thread *t)
+{
+    if (!t->zones || t->zones > OPEN_MAX)
+        return;
+    struct open_zone *z = &t->zone[t->zones - 1];
+    if (e->site != TAC_CAPTURE_NONE)
+        z->text = e->site;
+    else
+        z->value = e->value;
+}
+
+static void cycle_begin(const struct tac_event *e, struct thread *t)
+{
+    if (t->cycles < CYCLES)
+        t->cycle[t->cycles++] = (struct pending_cycle){e->ns, tac_event_data(e, 0).counter,
+                                                       e->source, (uint32_t)e->payload};
+}
+
+static void write_cycle(struct tac_perfetto *o, const struct pending_cycle *k, uint64_t end)
+{
+    uint64_t late = k->deadline_ns && end != TAC_CAPTURE_OPEN && end > k->deadline_ns
+                        ? end - k->deadline_ns
+                        : 0;
+    slice(o, k->begin_ns, end, tac_perfetto_uuid(SOURCE, k->source), late ? "missed" : "cycle",
+          late ? "late ns" : "frames", late ? late : k->frames);
+}
+
+static void cycle_end(struct tac_perfetto *o, const struct tac_event *e, struct thread *t)
+{
+    uint32_t i = t->cycles;
+    while (i && t->cycle[i - 1].source != e->source)
+        i--;
+    if (!i)
+        return;
+    write_cycle(o, &t->cycle[i - 1], e->ns);
+    t->cycles = i - 1;
+}
+
+static void cut(struct tac_perfetto *o, const struct tac_event *e, struct thread *t)
+{
+    while (t->zones)
+        zone_end(o, e->ns, e->thread, t, true);
+    while (t->cycles) {
+        const struct pending_cycle *k = &t->cycle[--t->cycles];
+        write_cycle(o, k, e->ns > k->begin_ns ? e->ns : k->begin_ns);
+    }
+}
+
+static void memory(struct tac_perfetto *o, const struct tac_event *e)
+{
+    static const char *const name[] = {"alloc",    "free",     "realloc",
+                                       "pool get", "pool put", "refused"};
+    uint64_t op = e->payload >> 48, track = tac_perfetto_uuid(MEMORY, e->thread);
+    size_t at = tac_perfetto_event(o, e->begin_ns, SLICE_BEGIN, track);
+    tac_proto_string(&o->p, EVENT_NAME, op < sizeof name / sizeof *name ? name[op] : "memory");
+    tac_perfetto_annotate(o, "bytes", e->payload & 0xffffffffffffull);
+    tac_perfetto_annotate(o, "address", tac_event_data(e, 0).counter);
+    if (e->type == TAC_REC_REALLOC)
+        tac_perfetto_annotate(o, "before", tac_event_data(e, 1).counter);
+    tac_perfetto_event_end(o, at);
+    tac_perfetto_event_end(o, tac_perfetto_event(o, e->ns, SLICE_END, track));
+}
+
+static void lock_wait(struct tac_perfetto *o, const struct tac_event *e)
+{
+    const char *holder = tac_capture_comm(o->c, (uint32_t)e->payload);
+    char name[96];
+    snprintf(name, sizeof name, "lock held by %.64s",
+             (uint32_t)e->payload && holder ? holder : "somebody");
+    slice(o, e->begin_ns, e->ns, tac_perfetto_uuid(LOCKS, e->thread), name, "lock",
+          tac_event_data(e, 0).counter);
+}
+
+static void instant(struct tac_perfetto *o, const struct tac_event *e, const char *name,
+                    const char *what, uint64_t value)
+{
+    size_t at = tac_perfetto_event(o, e->ns, INSTANT, tac_perfetto_uuid(THREAD, e->thread));
+    tac_proto_string(&o->p, EVENT_NAME, name);
+    tac_perfetto_annotate(o, what, value);
+    tac_perfetto_event_end(o, at);
+}
+
+static void text(struct tac_perfetto *o, const struct tac_event *e)
+{
+    char name[TAC_TEXT_BYTES_MAX + 16];
+    size_t n = e->payload & 0xff;
+    memcpy(name, e->data, n);
+    name[n] = 0;
+    instant(o, e, name, "bytes", n);
+}
+
+static void flow(struct tac_perfetto *o, const struct tac_event *e)
+{
+    size_t at = tac_perfetto_event(o, e->ns, INSTANT, tac_perfetto_uuid(THREAD, e->thread));
+    tac_proto_string(&o->p, EVENT_NAME, "flow");
+    /* 0 is no id there */
+    tac_proto_fixed64(&o->p, e->payload >> 48 == 2 ? EVENT_FLOW_END : EVENT_FLOW,
+                      (e->payload & 0xffffffffffffull) + 1);
+    tac_perfetto_event_end(o, at);
+}
+
+static void plot(struct tac_perfetto *o, const struct tac_event *e)
+{
+    size_t at = tac_perfetto_event(o, e->ns, COUNTER, tac_perfetto_uuid(PLOT, e->site));
+    tac_proto_double(&o->p, EVENT_DOUBLE, tac_event_plot(e));
+    tac_perfetto_event_end(o, at);
+}
+
+static void gap(struct tac_perfetto *o, const struct tac_event *e, struct thread *t)
+{
+    uint64_t n = e->gap.dropped + e->gap.suppressed + e->gap.damaged;
+    slice(o, e->begin_ns, e->ns, tac_perfetto_uuid(LOSS, e->thread), "events lost", "events", n);
+    t->dropped = true;
+}
+
+/* The own-process tier: from each "out" to the next "in" of the thread. */
+static void off_cpu(struct tac_perfetto *o, const struct tac_format_kernel *k)
+{
+    uint32_t thread = tac_capture_thread_of(o->c, k->tid, k->ns);
+    struct thread *t = thread < o->threads.count ? (struct thread *)o->threads.data + thread : NULL;
+    if (!t)
+        return;
+    uint64_t track = tac_perfetto_uuid(OFF_CPU, thread);
+    if (k->type == TAC_KERNEL_OUT && !t->off_cpu) {
+        slice(o, k->ns, TAC_CAPTURE_OPEN, track, k->a ? "pre-empted" : "sleeping", NULL, 0);
+        t->off_cpu = true;
+    } else if (k->type == TAC_KERNEL_IN && t->off_cpu) {
+        tac_perfetto_event_end(o, tac_perfetto_event(o, k->ns, SLICE_END, track));
+        t->off_cpu = false;
+    } else if (k->type == TAC_KERNEL_FAULT_MINOR || k->type == TAC_KERNEL_FAULT_MAJOR) {
+        size_t at = tac_perfetto_event(o, k->ns, INSTANT, track);
+        tac_proto_string(&o->p, EVENT_NAME,
+                         k->type == TAC_KERNEL_FAULT_MINOR ? "page fault" : "major page fault");
+        tac_perfetto_annotate(o, "address", k->a);
+        tac_perfetto_annotate(o, "instruction", k->b);
+        tac_perfetto_event_end(o, at);
+    }
+}
+
+static void of_thread(struct tac_perfetto *o, const struct tac_event *e, struct thread *t)
+{
+    switch (e->type) {
+    case TAC_REC_ZONE_BEGIN:
+        zone_begin(o, e, t);
+        break;
+    case TAC_REC_ZONE_END:
+        zone_end(o, e->ns, e->thread, t, false);
+        break;
+    case TAC_REC_ZONE_VALUE:
+        zone_value(e, t);
+        break;
+    case TAC_REC_CYCLE_BEGIN:
+        cycle_begin(e, t);
+        break;
+    case TAC_REC_CYCLE_END:
+        cycle_end(o, e, t);
+        break;
+    case TAC_EVENT_CUT:
+        cut(o, e, t);
+        break;
+    case TAC_REC_GAP:
+        gap(o, e, t);
+        break;
+    default:
+        break;
+    }
+}
+
+static void moment(struct tac_perfetto *o, const struct tac_event *e)
+{
+    switch (e->type) {
+    case TAC_REC_PLOT:
+        plot(o, e);
+        break;
+    case TAC_REC_MESSAGE:
+        instant(o, e, o->c->sites[e->site].name, "value", tac_event_data(e, 0).counter);
+        break;
+    case TAC_REC_TEXT:
+        text(o, e);
+        break;
+    case TAC_REC_FLOW:
+        flow(o, e);
+        break;
+    case TAC_REC_MEMORY:
+    case TAC_REC_REALLOC:
+        memory(o, e);
+        break;
+    case TAC_REC_LOCK_WAIT:
+        lock_wait(o, e);
+        break;
+    case TAC_REC_LOCK_HELD:
+        instant(o, e, e->payload & 1 ? "lock taken" : "lock given back", "lock",
+                tac_event_data(e, 0).counter);
+        break;
+    case TAC_REC_STACK:
+        tac_perfetto_stack(o, e);
+        break;
+    default:
+        break;
+    }
+}
+
+static struct thread *thread_of(struct tac_perfetto *o, uint32_t i)
+{
+    while (o->threads.count <= i && !o->threads.failed)
+        tac_list_add(&o->threads, sizeof(struct thread));
+    return i < o->threads.count ? (struct thread *)o->threads.data + i : NULL;
+}
+
+/* The kernel's release: by it the viewer knows what the states of a switch mean. */
+static void write_system(struct tac_perfetto *o)
+{
+    const char *kernel = tac_capture_meta(o->c, "kernel");
+    const char *machine = tac_capture_meta(o->c, "machine");
+    char release[128];
+    if (o->has_system || !kernel)
+        return;
+    o->has_system = true;
+    snprintf(release, sizeof release, "%.*s", (int)strcspn(kernel, " "), kernel);
+    tac_perfetto_packet(o, 0, SEQUENCE);
+    size_t at = tac_proto_begin(&o->p, PACKET_SYSTEM);
+    size_t inner = tac_proto_begin(&o->p, 1); /* utsname */
+    tac_proto_string(&o->p, 1, "Linux");
+    tac_proto_string(&o->p, 3, release);
+    tac_proto_string(&o->p, 4, machine ? machine : "");
+    tac_proto_end(&o->p, inner);
+    tac_proto_end(&o->p, at);
+    tac_perfetto_packet_end(o);
+}
+
+static void event(void *me, const struct tac_capture *c, const struct tac_event *e)
+{
+    struct tac_perfetto *o = me;
+    o->c = c;
+    write_system(o);
+    if (e->type == TAC_EVENT_KERNEL) {
+        if (e->kernel->type == TAC_KERNEL_OUT || e->kernel->type == TAC_KERNEL_IN ||
+            e->kernel->type == TAC_KERNEL_FAULT_MINOR || e->kernel->type == TAC_KERNEL_FAULT_MAJOR)
+            off_cpu(o, e->kernel);
+        else
+            tac_perfetto_kernel(o, e->kernel);
+    } else if (e->type == TAC_EVENT_KERNEL_STACK) {
+        tac_perfetto_kernel_stack(o, e);
+    } else if (e->thread == TAC_CAPTURE_NONE) {
+        tac_perfetto_kernel_lost(o, &e->gap);
+    } else {
+        struct thread *t = thread_of(o, e->thread);
+        if (t)
+            of_thread(o, e, t);
+        moment(o, e);
+    }
+}
+
+static void write_marks(struct tac_perfetto *o)
+{
+    for (size_t i = 0; i < o->options->marks; i++) {
+        const struct tac_export_mark *m = &o->options->mark[i];
+        size_t track = i; /* marks of one name share the track of the first */
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(o->options->mark[k].track, m->track)) {
+                track = k;
+                break;
+            }
+        uint64_t uuid = tac_perfetto_uuid(MARK, track);
+        size_t at = tac_perfetto_event(o, m->begin_ns, SLICE_BEGIN, uuid);
+        tac_proto_string(&o->p, EVENT_NAME, m->name);
+        if (m->text)
+            annotate_text(o, "text", m->text);
+        tac_perfetto_event_end(o, at);
+        tac_perfetto_event_end(o, tac_perfetto_event(o, m->end_ns, SLICE_END, uuid));
+    }
+}
+
+static int open_file(const char *path, const struct tac_export_options *options, void **ret_me)
+{
+    struct tac_perfetto *o = calloc(1, sizeof *o);
+    if (!o)
+        return -ENOMEM;
+    o->options = options;
+    o->file = fopen(path, "wbe");
+    if (!o->file) {
+        int error = -errno;
+        free(o);
+        return error;
+    }
+    *ret_me = o;
+    return 0;
+}
+
+/* Cycles that had not ended are shown without an end; zones are open anyway. */
+static void write_rest(struct tac_perfetto *o)
+{
+    struct thread *t = o->threads.data;
+    for (size_t i = 0; i < o->threads.count; i++)
+        while (t[i].cycles)
+            write_cycle(o, &t[i].cycle[--t[i].cycles], TAC_CAPTURE_OPEN);
+    write_marks(o);
+}
+
+static int close_file(void *me, const struct tac_capture *c)
+{
+    struct tac_perfetto *o = me;
+    o->c = c;
+    if (c) {
+        tac_perfetto_kernel_flush(o);
+        write_rest(o);
+    }
+    int error = o->failed || o->threads.failed ? -ENOMEM : ferror(o->file) ? -EIO : 0;
+    if (fclose(o->file) && !error)
+        error = -errno;
+    tac_perfetto_stacks_fini(o);
+    tac_list_fini(&o->threads);
+    tac_idmap_fini(&o->seen);
+    free(o);
+    return error;
+}
+
+const struct tac_export_format tac_export_perfetto = {
+    .name = "perfetto",
+    .suffix = ".pftrace",
+    .doc = "Perfetto's protobuf: ui.perfetto.dev, trace_processor",
+    .open = open_file,
+    .event = event,
+    .close = close_file,
+};
