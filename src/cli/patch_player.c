@@ -91,6 +91,13 @@ static int open_parts(struct tac_player *p, const struct tac_player_config *c,
     return code < 0 ? code : mark_cycles(p, c, err);
 }
 
+/* Helpers run just below the audio thread, so that it is never they who keep it from its core. */
+static int helper_priority(const struct tac_backend_config *stream)
+{
+    int audio = stream->priority > 0 ? stream->priority : 70;
+    return stream->priority < 0 ? 0 : audio > 1 ? audio - 1 : 1;
+}
+
 int tac_player_open(struct tac_player *p, const struct tac_player_config *c, struct tac_error *err)
 {
     struct tac_backend_config stream = c->stream;
@@ -99,6 +106,8 @@ int tac_player_open(struct tac_player *p, const struct tac_player_config *c, str
     if (code < 0)
         return code;
     struct tac_engine_config engine = {.rate_hz = stream.rate_hz,
+                                       .threads = c->threads,
+                                       .priority = helper_priority(&stream),
                                        .offline = !c->backend->realtime,
                                        .no_lock = !c->backend->realtime};
     code = tac_engine_new(&engine, &p->engine);

@@ -12,12 +12,24 @@ static double decibels(float level)
     return level > 1e-6f ? 20 * log10((double)level) : -120;
 }
 
+/* How the helpers are doing; empty with one thread. */
+static const char *helpers(const struct tac_engine_stats *e, char *buffer, size_t size)
+{
+    buffer[0] = 0;
+    if (e->threads > 1)
+        snprintf(buffer, size, "  helpers %u of %u%s", e->helping, e->threads - 1,
+                 e->helpers_away ? " (stopped)"
+                 : e->alone      ? " (not needed)"
+                                 : "");
+    return buffer;
+}
+
 const char *tac_play_status(struct tac_player *p, char *buffer, size_t size)
 {
     struct tac_backend_stats b;
     struct tac_engine_stats e;
     struct tac_engine_meter m;
-    char busy[16];
+    char busy[16], crew[48];
     float peak = 0;
     p->stream->backend->stats(p->stream, &b);
     tac_engine_stats(p->engine, &e);
@@ -27,11 +39,12 @@ const char *tac_play_status(struct tac_player *p, char *buffer, size_t size)
     snprintf(
         buffer, size,
         "%.1f s  load %.1f %%  worst %s  late %llu  skipped %llu  xruns %llu  voices %u  memory "
-        "%.1f MiB  peak %.1f dB%s",
+        "%.1f MiB  peak %.1f dB%s%s",
         played_s, played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
         tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy), (unsigned long long)b.late,
         (unsigned long long)b.skipped, (unsigned long long)b.xruns, e.voices_active,
-        (double)p->info.memory_bytes / 1048576, decibels(peak), b.away ? "  DEVICE AWAY" : "");
+        (double)p->info.memory_bytes / 1048576, decibels(peak), helpers(&e, crew, sizeof crew),
+        b.away ? "  DEVICE AWAY" : "");
     return buffer;
 }
 
@@ -69,6 +82,11 @@ void tac_play_summary(struct tac_player *p)
            tac_text_duration((double)b.worst_late_ns, late, sizeof late),
            (unsigned long long)b.skipped, (unsigned long long)b.xruns,
            (unsigned long long)e.stream_underruns);
+    if (e.threads > 1)
+        printf("threads: %u; helpers computed %llu tasks, the audio thread took %llu of theirs and "
+               "repeated %llu\n",
+               e.threads, (unsigned long long)e.tasks_given, (unsigned long long)e.tasks_taken,
+               (unsigned long long)e.tasks_lost);
     if (b.losses)
         printf("the device was away %llu time%s%s\n", (unsigned long long)b.losses,
                b.losses == 1 ? "" : "s", b.away ? ", and still is" : " and came back");

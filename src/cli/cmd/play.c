@@ -17,6 +17,7 @@ enum {
     O_RATE,
     O_BLOCK,
     O_SECONDS,
+    O_THREADS,
     O_RECORD,
     O_TRACE,
     O_FLIGHT,
@@ -111,7 +112,7 @@ static int play_patch(const struct tac_player_config *config, double seconds, bo
 
 static int run(const struct tac_cmd_args *args)
 {
-    double seconds = 0, rate = 0, block = 0, priority = 70, cpu = 0, flight = 0;
+    double seconds = 0, rate = 0, block = 0, priority = 70, cpu = 0, flight = 0, threads = 1;
     const char *name = args->option[O_BACKEND] ? args->option[O_BACKEND] : "timer";
     if (args->option[O_LIST])
         return list_backends();
@@ -122,12 +123,14 @@ static int run(const struct tac_cmd_args *args)
         !tac_cmd_number("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block) ||
         !tac_cmd_number("priority", args->option[O_PRIORITY], 0, 99, &priority) ||
         !tac_cmd_number("cpu", args->option[O_CPU], 0, 1023, &cpu) ||
+        !tac_cmd_number("threads", args->option[O_THREADS], 1, TAC_ENGINE_THREADS_MAX, &threads) ||
         !tac_cmd_number("flight", args->option[O_FLIGHT], 1, 3600, &flight))
         return TAC_EXIT_USAGE;
     if (args->option[O_FLIGHT] && !args->option[O_TRACE])
         return tac_cmd_fail(TAC_EXIT_USAGE, "--flight needs --trace FILE");
     struct tac_player_config config = {.patch = args->operand[0],
                                        .backend = tac_backend_find(name),
+                                       .threads = (uint32_t)threads,
                                        .record = args->option[O_RECORD],
                                        .trace = args->option[O_TRACE],
                                        .flight_s = (uint32_t)flight,
@@ -170,6 +173,9 @@ TAC_CMD(play) = {
                       "64."},
          [O_SECONDS] = {"seconds", 's', "N", "Stop after so much time."},
          [O_RECORD] = {"record", 'R', "FILE", "Write what is played to a WAV file as well."},
+         [O_THREADS] = {"threads", 'j', "N",
+                        "Threads that compute, 1 to 64; 1 when not given. Helpers are used only "
+                        "where that is faster, and the sound is the same."},
          [O_TRACE] =
              {"trace", 'T', "FILE",
               "Record cycles and zones for tactus doctor; or to a socket, as tac_trace_start "
