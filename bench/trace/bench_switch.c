@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * bench_switch.c - what the kernel capture costs a context switch: two threads on one CPU hand a
- * byte to each other through pipes, without and with it, in turns; medians of nanoseconds a switch.
- * Needs root for the second half. */
+ * bench_switch.c - what capturing switches and wake-ups costs a context switch.
+ *
+ * Two threads on one CPU hand a byte to each other through pipes: two switches and two wake-ups a
+ * turn. The ways of capturing take turns within one run, so that all see the same machine: without,
+ * the tracefs tier with switches and wake-ups alone, the same with all that it takes by default,
+ * the BPF tier, and perf_event_open (perf_switches.h). Prints the median of nanoseconds a switch,
+ * what each way adds, and the ratio to perf's. Needs root. usage: bench_switch [ROUNDS] */
 #include "base/clock.h"
 #include "capture/kernel.h"
+
+#include "perf_switches.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -11,9 +17,28 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ROUNDS = 7, TURNS = 10000 };
+enum { ROUNDS = 41, ROUNDS_MAX = 401, TURNS = 5000, WAYS = 5 };
 
+static const char PATH[] = "/tmp/tactus-bench-switch.tac";
 static int there[2], back[2];
+
+struct way {
+    const char *name;
+    struct tac_kernel_config config; /* path NULL: not of ours */
+    double ns[ROUNDS_MAX];
+    uint64_t events, lost, bytes;
+    int missing;
+};
+
+static struct way ways[WAYS] = {
+    {.name = "nothing"},
+    {.name = "perf, switch + waking"},
+    {.name = "tracefs, switch + waking",
+     .config = {.path = PATH, .buffer_kb = 4096, .want = TAC_KERNEL_ONLY_SWITCHES}},
+    {.name = "tracefs, all events", .config = {.path = PATH, .buffer_kb = 4096}},
+    {.name = "BPF, switch + waking",
+     .config = {.path = PATH, .buffer_kb = 4096, .tier = TAC_KERNEL_TIER_BPF}},
+};
 
 static void pin(void)
 {
@@ -33,31 +58,19 @@ static void *echo(void *unused)
     return unused;
 }
 
-static double ns_per_switch(void)
+/* On a thread of its own, so that the readers of the captures are not pinned with it. */
+static void *turns(void *result)
 {
     char byte = 1;
+    pin();
     uint64_t begin = tac_clock_ns();
     for (int i = 0; i < TURNS; i++)
         if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
             exit(1);
-    return (double)(tac_clock_ns() - begin) / (2.0 * TURNS);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void *turns(void *result)
-{
-    double *ns = result;
-    pin();
-    *ns = ns_per_switch();
+    *(double *)result = (double)(tac_clock_ns() - begin) / (2.0 * TURNS);
     return NULL;
 }
 
-/* On a thread of its own, so that the reader of the capture is not pinned with it. */
 static double measure(void)
 {
     pthread_t thread;
@@ -67,35 +80,87 @@ static double measure(void)
     return ns;
 }
 
-int main(void)
+static double with_perf(struct way *w)
 {
-    struct tac_kernel_config config = {.path = "/tmp/tactus-bench-switch.tac", .buffer_kb = 16384};
+    struct perf_switches *perf;
+    uint64_t records, lost;
+    w->missing = perf_switches_start(&perf);
+    double ns = measure();
+    if (!w->missing) {
+        perf_switches_stop(perf, &records, &lost);
+        w->events += records;
+        w->lost += lost;
+    }
+    return ns;
+}
+
+static double with_tier(struct way *w)
+{
     struct tac_kernel_stats stats = {0};
-    struct tac_error err;
-    double plain[ROUNDS], traced[ROUNDS];
+    struct tac_kernel *kernel = NULL;
+    w->missing = tac_kernel_start(&w->config, NULL, &kernel);
+    double ns = measure();
+    if (!w->missing)
+        (void)!tac_kernel_stop(kernel, &stats);
+    w->events += stats.events;
+    w->lost += stats.lost;
+    w->bytes += stats.bytes;
+    unlink(PATH);
+    return ns;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void report(const struct way *w, int rounds)
+{
+    const double *none = ways[0].ns, *perf = ways[1].ns;
+    int half = rounds / 2, quarter = rounds / 4;
+    if (w->missing) {
+        printf("%-26s not to be had here: %s\n", w->name, tac_error_sentence(w->missing));
+        return;
+    }
+    printf("%-26s %6.0f ns a switch, + %4.0f, %4.2f of perf's (quartiles %6.0f, + %4.0f, %4.2f)",
+           w->name, w->ns[half], w->ns[half] - none[half],
+           (w->ns[half] - none[half]) / (perf[half] - none[half]), w->ns[quarter],
+           w->ns[quarter] - none[quarter],
+           (w->ns[quarter] - none[quarter]) / (perf[quarter] - none[quarter]));
+    printf("; %.2f events a switch, %llu lost", (double)w->events / (2.0 * TURNS * rounds),
+           (unsigned long long)w->lost);
+    if (w->bytes)
+        printf(", %.2f bytes each", (double)w->bytes / (double)w->events);
+    putchar('\n');
+}
+
+static double measure_way(struct way *w)
+{
+    if (w == &ways[0])
+        return measure();
+    return w->config.path ? with_tier(w) : with_perf(w);
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
+    rounds = rounds < 1 ? 1 : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
     pthread_t thread;
     char end = 0;
     if (pipe(there) || pipe(back) || pthread_create(&thread, NULL, echo, NULL))
         return 1;
     measure();
-    for (int i = 0; i < ROUNDS; i++) {
-        struct tac_kernel *kernel;
-        plain[i] = measure();
-        if (tac_kernel_start(&config, &err, &kernel) < 0) {
-            printf("%s\n", err.text);
-            return 77;
+    for (int i = 0; i < rounds; i++)
+        for (int k = 0; k < WAYS; k++) {
+            struct way *w = &ways[(k + i) % WAYS];
+            w->ns[i] = measure_way(w);
         }
-        traced[i] = measure();
-        (void)!tac_kernel_stop(kernel, &stats);
-    }
     if (write(there[1], &end, 1) == 1)
         pthread_join(thread, NULL);
-    qsort(plain, ROUNDS, sizeof *plain, by_value);
-    qsort(traced, ROUNDS, sizeof *traced, by_value);
-    printf("a switch            %.0f ns, with kernel capture %.0f ns: + %.0f ns\n",
-           plain[ROUNDS / 2], traced[ROUNDS / 2], traced[ROUNDS / 2] - plain[ROUNDS / 2]);
-    printf("last round          %llu events, %llu lost\n", (unsigned long long)stats.events,
-           (unsigned long long)stats.lost);
-    unlink(config.path);
+    for (int k = 0; k < WAYS; k++)
+        qsort(ways[k].ns, (size_t)rounds, sizeof *ways[k].ns, by_value);
+    for (int k = 0; k < WAYS; k++)
+        report(&ways[k], rounds);
     return 0;
 }

@@ -27,6 +27,7 @@ enum tac_kernel_want {
     TAC_KERNEL_WANT_STACKS = 4, /* kernel stacks where a real-time thread leaves its CPU, and, with
                                    FAULTS, of faults */
     TAC_KERNEL_WANT_MMAP_LOCK = 8, /* also when locks of address spaces are given back */
+    TAC_KERNEL_ONLY_SWITCHES = 16, /* switches and wake-ups, nothing else: the cheapest */
 };
 
 struct tac_kernel_config {

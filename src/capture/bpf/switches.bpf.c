@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * switches.bpf.c - runs in the kernel: one record for each switch and each wake-up, in the
- * recording's own form (struct tac_format_kernel), into one ring that nobody is woken for.
+ * recording's own form (struct tac_format_kernel), into a ring for each CPU that nobody is woken
+ * for and that the reader has mapped. (BPF's own ring buffer takes a lock and two calls an event,
+ * which cost as much again as all the rest.)
  *
  * Fields of the kernel's structures are found by their names when it is loaded (CO-RE), so it runs
  * on kernels other than the one it was built on; Linux 5.8 or later with BTF. What does not fit
@@ -16,7 +18,7 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-enum { SWITCH = 1, WAKING = 4, PREEMPTED = 0x100, STATES = 0xff };
+enum { EVENTS = 1 << 16, SWITCH = 1, WAKING = 4, PREEMPTED = 0x100, STATES = 0xff };
 
 /* Only what is read; the loader finds the places. */
 struct thread_info {
@@ -39,35 +41,50 @@ struct event {
     __u16 type, cpu;
     __u32 tid;
     __u64 a, b;
+    __u64 number; /* of the event, from 1, in its ring; written last */
+};
+
+/* A CPU's ring. An interrupt may nest in a switch, so a slot is taken by an atomic addition. The
+ * reader never holds the writer up: it sees by the number what was written over. */
+struct ring {
+    __u64 head;
+    __u64 unused[7];
+    struct event event[EVENTS];
 };
 
 struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 1 << 22);
-} ring SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, __u64);
-} lost SEC(".maps");
+    __type(value, struct ring);
+} rings SEC(".maps");
 
-static __always_inline struct event *reserve(__u16 type, __u32 tid)
+static __always_inline struct event *take(__u16 type, __u32 tid, __u64 *ret_number)
 {
-    struct event *e = bpf_ringbuf_reserve(&ring, sizeof *e, 0);
-    __u32 zero = 0;
-    if (!e) {
-        __u64 *count = bpf_map_lookup_elem(&lost, &zero);
-        if (count)
-            ++*count;
+    __u32 cpu = bpf_get_smp_processor_id();
+    struct ring *ring = bpf_map_lookup_elem(&rings, &cpu);
+    if (!ring)
         return 0;
-    }
+    __u64 number = __sync_fetch_and_add(&ring->head, 1);
+    struct event *e = &ring->event[number & (EVENTS - 1)];
     e->ns = bpf_ktime_get_ns();
     e->type = type;
-    e->cpu = bpf_get_smp_processor_id();
+    e->cpu = cpu;
     e->tid = tid;
+    *ret_number = number + 1;
     return e;
+}
+
+/* After all else: an exchange orders everywhere; x86 keeps the order of plain stores. */
+static __always_inline void publish(struct event *e, __u64 number)
+{
+#ifdef __TARGET_ARCH_x86
+    barrier();
+    *(volatile __u64 *)&e->number = number;
+#else
+    __sync_lock_test_and_set(&e->number, number);
+#endif
 }
 
 static __always_inline __u64 state_of(struct task_struct *task)
@@ -80,25 +97,27 @@ static __always_inline __u64 state_of(struct task_struct *task)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-    struct event *e = reserve(SWITCH, prev->pid);
+    __u64 number;
+    struct event *e = take(SWITCH, prev->pid, &number);
     if (!e)
         return 0;
     __u64 state = preempt ? PREEMPTED : state_of(prev) & STATES;
     e->a = (__u64)(__u32)next->pid << 32 | (__u32)next->prio;
     e->b = state << 32 | (__u32)prev->prio;
-    bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+    publish(e, number);
     return 0;
 }
 
 SEC("tp_btf/sched_waking")
 int BPF_PROG(on_waking, struct task_struct *task)
 {
-    struct event *e = reserve(WAKING, (__u32)bpf_get_current_pid_tgid());
+    __u64 number;
+    struct event *e = take(WAKING, (__u32)bpf_get_current_pid_tgid(), &number);
     if (!e)
         return 0;
     __u64 cpu = bpf_core_field_exists(task->thread_info.cpu) ? task->thread_info.cpu : 0xffff;
     e->a = (__u64)(__u32)task->pid << 32 | (__u32)task->prio;
     e->b = cpu << 32;
-    bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+    publish(e, number);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * tier_bpf.c - the BPF tier: loads switches.bpf.c into the kernel and reads its ring. A library of
+ * tier_bpf.c - the BPF tier: loads switches.bpf.c into the kernel and reads its rings. A library of
  * its own (libtactus-bpf), so that nothing else needs libbpf.
  *
  * The kernel removes programs and maps with the last descriptor, so nothing stays even when this
@@ -11,12 +11,25 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { BUFFER_KB = 4096, PROGRAMS = 2, TIDS = 8192 };
+enum { PROGRAMS = 2, TIDS = 8192, EVENTS = 1 << 16 };
+
+/* As in switches.bpf.c. */
+struct event {
+    struct tac_format_kernel event;
+    uint64_t number;
+};
+
+struct ring {
+    uint64_t head, unused[7];
+    struct event event[EVENTS];
+};
 
 /* The object that clang made, as bytes of this library. */
 __asm__(".pushsection .rodata,\"a\"\n"
@@ -31,9 +44,9 @@ struct state {
     struct tac_kernel_out out;
     struct bpf_object *object;
     struct bpf_link *link[PROGRAMS];
-    struct ring_buffer *ring;
-    int lost_map, cpus;
-    uint64_t lost, *lost_by_cpu;
+    struct ring *rings; /* mapped, one a CPU */
+    uint64_t *tail;     /* events read, one a CPU */
+    int cpus;
     uint32_t named[TIDS]; /* thread ids whose name was given, by their remainder */
 };
 
@@ -63,41 +76,61 @@ static void learn_name(struct state *s, uint32_t tid)
     }
 }
 
-static int take(void *arg, void *data, size_t bytes)
+static void put_lost(struct state *s, int cpu, uint64_t lost)
 {
-    struct state *s = arg;
-    struct tac_format_kernel e;
-    if (bytes < sizeof e)
-        return 0;
-    memcpy(&e, data, sizeof e);
-    learn_name(s, e.tid);
-    learn_name(s, (uint32_t)(e.a >> 32));
+    struct tac_format_kernel e = {
+        .ns = tac_clock_ns(), .type = TAC_KERNEL_LOST, .cpu = (uint16_t)cpu, .a = lost};
     s->out.event(s->out.writer, &e);
-    return 0;
 }
 
-static uint64_t count_lost(struct state *s)
+/* True when the slot still holds the event of that number, before and after it was copied. */
+static bool copy(const struct event *slot, uint64_t number, struct tac_format_kernel *ret_event)
 {
-    uint32_t zero = 0;
-    uint64_t sum = 0;
-    if (bpf_map_lookup_elem(s->lost_map, &zero, s->lost_by_cpu))
-        return s->lost;
-    for (int i = 0; i < s->cpus; i++)
-        sum += s->lost_by_cpu[i];
-    return sum;
+    if (__atomic_load_n(&slot->number, __ATOMIC_ACQUIRE) != number)
+        return false;
+    *ret_event = slot->event;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(&slot->number, __ATOMIC_RELAXED) == number;
 }
 
-static void read_ring(void *state)
+/* An event that is still being written ends the pass; one that was written over is lost. */
+static void read_cpu(struct state *s, int cpu)
+{
+    const struct ring *r = &s->rings[cpu];
+    uint64_t head = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE), tail = s->tail[cpu], lost = 0;
+    if (head - tail > EVENTS) {
+        lost = head - tail - EVENTS;
+        tail = head - EVENTS;
+    }
+    for (; tail != head; tail++) {
+        const struct event *slot = &r->event[tail % EVENTS];
+        struct tac_format_kernel e;
+        if (copy(slot, tail + 1, &e)) {
+            learn_name(s, e.tid);
+            learn_name(s, (uint32_t)(e.a >> 32));
+            s->out.event(s->out.writer, &e);
+        } else if (__atomic_load_n(&slot->number, __ATOMIC_RELAXED) <= tail) {
+            break;
+        } else {
+            lost++;
+        }
+    }
+    s->tail[cpu] = tail;
+    if (lost)
+        put_lost(s, cpu, lost);
+}
+
+static void read_rings(void *state)
 {
     struct state *s = state;
-    ring_buffer__consume(s->ring);
-    uint64_t lost = count_lost(s);
-    if (lost == s->lost)
-        return;
-    struct tac_format_kernel e = {
-        .ns = tac_clock_ns(), .type = TAC_KERNEL_LOST, .cpu = 0xffff, .a = lost - s->lost};
-    s->lost = lost;
-    s->out.event(s->out.writer, &e);
+    for (int cpu = 0; cpu < s->cpus; cpu++)
+        read_cpu(s, cpu);
+}
+
+static size_t map_bytes(const struct state *s)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return ((size_t)s->cpus * sizeof(struct ring) + page - 1) & ~(page - 1);
 }
 
 static void halt(void *state)
@@ -113,9 +146,10 @@ static void stop(void *state)
 {
     struct state *s = state;
     halt(s);
-    ring_buffer__free(s->ring);
+    if (s->rings)
+        munmap(s->rings, map_bytes(s));
     bpf_object__close(s->object);
-    free(s->lost_by_cpu);
+    free(s->tail);
     free(s);
 }
 
@@ -131,35 +165,27 @@ static int attach(struct state *s)
     return 0;
 }
 
-/* A power of two of bytes, for all CPUs together. */
-static uint32_t ring_bytes(const struct state *s, const struct tac_kernel_config *config)
-{
-    uint64_t want =
-        (uint64_t)(config->buffer_kb ? config->buffer_kb : BUFFER_KB) * 1024 * (uint64_t)s->cpus;
-    uint32_t bytes = 1 << 16;
-    while (bytes < want && bytes < 1u << 30)
-        bytes *= 2;
-    return bytes;
-}
-
 static int set_up(struct state *s, const struct tac_kernel_config *config)
 {
+    (void)config;
     s->cpus = libbpf_num_possible_cpus();
-    s->lost_by_cpu = s->cpus > 0 ? calloc((size_t)s->cpus, sizeof *s->lost_by_cpu) : NULL;
-    if (!s->lost_by_cpu)
+    s->tail = s->cpus > 0 ? calloc((size_t)s->cpus, sizeof *s->tail) : NULL;
+    if (!s->tail)
         return s->cpus > 0 ? -ENOMEM : s->cpus;
     s->object = bpf_object__open_mem(tac_bpf_object_begin,
                                      (size_t)(tac_bpf_object_end - tac_bpf_object_begin), NULL);
     if (!s->object)
         return -errno;
-    struct bpf_map *ring = bpf_object__find_map_by_name(s->object, "ring");
-    int error = ring ? bpf_map__set_max_entries(ring, ring_bytes(s, config)) : -ENOENT;
+    struct bpf_map *map = bpf_object__find_map_by_name(s->object, "rings");
+    int error = map ? bpf_map__set_max_entries(map, (uint32_t)s->cpus) : -ENOENT;
     error = error ? error : bpf_object__load(s->object);
     if (error)
         return error;
-    s->lost_map = bpf_object__find_map_fd_by_name(s->object, "lost");
-    s->ring = ring_buffer__new(bpf_map__fd(ring), take, s, NULL);
-    return s->ring ? attach(s) : -errno;
+    void *rings = mmap(NULL, map_bytes(s), PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
+    if (rings == MAP_FAILED)
+        return -errno;
+    s->rings = rings;
+    return attach(s);
 }
 
 static int start(const struct tac_kernel_config *config, const struct tac_kernel_out *out,
@@ -185,7 +211,7 @@ static const struct tac_kernel_tier tier = {
     .blind = "interrupts, softirqs, page faults, address-space locks, reclaim, compaction, forks, "
              "signals, disks, call stacks, and whether a wake-up came from an interrupt",
     .start = start,
-    .read = read_ring,
+    .read = read_rings,
     .halt = halt,
     .stop = stop,
 };
