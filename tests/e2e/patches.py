@@ -18,7 +18,7 @@ TACTUS, EXAMPLES = sys.argv[1], sys.argv[2]
 count, failures = 0, 0
 
 # example: channels, lowest and highest RMS in dBFS of the loudest channel
-LEVELS = {"first": (2, -30, -12), "bass": (2, -36, -12), "poly": (2, -36, -12), "drums": (2, -30, -8),
+LEVELS = {"first": (2, -30, -12), "bass": (2, -36, -12), "poly": (2, -36, -12), "drums": (2, -30, -8), "pad": (2, -30, -8),
           "strip8": (8, -40, -12), "demo": (4, -40, -12)}
 
 
