@@ -94,7 +94,7 @@ int tac_watching_run(const struct tac_watching *watching, int *ret_status, struc
     if (r < 0)
         return r;
     snprintf(kernel_path, sizeof kernel_path, "%s.kernel", path);
-    struct tac_kernel_config config = {.path = kernel_path};
+    struct tac_kernel_config config = {.path = kernel_path, .want = TAC_KERNEL_WANT_STACKS};
     struct tac_kernel *kernel = NULL;
     bool has_kernel = !watching->no_kernel && tac_kernel_start(&config, NULL, &kernel) == 0;
     r = launch(watching, path, ret_status, err);

@@ -6,6 +6,7 @@
  * small row a cycle; the sights of a cycle live only while it is judged. */
 #include "doctor/diagnosis.h"
 
+#include "doctor/places.h"
 #include "doctor/rule.h"
 #include "tactus/trace.h"
 
@@ -382,6 +383,8 @@ int tac_diagnosis_new(const struct tac_capture *capture, const char *name,
     if (r == 0)
         r = make_work(d);
     if (r == 0)
+        r = tac_places_open(capture, &d->places);
+    if (r == 0)
         r = lay_out_all(d->work);
     if (r == 0)
         r = find_nominal(d->work);
@@ -409,6 +412,7 @@ void tac_diagnosis_free(struct tac_diagnosis *d)
         free(d->work->nominal);
         free(d->work);
     }
+    tac_places_close(d->places);
     free((void *)(uintptr_t)d->name);
     free(d->misses);
     free(d->sources);

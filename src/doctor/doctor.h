@@ -29,6 +29,7 @@ enum {
 
 struct tac_rule;
 struct tac_work;
+struct tac_places;
 
 /* What a recording can prove; bit set of a diagnosis and of a rule's needs. */
 enum tac_evidence_bit {
@@ -46,9 +47,11 @@ enum tac_evidence_bit {
 /* One cause of one late cycle. ns of all verdicts of a miss sum to its late_ns exactly. */
 struct tac_verdict {
     const struct tac_rule *rule;
-    uint64_t ns;                     /* of the lateness */
-    uint64_t carried_ns;             /* of ns: inherited from the cycle before */
-    double confidence;               /* 0..1: how sure that these ns belong here */
+    uint64_t ns;         /* of the lateness */
+    uint64_t carried_ns; /* of ns: inherited from the cycle before */
+    double confidence;   /* 0..1: how sure that these ns belong here */
+    uint32_t place; /* where the program did it: index in diagnosis->places, TAC_CAPTURE_NONE: not
+                       known */
     char text[TAC_VERDICT_TEXT_MAX]; /* the particulars: "heap lock, while thread loader ..." */
 };
 
@@ -71,6 +74,7 @@ struct tac_cause {
     uint64_t worst_ns; /* the latest cycle where it is the verdict */
     size_t worst;      /* index in misses of that, or of the miss with its largest part */
     double confidence; /* mean over its parts, weighted by time */
+    uint32_t place;    /* that of most of its time, or TAC_CAPTURE_NONE */
 };
 
 struct tac_source_summary {
@@ -96,7 +100,8 @@ struct tac_hazard {
     const char *what; /* name of the call */
     size_t count, cycles;
     uint64_t worst_ns;
-    int grade; /* 2 serious, 1 warning, 0 note */
+    int grade;      /* 2 serious, 1 warning, 0 note */
+    uint32_t place; /* the place seen most often, or TAC_CAPTURE_NONE */
 };
 
 struct tac_diagnosis {
@@ -114,7 +119,8 @@ struct tac_diagnosis {
     uint8_t *cycle_verdict;               /* per cycle */
     float (*cycle_account)[TAC_ACCOUNTS]; /* per cycle: ns on each account, release to end */
     struct tac_memory_summary memory;
-    struct tac_work *work; /* private */
+    struct tac_places *places; /* where the program called what: places.h */
+    struct tac_work *work;     /* private */
 };
 
 /* Make a diagnosis. name is copied. 0, -ENOMEM. A recording without cycles gives one without

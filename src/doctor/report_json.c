@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: MIT
  * report_json.c - the diagnosis for other programs; the schema stands in docs/verdicts.md. */
 #include "doctor/evidence.h"
+#include "doctor/places.h"
 #include "doctor/rule.h"
 
 #include <inttypes.h>
 
-enum { MISSES_MAX = 2000 };
+enum { MISSES_MAX = 2000, PLACES_MAX = 500, FRAMES_MAX = 24 };
+
+static void add_place_of(uint32_t place, struct tac_text *t)
+{
+    if (place < PLACES_MAX)
+        tac_text_addf(t, ",\"place\":%u", place);
+    else
+        tac_text_add(t, ",\"place\":null");
+}
 
 static void add_sources(const struct tac_diagnosis *d, struct tac_text *t)
 {
@@ -39,6 +48,7 @@ static void add_causes(const struct tac_diagnosis *d, struct tac_text *t)
         tac_text_add_json(t, c->rule->title);
         tac_text_add(t, ",\"advice\":");
         tac_text_add_json(t, c->rule->advice);
+        add_place_of(c->place, t);
         tac_text_add(t, "}");
     }
     tac_text_add(t, "]");
@@ -54,6 +64,7 @@ static void add_verdicts(const struct tac_miss *m, struct tac_text *t)
                       ",\"confidence\":%.2f,\"text\":",
                       k ? "," : "", v->rule->name, v->ns, v->carried_ns, v->confidence);
         tac_text_add_json(t, v->text);
+        add_place_of(v->place, t);
         tac_text_add(t, "}");
     }
     tac_text_add(t, "]");
@@ -108,8 +119,45 @@ static void add_hazards(const struct tac_diagnosis *d, struct tac_text *t)
         const struct tac_hazard *h = &d->hazards[i];
         tac_text_addf(t, "%s{\"what\":", i ? "," : "");
         tac_text_add_json(t, h->what);
-        tac_text_addf(t, ",\"count\":%zu,\"cycles\":%zu,\"worst_ns\":%" PRIu64 ",\"grade\":%d}",
+        tac_text_addf(t, ",\"count\":%zu,\"cycles\":%zu,\"worst_ns\":%" PRIu64 ",\"grade\":%d",
                       h->count, h->cycles, h->worst_ns, h->grade);
+        add_place_of(h->place, t);
+        tac_text_add(t, "}");
+    }
+    tac_text_add(t, "]");
+}
+
+static void add_frame(const struct tac_frame *f, struct tac_text *t)
+{
+    tac_text_add(t, "{\"module\":");
+    tac_text_add_json(t, f->module);
+    tac_text_add(t, ",\"function\":");
+    tac_text_add_json(t, f->function);
+    tac_text_add(t, ",\"file\":");
+    tac_text_add_json(t, f->file);
+    tac_text_addf(t, ",\"line\":%u}", f->line);
+}
+
+static void add_places(const struct tac_diagnosis *d, struct tac_text *t)
+{
+    tac_text_add(t, "\"places\":[");
+    for (uint32_t i = 0; i < d->places->count && i < PLACES_MAX; i++) {
+        const struct tac_place *p = &d->places->place[i];
+        struct tac_frame frame[FRAMES_MAX];
+        size_t n = tac_places_frames(d->places, i, frame, FRAMES_MAX);
+        size_t blame = tac_places_blame(frame, n);
+        tac_text_add(t, i ? ",{\"what\":" : "{\"what\":");
+        tac_text_add_json(t, p->what);
+        tac_text_addf(t, ",\"seen\":%zu,\"worst_ns\":%" PRIu64, p->seen, p->worst_ns);
+        if (blame < n)
+            tac_text_addf(t, ",\"blame\":%zu,\"frames\":[", blame);
+        else
+            tac_text_add(t, ",\"blame\":null,\"frames\":[");
+        for (size_t k = 0; k < n; k++) {
+            tac_text_add(t, k ? "," : "");
+            add_frame(&frame[k], t);
+        }
+        tac_text_add(t, "]}");
     }
     tac_text_add(t, "]");
 }
@@ -121,7 +169,7 @@ static void add_run(const struct tac_diagnosis *d, struct tac_text *t)
     tac_text_addf(t, ",\"cycles\":%zu,\"judged\":%zu,\"missed\":%zu,\"worst_ns\":%" PRIu64 ",",
                   d->cycles, d->judged, d->missed, d->worst_ns);
     static void (*const part[])(const struct tac_diagnosis *, struct tac_text *) = {
-        add_sources, add_causes, add_misses, add_memory, add_hazards, add_evidence};
+        add_sources, add_causes, add_misses, add_memory, add_hazards, add_places, add_evidence};
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
         tac_text_add(t, i ? "," : "");
         part[i](d, t);

@@ -2,6 +2,7 @@
  * report_text.c - the report for a terminal: what happened, why, how sure, what to do, what could
  * not be seen. */
 #include "doctor/evidence.h"
+#include "doctor/places.h"
 #include "doctor/rule.h"
 
 #include <string.h>
@@ -86,39 +87,78 @@ static const struct tac_verdict *verdict_of(const struct tac_miss *m, const stru
     return &m->verdict[0];
 }
 
-static void add_example(const struct tac_diagnosis *d, const struct tac_cause *c,
-                        struct tac_text *text)
+/* "late by 812 us: 771 us waiting for the heap's lock (...); 41 us page faults" */
+static void add_sentence(const struct tac_miss *m, const struct tac_rule *first,
+                         struct tac_text *text)
 {
-    const struct tac_miss *m = &d->misses[c->worst];
-    const struct tac_verdict *v = verdict_of(m, c->rule);
     struct tac_text line = {0};
-    char late[16], part[16], other[16];
-    tac_text_addf(&line, "cycle %u, late by %s", m->cycle,
-                  tac_text_duration((double)m->late_ns, late, sizeof late));
-    if (v->ns < m->late_ns)
-        tac_text_addf(&line, ", of which %s", tac_text_duration((double)v->ns, part, sizeof part));
-    tac_text_addf(&line, ": %s", v->text);
-    const struct tac_verdict *second = m->count > 1 ? &m->verdict[v == &m->verdict[0]] : NULL;
-    if (second)
-        tac_text_addf(&line, "; next: %s, %s", second->rule->title,
-                      tac_text_duration((double)second->ns, other, sizeof other));
+    char late[16], part[16];
+    const struct tac_verdict *v = verdict_of(m, first);
+    tac_text_addf(&line, "cycle %u was late by %s: %s %s (%s)", m->cycle,
+                  tac_text_duration((double)m->late_ns, late, sizeof late),
+                  tac_text_duration((double)v->ns, part, sizeof part), v->rule->title, v->text);
+    for (unsigned i = 0, listed = 0; i < m->count && listed < 2; i++) {
+        if (&m->verdict[i] == v || m->verdict[i].ns * 50 < m->late_ns)
+            continue;
+        tac_text_addf(&line, "%s %s %s", listed++ ? "," : "; then",
+                      tac_text_duration((double)m->verdict[i].ns, part, sizeof part),
+                      m->verdict[i].rule->title);
+    }
     add_wrapped(text, "    worst", tac_text_string(&line), 12);
     tac_text_fini(&line);
+}
+
+enum { FRAMES = 24, FRAMES_SHOWN = 5 };
+
+/* Who is to blame, and the way there. */
+static void add_place(const struct tac_diagnosis *d, uint32_t place, struct tac_text *text)
+{
+    struct tac_frame frame[FRAMES];
+    size_t n = tac_places_frames(d->places, place, frame, FRAMES);
+    size_t at = tac_places_blame(frame, n);
+    char words[256];
+    if (at >= n)
+        return;
+    struct tac_text line = {0};
+    tac_text_addf(&line, "%s called %s", tac_frame_text(&frame[at], words, sizeof words),
+                  d->places->place[place].what);
+    for (size_t i = at + 1, shown = 0; i < n && shown < FRAMES_SHOWN; i++, shown++)
+        tac_text_addf(&line, " < %s", tac_frame_text(&frame[i], words, sizeof words));
+    add_wrapped(text, "    from", tac_text_string(&line), 12);
+    tac_text_fini(&line);
+}
+
+/* How often, in words that need no reckoning. */
+static void add_frequency(const struct tac_diagnosis *d, const struct tac_cause *c,
+                          struct tac_text *text)
+{
+    double minutes = (double)(d->capture->end_ns - d->capture->begin_ns) / 6e10;
+    size_t roots = c->misses - c->carried;
+    tac_text_addf(text, ", %zu of %zu misses", c->misses, d->missed);
+    if (c->carried)
+        tac_text_addf(text, " (%zu only because the cycle before was late)", c->carried);
+    if (minutes > 0.01 && roots)
+        tac_text_addf(text, ", %.*f a minute", (double)roots < minutes ? 2 : 0,
+                      (double)roots / minutes);
 }
 
 static void add_cause(const struct tac_diagnosis *d, const struct tac_cause *c,
                       struct tac_text *text)
 {
     char lost[16];
-    tac_text_addf(text, "\n  %5.1f %%  %s (%s): %s lost", 100 * c->share, c->rule->title,
-                  sureness(c->confidence),
+    struct tac_text line = {0};
+    tac_text_addf(&line, "%s (%s): %s lost", c->rule->title, sureness(c->confidence),
                   tac_text_duration((double)c->lost_ns, lost, sizeof lost));
     if (c->misses)
-        tac_text_addf(text, ", verdict of %zu miss%s", c->misses, c->misses == 1 ? "" : "es");
-    if (c->carried)
-        tac_text_addf(text, ", %zu of them carried over", c->carried);
+        add_frequency(d, c, &line);
+    char share[16];
+    snprintf(share, sizeof share, "  %5.1f %%", 100 * c->share);
     tac_text_add(text, "\n");
-    add_example(d, c, text);
+    add_wrapped(text, share, tac_text_string(&line), 12);
+    tac_text_fini(&line);
+    add_sentence(&d->misses[c->worst], c->rule, text);
+    if (c->place != TAC_CAPTURE_NONE)
+        add_place(d, c->place, text);
     if (c->share >= 0.05 || c->misses) {
         add_wrapped(text, "    means", c->rule->means, 12);
         add_wrapped(text, "    do", c->rule->advice, 12);
@@ -155,6 +195,13 @@ static void add_hazards(const struct tac_diagnosis *d, struct tac_text *text)
         tac_text_addf(text, "  %-8s %-22s %8zu in %zu cycles, worst %s\n", grade[h->grade], h->what,
                       h->count, h->cycles,
                       tac_text_duration((double)h->worst_ns, worst, sizeof worst));
+        struct tac_frame frame[FRAMES];
+        size_t n = tac_places_frames(d->places, h->place, frame, FRAMES);
+        size_t at = tac_places_blame(frame, n);
+        char words[256];
+        if (at < n)
+            tac_text_addf(text, "           by %s\n",
+                          tac_frame_text(&frame[at], words, sizeof words));
     }
 }
 

@@ -2,6 +2,8 @@
  * rule.c - what rules use to look at a case and to claim; see rule.h. */
 #include "doctor/rule.h"
 
+#include "doctor/places.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,12 +33,33 @@ uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, do
     v->rule = c->rule;
     v->ns = granted;
     v->carried_ns = 0;
+    v->place = TAC_CAPTURE_NONE;
     v->confidence = confidence;
     va_list args;
     va_start(args, format);
     vsnprintf(v->text, sizeof v->text, format, args);
     va_end(args);
     return granted;
+}
+
+void tac_claim_by(struct tac_case *c, const struct tac_sight *sight)
+{
+    const struct tac_capture *cap = c->capture;
+    const char *what = NULL;
+    if (!sight || !c->claims || c->claim[c->claims - 1].rule != c->rule ||
+        c->cycle->thread >= cap->threads_count)
+        return;
+    if (sight->kind == TAC_SIGHT_CALL)
+        what = cap->sites[cap->zones[sight->index].site].name;
+    else if (sight->kind != TAC_SIGHT_MEMORY && sight->kind != TAC_SIGHT_LOCK)
+        return;
+    c->claim[c->claims - 1].place = tac_places_find(c->diagnosis->places, sight->kind, what,
+                                                    c->cycle->thread, sight->from_ns, NULL);
+}
+
+const char *tac_case_symbol(const struct tac_case *c, uint64_t address, char *buffer, size_t size)
+{
+    return address ? tac_places_text(c->diagnosis->places, address, buffer, size) : "";
 }
 
 static uint64_t sum(const struct tac_case *c, enum tac_account account, unsigned kind,

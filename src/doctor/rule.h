@@ -58,6 +58,13 @@ extern const size_t tac_rules_count;
 uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, double confidence,
                    const char *format, ...) TAC_PRINTF(5, 6);
 
+/* Say by which event of the cycle the last claim of this rule came about: a sight of kind MEMORY,
+ * LOCK or CALL, whose call stack then tells where in the program. NULL is fine. */
+void tac_claim_by(struct tac_case *c, const struct tac_sight *sight);
+
+/* "Foo::append (libframework.so, foo.cpp:120)" for a code address, "" when not known. */
+const char *tac_case_symbol(const struct tac_case *c, uint64_t address, char *buffer, size_t size);
+
 /* Time of the segments on this account whose witness is of the kind. kind TAC_SIGHT_KINDS: any.
  * ret_longest (may be NULL): the sight with most of it, or NULL. */
 uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsigned kind,

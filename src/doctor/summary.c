@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * summary.c - totals over all cycles: sources, causes, memory functions, hazards. One walk each. */
 #include "doctor/diagnosis.h"
+#include "doctor/places.h"
 #include "doctor/rule.h"
 #include "tactus/trace.h"
 
@@ -48,6 +49,29 @@ static void sum_sources(struct tac_diagnosis *d)
     }
 }
 
+/* The place with the most of the cause's time; few places have a cause, so a vote by majority
+ * (Boyer and Moore) needs no table: the weight falls with other places and rises with this one. */
+static void sum_place(struct tac_diagnosis *d, struct tac_cause *cause, const struct tac_verdict *v)
+{
+    size_t index = rule_index(v->rule);
+    uint64_t *weight = &d->work->place_weight[index];
+    uint64_t lost = v->ns - v->carried_ns;
+    if (!cause->rule) {
+        cause->place = TAC_CAPTURE_NONE;
+        *weight = 0;
+    }
+    if (v->place == TAC_CAPTURE_NONE)
+        return;
+    if (v->place == cause->place) {
+        *weight += lost;
+    } else if (lost > *weight) {
+        cause->place = v->place;
+        *weight = lost - *weight;
+    } else {
+        *weight -= lost;
+    }
+}
+
 static void sum_verdict(struct tac_diagnosis *d, size_t index, unsigned k)
 {
     const struct tac_miss *m = &d->misses[index];
@@ -55,6 +79,7 @@ static void sum_verdict(struct tac_diagnosis *d, size_t index, unsigned k)
     struct tac_cause *cause = &d->causes[rule_index(v->rule)];
     uint64_t lost = v->ns - v->carried_ns;
     cause->confidence += v->confidence * (double)lost; /* divided by lost_ns in the end */
+    sum_place(d, cause, v);
     cause->lost_ns += lost;
     if (k > 0) {
         if (!cause->misses && (!cause->rule || v->ns > d->misses[cause->worst].verdict[0].ns))
@@ -210,6 +235,14 @@ static int compare_hazards(const void *a, const void *b)
     return x->count < y->count ? 1 : x->count > y->count ? -1 : strcmp(x->what, y->what);
 }
 
+static uint32_t place_of_hazard(const struct tac_diagnosis *d, const char *what)
+{
+    for (uint32_t i = 0; i < d->places->count; i++)
+        if (!strcmp(d->places->place[i].what, what))
+            return i;
+    return TAC_CAPTURE_NONE;
+}
+
 static int sum_hazards(struct tac_diagnosis *d)
 {
     size_t *last = calloc(HAZARDS_MAX, sizeof *last);
@@ -223,6 +256,8 @@ static int sum_hazards(struct tac_diagnosis *d)
             hazards_of_calls(d, i, last);
             hazards_of_memory(d, i, last);
         }
+    for (size_t i = 0; i < d->hazards_count; i++)
+        d->hazards[i].place = place_of_hazard(d, d->hazards[i].what);
     qsort(d->hazards, d->hazards_count, sizeof *d->hazards, compare_hazards);
     free(last);
     return 0;

@@ -1,12 +1,72 @@
 /* SPDX-License-Identifier: MIT
- * blocked.c - it slept, and no lock or call that the recording knows was open. */
+ * blocked.c - it slept, and no lock or call that the recording knows was open. Where the kernel
+ * took a stack as the thread left its CPU, that says in what. */
 #include "doctor/rule.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A function of the kernel in the stack of a sleep, and what it means. The first that fits. */
+static const struct {
+    const char *function, *meaning;
+} meanings[] = {
+    {"futex", "a lock or condition variable (futex)"},
+    {"nanosleep", "a sleep"},
+    {"pipe_read", "reading a pipe"},
+    {"pipe_write", "writing a pipe"},
+    {"eventfd", "an eventfd"},
+    {"unix_stream", "a local socket"},
+    {"unix_dgram", "a local socket"},
+    {"tcp_", "a TCP socket"},
+    {"udp_", "a UDP socket"},
+    {"sock_", "a socket"},
+    {"ep_poll", "epoll"},
+    {"do_poll", "poll"},
+    {"do_select", "select"},
+    {"fsync", "writing a file to the disk"},
+    {"fdatasync", "writing a file to the disk"},
+    {"filemap_fault", "a page of a file"},
+    {"folio_wait", "a page from the disk"},
+    {"io_schedule", "the disk"},
+    {"rwsem_down", "the lock of the address space or of a file"},
+    {"mutex_lock", "a lock of the kernel"},
+    {"snd_", "the sound card"},
+    {"wait4", "another process"},
+    {"do_wait", "another process"},
+};
+
+static const struct tac_capture_kernel_stack *stack_at(const struct tac_case *c,
+                                                       const struct tac_sight *sleep)
+{
+    const struct tac_capture *cap = c->capture;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel_stacks, ns, sleep->from_ns);
+         i < cap->kernel_stacks_count && cap->kernel_stacks[i].ns == sleep->from_ns; i++)
+        if (cap->kernel_stacks[i].kind == TAC_STACK_KERNEL)
+            return &cap->kernel_stacks[i];
+    return NULL;
+}
+
+static const char *meaning_of(const struct tac_case *c, const struct tac_sight *sleep)
+{
+    const struct tac_capture_kernel_stack *stack = stack_at(c, sleep);
+    for (size_t m = 0; stack && m < sizeof meanings / sizeof *meanings; m++)
+        for (uint32_t i = 0; i < stack->count; i++) {
+            const char *name = tac_capture_symbol_of(c->capture, stack->pc[i]);
+            if (name && strstr(name, meanings[m].function))
+                return meanings[m].meaning;
+        }
+    return NULL;
+}
 
 static void check(struct tac_case *c)
 {
+    const struct tac_sight *sleep;
     uint64_t ns = c->open_ns[TAC_ACCOUNT_BLOCKED];
-    tac_claim(c, TAC_ACCOUNT_BLOCKED, UINT64_MAX, 0.8,
-              "slept %.0f us of its own will; on what was not recorded", (double)ns / 1e3);
+    tac_case_time(c, TAC_ACCOUNT_BLOCKED, TAC_SIGHT_ASLEEP, &sleep);
+    const char *on = sleep ? meaning_of(c, sleep) : NULL;
+    tac_claim(c, TAC_ACCOUNT_BLOCKED, UINT64_MAX, on ? 0.9 : 0.8,
+              "slept %.0f us of its own will; %s%s", (double)ns / 1e3, on ? "in " : "",
+              on ? on : "on what was not recorded");
 }
 
 TAC_RULE(blocked) = {

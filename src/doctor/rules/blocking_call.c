@@ -32,6 +32,7 @@ static void check(struct tac_case *c)
     if (!(c->has & (TAC_HAS_CLOCK | TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
         tac_claim(c, TAC_ACCOUNT_UNEXPLAINED, length, 0.75, "%s took %.0f us", name,
                   (double)length / 1e3);
+    tac_claim_by(c, call);
 }
 
 TAC_RULE(blocking_call) = {

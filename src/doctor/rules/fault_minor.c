@@ -3,11 +3,26 @@
  * recording. */
 #include "doctor/rule.h"
 
+/* The instruction of the fault in the middle: where most of them are, when there is one place. */
+static uint64_t typical_instruction(const struct tac_case *c)
+{
+    size_t count = 0, at = 0, all = tac_case_count(c, TAC_SIGHT_FAULT, NULL);
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind == TAC_SIGHT_FAULT && s->from_ns >= c->layout->release_ns && count++ == all / 2)
+            at = i + 1;
+    }
+    return at ? c->capture->kernel[c->layout->sights.data[at - 1].index].b + 1 : 0;
+}
+
 static void check(struct tac_case *c)
 {
+    char place[96];
+    const char *at = tac_case_symbol(c, typical_instruction(c), place, sizeof place);
     tac_claim(c, TAC_ACCOUNT_FAULT, UINT64_MAX, 0.85,
-              "%u page faults, where %.0f are usual, at about %.1f us each", c->cycle->faults_minor,
-              c->nominal->faults_minor, c->nominal->fault_ns / 1e3);
+              "%u page faults, where %.0f are usual, at about %.1f us each%s%s",
+              c->cycle->faults_minor, c->nominal->faults_minor, c->nominal->fault_ns / 1e3,
+              *at ? ", in " : "", at);
 }
 
 TAC_RULE(fault_minor) = {

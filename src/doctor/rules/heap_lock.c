@@ -10,16 +10,14 @@
 
 #include <stdio.h>
 
-static const struct tac_capture_memory *longest_call(const struct tac_case *c)
+static const struct tac_sight *longest_call(const struct tac_case *c)
 {
-    const struct tac_capture_memory *longest = NULL;
+    const struct tac_sight *longest = NULL;
     for (size_t i = 0; i < c->layout->sights.count; i++) {
         const struct tac_sight *s = &c->layout->sights.data[i];
-        if (s->kind != TAC_SIGHT_MEMORY)
-            continue;
-        const struct tac_capture_memory *m = &c->capture->memory[s->index];
-        if (!longest || m->end_ns - m->begin_ns > longest->end_ns - longest->begin_ns)
-            longest = m;
+        if (s->kind == TAC_SIGHT_MEMORY &&
+            (!longest || s->to_ns - s->from_ns > longest->to_ns - longest->from_ns))
+            longest = s;
     }
     return longest;
 }
@@ -62,9 +60,10 @@ static uint32_t describe_rival(const struct tac_case *c, const struct tac_captur
 static void check(struct tac_case *c)
 {
     uint64_t ns = c->open_ns[TAC_ACCOUNT_ALLOCATOR_WAIT];
-    const struct tac_capture_memory *m = longest_call(c);
-    if (!ns || !m)
+    const struct tac_sight *call = longest_call(c);
+    if (!ns || !call)
         return;
+    const struct tac_capture_memory *m = &c->capture->memory[call->index];
     char other[TAC_VERDICT_TEXT_MAX - 32];
     uint32_t rival = describe_rival(c, m, other, sizeof other);
     tac_claim(c, TAC_ACCOUNT_ALLOCATOR_WAIT, ns, rival != TAC_CAPTURE_NONE ? 0.97 : 0.9,
@@ -72,6 +71,7 @@ static void check(struct tac_case *c)
               m->op == TAC_MEMORY_FREE ? "free" : "malloc", other);
     uint64_t retries = tac_case_sum(c, TAC_ACCOUNT_ALLOCATOR, slept_in, NULL);
     tac_claim(c, TAC_ACCOUNT_ALLOCATOR, retries, 0.9, "contention in the heap%s", other);
+    tac_claim_by(c, call);
 }
 
 TAC_RULE(heap_lock) = {

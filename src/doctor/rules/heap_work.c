@@ -7,6 +7,7 @@ static void check(struct tac_case *c)
     uint64_t ns = c->open_ns[TAC_ACCOUNT_ALLOCATOR];
     if (!ns)
         return;
+    const struct tac_sight *longest_call = NULL;
     uint64_t longest = 0, bytes = 0;
     size_t calls = 0;
     for (size_t i = 0; i < c->layout->sights.count; i++) {
@@ -17,6 +18,7 @@ static void check(struct tac_case *c)
         if (s->to_ns - s->from_ns > longest) {
             longest = s->to_ns - s->from_ns;
             bytes = s->detail;
+            longest_call = s;
         }
     }
     bool sure = c->has & (TAC_HAS_CLOCK | TAC_HAS_SWITCHES | TAC_HAS_SCHED);
@@ -24,6 +26,7 @@ static void check(struct tac_case *c)
               "%zu calls, the longest %.0f us (%llu bytes)%s", calls, (double)longest / 1e3,
               (unsigned long long)bytes,
               sure ? "" : "; whether it computed or slept there was not recorded");
+    tac_claim_by(c, longest_call);
 }
 
 TAC_RULE(heap_work) = {

@@ -8,11 +8,14 @@ static void check(struct tac_case *c)
     uint64_t ns = tac_case_time(c, TAC_ACCOUNT_BLOCKED, TAC_SIGHT_LOCK, &wait);
     if (!wait)
         return;
-    char who[64];
+    char who[64], at[96];
+    const char *taken = tac_case_symbol(c, c->capture->locks[wait->index].taken_at, at, sizeof at);
     tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, wait->who ? 0.95 : 0.85,
-              "waited %.0f us for the lock at 0x%llx, held by %s",
+              "waited %.0f us for the lock at 0x%llx, held by %s%s%s",
               (double)(wait->to_ns - wait->from_ns) / 1e3, (unsigned long long)wait->detail,
-              tac_case_who(c, wait->who, who, sizeof who));
+              tac_case_who(c, wait->who, who, sizeof who), *taken ? ", which took it in " : "",
+              taken);
+    tac_claim_by(c, wait);
 }
 
 TAC_RULE(lock_hold) = {

@@ -10,12 +10,15 @@ static void check(struct tac_case *c)
         return;
     uint32_t instead;
     uint64_t away = tac_case_displaced(c, wait->who, wait->from_ns, wait->to_ns, &instead);
-    char who[64], other[64];
-    if (away * 2 > wait->to_ns - wait->from_ns)
-        tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, 0.95,
-                  "the lock was held by %s, which could not run for %.0f us because of %s",
-                  tac_case_who(c, wait->who, who, sizeof who), (double)away / 1e3,
-                  tac_case_who(c, instead, other, sizeof other));
+    if (away * 2 <= wait->to_ns - wait->from_ns)
+        return;
+    char who[64], other[64], at[96];
+    const char *taken = tac_case_symbol(c, c->capture->locks[wait->index].taken_at, at, sizeof at);
+    tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, 0.95,
+              "the lock was held by %s%s%s%s, which could not run for %.0f us because of %s",
+              tac_case_who(c, wait->who, who, sizeof who), *taken ? " (" : "", taken,
+              *taken ? ")" : "", (double)away / 1e3, tac_case_who(c, instead, other, sizeof other));
+    tac_claim_by(c, wait);
 }
 
 TAC_RULE(lock_inversion) = {
