@@ -22,7 +22,7 @@ struct event {
 
 static const char *memory_name(uint32_t op)
 {
-    static const char *const name[] = {"malloc", "free",     "realloc",
+    static const char *const name[] = {"malloc",   "free",     "realloc",
                                        "pool get", "pool put", "refused malloc"};
     return op < sizeof name / sizeof *name ? name[op] : "malloc";
 }
@@ -51,8 +51,8 @@ static struct event event_of(const struct tac_capture *c, const struct tac_captu
     LAST_OF_THREAD(c, zones, s->thread, s->ns, z)
     if (m)
         consider(&best,
-                 (struct event){memory_name(m->op), m->end_ns, m->begin_ns,
-                                m->end_ns - m->begin_ns, TAC_SIGHT_MEMORY},
+                 (struct event){memory_name(m->op), m->end_ns, m->begin_ns, m->end_ns - m->begin_ns,
+                                TAC_SIGHT_MEMORY},
                  s->ns);
     if (l)
         consider(&best,
@@ -120,9 +120,8 @@ static void gather(struct tac_places *p, const struct key *keys, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || keys[i].hash != keys[i - 1].hash)
-            p->place[p->count++] = (struct tac_place){.what = keys[i].event.what,
-                                                      .kind = keys[i].event.kind,
-                                                      .stack = keys[i].stack};
+            p->place[p->count++] = (struct tac_place){
+                .what = keys[i].event.what, .kind = keys[i].event.kind, .stack = keys[i].stack};
         struct tac_place *place = &p->place[p->count - 1];
         place->seen++;
         if (keys[i].event.length_ns > place->worst_ns)
@@ -213,10 +212,10 @@ uint32_t tac_places_find(const struct tac_places *p, unsigned kind, const char *
 /* Modules that carry out what others ask for. */
 static bool is_ours(const char *module)
 {
-    static const char *const list[] = {"libc.so",     "libc-",          "ld-linux",    "libpthread",
-                                       "libstdc++",   "libgcc_s",       "libm.so",     "librt.so",
-                                       "libdl.so",    "libtactus-watch", "libtactus-mem",
-                                       "libtactus-trace", "linux-vdso", "[vdso]"};
+    static const char *const list[] = {
+        "libc.so",       "libc-",           "ld-linux",   "libpthread", "libstdc++",
+        "libgcc_s",      "libm.so",         "librt.so",   "libdl.so",   "libtactus-watch",
+        "libtactus-mem", "libtactus-trace", "linux-vdso", "[vdso]"};
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (!strncmp(module, list[i], strlen(list[i])))
             return true;

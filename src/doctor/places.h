@@ -25,8 +25,8 @@ struct tac_places {
     const struct tac_capture *capture;
     struct tac_place *place; /* most often seen first */
     size_t count;
-    uint32_t *of_stack; /* per stack: index in place, or TAC_CAPTURE_NONE */
-    uint64_t *event_ns; /* per stack: begin of the event that it belongs to */
+    uint32_t *of_stack;          /* per stack: index in place, or TAC_CAPTURE_NONE */
+    uint64_t *event_ns;          /* per stack: begin of the event that it belongs to */
     struct tac_symbols *symbols; /* NULL: none */
 };
 
@@ -40,8 +40,8 @@ struct tac_frame {
 int tac_places_open(const struct tac_capture *capture, struct tac_places **ret_places);
 void tac_places_close(struct tac_places *places); /* NULL is fine */
 
-/* The place of an event of a thread that began at begin_ns; when it has no stack of its own, the one
- * most often seen for this kind and name on that thread. TAC_CAPTURE_NONE when there is none.
+/* The place of an event of a thread that began at begin_ns; when it has no stack of its own, the
+ * one most often seen for this kind and name on that thread. TAC_CAPTURE_NONE when there is none.
  * ret_exact (may be NULL): whether it is its own. */
 uint32_t tac_places_find(const struct tac_places *places, unsigned kind, const char *what,
                          uint32_t thread, uint64_t begin_ns, bool *ret_exact);
