@@ -3,6 +3,7 @@
 #include "mem/api.h"
 
 #include "mem/entry.h"
+#include "mem/memcheck.h"
 #include "mem/outside.h"
 
 #include <errno.h>
@@ -51,7 +52,7 @@ void *tac_api_calloc(size_t count, size_t bytes)
     if (__builtin_mul_overflow(count, bytes, &total) || total > PTRDIFF_MAX)
         return no_memory();
     if (total > TAC_CLASS_MAX_BYTES && !tac_thread.hooks && !tac_thread.guard &&
-        !tac_thread.is_sampled)
+        !tac_thread.is_sampled && !tac_memcheck_on())
         return calloc_large(total);
     void *block = tac_heap_malloc_fast_at(total, __builtin_return_address(0));
     return block ? memset(block, 0, total) : NULL;
@@ -81,6 +82,8 @@ int tac_heap_owns(const void *address)
  * than half; a large block gives or takes units at its end. */
 static bool resize_in_place(void *block, size_t old_bytes, size_t bytes)
 {
+    if (tac_memcheck_on()) /* it wants to know each length */
+        return false;
     struct tac_place place = tac_place_of(block);
     if (place.slab)
         return bytes <= old_bytes && bytes >= old_bytes / 2;
@@ -109,7 +112,9 @@ static void *move_block(void *block, size_t old_bytes, size_t bytes)
     thread->busy = 1;
     void *moved = tac_heap_malloc_fast(bytes);
     if (moved) {
+        tac_memcheck_enter(); /* the length of a block includes what nobody may touch */
         memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
+        tac_memcheck_leave();
         tac_heap_free_fast(block);
     }
     thread->busy = busy;
@@ -145,21 +150,27 @@ void *tac_api_realloc(void *block, size_t bytes)
 void *tac_api_aligned(size_t alignment, size_t bytes)
 {
     const void *site = __builtin_return_address(0);
-    if (bytes > PTRDIFF_MAX - alignment)
+    struct tac_heap *heap = tac_thread_heap(); /* the first call of all opens it, and asks */
+    if (bytes > PTRDIFF_MAX - alignment - TAC_MEMCHECK_RED)
         return no_memory();
     if (alignment <= 16)
         return tac_heap_malloc_fast_at(bytes, site);
     size_t rounded = tac_align_up(bytes ? bytes : 1, alignment);
+    if (tac_memcheck_on())
+        rounded = SIZE_MAX; /* whole units, which have room behind the block */
     if (rounded <= TAC_CLASS_SMALL_BYTES)
         return tac_heap_malloc_fast_at(rounded, site);
     if (rounded <= TAC_UNIT_BYTES)
         return tac_heap_malloc_fast_at((size_t)tac_power_of_two_ceil(rounded), site);
-    struct tac_heap *heap = tac_thread_heap(); /* before the questions, which it may answer anew */
+    size_t red = tac_memcheck_on() ? TAC_MEMCHECK_RED : 0;
     bool fresh;
-    void *block =
-        tac_heap_may_alloc(bytes, site) ? tac_large_alloc(heap, bytes, alignment, &fresh) : NULL;
+    void *block = tac_heap_may_alloc(bytes, site)
+                      ? tac_large_alloc(heap, bytes + red, alignment, &fresh)
+                      : NULL;
     if (!block)
         return tac_heap_failed();
+    if (red)
+        tac_memcheck_alloc(block, bytes);
     tac_heap_note_alloc(block, bytes, site);
     return block;
 }

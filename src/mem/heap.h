@@ -115,7 +115,8 @@ struct tac_mem {
     struct tac_heap *heaps;
     unsigned threads;
     size_t units, reserve_units, locked_bytes, populated_bytes;
-    int lazy; /* not populated: address space is plenty, calloc may rely on fresh pages */
+    bool memcheck; /* memcheck.h */
+    int lazy;      /* not populated: address space is plenty, calloc may rely on fresh pages */
     const struct tac_heap_hooks *hooks;
     alignas(TAC_LINE_BYTES) _Atomic size_t taken_units;
     _Atomic size_t peak_units, fresh_unit;
@@ -133,6 +134,7 @@ struct tac_thread {
     enum tac_heap_guard guard;
     int busy;         /* inside a hook: its own calls are not reported */
     bool is_sampled;  /* outside.h */
+    bool is_watched;  /* any of all that: the slow path has to look */
     long sample_left; /* bytes to the next sample */
     uint64_t sample_weight;
 };

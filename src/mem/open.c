@@ -6,6 +6,7 @@
  * waits; this is before anything is real-time. When address space is short (RLIMIT_AS, overcommit)
  * a reservation is halved until it fits; a size that somebody asked for is not. */
 #include "mem/heap.h"
+#include "mem/memcheck.h"
 #include "mem/outside.h"
 #include "mem/sizing.h"
 
@@ -154,6 +155,7 @@ static int open_now(const struct tac_heap_config *config)
 #endif
         tac_mem_report_at_exit(config->stats_exit);
     tac_sizing_begin();
+    tac_memcheck_begin();
     tac_mem.bytes = l.arena; /* from here on the heap is open */
     return r;
 }

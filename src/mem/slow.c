@@ -6,6 +6,7 @@
  * only where malloc fails. The call site is the return address: these functions are jumped to. */
 #include "mem/api.h"
 #include "mem/heap.h"
+#include "mem/memcheck.h"
 #include "mem/outside.h"
 
 #include "base/clock.h"
@@ -82,9 +83,11 @@ void *tac_heap_failed(void)
     return failed(tac_thread.heap);
 }
 
+/* Guard, hooks, samples or memcheck: nothing of it in most programs. */
 static bool is_watched(const struct tac_thread *thread)
 {
-    return tac_outside_sampling() || thread->guard != TAC_HEAP_ALLOW || thread->hooks;
+    tac_outside_sampling();
+    return thread->is_watched;
 }
 
 void tac_heap_note_alloc(void *block, size_t bytes, const void *site)
@@ -106,14 +109,22 @@ bool tac_heap_may_alloc(size_t bytes, const void *site)
     return !tac_thread.guard || tac_thread.busy || tac_guard_pass(bytes, false, site);
 }
 
+static void *malloc_checked(struct tac_heap *heap, size_t bytes)
+{
+    if (!tac_memcheck_on() || bytes > PTRDIFF_MAX - TAC_MEMCHECK_RED)
+        return malloc_real(heap, bytes);
+    tac_memcheck_enter();
+    void *block = malloc_real(heap, bytes + TAC_MEMCHECK_RED);
+    tac_memcheck_leave();
+    tac_memcheck_alloc(block, bytes);
+    return block;
+}
+
 static void *malloc_watched(struct tac_heap *heap, size_t bytes, const void *site)
 {
-    struct tac_thread *thread = &tac_thread;
-    if (thread->busy)
-        return malloc_real(heap, bytes);
-    if (!tac_guard_pass(bytes, false, site))
+    if (!tac_heap_may_alloc(bytes, site))
         return NULL;
-    void *block = malloc_real(heap, bytes);
+    void *block = malloc_checked(heap, bytes);
     if (block)
         tac_heap_note_alloc(block, bytes, site);
     return block;
@@ -151,30 +162,8 @@ static void free_slab_block(struct tac_heap *heap, struct tac_slab *slab, void *
         tac_slab_free_remote(slab, block);
 }
 
-static void free_watched(void *block, const void *site)
+static void give_back(void *block)
 {
-    struct tac_thread *thread = &tac_thread;
-    if (thread->busy)
-        return;
-    tac_guard_pass(0, true, site);
-    if (thread->hooks && thread->hooks->free) {
-        thread->busy = 1;
-        thread->hooks->free(block, tac_api_usable(block), site);
-        thread->busy = 0;
-    }
-}
-
-__attribute__((noinline)) void tac_heap_free_slow(void *block)
-{
-    if (!block)
-        return;
-    const void *site = __builtin_return_address(0);
-    if ((uintptr_t)block - tac_mem.base >= tac_mem.bytes) {
-        atomic_fetch_add(&tac_mem.foreign_frees, 1);
-        return;
-    }
-    if (TAC_UNLIKELY(is_watched(&tac_thread)))
-        free_watched(block, site);
     struct tac_heap *heap = tac_thread.heap;
     struct tac_place place = tac_place_of(block);
     if (heap)
@@ -185,4 +174,34 @@ __attribute__((noinline)) void tac_heap_free_slow(void *block)
         tac_large_free(heap, place.large, place.unit);
     else
         tac_mem_fatal("block was freed twice, or is not one of this heap", block);
+}
+
+static void free_watched(void *block, const void *site)
+{
+    struct tac_thread *thread = &tac_thread;
+    if (!thread->busy) {
+        tac_guard_pass(0, true, site);
+        if (thread->hooks && thread->hooks->free) {
+            thread->busy = 1;
+            thread->hooks->free(block, tac_api_usable(block), site);
+            thread->busy = 0;
+        }
+    }
+    if (tac_memcheck_on())
+        tac_memcheck_free(block);
+    tac_memcheck_enter();
+    give_back(block);
+    tac_memcheck_leave();
+}
+
+__attribute__((noinline)) void tac_heap_free_slow(void *block)
+{
+    if (!block)
+        return;
+    if ((uintptr_t)block - tac_mem.base >= tac_mem.bytes)
+        atomic_fetch_add(&tac_mem.foreign_frees, 1);
+    else if (TAC_UNLIKELY(is_watched(&tac_thread)))
+        free_watched(block, __builtin_return_address(0));
+    else
+        give_back(block);
 }

@@ -37,8 +37,9 @@ int tac_thread_key_init(void)
 void tac_thread_choose(void)
 {
     struct tac_thread *thread = &tac_thread;
-    bool plain =
-        thread->heap && thread->guard == TAC_HEAP_ALLOW && !thread->hooks && !thread->is_sampled;
+    thread->is_watched =
+        thread->guard != TAC_HEAP_ALLOW || thread->hooks || thread->is_sampled || tac_mem.memcheck;
+    bool plain = thread->heap && !thread->is_watched;
     tac_heap_fast = plain ? thread->heap : &tac_heap_none;
 }
 
