@@ -1,79 +1,155 @@
 /* SPDX-License-Identifier: MIT
- * hints.h - a set of small numbers that any thread may change: three levels of 64-bit words, found
- * from the top with three bit scans.
+ * hints.h - sets of small numbers that any thread may change and any thread may search, in which
+ * no member is ever hidden by what another thread does, or by one that was stopped in the middle.
  *
- * The set is a hint. A member that is found may be gone by then (the finder looks at the thing
- * itself and removes a wrong hint), and between the two steps of a removal a member may be hidden
- * for a moment. add and remove are wait-free: at most three, or six, atomic operations.
- * Capacity 64^3 members. */
+ * Up to 64 sets over the same numbers share one structure. Each set is a tree of nodes with 32
+ * children each, the bottom first; what has the trees' roots for children is called the crown, and
+ * tells which sets have members. A node is one 64-bit word: a bit for each child that is present
+ * (low half) and a count of announcements (high half).
+ *   add      from the bottom up: counts in each node on the way, and sets the child's bit where it
+ *            is not set.
+ *   remove   reads the node, then looks whether the child is needed (the thing itself at the bottom,
+ *            the node below further up), and if not, takes the bit away with one compare-and-swap.
+ * Why nothing is hidden: whoever needs a child made it so first and counts then. If that was before
+ * the remover read the node, the remover sees the need when it looks; if after, the count is
+ * another and the compare-and-swap fails. (It could succeed if the count came round once, 2^32
+ * announcements, while the remover was stopped at that instruction; the child then stays hidden
+ * until the next one.) The price: a remover that failed leaves a child that is not there. Whoever
+ * is misled by it removes it.
+ * Memory order is sequential throughout, which the argument needs.
+ * Cost: wait-free; one atomic operation a level. The shape is constant where the functions are
+ * inlined: everything here is counted (docs/heap.md). */
 #ifndef TAC_MEM_HINTS_H
 #define TAC_MEM_HINTS_H
 
 #include "base/bits.h"
+#include "base/check.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum { TAC_HINTS_MAX = 64 * 64 * 64 };
+enum { TAC_HINTS_DEPTH_MAX = 3 };
+
+/* Decided by the compiler in each place of use. */
+#define TAC_HINTS_INLINE static inline __attribute__((always_inline))
+
+typedef _Atomic uint64_t tac_hint_node;
 
 struct tac_hints {
-    _Atomic uint64_t top;
-    _Atomic uint64_t *middle; /* (members + 4095) / 4096 words */
-    _Atomic uint64_t *bottom; /* (members + 63) / 64 words */
+    tac_hint_node *level[TAC_HINTS_DEPTH_MAX]; /* [0] is the bottom: nodes of one place side by side */
+    tac_hint_node *crown;                      /* for each root two nodes: sets 0 .. 31, 32 .. 63 */
+    unsigned roots;
 };
 
-/* The word of the bottom level is not empty: say so above. True when the set was empty. */
-static inline bool tac_hints_raise(struct tac_hints *h, unsigned i)
+struct tac_hints_shape {
+    unsigned depth;     /* levels, 1 .. 3 */
+    unsigned set_shift; /* there are 2^set_shift sets, 32 or 64 */
+};
+
+TAC_HINTS_INLINE uint64_t tac_hint_bit(unsigned i)
 {
-    if (atomic_fetch_or(&h->middle[i / 4096], 1ull << (i / 64 & 63)))
+    return 1ull << (i & 31);
+}
+
+/* Children that may be there. */
+TAC_HINTS_INLINE uint32_t tac_hint_seen(tac_hint_node *node)
+{
+    return (uint32_t)atomic_load(node);
+}
+
+/* Node i of level d in the tree of set k. */
+TAC_HINTS_INLINE tac_hint_node *tac_hint_node_of(const struct tac_hints *h,
+                                                 struct tac_hints_shape shape, unsigned d,
+                                                 unsigned k, unsigned i)
+{
+    return &h->level[d][((size_t)i << shape.set_shift) + k];
+}
+
+TAC_HINTS_INLINE void tac_hint_announce(tac_hint_node *node, unsigned i)
+{
+    if (TAC_UNLIKELY(!(atomic_fetch_add(node, 1ull << 32) >> (i & 31) & 1)))
+        atomic_fetch_or(node, tac_hint_bit(i));
+}
+
+/* Second half of a removal: the node was read as `before`, and then the child was not needed. */
+TAC_HINTS_INLINE void tac_hint_drop(tac_hint_node *node, uint64_t before, unsigned i)
+{
+    atomic_compare_exchange_strong(node, &before, before & ~tac_hint_bit(i));
+}
+
+/* Child i of the node is the node below. True when that is empty. */
+TAC_HINTS_INLINE bool tac_hint_remove(tac_hint_node *node, unsigned i, tac_hint_node *below)
+{
+    uint64_t before = atomic_load(node);
+    if (tac_hint_seen(below))
         return false;
-    return !atomic_fetch_or(&h->top, 1ull << (i / 4096));
+    tac_hint_drop(node, before, i);
+    return true;
 }
 
-/* True when the set was empty: whoever keeps a summary of several sets marks it there. */
-static inline bool tac_hints_add(struct tac_hints *h, unsigned i)
+TAC_HINTS_INLINE void tac_hints_add(struct tac_hints *h, struct tac_hints_shape shape, unsigned k,
+                                    unsigned i)
 {
-    if (atomic_fetch_or(&h->bottom[i / 64], 1ull << (i & 63)))
-        return false;
-    return tac_hints_raise(h, i);
+#pragma GCC unroll 3
+    for (unsigned d = 0; d < shape.depth; d++, i >>= 5)
+        tac_hint_announce(tac_hint_node_of(h, shape, d, k, i >> 5), i);
+    tac_hint_announce(&h->crown[2 * i + (shape.set_shift > 5 ? k >> 5 : 0)], k);
 }
 
-enum tac_hints_change { TAC_HINTS_SAME, TAC_HINTS_EMPTIED, TAC_HINTS_FILLED };
-
-/* An upper bit goes first; when the lower word turns out not to be empty after all, everything
- * above it is raised again, since another remover may have gone on upwards meanwhile. */
-static inline enum tac_hints_change tac_hints_remove(struct tac_hints *h, unsigned i)
+/* Node i of level d in the tree of set k may be empty: say so above. */
+TAC_HINTS_INLINE void tac_hints_fold(struct tac_hints *h, struct tac_hints_shape shape, unsigned d,
+                                     unsigned k, unsigned i)
 {
-    uint64_t bit = 1ull << (i & 63), middle_bit = 1ull << (i / 64 & 63),
-             top_bit = 1ull << (i / 4096);
-    _Atomic uint64_t *bottom = &h->bottom[i / 64], *middle = &h->middle[i / 4096];
-    if (atomic_fetch_and(bottom, ~bit) & ~bit)
-        return TAC_HINTS_SAME;
-    uint64_t left = atomic_fetch_and(middle, ~middle_bit) & ~middle_bit;
-    if (atomic_load(bottom))
-        return tac_hints_raise(h, i) ? TAC_HINTS_FILLED : TAC_HINTS_SAME;
-    if (left)
-        return TAC_HINTS_SAME;
-    left = atomic_fetch_and(&h->top, ~top_bit) & ~top_bit;
-    if (atomic_load(middle))
-        return atomic_fetch_or(&h->top, top_bit) ? TAC_HINTS_SAME : TAC_HINTS_FILLED;
-    return left ? TAC_HINTS_SAME : TAC_HINTS_EMPTIED;
+    tac_hint_node *node = tac_hint_node_of(h, shape, d, k, i);
+#pragma GCC unroll 3
+    for (d++; d < shape.depth; d++, i >>= 5) {
+        tac_hint_node *up = tac_hint_node_of(h, shape, d, k, i >> 5);
+        if (!tac_hint_remove(up, i, node))
+            return;
+        node = up;
+    }
+    tac_hint_remove(&h->crown[2 * i + (shape.set_shift > 5 ? k >> 5 : 0)], k, node);
 }
 
-/* The lowest member, or -1. */
-static inline long tac_hints_find(struct tac_hints *h)
+/* The lowest set of those in the mask that has members, under the first root that has any: the set,
+ * or -1. */
+TAC_HINTS_INLINE int tac_hints_choose(const struct tac_hints *h, struct tac_hints_shape shape,
+                                      uint64_t mask, unsigned *ret_root)
 {
-    uint64_t top = atomic_load_explicit(&h->top, memory_order_relaxed);
-    if (!top)
-        return -1;
-    unsigned t = tac_bit_lowest(top);
-    uint64_t middle = atomic_load_explicit(&h->middle[t], memory_order_relaxed);
-    if (!middle)
-        return -1;
-    unsigned m = t * 64 + tac_bit_lowest(middle);
-    uint64_t bottom = atomic_load_explicit(&h->bottom[m], memory_order_relaxed);
-    return bottom ? (long)(m * 64 + tac_bit_lowest(bottom)) : -1;
+    for (unsigned r = 0; r < h->roots; r++) {
+        uint64_t seen = tac_hint_seen(&h->crown[2 * r]);
+        if (shape.set_shift > 5)
+            seen |= (uint64_t)tac_hint_seen(&h->crown[2 * r + 1]) << 32;
+        seen &= mask;
+        *ret_root = r;
+        if (seen)
+            return (int)tac_bit_lowest(seen);
+    }
+    return -1;
+}
+
+/* What a search comes to: a member (level -1), or the empty node that misled it. */
+struct tac_hints_found {
+    int level;
+    unsigned i;
+};
+
+/* The lowest member of set k under a root. */
+TAC_HINTS_INLINE struct tac_hints_found tac_hints_find(const struct tac_hints *h,
+                                                       struct tac_hints_shape shape, unsigned k,
+                                                       unsigned root)
+{
+    unsigned i = root;
+#pragma GCC unroll 3
+    for (int d = (int)shape.depth - 1; d >= 0; d--) {
+        uint32_t seen = tac_hint_seen(tac_hint_node_of(h, shape, (unsigned)d, k, i));
+        if (TAC_UNLIKELY(!seen))
+            return (struct tac_hints_found){d, i};
+        i = i * 32 + tac_bit_lowest(seen);
+    }
+    return (struct tac_hints_found){-1, i};
 }
 
 #endif

@@ -39,27 +39,11 @@ static bool note_fresh(size_t unit, size_t n)
     return false;
 }
 
-/* A search may find nothing because other threads were changing what it looked at (hints.h), while
- * most of the arena is free: seen once in 10^8 operations of three threads. Then it is made again,
- * a constant number of times. */
-enum { SEARCHES = 8 };
-
-static long search(size_t n, unsigned align, bool high)
-{
-    long unit = tac_spans_take(&tac_mem.spans, n, align, high);
-    for (int again = 1; TAC_UNLIKELY(unit < 0) && again < SEARCHES; again++) {
-        if (tac_mem.units - atomic_load(&tac_mem.taken_units) < tac_mem.units / 4)
-            break;
-        unit = tac_spans_take(&tac_mem.spans, n, align, high);
-    }
-    return unit;
-}
-
 long tac_mem_take(const struct tac_heap *heap, size_t n, unsigned align, bool *ret_fresh)
 {
     if (!account(heap, n))
         return -1;
-    long unit = search(n, align, ret_fresh == NULL);
+    long unit = tac_spans_take(&tac_mem.spans, n, align, ret_fresh == NULL);
     if (unit < 0) {
         atomic_fetch_sub(&tac_mem.taken_units, n);
         return -1;
@@ -103,11 +87,16 @@ static long take_aligned(const struct tac_heap *heap, size_t n, size_t alignment
     return unit + (long)head;
 }
 
+static size_t units_for(size_t bytes)
+{
+    return tac_spans_round(bytes ? (bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT : 1);
+}
+
 void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, bool *ret_fresh)
 {
     if (bytes > tac_mem.bytes || alignment > tac_mem.bytes)
         return NULL;
-    size_t n = bytes ? (bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT : 1;
+    size_t n = units_for(bytes);
     long unit = alignment <= TAC_UNIT_BYTES ? tac_mem_take(heap, n, 1, ret_fresh)
                                             : take_aligned(heap, n, alignment, ret_fresh);
     if (unit < 0)
@@ -130,13 +119,13 @@ void tac_large_free(struct tac_heap *heap, struct tac_large *large, size_t unit)
 
 bool tac_large_resize(struct tac_heap *heap, struct tac_large *large, size_t unit, size_t bytes)
 {
-    size_t n = (bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT, old = large->units;
+    size_t n = units_for(bytes), old = large->units;
     if (n > tac_mem.units)
         return false;
     if (n > old) {
         if (!account(heap, n - old))
             return false;
-        if (!tac_spans_claim(&tac_mem.spans, unit + old, n - old)) {
+        if (!tac_spans_grow(&tac_mem.spans, unit, old, n)) {
             atomic_fetch_sub(&tac_mem.taken_units, n - old);
             return false;
         }

@@ -4,119 +4,135 @@
 
 #include "base/bits.h"
 
-/* Words of level l: each covers 64, 64^2 units; l = 2: words of marks. */
-static size_t level_words(size_t units, unsigned l)
+#include <string.h>
+
+static size_t divide_up(size_t n, size_t by)
 {
-    size_t covered = (size_t)1 << (6 * (l + 1));
-    return (units + covered - 1) / covered;
+    return (n + by - 1) / by;
 }
 
-static size_t hint_words(size_t members)
+static size_t level_words(size_t units, unsigned l)
 {
-    return (members + 63) / 64 + (members + 4095) / 4096;
+    return divide_up(units, (size_t)64 << tac_span_shift(l));
+}
+
+static unsigned top_level(size_t units)
+{
+    unsigned l = 1;
+    while (l + 1 < TAC_SPANS_LEVELS && level_words(units, l) > TAC_SPANS_TOP_WORDS)
+        l++;
+    return l;
+}
+
+/* Nodes of level d of all trees over so many words. */
+static size_t nodes(size_t words, unsigned l, unsigned d)
+{
+    return divide_up(words, (size_t)32 << (5 * d)) << tac_span_shape(l).set_shift;
+}
+
+static size_t roots(size_t words, unsigned l)
+{
+    return divide_up(words, (size_t)1 << (5 * tac_span_shape(l).depth));
+}
+
+/* In 64-bit words; the parts begin on lines of their own. */
+static size_t level_table(size_t words, unsigned l, bool top)
+{
+    size_t n = tac_align_up(words, 8);
+    if (top)
+        return n;
+    n += tac_align_up(words, 64) / 8 + tac_align_up(2 * roots(words, l), 8);
+    for (unsigned d = 0; d < tac_span_shape(l).depth; d++)
+        n += nodes(words, l, d);
+    return n;
 }
 
 size_t tac_spans_table_bytes(size_t units)
 {
-    size_t words = 0;
-    for (unsigned l = 0; l < TAC_SPANS_LEVELS; l++) {
-        size_t n = level_words(units, l);
-        words += tac_align_up(n, 8);
-        words += TAC_BITRUN_BUCKETS * tac_align_up(hint_words(n), 8) + tac_align_up(n, 64) / 8;
-    }
-    words += tac_align_up(level_words(units, TAC_SPANS_LEVELS), 8);
-    return words * sizeof(uint64_t);
+    size_t n = 0;
+    unsigned top = top_level(units);
+    for (unsigned l = 0; l <= top; l++)
+        n += level_table(level_words(units, l), l, l == top);
+    return n * sizeof(uint64_t);
 }
 
-static _Atomic uint64_t *level_init(struct tac_span_level *level, size_t words,
-                                    _Atomic uint64_t *table)
+static void sets_init(struct tac_span_level *level, unsigned l, _Atomic uint64_t *next)
 {
-    level->word = table;
-    level->words = (unsigned)words;
-    table += tac_align_up(words, 8);
-    atomic_init(&level->filled, 0);
-    void *bytes = table;
+    void *bytes = next;
     level->shown = bytes;
-    table += tac_align_up(words, 64) / 8;
-    for (int k = 0; k < TAC_BITRUN_BUCKETS; k++) {
-        atomic_init(&level->bucket[k].top, 0);
-        level->bucket[k].middle = table;
-        level->bucket[k].bottom = table + (words + 4095) / 4096;
-        table += tac_align_up(hint_words(words), 8);
+    next += tac_align_up(level->words, 64) / 8;
+    for (unsigned d = 0; d < tac_span_shape(l).depth; d++) {
+        level->sets.level[d] = next;
+        next += nodes(level->words, l, d);
     }
-    return table;
+    level->sets.crown = next;
+    level->sets.roots = (unsigned)roots(level->words, l);
 }
 
 void tac_spans_init(struct tac_spans *spans, size_t units, void *table)
 {
-    spans->units = units;
     _Atomic uint64_t *next = table;
-    for (unsigned l = 0; l < TAC_SPANS_LEVELS; l++)
-        next = level_init(&spans->level[l], level_words(units, l), next);
-    spans->full = next;
-    spans->full_words = (unsigned)level_words(units, TAC_SPANS_LEVELS);
+    spans->units = units;
+    spans->top = top_level(units);
+    for (unsigned l = 0; l <= spans->top; l++) {
+        struct tac_span_level *level = &spans->level[l];
+        memset(level, 0, sizeof *level);
+        level->word = next;
+        level->words = (unsigned)level_words(units, l);
+        if (l < spans->top)
+            sets_init(level, l, next + tac_align_up(level->words, 8));
+        next += level_table(level->words, l, l == spans->top);
+    }
     tac_spans_give(spans, 0, units);
 }
 
-static size_t bits_set(const struct tac_span_level *level)
+/* ---- Walks ---- */
+
+static uint64_t word_of(const struct tac_spans *spans, unsigned l, size_t w)
 {
-    size_t n = 0;
-    for (unsigned w = 0; w < level->words; w++)
-        n += (size_t)__builtin_popcountll(
-            atomic_load_explicit(&level->word[w], memory_order_relaxed));
-    return n;
+    return atomic_load_explicit(&spans->level[l].word[w], memory_order_relaxed);
 }
 
 size_t tac_spans_free_units(const struct tac_spans *spans)
 {
     size_t units = 0;
-    for (unsigned l = 0; l < TAC_SPANS_LEVELS; l++)
-        units += bits_set(&spans->level[l]) << (6 * l);
+    for (unsigned l = 0; l <= spans->top; l++)
+        for (unsigned w = 0; w < spans->level[l].words; w++)
+            units += (size_t)__builtin_popcountll(word_of(spans, l, w)) << tac_span_shift(l);
     return units;
 }
 
-static unsigned longest_in(uint64_t x)
+/* Of the top level, whose runs go on from word to word. */
+static size_t longest_on_top(const struct tac_spans *spans)
 {
-    unsigned n = 0;
-    for (; x; n++)
-        x &= x >> 1;
-    return n;
-}
-
-static size_t longest_in_level(const struct tac_span_level *level)
-{
-    unsigned longest = 0;
-    for (unsigned w = 0; w < level->words; w++) {
-        unsigned n = longest_in(atomic_load_explicit(&level->word[w], memory_order_relaxed));
-        longest = n > longest ? n : longest;
+    const struct tac_span_level *level = &spans->level[spans->top];
+    size_t longest = 0, run = 0;
+    for (size_t i = 0; i < (size_t)level->words * 64; i++) {
+        run = word_of(spans, spans->top, i / 64) >> (i & 63) & 1 ? run + 1 : 0;
+        longest = run > longest ? run : longest;
     }
     return longest;
 }
 
-/* Runs across words of level 1 are seen as marks of full words; runs across words of marks, as the
- * search for more than 1 GiB sees them, as whole words in a row. */
 size_t tac_spans_longest(const struct tac_spans *spans)
 {
-    size_t longest = longest_in_level(&spans->level[0]);
-    size_t chunks = longest_in_level(&spans->level[1]) * 64;
-    longest = chunks > longest ? chunks : longest;
-    size_t whole = 0;
-    for (unsigned m = 0; m < spans->full_words; m++) {
-        uint64_t marks = atomic_load(&spans->full[m]);
-        size_t words = (size_t)longest_in(marks) * 64 * 64;
-        whole = marks == ~0ull ? whole + words : 0;
-        longest = words > longest ? words : longest;
-        longest = whole > longest ? whole : longest;
-    }
+    size_t longest = longest_on_top(spans) << tac_span_shift(spans->top);
+    for (unsigned l = spans->top; l-- && !longest;)
+        for (unsigned w = 0; w < spans->level[l].words; w++) {
+            size_t n = (size_t)tac_bitrun_longest(word_of(spans, l, w)) << tac_span_shift(l);
+            longest = n > longest ? n : longest;
+        }
     return longest;
 }
 
 /* Is the bit, or one of those above it, free from level l on? */
-static bool free_above(const struct tac_spans *spans, unsigned l, size_t at)
+static bool free_above(const struct tac_spans *spans, unsigned l, size_t unit)
 {
-    for (; l < TAC_SPANS_LEVELS; l++, at >>= 6)
-        if (atomic_load(&spans->level[l].word[at >> 6]) >> (at & 63) & 1)
+    for (; l <= spans->top; l++) {
+        size_t at = unit >> tac_span_shift(l);
+        if (word_of(spans, l, at >> 6) >> (at & 63) & 1)
             return true;
+    }
     return false;
 }
 
@@ -125,32 +141,41 @@ bool tac_spans_is_free(const struct tac_spans *spans, size_t unit)
     return free_above(spans, 0, unit);
 }
 
-/* A word is found through the bucket of its value. It may be in another as well: threads that met
- * at a word may leave a hint too many, and the first search that falls for it removes it. */
-static bool hint_leads(const struct tac_span_level *level, unsigned w)
+static bool hint_leads(const struct tac_span_level *level, unsigned l, unsigned k, unsigned w)
 {
-    int bucket = tac_bitrun_bucket(atomic_load(&level->word[w]));
-    if (bucket < 0)
-        return true;
-    const struct tac_hints *h = &level->bucket[bucket];
-    return atomic_load(&h->bottom[w / 64]) >> (w & 63) & 1 &&
-           atomic_load(&h->middle[w / 4096]) >> (w / 64 & 63) & 1 &&
-           atomic_load(&h->top) >> (w / 4096) & 1 && atomic_load(&level->filled) >> bucket & 1;
+    struct tac_hints_shape shape = tac_span_shape(l);
+    unsigned i = w;
+    for (unsigned d = 0; d < shape.depth; d++, i >>= 5)
+        if (!(tac_hint_seen(tac_hint_node_of(&level->sets, shape, d, k, i >> 5)) & tac_hint_bit(i)))
+            return false;
+    return tac_hint_seen(&level->sets.crown[2 * i + (k >> 5)]) & tac_hint_bit(k);
+}
+
+/* A word may be in another set as well: threads that met at a word may leave a hint too many, and
+ * the first search that falls for it removes it. */
+static const char *word_fault(const struct tac_spans *spans, unsigned l, unsigned w)
+{
+    uint64_t value = word_of(spans, l, w);
+    unsigned parent = 1u << tac_span_parent_shift(l);
+    for (unsigned i = 0; i < 64; i += parent) {
+        uint64_t mask = tac_bitrun_mask(i, parent);
+        if ((value & mask) == mask)
+            return "a complete parent was not handed to the level above";
+        if (value & mask && free_above(spans, l + 1, ((size_t)w * 64 + i) << tac_span_shift(l)))
+            return "a unit is free in two levels";
+    }
+    if (value && !hint_leads(&spans->level[l], l, tac_span_set_of(l, value), w))
+        return "no hint leads to a free word";
+    return NULL;
 }
 
 const char *tac_spans_fault(const struct tac_spans *spans)
 {
-    for (unsigned l = 0; l < TAC_SPANS_LEVELS; l++)
+    for (unsigned l = 0; l < spans->top; l++)
         for (unsigned w = 0; w < spans->level[l].words; w++) {
-            uint64_t value = atomic_load(&spans->level[l].word[w]);
-            if (l == 0 && value == ~0ull)
-                return "a full word was not handed to the level above";
-            if (l == 0 && value && free_above(spans, 1, w))
-                return "a unit is free in two levels";
-            if (l == 1 && (value == ~0ull) != (atomic_load(&spans->full[w / 64]) >> (w & 63) & 1))
-                return "a mark of a full word is wrong";
-            if (!hint_leads(&spans->level[l], w))
-                return "no hint leads to a word's longest run";
+            const char *fault = word_fault(spans, l, w);
+            if (fault)
+                return fault;
         }
     return NULL;
 }
