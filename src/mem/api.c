@@ -87,7 +87,7 @@ static bool resize_in_place(void *block, size_t old_bytes, size_t bytes)
     struct tac_place place = tac_place_of(block);
     if (place.slab)
         return bytes <= old_bytes && bytes >= old_bytes / 2;
-    if (!place.large || bytes <= TAC_CLASS_MAX_BYTES)
+    if (!place.large || bytes <= TAC_CLASS_LIST_BYTES)
         return false;
     return tac_large_resize(tac_thread_heap(), place.large, place.unit, bytes);
 }

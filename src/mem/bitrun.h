@@ -31,8 +31,10 @@ static inline uint64_t tac_bitrun_starts(uint64_t x, unsigned n)
 static inline uint64_t tac_bitrun_extend(uint64_t x, uint64_t of_k, unsigned k, unsigned *n)
 {
     uint64_t longer = x & of_k >> *n;
-    *n += longer ? k : 0;
-    return longer ? longer : x;
+    if (!longer)
+        return x;
+    *n += k;
+    return longer;
 }
 
 /* Length of the longest run, 0 .. 64. */
@@ -67,55 +69,6 @@ static inline unsigned tac_bitrun_longest(uint64_t x)
     }
     at = tac_bitrun_extend(at, of2, 2, &n);
     return n + ((at & x >> n) != 0);
-}
-
-/* Words of level 0 of the span layer by what fits in: the longest run, and whether four bits at a
- * multiple of four are set (an aligned quad, where a slab can be). In order of preference:
- *   0        nothing        4, 5, 6     runs of 4, 5, 6 without a quad     10 .. 18  7 .. 15
- *   1, 2, 3  runs of that   7, 8, 9     runs of 4, 5, 6 with a quad        19        16 and more */
-enum { TAC_BITRUN_KINDS = 20, TAC_BITRUN_QUAD_FIRST = 7 };
-
-static inline unsigned tac_bitrun_kind(uint64_t x)
-{
-    if (!x)
-        return 0;
-    uint64_t of2 = x & x >> 1;
-    if (!of2)
-        return 1;
-    uint64_t of4 = of2 & of2 >> 2;
-    if (!of4)
-        return 2 + ((of2 & x >> 2) != 0);
-    uint64_t of8 = of4 & of4 >> 4;
-    if (!of8) {
-        uint64_t of6 = of4 & of2 >> 4;
-        unsigned n = of6 ? 6 + ((of6 & x >> 6) != 0) : 4 + ((of4 & x >> 4) != 0);
-        return n + (n == 7 || (of4 & 0x1111111111111111) ? 3 : 0);
-    }
-    if (of8 & of8 >> 8)
-        return 19;
-    unsigned n = 8;
-    uint64_t longer = of8 & of4 >> 8;
-    if (longer) {
-        of8 = longer;
-        n = 12;
-    }
-    if ((longer = of8 & of2 >> n)) {
-        of8 = longer;
-        n += 2;
-    }
-    return n + ((of8 & x >> n) != 0) + 3;
-}
-
-/* The kinds that have a run of n (1 .. 15), or a quad. */
-static inline uint32_t tac_bitrun_kinds_for(unsigned n, int quad)
-{
-    if (quad)
-        return ~0u << TAC_BITRUN_QUAD_FIRST;
-    if (n < 4)
-        return ~0u << n;
-    if (n < 7)
-        return ~0u << (n + 3) | (0x70u & ~0u << n);
-    return ~0u << (n + 3);
 }
 
 #endif

@@ -5,7 +5,8 @@
  * which costs an add and a shift, no table
  *   .. 2048            16 KiB slabs cut into 15, 14, ... 8 blocks
  *   .. 16384           64 KiB slabs cut into 32, 28, ... 4 blocks: no tail is lost
- * Above, a block is a run of units of its own. Class 0 is no class. */
+ *   .. 57344           20, 24, 28, 40 and 56 KiB: 4 or 2 blocks in whole units
+ * 32 and 48 KiB and everything above are runs of units of their own. Class 0 is no class. */
 #ifndef TAC_MEM_CLASSES_H
 #define TAC_MEM_CLASSES_H
 
@@ -14,9 +15,10 @@
 
 enum {
     TAC_CLASS_SMALL_BYTES = 1024,
-    TAC_CLASS_MAX_BYTES = 16384,
-    TAC_CLASS_MEDIUM_FIRST = 73, /* the first class in 64 KiB slabs */
-    TAC_CLASSES = 87,
+    TAC_CLASS_LIST_BYTES = 16384, /* up to here every size has a class */
+    TAC_CLASS_MAX_BYTES = 57344,
+    TAC_CLASS_MEDIUM_FIRST = 73, /* the first class in slabs of several units */
+    TAC_CLASSES = 92,
     TAC_CLASS_BLOCKS_MAX = 1024,
 };
 
@@ -24,13 +26,13 @@ struct tac_class {
     uint32_t block_bytes;
     uint32_t reciprocal; /* offset * reciprocal >> 32 is the block's index, see classes.c */
     uint16_t capacity;   /* blocks in a slab */
-    uint16_t units;      /* 4 KiB units in a slab, also its alignment */
+    uint16_t units;      /* 16 KiB units in a slab */
 };
 
 extern const struct tac_class tac_class_table[TAC_CLASSES];
 extern const uint8_t tac_class_of_128[TAC_CLASS_MAX_BYTES / 128 + 1];
 
-/* bytes is 1 .. TAC_CLASS_MAX_BYTES. */
+/* bytes is 1 .. TAC_CLASS_MAX_BYTES. 0: a run of units. */
 static inline unsigned tac_class_of(size_t bytes)
 {
     if (bytes <= TAC_CLASS_SMALL_BYTES)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * heap.h - the inside of the heap: arena, slabs, thread heaps.
  *
- * One mapping: [tables][arena]. The arena is cut into 16 KiB granules of four 4 KiB units. The
- * table of granules has 256 bytes for each: four lines, one a unit. A granule that starts a slab
- * uses all four lines as struct tac_slab; a unit that starts a large block uses its own line as
- * struct tac_large. What a line is, `kind` says, at the same place in both.
+ * One mapping: [tables][arena]. The arena is cut into 16 KiB units. The table of units has 256
+ * bytes for each, four lines: a unit that starts a slab uses them as struct tac_slab, one that
+ * starts a large block uses the first as struct tac_large, and the further units of a slab say how
+ * far back it starts. What a unit is, `kind` says, at the same place in both.
  *
  * Who writes what.
  *   thread heap   its owner thread only (list, current, partial, counters), but for the queue's
@@ -30,20 +30,17 @@
 #include <stdatomic.h>
 
 enum {
-    TAC_GRANULE_SHIFT = 14,
-    TAC_GRANULE_UNITS = 4,
     TAC_LINE_BYTES = 64,
-    TAC_LINE_SHIFT = 6,
-    TAC_HEAP_BATCH = 24, /* blocks made ready at a time */
+    TAC_SLAB_SHIFT = 8,
+    TAC_HEAP_BATCH = 8,  /* blocks made ready at a time */
     TAC_HEAP_DRAIN = 8,  /* remote frees taken in at a time */
-    TAC_HEAP_SPARES = 4, /* empty small slabs a thread heap keeps */
+    TAC_HEAP_SPARES = 4, /* empty small slabs a thread heap keeps, and takes at a time */
     TAC_HEAP_THREADS_MAX = 4096,
     TAC_SLAB_FULL = 1, /* in owner */
 };
 
-/* A line of a large block may be the line of its granule too, so a thread that looks up its own
- * block may read the kind that another thread sets: none or large then, never slab or part, for
- * these take whole granules. Hence kinds are read and set as relaxed atomics. */
+/* A thread that looks up a block of its own, which lies in the middle of something, may read the
+ * kind of a unit that another thread is just setting. Hence kinds are relaxed atomics. */
 #define TAC_KIND_GET(line) __atomic_load_n(&(line)->kind, __ATOMIC_RELAXED)
 #define TAC_KIND_SET(line, value) __atomic_store_n(&(line)->kind, (value), __ATOMIC_RELAXED)
 
@@ -63,8 +60,8 @@ struct tac_slab {
     uint32_t block_bytes, reciprocal;
     struct tac_slab *next, *prev;
     uint16_t capacity;
-    uint8_t kind; /* offset 50 on 64-bit; the same in struct tac_large */
-    uint8_t class_index;
+    uint8_t kind;        /* offset 50 on 64-bit; the same in struct tac_large */
+    uint8_t class_index; /* of a part: units back to the slab's first */
     /* line 1: senders of remote frees */
     alignas(TAC_LINE_BYTES) struct tac_link link;
     _Atomic uint32_t queued;
@@ -80,10 +77,9 @@ struct tac_large {
     uint8_t kind;
 };
 
-_Static_assert(sizeof(struct tac_slab) == TAC_GRANULE_UNITS * TAC_LINE_BYTES, "four lines");
+_Static_assert(sizeof(struct tac_slab) == 1 << TAC_SLAB_SHIFT, "four lines");
 _Static_assert(sizeof(struct tac_large) == TAC_LINE_BYTES, "one line");
 _Static_assert(offsetof(struct tac_slab, kind) == offsetof(struct tac_large, kind), "same place");
-_Static_assert(offsetof(struct tac_slab, summary) + 4 <= TAC_LINE_BYTES + 24, "apart from units");
 
 /* Plain numbers with one writer; readers elsewhere may see them a moment late. */
 struct tac_heap_counters {
@@ -97,6 +93,9 @@ struct tac_heap {
     struct tac_slab *partial[TAC_CLASSES];
     struct tac_slab *spare[TAC_HEAP_SPARES];
     unsigned spares;
+    unsigned fresh_spares; /* and so many units from fresh_spare on */
+    struct tac_slab *fresh_spare;
+    struct tac_slab *owed; /* an empty slab that has to go back to the span layer, or NULL */
     unsigned index;
     int real_time;
     int tid; /* of the thread that has it, for statistics */
@@ -110,7 +109,7 @@ struct tac_heap {
 struct tac_mem {
     alignas(TAC_LINE_BYTES) uintptr_t base; /* of the arena */
     size_t bytes;
-    char *lines; /* the table of granules */
+    char *lines; /* the table of units */
     struct tac_spans spans;
     struct tac_heap *heaps;
     unsigned threads;
@@ -152,12 +151,12 @@ extern TAC_HIDDEN TAC_TLS struct tac_thread tac_thread;
 static inline struct tac_slab *tac_slab_at(uintptr_t offset)
 {
     return (struct tac_slab *)(void *)(tac_mem.lines +
-                                       (offset >> TAC_GRANULE_SHIFT << (TAC_LINE_SHIFT + 2)));
+                                       (offset >> TAC_UNIT_SHIFT << TAC_SLAB_SHIFT));
 }
 
 static inline struct tac_large *tac_large_at(size_t unit)
 {
-    return (struct tac_large *)(void *)(tac_mem.lines + (unit << TAC_LINE_SHIFT));
+    return (struct tac_large *)(void *)(tac_mem.lines + (unit << TAC_SLAB_SHIFT));
 }
 
 static inline char *tac_unit_address(size_t unit)
@@ -167,7 +166,7 @@ static inline char *tac_unit_address(size_t unit)
 
 static inline size_t tac_slab_unit(const struct tac_slab *slab)
 {
-    return (size_t)((const char *)slab - tac_mem.lines) >> TAC_LINE_SHIFT;
+    return (size_t)((const char *)slab - tac_mem.lines) >> TAC_SLAB_SHIFT;
 }
 
 static inline struct tac_heap *tac_slab_heap(const struct tac_slab *slab)
@@ -185,6 +184,12 @@ struct tac_place {
 
 struct tac_place tac_place_of(const void *block);
 
+/* The slab that the offset in the arena lies in, if its unit belongs to one. */
+static inline struct tac_slab *tac_slab_of(struct tac_slab *unit)
+{
+    return TAC_KIND_GET(unit) == TAC_KIND_PART ? unit - unit->class_index : unit;
+}
+
 /* ---- slabs.c: the owner's slow path ---- */
 
 /* A block of the class, after the list ran empty; NULL when there is no memory. */
@@ -199,7 +204,7 @@ void tac_slab_emptied(struct tac_heap *heap, struct tac_slab *slab);
 void tac_slab_free_remote(struct tac_slab *slab, void *block);
 /* Take one slab from the queue and up to TAC_HEAP_DRAIN of its blocks. */
 void tac_heap_drain_one(struct tac_heap *heap);
-/* Up to TAC_HEAP_DRAIN blocks of the slab into slab->free; how many. */
+/* Up to TAC_HEAP_DRAIN blocks of the slab, whose summary is not 0, into slab->free; how many. */
 unsigned tac_slab_drain(struct tac_slab *slab);
 void tac_heap_queue_init(struct tac_heap *heap);
 /* After a drain that left some, or made the slab partial or empty. */
@@ -207,10 +212,11 @@ void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab);
 
 /* ---- large.c ---- */
 
-/* n units for the heap (NULL: a thread that has none), counted; first unit or -1. ret_fresh NULL:
- * for a slab (upper end of a chunk, so that large blocks at the lower end can grow); else tells
- * whether no one ever had these units. */
-long tac_mem_take(const struct tac_heap *heap, size_t n, unsigned align, bool *ret_fresh);
+/* n units for a slab of the heap, counted; first unit or -1. From the upper end of where they are
+ * found, so that large blocks at the lower end can grow. */
+long tac_mem_take(const struct tac_heap *heap, size_t n);
+/* TAC_HEAP_SPARES units for small slabs if they lie together, else one. */
+long tac_mem_take_small(const struct tac_heap *heap, unsigned *ret_n);
 void tac_mem_give(size_t unit, size_t n);
 /* A block of whole units. */
 void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, bool *ret_fresh);

@@ -28,7 +28,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-enum { PERIOD_MIN_MS = 5, PERIOD_MAX_MS = 160, PIECE_UNITS = 256, STACK_BYTES = 64 * 1024 };
+enum { PERIOD_MIN_MS = 5, PERIOD_MAX_MS = 160, PIECE_UNITS = 64, STACK_BYTES = 64 * 1024 };
 
 static size_t ahead_units;
 static _Atomic pid_t running_in;
@@ -51,7 +51,7 @@ static void populate(char *from, size_t bytes)
 static void populate_units(size_t unit, size_t n)
 {
     populate(tac_unit_address(unit), n << TAC_UNIT_SHIFT);
-    populate(tac_mem.lines + (unit << TAC_LINE_SHIFT), n << TAC_LINE_SHIFT);
+    populate(tac_mem.lines + (unit << TAC_SLAB_SHIFT), n << TAC_SLAB_SHIFT);
 }
 
 /* One look. Returns whether the heap grew. */

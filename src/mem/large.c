@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * large.c - blocks of whole units, and the account of units that all layers share.
  *
- * A large block's line keeps its length; the rest of the table is untouched. Threads: any; the
- * block belongs to whoever holds it, so there are no remote frees here. */
+ * A large block's first line keeps its length; the rest of the table is untouched. Threads: any;
+ * the block belongs to whoever holds it, so there are no remote frees here. */
 #include "mem/heap.h"
 
 #include "base/bits.h"
+
+#define TAC_LARGE_ALIGN_MAX ((size_t)TAC_UNIT_BYTES << 12) /* that of the top level's unit */
 
 static void note_peak(size_t taken)
 {
@@ -39,19 +41,32 @@ static bool note_fresh(size_t unit, size_t n)
     return false;
 }
 
-long tac_mem_take(const struct tac_heap *heap, size_t n, unsigned align, bool *ret_fresh)
+/* After the search: nothing was found, or n units from `unit` on. Wanted were more, perhaps. */
+static long found(long unit, size_t n, size_t wanted)
+{
+    if (n < wanted)
+        atomic_fetch_sub(&tac_mem.taken_units, wanted - n);
+    if (unit >= 0)
+        note_fresh((size_t)unit, n);
+    return unit;
+}
+
+long tac_mem_take(const struct tac_heap *heap, size_t n)
 {
     if (!account(heap, n))
         return -1;
-    long unit = tac_spans_take(&tac_mem.spans, n, align, ret_fresh == NULL);
-    if (unit < 0) {
-        atomic_fetch_sub(&tac_mem.taken_units, n);
-        return -1;
+    long unit = tac_spans_take(&tac_mem.spans, n, 1, 0, true);
+    return found(unit, unit < 0 ? 0 : n, n);
+}
+
+long tac_mem_take_small(const struct tac_heap *heap, unsigned *ret_n)
+{
+    if (!account(heap, TAC_HEAP_SPARES)) {
+        *ret_n = 1;
+        return tac_mem_take(heap, 1);
     }
-    bool fresh = note_fresh((size_t)unit, n);
-    if (ret_fresh)
-        *ret_fresh = fresh;
-    return unit;
+    long unit = tac_spans_take_some(&tac_mem.spans, TAC_HEAP_SPARES, ret_n);
+    return found(unit, unit < 0 ? 0 : *ret_n, TAC_HEAP_SPARES);
 }
 
 void tac_mem_give(size_t unit, size_t n)
@@ -71,25 +86,46 @@ static void count(struct tac_heap *heap, long blocks, long units)
     atomic_fetch_add(&tac_mem.detached_large_units, (size_t)units);
 }
 
-/* Alignments above a unit: take more, give the ends back. */
-static long take_aligned(const struct tac_heap *heap, size_t n, size_t alignment, bool *ret_fresh)
-{
-    size_t pad = alignment / TAC_UNIT_BYTES - 1;
-    long unit = tac_mem_take(heap, n + pad, 1, ret_fresh);
-    if (unit < 0)
-        return -1;
-    uintptr_t address = (uintptr_t)tac_unit_address((size_t)unit);
-    size_t head = ((-address) & (alignment - 1)) >> TAC_UNIT_SHIFT;
-    if (head)
-        tac_mem_give((size_t)unit, head);
-    if (pad > head)
-        tac_mem_give((size_t)unit + head + n, pad - head);
-    return unit + (long)head;
-}
-
 static size_t units_for(size_t bytes)
 {
     return tac_spans_round(bytes ? (bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT : 1);
+}
+
+static void give_counted(size_t unit, size_t n)
+{
+    if (n)
+        tac_mem_give(unit, n);
+}
+
+/* Alignments that the span layer does not know: take more, give the ends back. */
+static long take_padded(size_t n, size_t alignment)
+{
+    size_t pad = alignment >> TAC_UNIT_SHIFT;
+    long unit = tac_spans_take(&tac_mem.spans, n + pad, 1, 0, false);
+    if (unit < 0)
+        return -1;
+    atomic_fetch_add(&tac_mem.taken_units, pad);
+    uintptr_t address = (uintptr_t)tac_unit_address((size_t)unit);
+    size_t head = ((-address) & (alignment - 1)) >> TAC_UNIT_SHIFT;
+    give_counted((size_t)unit, head);
+    give_counted((size_t)unit + head + n, pad - head);
+    return unit + (long)head;
+}
+
+/* n units for a large block, which nobody has accounted for yet. */
+static long take_large(const struct tac_heap *heap, size_t n, size_t alignment)
+{
+    if (!account(heap, n))
+        return -1;
+    long unit = alignment > TAC_LARGE_ALIGN_MAX
+                    ? take_padded(n, alignment)
+                    : tac_spans_take(
+                          &tac_mem.spans, n,
+                          alignment > TAC_UNIT_BYTES ? (unsigned)(alignment >> TAC_UNIT_SHIFT) : 1,
+                          tac_mem.base >> TAC_UNIT_SHIFT, false);
+    if (unit < 0)
+        atomic_fetch_sub(&tac_mem.taken_units, n);
+    return unit;
 }
 
 void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, bool *ret_fresh)
@@ -97,10 +133,10 @@ void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, boo
     if (bytes > tac_mem.bytes || alignment > tac_mem.bytes)
         return NULL;
     size_t n = units_for(bytes);
-    long unit = alignment <= TAC_UNIT_BYTES ? tac_mem_take(heap, n, 1, ret_fresh)
-                                            : take_aligned(heap, n, alignment, ret_fresh);
+    long unit = take_large(heap, n, alignment);
     if (unit < 0)
         return NULL;
+    *ret_fresh = note_fresh((size_t)unit, n);
     struct tac_large *large = tac_large_at((size_t)unit);
     large->units = n;
     TAC_KIND_SET(large, TAC_KIND_LARGE);

@@ -26,7 +26,8 @@ enum { CLOSED, OPENING, OPEN, FAILED };
 static _Atomic int state;
 
 #define MIB ((size_t)1 << 20)
-#define ARENA_ALIGN ((size_t)1 << (TAC_UNIT_SHIFT + 6)) /* one chunk */
+#define ARENA_ALIGN ((size_t)1 << (TAC_UNIT_SHIFT + 6)) /* a word of the span layer's level 0 */
+#define RESERVATION_STEP (64 * MIB)                     /* a word of the span layer's level 1 */
 #define ARENA_MIN (4 * MIB)
 #define CLOSED_BYTES ((size_t)1 << 16) /* the largest page that a kernel may have */
 
@@ -44,13 +45,15 @@ static size_t reservation_bytes(void)
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
         limit.rlim_cur / 2 < bytes)
         bytes = limit.rlim_cur / 2;
+    if (bytes > RESERVATION_STEP) /* else the odd end would be used first, as the tightest fit */
+        bytes -= bytes % RESERVATION_STEP;
     return (size_t)bytes;
 }
 
 struct tac_mem_layout tac_mem_lay_out(size_t arena, unsigned threads)
 {
     struct tac_mem_layout l = {.arena = tac_align_up(arena, ARENA_ALIGN), .threads = threads};
-    l.lines = l.arena >> TAC_UNIT_SHIFT << TAC_LINE_SHIFT;
+    l.lines = l.arena >> TAC_UNIT_SHIFT << TAC_SLAB_SHIFT;
     l.spans = tac_align_up(tac_spans_table_bytes(l.arena >> TAC_UNIT_SHIFT), TAC_LINE_BYTES);
     l.heaps = threads * sizeof(struct tac_heap);
     l.tables = l.lines + l.spans + l.heaps;

@@ -25,7 +25,7 @@ uint32_t tac_outside_layout(void)
         TAC_CLASSES,
         TAC_UNIT_SHIFT,
         TAC_HEAP_THREADS_MAX,
-        TAC_GRANULE_SHIFT,
+        TAC_SLAB_SHIFT,
         offsetof(struct tac_slab, kind),
     };
     uint32_t h = 2166136261u;

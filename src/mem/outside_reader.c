@@ -122,7 +122,7 @@ static int read_tables(pid_t pid, const struct tac_outside *head, const struct t
 {
     size_t units = atomic_load(&tac_mem.fresh_unit);
     units = units < tac_mem.units ? units : tac_mem.units;
-    size_t lines = tac_align_up(units, TAC_GRANULE_UNITS) << TAC_LINE_SHIFT;
+    size_t lines = units << TAC_SLAB_SHIFT;
     int r = read_remote(pid, head->tables, tac_mem.lines, lines < l->lines ? lines : l->lines);
     if (r == 0)
         r = read_remote(pid, head->tables + l->lines, tac_mem.lines + l->lines, l->spans);

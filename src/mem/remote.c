@@ -79,34 +79,24 @@ void tac_slab_free_remote(struct tac_slab *slab, void *block)
     enqueue(heap, slab);
 }
 
-/* Up to max blocks of one word of bits. */
-static unsigned drain_word(struct tac_slab *slab, unsigned w, unsigned max)
+/* Of one word of bits. */
+unsigned tac_slab_drain(struct tac_slab *slab)
 {
+    unsigned w = tac_bit_lowest(atomic_load(&slab->summary)), n = 0;
     atomic_fetch_and(&slab->summary, ~(1u << w));
     uint64_t bits = atomic_load(&slab->freed[w]), left = bits;
-    char *base = tac_unit_address(tac_slab_unit(slab));
+    uint32_t bytes = slab->block_bytes;
+    char *base = tac_unit_address(tac_slab_unit(slab)) + (size_t)w * 64 * bytes;
     void *list = slab->free;
-    unsigned n = 0;
-    for (; left && n < max; n++, left &= left - 1) {
-        void *block = base + (size_t)(w * 64 + tac_bit_lowest(left)) * slab->block_bytes;
+    for (; left && n < TAC_HEAP_DRAIN; n++, left &= left - 1) {
+        void *block = base + (size_t)tac_bit_lowest(left) * bytes;
         *(void **)block = list;
         list = block;
     }
     slab->free = list;
-    if (atomic_fetch_and(&slab->freed[w], ~(bits ^ left)) != (bits ^ left))
+    bits ^= left;
+    if (atomic_fetch_sub(&slab->freed[w], bits) != bits)
         atomic_fetch_or(&slab->summary, 1u << w);
-    return n;
-}
-
-unsigned tac_slab_drain(struct tac_slab *slab)
-{
-    unsigned n = 0;
-    for (int words = 0; words < 4 && n < TAC_HEAP_DRAIN; words++) {
-        uint32_t summary = atomic_load(&slab->summary);
-        if (!summary)
-            break;
-        n += drain_word(slab, tac_bit_lowest(summary), TAC_HEAP_DRAIN - n);
-    }
     slab->used -= n;
     tac_slab_heap(slab)->counters.remote_frees += n;
     return n;
@@ -125,7 +115,8 @@ void tac_heap_drain_one(struct tac_heap *heap)
             enqueue(owner, slab);
         return;
     }
-    tac_slab_drain(slab);
+    if (atomic_load_explicit(&slab->summary, memory_order_relaxed))
+        tac_slab_drain(slab);
     if (atomic_load_explicit(&slab->summary, memory_order_relaxed))
         enqueue(heap, slab);
     tac_slab_settle(heap, slab);

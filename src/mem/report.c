@@ -78,6 +78,13 @@ static const char *slab_fault(const struct tac_slab *slab)
     return NULL;
 }
 
+/* Of slabs that the heap has in reserve, or has to give back. */
+static size_t idle_units(const struct tac_heap *heap)
+{
+    return heap->spares + heap->fresh_spares +
+           (heap->owed ? tac_class_table[heap->owed->class_index].units : 0);
+}
+
 static const char *units_fault(void)
 {
     size_t taken = 0;
@@ -85,7 +92,7 @@ static const char *units_fault(void)
         const struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
         const struct tac_large *large = tac_large_at(unit);
         size_t n = 1;
-        if (!(unit % TAC_GRANULE_UNITS) && TAC_KIND_GET(slab) == TAC_KIND_SLAB) {
+        if (TAC_KIND_GET(slab) == TAC_KIND_SLAB) {
             n = tac_class_table[slab->class_index].units;
             const char *fault = slab_fault(slab);
             if (fault)
@@ -103,7 +110,7 @@ static const char *units_fault(void)
         unit += n;
     }
     for (unsigned i = 0; i < tac_mem.threads; i++)
-        taken += tac_mem.heaps[i].spares * (size_t)TAC_GRANULE_UNITS;
+        taken += idle_units(&tac_mem.heaps[i]);
     if (taken != atomic_load(&tac_mem.taken_units))
         return "the account of units does not add up";
     return taken + tac_spans_free_units(&tac_mem.spans) == tac_mem.units ? NULL : "units are lost";

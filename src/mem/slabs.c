@@ -2,10 +2,12 @@
  * slabs.c - the owner's slow path: where a class gets its next blocks from, and what becomes of a
  * slab that fills or empties.
  *
- * A refill asks in this order, and each step is bounded: blocks of the current slab that came home;
- * blocks of it that other threads freed (up to TAC_HEAP_DRAIN); one slab from the queue of remote
- * frees; blocks of the current slab that were never made (up to TAC_HEAP_BATCH, or a page); a
- * partial slab; a new slab. Threads: the owner of the heap only. */
+ * A refill asks in this order: blocks of the current slab that came home; blocks of it that other
+ * threads freed (up to TAC_HEAP_DRAIN); blocks of it that were never made (up to TAC_HEAP_BATCH);
+ * a partial slab; a spare slab; the span layer. So that no call has to do everything, only one that
+ * can do without the span layer tidies up before, and only one thing: it gives an empty slab back
+ * that is owed, or takes in what one slab's blocks other threads freed. Threads: the owner of the
+ * heap only. */
 #include "mem/heap.h"
 
 static void *pop(struct tac_heap *heap, unsigned c, void *list)
@@ -23,22 +25,32 @@ static void *take_free(struct tac_heap *heap, struct tac_slab *slab)
     return pop(heap, slab->class_index, list);
 }
 
-/* Blocks never used before: a few at a time, so that nobody builds a long list. */
+/* The first block of a new slab. */
+static void *take_first(struct tac_slab *slab)
+{
+    __atomic_store_n(&slab->made, 1, __ATOMIC_RELAXED); /* see take_fresh */
+    slab->used = 1;
+    return tac_unit_address(tac_slab_unit(slab));
+}
+
+/* Blocks never used before: a few at a time, and of one page, so that nobody builds a long list. */
 static void *take_fresh(struct tac_heap *heap, struct tac_slab *slab)
 {
-    uint32_t n = TAC_UNIT_BYTES / slab->block_bytes, left = slab->capacity - slab->made;
-    uint32_t most = slab->made ? TAC_HEAP_BATCH : TAC_HEAP_BATCH / 4; /* a new slab cost enough */
-    n = n > most ? most : n ? n : 1;
+    enum { PAGE_BYTES = 4096 };
+    uint32_t bytes = slab->block_bytes, made = slab->made, left = slab->capacity - made;
+    uint32_t n = bytes <= PAGE_BYTES / TAC_HEAP_BATCH ? TAC_HEAP_BATCH
+                 : bytes <= PAGE_BYTES / 2            ? 2
+                                                      : 1;
     n = n > left ? left : n;
-    char *block = tac_unit_address(tac_slab_unit(slab)) + (size_t)slab->made * slab->block_bytes;
-    char *first = block;
+    char *block = tac_unit_address(tac_slab_unit(slab)) + (size_t)made * bytes;
     /* read by other threads that free (starts_block); it only grows */
-    __atomic_store_n(&slab->made, slab->made + n, __ATOMIC_RELAXED);
+    __atomic_store_n(&slab->made, made + n, __ATOMIC_RELAXED);
     slab->used += n;
-    for (; --n; block += slab->block_bytes)
-        *(void **)(void *)block = block + slab->block_bytes;
-    *(void **)(void *)block = NULL;
-    return pop(heap, slab->class_index, first);
+    void **list = &heap->list[slab->class_index];
+    for (char *next = block; --n; list = (void **)(void *)next)
+        *list = next += bytes;
+    *list = NULL;
+    return block;
 }
 
 static void partial_add(struct tac_heap *heap, struct tac_slab *slab)
@@ -71,36 +83,72 @@ static bool is_full(const struct tac_slab *slab)
     return atomic_load_explicit(&slab->owner, memory_order_relaxed) & TAC_SLAB_FULL;
 }
 
-/* An empty slab goes to the spares, or home to the span layer. */
-static void retire(struct tac_heap *heap, struct tac_slab *slab)
+/* Nothing of the unit is in use any more. */
+static void forget(struct tac_slab *slab, unsigned units)
 {
-    size_t unit = tac_slab_unit(slab);
-    unsigned units = tac_class_table[slab->class_index].units;
-    owner_set(slab, NULL, 0);
-    TAC_KIND_SET(slab, TAC_KIND_NONE);
-    if (units == TAC_GRANULE_UNITS && heap->spares < TAC_HEAP_SPARES) {
-        heap->spare[heap->spares++] = slab;
-        return;
-    }
-    for (unsigned i = 1; i < units / TAC_GRANULE_UNITS; i++)
+    for (unsigned i = 0; i < units; i++)
         TAC_KIND_SET(&slab[i], TAC_KIND_NONE);
-    tac_mem_give(unit, units);
+}
+
+/* An empty slab becomes a spare. False: it has to go home to the span layer. */
+static bool becomes_spare(struct tac_heap *heap, struct tac_slab *slab)
+{
+    owner_set(slab, NULL, 0);
+    forget(slab, tac_class_table[slab->class_index].units);
+    if (slab->class_index >= TAC_CLASS_MEDIUM_FIRST ||
+        heap->spares + heap->fresh_spares == TAC_HEAP_SPARES)
+        return false;
+    heap->spare[heap->spares++] = slab;
+    return true;
+}
+
+static void send_home(struct tac_slab *slab)
+{
+    tac_mem_give(tac_slab_unit(slab), tac_class_table[slab->class_index].units);
+}
+
+/* A small slab from the span layer, and if there are more together, spares. */
+static struct tac_slab *small_from_spans(struct tac_heap *heap)
+{
+    unsigned n;
+    long unit = tac_mem_take_small(heap, &n);
+    if (unit < 0)
+        return NULL;
+    struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
+    heap->fresh_spare = slab + 1;
+    heap->fresh_spares = n - 1;
+    return slab;
+}
+
+static struct tac_slab *from_spans(struct tac_heap *heap, unsigned units)
+{
+    long unit = tac_mem_take(heap, units);
+    if (unit < 0)
+        return NULL;
+    struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
+    for (unsigned i = 1; i < units; i++) {
+        slab[i].class_index = (uint8_t)i;
+        TAC_KIND_SET(&slab[i], TAC_KIND_PART);
+    }
+    return slab;
 }
 
 static struct tac_slab *slab_new(struct tac_heap *heap, unsigned c)
 {
     const struct tac_class *class = &tac_class_table[c];
     struct tac_slab *slab;
-    if (class->units == TAC_GRANULE_UNITS && heap->spares) {
+    if (c >= TAC_CLASS_MEDIUM_FIRST) {
+        slab = from_spans(heap, class->units);
+    } else if (heap->spares) {
         slab = heap->spare[--heap->spares];
+    } else if (heap->fresh_spares) {
+        heap->fresh_spares--;
+        slab = heap->fresh_spare++;
     } else {
-        long unit = tac_mem_take(heap, class->units, class->units, NULL);
-        if (unit < 0)
-            return NULL;
-        slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
-        for (unsigned i = 1; i < class->units / TAC_GRANULE_UNITS; i++)
-            TAC_KIND_SET(&slab[i], TAC_KIND_PART);
+        slab = small_from_spans(heap);
     }
+    if (!slab)
+        return NULL;
     slab->free = NULL;
     slab->used = slab->made = 0;
     slab->block_bytes = class->block_bytes;
@@ -112,62 +160,106 @@ static struct tac_slab *slab_new(struct tac_heap *heap, unsigned c)
     return slab;
 }
 
-/* The current slab of the class has nothing left: a partial one or a new one takes its place. */
-static struct tac_slab *next_current(struct tac_heap *heap, unsigned c)
+/* The current slab of the class has nothing left: another takes its place. */
+static void change_current(struct tac_heap *heap, unsigned c, struct tac_slab *slab)
 {
-    struct tac_slab *slab = heap->partial[c];
-    if (slab)
-        partial_remove(heap, slab);
-    else if (!(slab = slab_new(heap, c)))
-        return NULL;
-    if (heap->current[c])
-        owner_set(heap->current[c], heap, TAC_SLAB_FULL);
+    struct tac_slab *before = heap->current[c];
+    if (before)
+        owner_set(before, heap, TAC_SLAB_FULL);
     heap->current[c] = slab;
-    return slab;
+}
+
+static __attribute__((noinline)) void *take_new(struct tac_heap *heap, unsigned c)
+{
+    struct tac_slab *slab = slab_new(heap, c);
+    if (!slab)
+        return NULL;
+    change_current(heap, c, slab);
+    return take_first(slab);
+}
+
+static void *take_partial(struct tac_heap *heap, struct tac_slab *slab)
+{
+    partial_remove(heap, slab);
+    change_current(heap, slab->class_index, slab);
+    return slab->free ? take_free(heap, slab) : take_fresh(heap, slab);
+}
+
+/* Is there something that needs no search? */
+static bool has_source(const struct tac_heap *heap, unsigned c)
+{
+    const struct tac_slab *slab = heap->current[c];
+    return (slab && (slab->free || slab->made < slab->capacity)) || heap->partial[c] ||
+           (c < TAC_CLASS_MEDIUM_FIRST && heap->spares + heap->fresh_spares);
+}
+
+static void tidy(struct tac_heap *heap)
+{
+    struct tac_slab *owed = heap->owed;
+    heap->owed = NULL;
+    if (owed)
+        send_home(owed);
+    else
+        tac_heap_drain_one(heap);
 }
 
 void *tac_heap_refill(struct tac_heap *heap, unsigned c)
 {
     struct tac_slab *slab = heap->current[c];
     heap->counters.slow_mallocs++;
-    tac_heap_drain_one(heap);
-    if (slab) {
-        if (slab->free)
-            return take_free(heap, slab);
-        if (atomic_load_explicit(&slab->summary, memory_order_relaxed) && tac_slab_drain(slab))
-            return take_free(heap, slab);
-        if (slab->made < slab->capacity)
-            return take_fresh(heap, slab);
-    }
-    slab = next_current(heap, c);
-    if (!slab)
-        return NULL;
-    return slab->free ? take_free(heap, slab) : take_fresh(heap, slab);
+    if (slab && !slab->free && atomic_load_explicit(&slab->summary, memory_order_relaxed) &&
+        tac_slab_drain(slab))
+        return take_free(heap, slab);
+    if (has_source(heap, c))
+        tidy(heap);
+    if (slab && slab->free)
+        return take_free(heap, slab);
+    if (slab && slab->made < slab->capacity)
+        return take_fresh(heap, slab);
+    if (heap->partial[c])
+        return take_partial(heap, heap->partial[c]);
+    return take_new(heap, c);
+}
+
+/* Out of the list of partial slabs, if it is there. False: the class has it in hand. */
+static bool let_go(struct tac_heap *heap, struct tac_slab *slab)
+{
+    if (heap->current[slab->class_index] == slab)
+        return false;
+    if (!is_full(slab))
+        partial_remove(heap, slab);
+    return true;
 }
 
 void tac_slab_emptied(struct tac_heap *heap, struct tac_slab *slab)
 {
-    if (heap->current[slab->class_index] == slab)
-        return;
-    if (!is_full(slab))
-        partial_remove(heap, slab);
-    retire(heap, slab);
+    if (let_go(heap, slab) && !becomes_spare(heap, slab))
+        send_home(slab);
+}
+
+static void now_partial(struct tac_heap *heap, struct tac_slab *slab)
+{
+    if (is_full(slab) && slab->free) {
+        owner_set(slab, heap, 0);
+        partial_add(heap, slab);
+    }
 }
 
 void tac_slab_free_local(struct tac_heap *heap, struct tac_slab *slab, void *block)
 {
     *(void **)block = slab->free;
     slab->free = block;
-    slab->used--;
-    tac_slab_settle(heap, slab);
+    if (--slab->used == 0)
+        tac_slab_emptied(heap, slab);
+    else
+        now_partial(heap, slab);
 }
 
+/* Whoever drained has done enough for one call: an empty slab is owed. */
 void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab)
 {
-    if (slab->used == 0) {
-        tac_slab_emptied(heap, slab);
-    } else if (is_full(slab) && slab->free) {
-        owner_set(slab, heap, 0);
-        partial_add(heap, slab);
-    }
+    if (slab->used)
+        now_partial(heap, slab);
+    else if (let_go(heap, slab) && !becomes_spare(heap, slab))
+        heap->owed = slab;
 }

@@ -19,16 +19,11 @@ struct tac_place tac_place_of(const void *block)
     struct tac_place place = {.unit = offset >> TAC_UNIT_SHIFT};
     if (offset >= tac_mem.bytes)
         return place;
-    struct tac_slab *slab = tac_slab_at(offset);
-    if (TAC_KIND_GET(slab) == TAC_KIND_PART) /* a 64 KiB slab: its first granule tells */
-        slab = tac_slab_at(offset & ~(uintptr_t)0xffff);
-    if (TAC_KIND_GET(slab) == TAC_KIND_SLAB) {
+    struct tac_slab *slab = tac_slab_of(tac_slab_at(offset));
+    if (TAC_KIND_GET(slab) == TAC_KIND_SLAB)
         place.slab = slab;
-        return place;
-    }
-    struct tac_large *large = tac_large_at(place.unit);
-    if (TAC_KIND_GET(large) == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
-        place.large = large;
+    else if (TAC_KIND_GET(slab) == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
+        place.large = tac_large_at(place.unit);
     return place;
 }
 
@@ -50,8 +45,8 @@ static void *malloc_real(struct tac_heap *heap, size_t bytes)
 {
     if (TAC_UNLIKELY(!heap))
         return malloc_large(heap, bytes);
-    if (bytes <= TAC_CLASS_MAX_BYTES) {
-        unsigned c = bytes ? tac_class_of(bytes) : 1;
+    unsigned c = bytes > TAC_CLASS_MAX_BYTES ? 0 : bytes ? tac_class_of(bytes) : 1;
+    if (c) {
         void *block = heap->list[c];
         if (block) {
             heap->list[c] = *(void **)block;

@@ -8,107 +8,129 @@
 /* ---- Sets of words ---- */
 
 /* Does the word belong into the set? Apart, since it is rarely asked. */
-static TAC_SPAN_NOINLINE bool is_member(struct tac_span_level *level, bool bottom, unsigned k,
-                                        unsigned w)
+static TAC_SPAN_NOINLINE bool is_member(struct tac_span_level *level, unsigned k, unsigned w)
 {
-    return tac_span_set_of(!bottom, atomic_load(&level->word[w])) == k;
+    return tac_bitrun_longest(atomic_load(&level->word[w])) == k;
 }
 
 /* The word, which had the value when it was looked at last, is not in the set any more, unless it
  * changed again. */
-TAC_SPAN_INLINE void set_remove(struct tac_span_level *level, unsigned l, unsigned k, unsigned w,
-                                uint64_t value)
+TAC_SPAN_INLINE void set_remove(struct tac_span_level *level, unsigned depth, unsigned k,
+                                unsigned w, uint64_t value)
 {
-    tac_hint_node *node = tac_hint_node_of(&level->sets, tac_span_shape(l), 0, k, w >> 5);
+    tac_hint_node *node = tac_hint_node_of(&level->sets, 0, k, w >> 5);
     uint64_t before = atomic_load(node);
-    if (TAC_UNLIKELY(atomic_load(&level->word[w]) != value) && is_member(level, !l, k, w))
+    if (TAC_UNLIKELY(atomic_load(&level->word[w]) != value) && is_member(level, k, w))
         return;
     tac_hint_drop(node, before, w);
-    tac_hints_fold(&level->sets, tac_span_shape(l), 0, k, w >> 5);
+    tac_hints_fold(&level->sets, depth, 0, k, w >> 5);
 }
 
 /* Word w, which was in the set `before` (0: none), has a new value and belongs into set k (0: none)
  * now. The new set first, so that it is in one at any time. */
-TAC_SPAN_INLINE void publish(struct tac_span_level *level, unsigned l, unsigned w, uint64_t value,
-                             unsigned before, unsigned k)
+TAC_SPAN_INLINE void publish(struct tac_span_level *level, unsigned depth, unsigned w,
+                             uint64_t value, unsigned before, unsigned k)
 {
     atomic_store_explicit(&level->shown[w], (unsigned char)k, memory_order_relaxed);
     if (k)
-        tac_hints_add(&level->sets, tac_span_shape(l), k, w);
+        tac_hints_add(&level->sets, depth, k, w);
     if (before && before != k)
-        set_remove(level, l, before, w, value);
+        set_remove(level, depth, before, w, value);
 }
 
 void tac_span_publish(struct tac_spans *spans, unsigned l, unsigned w, uint64_t value)
 {
     struct tac_span_level *level = &spans->level[l];
-    publish(level, l, w, value, atomic_load_explicit(&level->shown[w], memory_order_relaxed),
-            tac_span_set_of(l, value));
+    unsigned before = atomic_load_explicit(&level->shown[w], memory_order_relaxed);
+    unsigned depth = tac_span_depth(l, spans->deep), k = tac_bitrun_longest(value);
+    if (depth == 1)
+        publish(level, 1, w, value, before, k);
+    else if (depth == 2)
+        publish(level, 2, w, value, before, k);
+    else
+        publish(level, 3, w, value, before, k);
 }
 
 /* ---- Searching ---- */
 
 /* Remove the empty node that misled a search. */
-TAC_SPAN_INLINE void mend(struct tac_span_level *level, unsigned l, unsigned k,
+TAC_SPAN_INLINE void mend(struct tac_span_level *level, unsigned depth, unsigned k,
                           struct tac_hints_found found)
 {
-    struct tac_hints_shape shape = tac_span_shape(l);
-    for (unsigned d = 0; d < shape.depth; d++)
+    for (unsigned d = 0; d < depth; d++)
         if (d == (unsigned)found.level)
-            tac_hints_fold(&level->sets, shape, d, k, found.i);
+            tac_hints_fold(&level->sets, depth, d, k, found.i);
 }
 
-/* A run of n bits that starts at a bit of `aligned`, out of one of the sets. */
-TAC_SPAN_INLINE long take_run(struct tac_spans *spans, unsigned l, unsigned n, uint64_t sets,
-                              uint64_t aligned, bool high)
+/* A run of n bits that starts at a bit of `aligned`, out of one of the sets; or of *want bits from
+ * a set with such runs (want is NULL where only n will do). */
+TAC_SPAN_INLINE long take_run(struct tac_span_level *level, unsigned depth, unsigned n,
+                              uint64_t sets, uint64_t aligned, bool high, unsigned *want)
 {
-    struct tac_span_level *level = &spans->level[l];
     for (int tries = TAC_SPANS_TRIES; tries; tries--) {
         unsigned root;
-        int k = tac_hints_choose(&level->sets, tac_span_shape(l), sets, &root);
+        int k = tac_hints_choose(&level->sets, sets, &root);
         if (k < 0)
             return -1;
-        struct tac_hints_found found =
-            tac_hints_find(&level->sets, tac_span_shape(l), (unsigned)k, root);
+        struct tac_hints_found found = tac_hints_find(&level->sets, depth, (unsigned)k, root);
         if (TAC_UNLIKELY(found.level >= 0)) {
-            mend(level, l, (unsigned)k, found);
+            mend(level, depth, (unsigned)k, found);
             continue;
         }
+        if (want)
+            n = (unsigned)k >= *want ? *want : 1;
         unsigned w = found.i;
         uint64_t value = atomic_load_explicit(&level->word[w], memory_order_relaxed);
         uint64_t starts = tac_bitrun_starts(value, n) & aligned;
         if (TAC_UNLIKELY(!starts)) { /* a hint too many */
-            set_remove(level, l, (unsigned)k, w, value);
+            set_remove(level, depth, (unsigned)k, w, value);
             continue;
         }
         unsigned at = high ? tac_bit_highest(starts) : tac_bit_lowest(starts);
         uint64_t left = value & ~tac_bitrun_mask(at, n);
         if (TAC_LIKELY(atomic_compare_exchange_strong(&level->word[w], &value, left))) {
-            publish(level, l, w, left, (unsigned)k, tac_span_set_of(l, left));
+            publish(level, depth, w, left, (unsigned)k, tac_bitrun_longest(left));
+            if (want)
+                *want = n;
             return (long)w * 64 + at;
         }
     }
     return -1;
 }
 
-/* One function for each level, so that what depends on the level is decided by the compiler. */
+/* One function for each depth, so that what depends on it is decided by the compiler. */
 
-static TAC_SPAN_NOINLINE long take_0(struct tac_spans *spans, unsigned n, bool quad, bool high)
+#define TAKE_FUNCTION(name, depth)                                                                 \
+    static TAC_SPAN_NOINLINE long name(struct tac_span_level *level, unsigned n, uint64_t sets,    \
+                                       uint64_t aligned, bool high)                                \
+    {                                                                                              \
+        return take_run(level, depth, n, sets, aligned, high, NULL);                               \
+    }
+
+TAKE_FUNCTION(take_of_1, 1)
+TAKE_FUNCTION(take_of_2, 2)
+TAKE_FUNCTION(take_of_3, 3)
+
+static TAC_SPAN_NOINLINE long take_some_of_2(struct tac_span_level *level, unsigned *want)
 {
-    return take_run(spans, 0, n, tac_bitrun_kinds_for(n, quad),
-                    quad ? 0x1111111111111111 : ~0ull, high);
+    return take_run(level, 2, 1, ~1ull, ~0ull, true, want);
 }
 
-static TAC_SPAN_NOINLINE long take_1(struct tac_spans *spans, unsigned n, uint64_t sets,
-                                     uint64_t aligned, bool high)
+static TAC_SPAN_NOINLINE long take_some_of_3(struct tac_span_level *level, unsigned *want)
 {
-    return take_run(spans, 1, n, sets, aligned, high);
+    return take_run(level, 3, 1, ~1ull, ~0ull, true, want);
 }
 
-static TAC_SPAN_NOINLINE long take_2(struct tac_spans *spans, unsigned n, uint64_t sets,
-                                     uint64_t aligned, bool high)
+static long take_0(struct tac_spans *spans, unsigned n, uint64_t sets, uint64_t aligned, bool high)
 {
-    return take_run(spans, 2, n, sets, aligned, high);
+    return spans->deep ? take_of_3(&spans->level[0], n, sets, aligned, high)
+                       : take_of_2(&spans->level[0], n, sets, aligned, high);
+}
+
+static long take_1(struct tac_spans *spans, unsigned n, uint64_t sets, uint64_t aligned)
+{
+    return spans->deep ? take_of_2(&spans->level[1], n, sets, aligned, false)
+                       : take_of_1(&spans->level[1], n, sets, aligned, false);
 }
 
 /* One bit at each multiple of align (1 .. 64). */
@@ -184,50 +206,121 @@ static size_t divide_up(size_t n, unsigned shift)
     return (n + ((size_t)1 << shift) - 1) >> shift;
 }
 
-/* n bits of level l, 1 .. top. Every run of n + align - 1 bits has an aligned start. */
-TAC_SPAN_INLINE long take_at(struct tac_spans *spans, unsigned l, size_t n, unsigned align,
-                             bool high)
+/* Bits of level l at which a unit of that alignment starts; what is less than a unit always is. */
+static uint64_t aligned_starts(unsigned l, unsigned align, size_t phase)
 {
-    uint64_t aligned = TAC_UNLIKELY(align > 1) ? aligned_bits(align) : ~0ull;
-    if (l == spans->top)
-        return take_top(spans, n, aligned, high);
-    size_t sure = n + align - 1;
-    if (sure > 63)
-        return -1;
-    return l == 1 ? take_1(spans, (unsigned)n, ~0ull << sure, aligned, high)
-                  : take_2(spans, (unsigned)n, ~0ull << sure, aligned, high);
+    unsigned a = align >> tac_span_shift(l);
+    if (a <= 1)
+        return ~0ull;
+    unsigned by = (unsigned)(phase >> tac_span_shift(l)) & (a - 1);
+    uint64_t bits = aligned_bits(a);
+    return by ? bits << (a - by) | bits >> by : bits;
 }
 
-/* Try one level; what is left of the last of its units goes back. */
-TAC_SPAN_INLINE long take_level(struct tac_spans *spans, unsigned l, size_t n, unsigned align,
-                                bool high)
+/* n bits of level l. Every run of n + align - 1 bits has an aligned start. */
+TAC_SPAN_INLINE long take_at(struct tac_spans *spans, unsigned l, size_t n, unsigned align,
+                             size_t phase, bool high)
+{
+    uint64_t aligned = TAC_UNLIKELY(align > 1) ? aligned_starts(l, align, phase) : ~0ull;
+    if (l == spans->top)
+        return take_top(spans, n, aligned, high);
+    unsigned a = align >> tac_span_shift(l);
+    size_t sure = a ? n + a - 1 : n;
+    if (sure > 63)
+        return -1;
+    return l == 0 ? take_0(spans, (unsigned)n, ~0ull << sure, aligned, high)
+                  : take_1(spans, (unsigned)n, ~0ull << sure, aligned);
+}
+
+/* A level below the top may have one of these sets. */
+TAC_SPAN_INLINE bool has(const struct tac_span_level *level, uint64_t sets)
+{
+    uint64_t seen = tac_hint_seen(&level->sets.crown[0]);
+    seen |= (uint64_t)tac_hint_seen(&level->sets.crown[1]) << 32;
+    return TAC_LIKELY(seen & sets) || TAC_UNLIKELY(level->sets.roots > 1);
+}
+
+/* Try one level for a block of its length; what is left of the last of its units goes back. */
+static long take_level(struct tac_spans *spans, unsigned l, size_t n, unsigned align, size_t phase)
 {
     unsigned shift = tac_span_shift(l);
     size_t bits = divide_up(n, shift);
-    long at = take_at(spans, l, bits, align >> shift ? align >> shift : 1, high);
+    long at = take_at(spans, l, bits, align, phase, false);
     if (at < 0)
         return -1;
     size_t unit = (size_t)at << shift, more = (bits << shift) - n;
-    if (!more)
-        return (long)unit;
-    tac_spans_give(spans, high ? unit : unit + n, more);
-    return (long)(high ? unit + more : unit);
+    if (more)
+        tac_spans_give(spans, unit + n, more);
+    return (long)unit;
 }
 
-long tac_spans_take(struct tac_spans *spans, size_t n, unsigned align, bool high)
+/* Bits of a word whose unit of the next level is in our hands: nobody else changes it. */
+TAC_SPAN_INLINE void give_fresh(struct tac_spans *spans, unsigned l, unsigned w, unsigned from,
+                                unsigned n)
 {
+    struct tac_span_level *level = &spans->level[l];
+    atomic_store_explicit(&level->word[w], tac_bitrun_mask(from, n), memory_order_relaxed);
+    atomic_store_explicit(&level->shown[w], (unsigned char)n, memory_order_relaxed);
+    if (spans->deep)
+        tac_hints_add(&level->sets, tac_span_depth(l, true), n, w);
+    else
+        tac_hints_add(&level->sets, tac_span_depth(l, false), n, w);
+}
+
+/* One unit of level 1: the number of a word of level 0, which is empty. */
+static long take_word(struct tac_spans *spans)
+{
+    if (spans->top == 1)
+        return take_top(spans, 1, ~0ull, false);
+    long w = has(&spans->level[1], ~1ull) ? take_1(spans, 1, ~1ull, ~0ull) : -1;
+    if (w >= 0)
+        return w;
+    long above = take_top(spans, 1, ~0ull, false);
+    if (above < 0)
+        return -1;
+    give_fresh(spans, 1, (unsigned)above, 1, 63);
+    return above << 6;
+}
+
+/* n units (1 .. 63) of a word that is taken for them. */
+static long take_new(struct tac_spans *spans, unsigned n, bool high)
+{
+    long w = take_word(spans);
+    if (w < 0)
+        return -1;
+    give_fresh(spans, 0, (unsigned)w, high ? 0 : n, 64 - n);
+    return (w << 6) + (high ? 64 - (long)n : 0);
+}
+
+long tac_spans_take(struct tac_spans *spans, size_t n, unsigned align, size_t phase, bool high)
+{
+    if (TAC_LIKELY(n - 1 < 63 && align <= 1)) {
+        uint64_t sets = ~0ull << n;
+        long unit = -1;
+        if (has(&spans->level[0], sets))
+            unit = take_0(spans, (unsigned)n, sets, ~0ull, high);
+        return unit >= 0 ? unit : take_new(spans, (unsigned)n, high);
+    }
     if (!n || n > spans->units)
         return -1;
     long unit = -1;
-    if (n < TAC_SPANS_SMALL_UNITS && (align == 1 || (align == 4 && n == 4)))
-        unit = take_0(spans, (unsigned)n, align == 4, high);
-    if (unit < 0 && (n <= 63 << 4 || spans->top == 1))
-        unit = take_level(spans, 1, n, align, high);
-    if (unit < 0 && spans->top >= 2 && (n <= 63 << 10 || spans->top == 2))
-        unit = take_level(spans, 2, n, align, high);
-    if (unit < 0 && spans->top == 3)
-        unit = take_level(spans, 3, n, align, high);
+    if (n < 64 && align <= 64)
+        unit = take_level(spans, 0, n, align, phase);
+    if (unit < 0 && (n < 64 << 6 || spans->top == 1))
+        unit = take_level(spans, 1, n, align, phase);
+    if (unit < 0 && spans->top == 2)
+        unit = take_level(spans, 2, n, align, phase);
     return unit;
+}
+
+long tac_spans_take_some(struct tac_spans *spans, unsigned n, unsigned *ret_n)
+{
+    *ret_n = n;
+    long unit = -1;
+    if (has(&spans->level[0], ~1ull))
+        unit = spans->deep ? take_some_of_3(&spans->level[0], ret_n)
+                           : take_some_of_2(&spans->level[0], ret_n);
+    return unit >= 0 ? unit : take_new(spans, n, true);
 }
 
 /* ---- Giving ---- */
@@ -236,70 +329,53 @@ struct range {
     size_t from, end;
 };
 
-/* A bit for each parent in level 0 of which all bits are set, at its lowest. */
-TAC_SPAN_INLINE uint64_t whole_parents(uint64_t value)
+/* Bits of one word below the top come home. True when it is complete with them: then they all left
+ * it, and its bit of the next level is the caller's to give. */
+TAC_SPAN_INLINE bool give_word(struct tac_span_level *level, unsigned depth, size_t from,
+                               size_t end)
 {
-    value &= value >> 8;
-    value &= value >> 4;
-    value &= value >> 2;
-    value &= value >> 1;
-    return value & 0x0001000100010001;
-}
-
-/* The bits of those parents that the mask belongs to and that are complete. */
-TAC_SPAN_INLINE uint64_t complete(unsigned l, uint64_t value, struct range r)
-{
-    if (l)
-        return value == ~0ull ? ~0ull : 0;
-    uint64_t whole = whole_parents(value);
-    if (TAC_LIKELY(!whole))
-        return 0;
-    unsigned first = r.from & 48, last = (unsigned)(r.end - 1) & 48;
-    return (whole & tac_bitrun_mask(first, last - first + 1)) * 0xffff;
-}
-
-/* Bits of one word below the top come home. Parents that are complete with them leave the word, and
- * are the caller's to give: which they are (none: an empty range). */
-TAC_SPAN_INLINE struct range give_word(struct tac_spans *spans, unsigned l, size_t from, size_t end)
-{
-    struct tac_span_level *level = &spans->level[l];
-    struct range r = {from, end};
-    unsigned w = (unsigned)(from >> 6), n = (unsigned)(end - from);
+    unsigned w = (unsigned)(from >> 6), n = (unsigned)(end - from), k = 0;
     uint64_t mask = tac_bitrun_mask(from & 63, n);
     uint64_t value = atomic_fetch_add(&level->word[w], mask);
-    bool contiguous = l && !value;
-    TAC_ASSERT_SLOW(!(value & mask));
+    bool contiguous = !value, complete = false;
+    TAC_ASSERT(!(value & mask));
     value += mask;
-    uint64_t gone = complete(l, value, r);
-    for (int tries = TAC_SPANS_TRIES; TAC_UNLIKELY(gone) && tries; tries--) {
-        if (atomic_compare_exchange_strong(&level->word[w], &value, value & ~gone)) {
-            value &= ~gone;
-            break;
-        }
-        gone = complete(l, value, r);
-    }
-    publish(level, l, w, value, atomic_load_explicit(&level->shown[w], memory_order_relaxed),
-            contiguous && value ? n : tac_span_set_of(l, value));
-    if (!gone)
-        return (struct range){0, 0};
-    if (l)
-        return (struct range){w, w + 1};
-    return (struct range){w * 4 + tac_bit_lowest(gone) / 16, w * 4 + tac_bit_highest(gone) / 16 + 1};
+    if (value == ~0ull) /* whoever makes it so again when this fails, comes here too */
+        complete = atomic_compare_exchange_strong(&level->word[w], &value, 0);
+    if (complete)
+        value = 0;
+    else
+        k = contiguous ? n : tac_bitrun_longest(value);
+    unsigned before = atomic_load_explicit(&level->shown[w], memory_order_relaxed);
+    publish(level, depth, w, value, before, k);
+    return complete;
 }
 
-static TAC_SPAN_NOINLINE struct range give_0(struct tac_spans *spans, size_t from, size_t end)
+static TAC_SPAN_NOINLINE bool give_of_1(struct tac_span_level *level, size_t from, size_t end)
 {
-    return give_word(spans, 0, from, end);
+    return give_word(level, 1, from, end);
 }
 
-static TAC_SPAN_NOINLINE struct range give_1(struct tac_spans *spans, size_t from, size_t end)
+static TAC_SPAN_NOINLINE bool give_of_2(struct tac_span_level *level, size_t from, size_t end)
 {
-    return give_word(spans, 1, from, end);
+    return give_word(level, 2, from, end);
 }
 
-static TAC_SPAN_NOINLINE struct range give_2(struct tac_spans *spans, size_t from, size_t end)
+static TAC_SPAN_NOINLINE bool give_of_3(struct tac_span_level *level, size_t from, size_t end)
 {
-    return give_word(spans, 2, from, end);
+    return give_word(level, 3, from, end);
+}
+
+static bool give_0(struct tac_spans *spans, size_t from, size_t end)
+{
+    return spans->deep ? give_of_3(&spans->level[0], from, end)
+                       : give_of_2(&spans->level[0], from, end);
+}
+
+static bool give_1(struct tac_spans *spans, size_t from, size_t end)
+{
+    return spans->deep ? give_of_2(&spans->level[1], from, end)
+                       : give_of_1(&spans->level[1], from, end);
 }
 
 static TAC_SPAN_NOINLINE void give_top(struct tac_spans *spans, size_t from, size_t end)
@@ -308,69 +384,36 @@ static TAC_SPAN_NOINLINE void give_top(struct tac_spans *spans, size_t from, siz
         size_t edge = (from | 63) + 1, to = edge < end ? edge : end;
         uint64_t mask = tac_bitrun_mask(from & 63, (unsigned)(to - from));
         uint64_t before = atomic_fetch_add(&spans->level[spans->top].word[from >> 6], mask);
-        TAC_ASSERT_SLOW(!(before & mask));
+        TAC_ASSERT(!(before & mask));
         (void)before;
         from = to;
     }
 }
 
-/* What a level makes of a range: that part of it that is whole parents, completed ones included. */
-struct climb {
-    struct range up;
-    struct range part; /* what is left for the level, in one word; may be empty */
-    bool alone;        /* part is all there was */
-};
-
-/* A range that lies in one word is given to the level at once. Else there may be a part before the
- * first whole parent (only of what is not a block: given with `give`), and a part behind the last. */
-TAC_SPAN_INLINE struct climb climb(struct tac_spans *spans, unsigned l, struct range r,
-                                   struct range (*give)(struct tac_spans *, size_t, size_t))
+/* Give to a level what is less than a word, and return the words, with those that were completed:
+ * the part before the first whole word (only of what is not a block), and the part behind the last.
+ */
+TAC_SPAN_INLINE struct range climb(struct tac_spans *spans, struct range r,
+                                   bool (*give)(struct tac_spans *, size_t, size_t))
 {
-    unsigned shift = tac_span_parent_shift(l);
-    size_t within = ((size_t)1 << shift) - 1;
-    struct climb c = {{r.from >> shift, r.end >> shift}, r, false};
-    if (!((r.from | r.end) & within)) {
-        c.part.end = c.part.from;
-        return c;
+    struct range up = {r.from >> 6, r.end >> 6};
+    if (r.from & 63) {
+        if (up.from == up.end) {
+            bool complete = give(spans, r.from, r.end);
+            return (struct range){up.from, up.from + complete};
+        }
+        up.from += !give(spans, r.from, (up.from + 1) << 6);
     }
-    if (TAC_LIKELY((r.from ^ (r.end - 1)) < 64)) {
-        c.alone = true;
-        return c;
-    }
-    if (TAC_UNLIKELY(r.from & within)) {
-        struct range more = give(spans, r.from, (c.up.from + 1) << shift);
-        c.up.from = more.end ? more.from : c.up.from + 1;
-    }
-    c.part.from = r.end & ~within;
-    return c;
-}
-
-/* After part was given, and `gone` became of it. */
-TAC_SPAN_INLINE struct range climbed(struct climb c, struct range gone)
-{
-    if (c.alone)
-        return gone;
-    return (struct range){c.up.from, gone.end ? gone.end : c.up.end};
-}
-
-/* One level, inlined into the whole. */
-TAC_SPAN_INLINE struct range give_level(struct tac_spans *spans, unsigned l, struct range r,
-                                        struct range (*give)(struct tac_spans *, size_t, size_t))
-{
-    struct climb c = climb(spans, l, r, give);
-    if (c.part.from == c.part.end)
-        return c.up;
-    return climbed(c, give_word(spans, l, c.part.from, c.part.end));
+    if (r.end & 63)
+        up.end += give(spans, up.end << 6, r.end);
+    return up;
 }
 
 void tac_spans_give(struct tac_spans *spans, size_t unit, size_t n)
 {
-    struct range r = give_level(spans, 0, (struct range){unit, unit + n}, give_0);
-    if (r.from < r.end && spans->top > 1) {
-        r = give_level(spans, 1, r, give_1);
-        if (r.from < r.end && spans->top > 2)
-            r = give_level(spans, 2, r, give_2);
-    }
+    struct range r = climb(spans, (struct range){unit, unit + n}, give_0);
+    if (r.from < r.end && spans->top == 2)
+        r = climb(spans, r, give_1);
     if (r.from < r.end)
         give_top(spans, r.from, r.end);
 }

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * spans.h - the span layer: who has which 4 KiB units of the arena.
+ * spans.h - the span layer: who has which 16 KiB units of the arena.
  *
- * How. Four levels of 64-bit words; a set bit is free memory:
- *   level   a bit is    a word is    a parent is
- *   0         4 KiB      256 KiB      64 KiB   (16 bits)
- *   1        64 KiB        4 MiB       4 MiB   (64 bits)
- *   2         4 MiB      256 MiB     256 MiB
- *   3       256 MiB       16 GiB
- * An arena uses as many as it needs for the top level to have at most four words. Free memory is in
- * exactly one level: bits that complete their parent leave and become the parent's bit; a level
- * that has no fit takes a bit of the next and keeps what is left of it. Neighbours therefore
- * coalesce by themselves, there are no headers and no boundary tags, and a run of any length inside
- * a word is taken with one compare-and-swap.
- * Words stand in sets by the length of their longest run (bitrun.h): exactly, so that a search
- * takes the tightest word that fits and never tries one in vain. The sets are trees of hints
- * (hints.h). The few words of the top level are looked at themselves.
+ * How. Three levels of 64-bit words; a set bit is free memory:
+ *   level   a bit is    a word is
+ *   0        16 KiB       1 MiB
+ *   1         1 MiB      64 MiB
+ *   2        64 MiB       4 GiB
+ * Free memory is in exactly one level: a word that becomes full is emptied and becomes a bit of the
+ * next level; a level that has no fit takes a bit of the next and keeps what is left of it.
+ * Neighbours therefore coalesce by themselves, there are no headers and no boundary tags, and a run
+ * of any length inside a word is taken with one compare-and-swap. The top level is the second where
+ * that has few words, else the third; runs in it go on from word to word.
+ * Words below the top stand in sets by the length of their longest run (bitrun.h): exactly, so that
+ * a search takes the tightest word that fits and never tries one in vain. The sets are trees of
+ * hints (hints.h). The few words of the top level are looked at themselves.
  *
- * A block is at least one unit. Which level it comes from follows from its length (tac_spans_round)
- * and so does the cost: a block's first unit is at a multiple of its level's unit, what is beyond
- * the last whole one lies in the level below, and no block reaches further down.
+ * Which level a block comes from follows from its length, and so does the cost: a block's first
+ * unit is at a multiple of its level's unit, what is beyond the last whole one lies in the level
+ * below, and no block reaches further down (tac_spans_round).
  *
  * Invariants. A unit is free in one level or in use. A hint may be one too many, never one too few:
  * a word is in the set of its value, but for the moment in which a thread that changed it says so.
@@ -37,17 +36,16 @@
 #include <stdint.h>
 
 enum {
-    TAC_UNIT_SHIFT = 12,
+    TAC_UNIT_SHIFT = 14,
     TAC_UNIT_BYTES = 1 << TAC_UNIT_SHIFT,
     TAC_CHUNK_UNITS = 64, /* the arena is a multiple of that */
-    TAC_SPANS_SMALL_UNITS = 16, /* blocks below that come from level 0 */
-    TAC_SPANS_LEVELS = 4,
-    TAC_SPANS_TOP_WORDS = 4,
-    TAC_SPANS_TRIES = 16, /* lost races after which a call looks elsewhere */
+    TAC_SPANS_LEVELS = 3,
+    TAC_SPANS_TOP_WORDS = 4, /* from more words on, a level has one above */
+    TAC_SPANS_TRIES = 16,    /* lost races after which a call looks elsewhere */
 };
 
 /* The most units a span layer can hold: 64 GiB. */
-#define TAC_SPANS_UNITS_MAX ((size_t)TAC_SPANS_TOP_WORDS << 22)
+#define TAC_SPANS_UNITS_MAX ((size_t)1 << 22)
 
 struct tac_span_level {
     _Atomic uint64_t *word;
@@ -59,25 +57,20 @@ struct tac_span_level {
 struct tac_spans {
     size_t units;
     unsigned top; /* the highest level used: it has no sets */
+    bool deep;    /* see tac_span_depth */
     struct tac_span_level level[TAC_SPANS_LEVELS];
 };
 
-/* Units of level 0 in one of level l: 2^0, 2^4, 2^10, 2^16. */
+/* Units of level 0 in one of level l: 2^0, 2^6, 2^12. */
 static inline unsigned tac_span_shift(unsigned l)
 {
-    return l ? 6 * l - 2 : 0;
+    return 6 * l;
 }
 
-/* Bits of a parent: 2^4, 2^6, 2^6. */
-static inline unsigned tac_span_parent_shift(unsigned l)
+/* Levels of the trees of hints over the words of level 0 and 1: for arenas to 1 GiB, and beyond. */
+static inline unsigned tac_span_depth(unsigned l, bool deep)
 {
-    return l ? 6 : 4;
-}
-
-/* Trees of hints over the words: as deep as 64 GiB need, so that the bound is the same for all. */
-static inline struct tac_hints_shape tac_span_shape(unsigned l)
-{
-    return (struct tac_hints_shape){3 - l, l ? 6 : 5};
+    return (deep ? 3 : 2) - l;
 }
 
 /* Bytes of zeroed memory, aligned to 64, that init needs for so many units. */
@@ -86,18 +79,21 @@ size_t tac_spans_table_bytes(size_t units);
 /* All units are free afterwards. units is 1 .. TAC_SPANS_UNITS_MAX. */
 void tac_spans_init(struct tac_spans *spans, size_t units, void *table);
 
-/* The length that a block of n units has: from 4 MiB on a multiple of 64 KiB, from 256 MiB on a
- * multiple of 4 MiB (less than 2 % more). take, give and grow are bounded for such lengths. */
+/* The length that a block of n units has: from 64 MiB on a multiple of 1 MiB. */
 static inline size_t tac_spans_round(size_t n)
 {
-    size_t step = n >= (size_t)1 << 16 ? (size_t)1 << 10 : n >= (size_t)1 << 10 ? 16 : 1;
+    size_t step = n >= (size_t)1 << 12 ? 64 : 1;
     return (n + step - 1) & ~(step - 1);
 }
 
-/* Take n units, the first at a multiple of align (a power of two, at most 1024; align 4 with n 4 is
- * what slabs ask for and costs no more than 1). high: from the upper end of where they were found.
- * Returns the first unit, or -1. Real-time: yes. */
-long tac_spans_take(struct tac_spans *spans, size_t n, unsigned align, bool high);
+/* Take n units, the first at a multiple of align (a power of two, at most 4096: the multiple counts
+ * from phase units before the arena, of which the lowest 6 bits are 0). high: from the upper end of
+ * where they were found. Returns the first unit, or -1. Real-time: yes. */
+long tac_spans_take(struct tac_spans *spans, size_t n, unsigned align, size_t phase, bool high);
+
+/* Take n units (1 .. 63) where a run of that length is and a longer one is broken up last; or one,
+ * if there are only shorter ones. *ret_n tells. Returns the first unit, or -1. Real-time: yes. */
+long tac_spans_take_some(struct tac_spans *spans, unsigned n, unsigned *ret_n);
 
 /* Give n >= 1 units back, in whatever pieces. Real-time: yes. */
 void tac_spans_give(struct tac_spans *spans, size_t unit, size_t n);
@@ -121,11 +117,5 @@ bool tac_spans_is_free(const struct tac_spans *spans, size_t unit);
 /* While nobody else runs: no unit is free twice, no complete parent is left below, every free word
  * is found by its hint. NULL, or what is wrong. */
 const char *tac_spans_fault(const struct tac_spans *spans);
-
-/* The set that a word of the level belongs to; 0: none. */
-static inline unsigned tac_span_set_of(unsigned l, uint64_t word)
-{
-    return l ? tac_bitrun_longest(word) : tac_bitrun_kind(word);
-}
 
 #endif

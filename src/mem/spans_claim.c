@@ -50,7 +50,7 @@ static bool claim_head(struct tac_spans *spans, unsigned l, size_t from, size_t 
 {
     if (claim_word(spans, l, from, end))
         return true;
-    unsigned shift = tac_span_parent_shift(l);
+    enum { shift = 6 };
     size_t parent = from >> shift;
     if (!split || !claim_range(spans, l + 1, parent, parent + 1, true))
         return false;
@@ -66,7 +66,7 @@ static bool claim_range(struct tac_spans *spans, unsigned l, size_t from, size_t
 {
     if (l == spans->top)
         return tac_span_claim_top(spans, from, end - from);
-    unsigned shift = tac_span_parent_shift(l);
+    enum { shift = 6 };
     size_t first = (from + ((size_t)1 << shift) - 1) >> shift, begin = from;
     if (from < first << shift) {
         size_t to = first << shift < end ? first << shift : end;

@@ -25,25 +25,30 @@ static unsigned top_level(size_t units)
 }
 
 /* Nodes of level d of all trees over so many words. */
-static size_t nodes(size_t words, unsigned l, unsigned d)
+static size_t nodes(size_t words, unsigned d)
 {
-    return divide_up(words, (size_t)32 << (5 * d)) << tac_span_shape(l).set_shift;
+    return TAC_HINTS_SETS * divide_up(words, (size_t)32 << (5 * d));
 }
 
-static size_t roots(size_t words, unsigned l)
+static size_t roots(size_t words, unsigned depth)
 {
-    return divide_up(words, (size_t)1 << (5 * tac_span_shape(l).depth));
+    return divide_up(words, (size_t)1 << (5 * depth));
+}
+
+static bool is_deep(size_t units)
+{
+    return level_words(units, 0) > 1 << 10;
 }
 
 /* In 64-bit words; the parts begin on lines of their own. */
-static size_t level_table(size_t words, unsigned l, bool top)
+static size_t level_table(size_t words, unsigned depth, bool top)
 {
     size_t n = tac_align_up(words, 8);
     if (top)
         return n;
-    n += tac_align_up(words, 64) / 8 + tac_align_up(2 * roots(words, l), 8);
-    for (unsigned d = 0; d < tac_span_shape(l).depth; d++)
-        n += nodes(words, l, d);
+    n += tac_align_up(words, 64) / 8 + tac_align_up(2 * roots(words, depth), 8);
+    for (unsigned d = 0; d < depth; d++)
+        n += nodes(words, d);
     return n;
 }
 
@@ -52,21 +57,21 @@ size_t tac_spans_table_bytes(size_t units)
     size_t n = 0;
     unsigned top = top_level(units);
     for (unsigned l = 0; l <= top; l++)
-        n += level_table(level_words(units, l), l, l == top);
+        n += level_table(level_words(units, l), tac_span_depth(l, is_deep(units)), l == top);
     return n * sizeof(uint64_t);
 }
 
-static void sets_init(struct tac_span_level *level, unsigned l, _Atomic uint64_t *next)
+static void sets_init(struct tac_span_level *level, unsigned depth, _Atomic uint64_t *next)
 {
     void *bytes = next;
     level->shown = bytes;
     next += tac_align_up(level->words, 64) / 8;
-    for (unsigned d = 0; d < tac_span_shape(l).depth; d++) {
+    for (unsigned d = 0; d < depth; d++) {
         level->sets.level[d] = next;
-        next += nodes(level->words, l, d);
+        next += nodes(level->words, d);
     }
     level->sets.crown = next;
-    level->sets.roots = (unsigned)roots(level->words, l);
+    level->sets.roots = (unsigned)roots(level->words, depth);
 }
 
 void tac_spans_init(struct tac_spans *spans, size_t units, void *table)
@@ -74,14 +79,16 @@ void tac_spans_init(struct tac_spans *spans, size_t units, void *table)
     _Atomic uint64_t *next = table;
     spans->units = units;
     spans->top = top_level(units);
+    spans->deep = is_deep(units);
     for (unsigned l = 0; l <= spans->top; l++) {
         struct tac_span_level *level = &spans->level[l];
+        unsigned depth = tac_span_depth(l, spans->deep);
         memset(level, 0, sizeof *level);
         level->word = next;
         level->words = (unsigned)level_words(units, l);
         if (l < spans->top)
-            sets_init(level, l, next + tac_align_up(level->words, 8));
-        next += level_table(level->words, l, l == spans->top);
+            sets_init(level, depth, next + tac_align_up(level->words, 8));
+        next += level_table(level->words, depth, l == spans->top);
     }
     tac_spans_give(spans, 0, units);
 }
@@ -141,14 +148,13 @@ bool tac_spans_is_free(const struct tac_spans *spans, size_t unit)
     return free_above(spans, 0, unit);
 }
 
-static bool hint_leads(const struct tac_span_level *level, unsigned l, unsigned k, unsigned w)
+static bool hint_leads(const struct tac_span_level *level, unsigned depth, unsigned k, unsigned w)
 {
-    struct tac_hints_shape shape = tac_span_shape(l);
     unsigned i = w;
-    for (unsigned d = 0; d < shape.depth; d++, i >>= 5)
-        if (!(tac_hint_seen(tac_hint_node_of(&level->sets, shape, d, k, i >> 5)) & tac_hint_bit(i)))
+    for (unsigned d = 0; d < depth; d++, i >>= 5)
+        if (!(tac_hint_seen(tac_hint_node_of(&level->sets, d, k, i >> 5)) & tac_hint_bit(i)))
             return false;
-    return tac_hint_seen(&level->sets.crown[2 * i + (k >> 5)]) & tac_hint_bit(k);
+    return tac_hint_seen(tac_hint_crown_of(&level->sets, k, i)) & tac_hint_bit(k);
 }
 
 /* A word may be in another set as well: threads that met at a word may leave a hint too many, and
@@ -156,15 +162,12 @@ static bool hint_leads(const struct tac_span_level *level, unsigned l, unsigned 
 static const char *word_fault(const struct tac_spans *spans, unsigned l, unsigned w)
 {
     uint64_t value = word_of(spans, l, w);
-    unsigned parent = 1u << tac_span_parent_shift(l);
-    for (unsigned i = 0; i < 64; i += parent) {
-        uint64_t mask = tac_bitrun_mask(i, parent);
-        if ((value & mask) == mask)
-            return "a complete parent was not handed to the level above";
-        if (value & mask && free_above(spans, l + 1, ((size_t)w * 64 + i) << tac_span_shift(l)))
-            return "a unit is free in two levels";
-    }
-    if (value && !hint_leads(&spans->level[l], l, tac_span_set_of(l, value), w))
+    if (value == ~0ull)
+        return "a complete word was not handed to the level above";
+    if (value && free_above(spans, l + 1, (size_t)w << 6 << tac_span_shift(l)))
+        return "a unit is free in two levels";
+    if (value &&
+        !hint_leads(&spans->level[l], tac_span_depth(l, spans->deep), tac_bitrun_longest(value), w))
         return "no hint leads to a free word";
     return NULL;
 }

@@ -56,7 +56,7 @@ static void each_slab(void (*visit)(const struct tac_slab *slab, void *user), vo
 {
     size_t units = atomic_load(&tac_mem.fresh_unit);
     uintptr_t end = (uintptr_t)(units < tac_mem.units ? units : tac_mem.units) << TAC_UNIT_SHIFT;
-    for (uintptr_t offset = 0; offset < end; offset += (uintptr_t)1 << TAC_GRANULE_SHIFT) {
+    for (uintptr_t offset = 0; offset < end; offset += TAC_UNIT_BYTES) {
         const struct tac_slab *slab = tac_slab_at(offset);
         if (is_slab(slab))
             visit(slab, user);
@@ -194,7 +194,7 @@ static size_t map_unit(const struct map *map, size_t unit, size_t end)
 {
     const struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
     const struct tac_large *large = tac_large_at(unit);
-    if (!(unit % TAC_GRANULE_UNITS) && is_slab(slab)) {
+    if (is_slab(slab)) {
         const struct tac_class *class = &tac_class_table[slab->class_index];
         map_add(map, unit, class->units, true, slab_used(slab) * 255 / class->capacity);
         return class->units;
