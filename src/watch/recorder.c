@@ -8,6 +8,7 @@
 #include "watch/watch.h"
 
 #include "base/clock.h"
+#include "base/net.h"
 #include "base/text.h"
 #include "tactus/cycle.h"
 #include "tactus/mem.h"
@@ -66,13 +67,16 @@ static int start(const char *path)
     snprintf(heap, sizeof heap, "heap=%s", heap_name());
     read_command(command, sizeof command);
     const char *const meta[] = {program, heap, command, "watch=1", NULL};
-    int fd = open_recording(path);
-    if (fd < 0)
+    bool streams = tac_net_is_address(path);
+    int fd = streams ? -1 : open_recording(path);
+    if (!streams && fd < 0)
         return -errno;
-    struct tac_trace_config config = {
-        .fd = fd, .evidence = TAC_EVIDENCE_PERF | TAC_EVIDENCE_CLOCK, .meta = meta};
+    struct tac_trace_config config = {.path = streams ? path : NULL,
+                                      .fd = fd,
+                                      .evidence = TAC_EVIDENCE_PERF | TAC_EVIDENCE_CLOCK,
+                                      .meta = meta};
     int r = TAC_WATCH_REAL(tac_trace_start)(&config);
-    if (r < 0)
+    if (r < 0 && fd >= 0)
         close(fd);
     return r;
 }

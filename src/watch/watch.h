@@ -4,7 +4,8 @@
  * libtactus-watch.so stands in front of libc and of the audio libraries of a program that was not
  * built for it. TACTUS_WATCH=word[,word...] in the environment:
  *   heap=system|tactus  who answers malloc (default system)
- *   record=FILE         start the recorder at the first stream (or registered thread) of the
+ *   record=FILE         (or an address, see base/net.h) start the recorder at the first stream or
+ *                       registered thread of the
  *                       program; FILE.PID when FILE exists already. It must be the last word, and
  *                       takes the rest of the line. Without it the library only adds what it sees
  * to a session that the program itself has started.

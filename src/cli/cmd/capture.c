@@ -1,128 +1,177 @@
 /* SPDX-License-Identifier: MIT
- * capture.c - `tactus capture`: a program and the machine under it, in one recording.
- *
- * The program is watched by the preload library (or records by itself), on its own heap. Meanwhile
- * the kernel's account goes to FILE.kernel, because the library makes FILE when the first stream
- * opens; at the end the two rows of chunks become one. */
+ * capture.c - `tactus capture`: a program, or whatever records over a socket, and the machine under
+ * it, in one recording or straight into another tool's format. */
 #include "cli/cmd.h"
 
-#include "capture/kernel.h"
-#include "cli/launch.h"
+#include "base/text.h"
+#include "cli/capturing.h"
+#include "trace/format.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { OPT_OUTPUT, OPT_NO_KERNEL };
+enum {
+    OPT_OUTPUT,
+    OPT_LISTEN,
+    OPT_SOCKET,
+    OPT_PID,
+    OPT_TOKEN,
+    OPT_SECONDS,
+    OPT_FLIGHT,
+    OPT_ON_MISS,
+    OPT_MAX,
+    OPT_NO_KERNEL
+};
 
-/* An absolute path, and the place free: the library does not write over a file. */
-static int prepare(const char *path, char *full, size_t size)
+/* The first line of a file, or the environment's TACTUS_TOKEN. False: one line says why. */
+static bool read_token(const char *path, char token[TAC_TOKEN_BYTES + 2], const char **ret_token)
 {
-    char folder[PATH_MAX] = "";
-    if (path[0] != '/' && !getcwd(folder, sizeof folder))
-        return tac_cmd_fail(TAC_EXIT_FAILED, "the current folder: %s", strerror(errno));
-    int n = snprintf(full, size, "%s%s%s", folder, folder[0] ? "/" : "", path);
-    if (n < 0 || (size_t)n >= size || strpbrk(full, ","))
-        return tac_cmd_fail(TAC_EXIT_FAILED, "%s: the path is too long, or holds a comma", path);
-    int fd = open(full, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return tac_cmd_fail(TAC_EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-    close(fd);
-    unlink(full);
-    return 0;
-}
-
-/* Append the second file to the first and remove it. 0 or -errno. */
-static int join(const char *path, const char *more)
-{
-    static char buffer[1 << 16];
-    int from = open(more, O_RDONLY | O_CLOEXEC);
-    int to = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    int error = from < 0 || to < 0 ? -errno : 0;
-    ssize_t n = 0;
-    while (!error && (n = read(from, buffer, sizeof buffer)) > 0)
-        if (write(to, buffer, (size_t)n) != n)
-            error = errno ? -errno : -ENOSPC;
-    error = n < 0 ? -errno : error;
-    if (from >= 0)
-        close(from);
-    if (to >= 0)
-        close(to);
-    if (!error)
-        unlink(more);
-    return error;
-}
-
-static int finish(const char *full, const char *extra, struct tac_kernel *kernel, int status)
-{
-    struct tac_kernel_stats stats = {0};
-    int error = tac_kernel_stop(kernel, &stats);
-    if (access(full, R_OK)) {
-        unlink(extra);
-        return tac_cmd_fail(
-            TAC_EXIT_FAILED,
-            "nothing was recorded: the program opened no audio stream that is known "
-            "(JACK, ALSA, PipeWire, PortAudio) and did not record by itself");
+    const char *from_env = getenv("TACTUS_TOKEN");
+    *ret_token = from_env;
+    if (path) {
+        FILE *file = fopen(path, "re");
+        if (!file || !fgets(token, TAC_TOKEN_BYTES + 2, file)) {
+            tac_cmd_fail(0, "%s: no token can be read: %s", path,
+                         file ? "it is empty" : strerror(errno));
+            if (file)
+                fclose(file);
+            return false;
+        }
+        fclose(file);
+        token[strcspn(token, "\n")] = 0;
+        *ret_token = token;
     }
-    error = error || !kernel ? error : join(full, extra);
-    if (error)
-        return tac_cmd_fail(TAC_EXIT_FAILED, "%s: kernel events: %s", extra,
-                            tac_error_sentence(error));
-    fprintf(stderr, "tactus capture: recorded to %s, %" PRIu64 " kernel events, %" PRIu64 " lost\n",
-            full, stats.events, stats.lost);
-    return status;
+    if (*ret_token && strlen(*ret_token) > TAC_TOKEN_BYTES) {
+        tac_cmd_fail(0, "a token has at most %u characters", TAC_TOKEN_BYTES);
+        return false;
+    }
+    return true;
+}
+
+/* Where the recording comes from. False: one line says what is wrong. */
+static bool read_origin(const struct tac_cmd_args *args, struct tac_capturing *k, char *address,
+                        size_t size)
+{
+    const char *listen = args->option[OPT_LISTEN], *socket = args->option[OPT_SOCKET];
+    const char *pid = args->option[OPT_PID];
+    double number = 0;
+    if ((args->count > 0) + (listen != NULL) + (socket != NULL) + (pid != NULL) != 1) {
+        tac_cmd_fail(0, "say what to record: a PROGRAM, or one of --pid, --socket and --listen");
+        return false;
+    }
+    k->argv = args->count > 0 ? args->operand : NULL;
+    k->address = address;
+    k->kernel =
+        !args->option[OPT_NO_KERNEL] && !listen && !(socket && strncmp(socket, "unix:", 5) != 0);
+    if (pid && !tac_cmd_number("pid", pid, 1, 4194304, &number))
+        return false;
+    k->pid = (uint32_t)number;
+    if (listen)
+        snprintf(address, size, "listen:%s", listen);
+    else if (socket)
+        snprintf(address, size, "%s", socket);
+    else if (pid)
+        snprintf(address, size, "unix:@tactus.%u", k->pid);
+    return true;
+}
+
+static bool read_limits(const struct tac_cmd_args *args, struct tac_capturing *k)
+{
+    double flight = 0, max_mib = 0;
+    if (!tac_cmd_number("seconds", args->option[OPT_SECONDS], 0.1, 1e9, &k->seconds) ||
+        !tac_cmd_number("flight", args->option[OPT_FLIGHT], 1, 3600, &flight) ||
+        !tac_cmd_number("max-size", args->option[OPT_MAX], 1, 1e9, &max_mib))
+        return false;
+    if (args->option[OPT_ON_MISS] && !args->option[OPT_FLIGHT]) {
+        tac_cmd_fail(0, "--on-miss goes with --flight SECONDS");
+        return false;
+    }
+    k->outlet.flight_s = (uint32_t)flight;
+    k->outlet.on_miss = args->option[OPT_ON_MISS] != NULL;
+    k->outlet.bytes_max = (uint64_t)(max_mib * 1048576.0);
+    return true;
+}
+
+static void report(const struct tac_capturing *k, const struct tac_capturing_result *r)
+{
+    char size[16];
+    fprintf(stderr, "tactus capture: recorded to %s, %s", k->outlet.path,
+            tac_text_bytes((double)r->outlet.bytes, size, sizeof size));
+    if (r->sessions > 1)
+        fprintf(stderr, ", and %u more beside it", r->sessions - 1);
+    if (r->kernel_events)
+        fprintf(stderr, "; %" PRIu64 " kernel events, %" PRIu64 " lost", r->kernel_events,
+                r->kernel_lost);
+    if (k->outlet.flight_s)
+        fprintf(stderr, "; %" PRIu64 " late cycles, written %" PRIu64 " times", r->outlet.misses,
+                r->outlet.kept);
+    if (r->outlet.left_out)
+        fprintf(stderr, "; %" PRIu64 " chunks left out beyond --max-size", r->outlet.left_out);
+    fputc('\n', stderr);
 }
 
 static int run(const struct tac_cmd_args *args)
 {
-    char full[PATH_MAX], extra[PATH_MAX + 8], watch[PATH_MAX + 64];
-    struct tac_error err = {0};
-    struct tac_kernel *kernel = NULL;
-    if (!args->option[OPT_OUTPUT])
+    struct tac_capturing k = {.outlet.path = args->option[OPT_OUTPUT]};
+    struct tac_capturing_result result = {0};
+    struct tac_error err;
+    char token[TAC_TOKEN_BYTES + 2] = "", address[256];
+    if (!k.outlet.path)
         return tac_cmd_fail(TAC_EXIT_USAGE, "say where to: -o FILE");
-    if (prepare(args->option[OPT_OUTPUT], full, sizeof full))
+    if (!read_origin(args, &k, address, sizeof address) || !read_limits(args, &k))
+        return TAC_EXIT_USAGE;
+    if (!read_token(args->option[OPT_TOKEN], token, &k.token))
         return TAC_EXIT_FAILED;
-    snprintf(extra, sizeof extra, "%s.kernel", full);
-    snprintf(watch, sizeof watch, "TACTUS_WATCH=heap=system,record=%s", full);
-    unlink(extra);
-    if (!args->option[OPT_NO_KERNEL] &&
-        tac_kernel_start(&(struct tac_kernel_config){.path = extra}, &err, &kernel) < 0) {
-        fprintf(stderr, "tactus capture: %s\n", err.text);
-        unlink(extra);
-    }
-    const char *const env[] = {watch, NULL};
-    struct tac_launch launch = {
-        .argv = (const char *const *)args->operand, .preload = TAC_PRELOAD_WATCH, .env = env};
-    int status = 0;
-    if (tac_launch_run(&launch, &status, &err) < 0) {
-        (void)!tac_kernel_stop(kernel, NULL);
-        unlink(extra);
+    int error = tac_capturing_run(&k, &result, &err);
+    if (error < 0)
         return tac_cmd_fail_error(&err);
-    }
-    return finish(full, extra, kernel, status);
+    report(&k, &result);
+    return result.status;
 }
 
 TAC_CMD(capture) = {
     .name = "capture",
-    .summary = "record a program, and what the machine did meanwhile",
-    .synopsis = "-o FILE [--] PROGRAM [ARGUMENT...]",
+    .summary = "record a program, or a board over the network, and what the machine did meanwhile",
+    .synopsis =
+        "-o FILE [options] [--] PROGRAM [ARGUMENT...]\n"
+        "tactus capture -o FILE (--pid PID | --socket ADDRESS | --listen[=ADDRESS]) [options]",
     .text =
         "Runs a program on its own heap, watches its audio streams as tactus run --record does, "
         "and, as root, records beside it which thread ran on which core, who woke whom, "
         "interrupts, memory reclaim and more. With that, tactus doctor can name who pre-empted "
         "an audio thread. Without privilege it says so and records what is left.\n\n"
-        "The private tracefs instance that it uses is removed at the end, even when it is "
-        "killed.",
+        "Or takes the recording over a socket: --listen waits for recorders, on this machine or on "
+        "boards elsewhere, whose path (or TACTUS_RECORD) is tcp:HOST:PORT or unix:PATH; --socket "
+        "connects to one that was started with listen: in front of its address; --pid to a process "
+        "of this machine that was started with TACTUS_RECORD=listen:. A connection that breaks is "
+        "made again, and the recording goes on. What a slow network or disk cannot take is dropped "
+        "by the recorder's helper and stands in the recording as a gap. Others than this machine "
+        "must give a token.\n\n"
+        "FILE may end in the suffix of a format of tactus export (.pftrace): it is written while "
+        "the recording comes, in constant memory.\n\n"
+        "With --flight, only the last SECONDS are kept, in memory. With --on-miss they are written "
+        "when a cycle ended late, with as much after it, so that it can stay on for days; SIGUSR1 "
+        "makes it write at any time.",
     .exits = "The program's own status, or 128 + the signal that ended it; 2 wrong usage; 3 it "
              "could not be done, one line on standard error says why.",
     .option = {{"output", 'o', "FILE", "The recording to write."},
+               {"listen", 0, "[=ADDRESS]",
+                "Wait for recorders: HOST:PORT, unix:PATH or unix:@NAME; 127.0.0.1:7007 unless "
+                "given."},
+               {"socket", 0, "ADDRESS", "Connect to a recorder that listens there."},
+               {"pid", 0, "PID", "Connect to a process of this machine that listens."},
+               {"token", 0, "FILE",
+                "The first line of FILE is what both sides must know; TACTUS_TOKEN in the "
+                "environment otherwise."},
+               {"seconds", 0, "N", "End after so long; a program gets SIGINT then."},
+               {"flight", 0, "SECONDS", "Flight recorder: keep only so much, 1 to 3600."},
+               {"on-miss", 0, NULL, "With --flight: write around late cycles."},
+               {"max-size", 0, "MIB", "Write no more events once FILE has so many MiB."},
                {"no-kernel", 0, NULL, "Leave the kernel's account out."}},
-    .operands_min = 1,
+    .operands_min = 0,
     .operands_max = -1,
     .options_first = 1,
     .run = run,
