@@ -134,9 +134,18 @@ static bool is_movable(const struct tac_block *block)
     return movable;
 }
 
+/* Asking the registry reads the environment: once for each width is enough. */
+static const struct tac_variant *variant_for(struct tac_batch *batch, uint32_t lanes)
+{
+    uint32_t i = lanes < TAC_BLOCK_LANES_MAX ? lanes : TAC_BLOCK_LANES_MAX;
+    if (!batch->variant[i])
+        batch->variant[i] = tac_blocks_variant_for(lanes);
+    return batch->variant[i];
+}
+
 static void choose_variant(struct tac_node *node, const struct tac_graph_node *n)
 {
-    node->variant = tac_blocks_variant_for(n->lanes);
+    node->variant = variant_for(node->batch, n->lanes);
     node->block = n->block_index < 0 ? n->block : node->variant->blocks[n->block_index];
     node->lanes = n->lanes;
     node->bank_lanes = node->variant->lanes;
@@ -176,7 +185,8 @@ int tac_node_build(struct tac_batch *batch, const struct tac_graph *graph,
         return tac_error_set(err, -ENOMEM, graph->file, n->line, n->column,
                              "no memory is left for '%s'", n->name);
     node->batch = batch;
-    struct tac_error why = {0};
+    struct tac_error why;
+    why.text[0] = 0;
     int code = fill_node(node, graph, n, how, &why);
     if (code == -ENOMEM)
         return tac_error_set(err, code, graph->file, n->line, n->column,

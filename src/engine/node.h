@@ -30,6 +30,8 @@ struct tac_batch {
     struct tac_disk *disk;
     struct tac_file_stream *streams; /* list */
     struct tac_service *services;    /* list; see services.h */
+    const struct tac_variant
+        *variant[TAC_BLOCK_LANES_MAX + 1]; /* by lanes, the last: so many or more */
 };
 
 /* Smoothing of one parameter; see params.c. */
