@@ -87,6 +87,9 @@ void tac_engine_free(struct tac_engine *e)
         tac_plan_free(plan);
     }
     tac_disk_free(e->disk);
+    free(e->text);
+    free(e->text_name);
+    free(e->text_folder);
     tac_names_fini(&e->ids);
     for (uint32_t i = 0; i < e->id_count; i++)
         free(e->id_name[i]);
@@ -95,132 +98,6 @@ void tac_engine_free(struct tac_engine *e)
     tac_vault_fini(&e->vault);
     struct tac_vault home = e->home;
     tac_vault_fini(&home);
-}
-
-/* ---- loading ------------------------------------------------------------------------------- */
-
-static int64_t id_of(void *user, const char *name)
-{
-    struct tac_engine *e = user;
-    int64_t id = tac_names_find(&e->ids, name);
-    if (id >= 0)
-        return id;
-    if (e->id_count == e->id_room) {
-        uint32_t room = e->id_room ? e->id_room * 2 : 64;
-        char **bigger = realloc(e->id_name, room * sizeof *bigger);
-        if (!bigger)
-            return -ENOMEM;
-        e->id_name = bigger;
-        e->id_room = room;
-    }
-    char *copy = strdup(name);
-    if (!copy || !tac_names_add(&e->ids, copy, e->id_count)) {
-        free(copy);
-        return -ENOMEM;
-    }
-    e->id_name[e->id_count] = copy;
-    return e->id_count++;
-}
-
-static uint32_t inputs_of(const struct tac_graph *g)
-{
-    return g->input == TAC_GRAPH_NONE ? 0 : g->node[g->input].lanes;
-}
-
-static int check_channels(const struct tac_engine *e, const struct tac_graph *g,
-                          struct tac_error *err)
-{
-    const struct tac_graph *now = e->latest ? e->latest->graph : NULL;
-    if (!now || (inputs_of(now) == inputs_of(g) &&
-                 now->node[now->output].lanes == g->node[g->output].lanes))
-        return 0;
-    return tac_error_set(err, -EINVAL, g->file, 0, 0,
-                         "an edit cannot change the number of channels (%u in, %u out)",
-                         inputs_of(now), now->node[now->output].lanes);
-}
-
-/* Free what the audio thread has given back, as soon as no helper is in it. */
-static void collect(struct tac_engine *e)
-{
-    /* pairs with the release store of the audio thread: it is done with the plan */
-    struct tac_plan *retired = atomic_exchange_explicit(&e->retired, NULL, memory_order_acquire);
-    if (retired) {
-        retired->after = e->grave;
-        e->grave = retired;
-    }
-    for (struct tac_plan **at = &e->grave; *at;) {
-        struct tac_plan *plan = *at;
-        if (tac_workers_are_inside(e->workers, plan)) {
-            at = &plan->after;
-            continue;
-        }
-        *at = plan->after;
-        tac_plan_free(plan);
-    }
-}
-
-static int take_graph(struct tac_engine *e, struct tac_graph *graph, struct tac_error *err)
-{
-    int code = check_channels(e, graph, err);
-    if (code < 0) {
-        tac_graph_free(graph);
-        return code;
-    }
-    collect(e);
-    struct tac_plan *plan = NULL;
-    struct tac_plan_build how = {.rate_hz = e->config.rate_hz,
-                                 .lock = !e->config.no_lock,
-                                 .threads = e->config.threads,
-                                 .lost = tac_workers_lost(e->workers),
-                                 .disk = e->disk,
-                                 .before = e->latest,
-                                 .id_of = id_of,
-                                 .user = e};
-    /* acquire: what the audio thread has not taken is ours again, and its changes are still to come
-     */
-    struct tac_plan *missed = atomic_exchange_explicit(&e->next, NULL, memory_order_acq_rel);
-    if (missed)
-        tac_plan_remember(missed, true);
-    code = tac_plan_new(graph, &how, &plan, err);
-    if (code < 0) {
-        if (missed)
-            tac_plan_remember(missed, false);
-        atomic_store_explicit(&e->next, missed, memory_order_release);
-        return code;
-    }
-    e->latest = plan;
-    atomic_store_explicit(&e->outputs, plan->graph->node[plan->graph->output].lanes,
-                          memory_order_relaxed);
-    atomic_store_explicit(&e->inputs, inputs_of(plan->graph), memory_order_relaxed);
-    /* release: the plan is complete when the audio thread sees it */
-    atomic_store_explicit(&e->next, plan, memory_order_release);
-    tac_plan_free(missed);
-    return 0;
-}
-
-int tac_engine_load(struct tac_engine *e, const char *path, struct tac_error *err)
-{
-    struct tac_graph *graph = NULL;
-    int code = tac_graph_open(path, &graph, err);
-    if (code < 0)
-        return code;
-    pthread_mutex_lock(&e->lock);
-    code = take_graph(e, graph, err);
-    pthread_mutex_unlock(&e->lock);
-    return code;
-}
-
-int tac_engine_load_text(struct tac_engine *e, const char *text, size_t bytes, const char *name,
-                         const char *folder, struct tac_error *err)
-{
-    struct tac_graph *graph = NULL;
-    int code = tac_graph_read(text, bytes, name, folder ? folder : "", &graph, err);
-    if (code < 0)
-        return code;
-    pthread_mutex_lock(&e->lock);
-    code = take_graph(e, graph, err);
-    pthread_mutex_unlock(&e->lock);
-    return code;
 }
 
 /* ---- events -------------------------------------------------------------------------------- */
@@ -350,7 +227,7 @@ static const char *widest_variant(const struct tac_plan *plan)
 void tac_engine_info(struct tac_engine *e, struct tac_engine_info *ret_info)
 {
     pthread_mutex_lock(&e->lock);
-    collect(e);
+    tac_engine_collect(e);
     *ret_info = (struct tac_engine_info){.name = "", .variant = "", .rate_hz = e->config.rate_hz};
     if (e->latest) {
         const struct tac_plan *p = e->latest;
@@ -359,7 +236,7 @@ void tac_engine_info(struct tac_engine *e, struct tac_engine_info *ret_info)
             .rate_hz = e->config.rate_hz,
             .tempo_bpm = p->graph->tempo_bpm,
             .length_s = p->graph->length_s,
-            .inputs = inputs_of(p->graph),
+            .inputs = p->graph->input == TAC_GRAPH_NONE ? 0 : p->graph->node[p->graph->input].lanes,
             .outputs = p->graph->node[p->graph->output].lanes,
             .nodes = p->graph->node_count,
             .banks = p->banks,
@@ -402,7 +279,7 @@ void tac_engine_stats(struct tac_engine *e, struct tac_engine_stats *ret_stats)
 {
     struct tac_engine_stats s = {0};
     pthread_mutex_lock(&e->lock);
-    collect(e);
+    tac_engine_tend(e);
     s.cycles = atomic_load_explicit(&e->cycles, memory_order_relaxed);
     s.frames = atomic_load_explicit(&e->frames, memory_order_relaxed);
     s.plans = atomic_load_explicit(&e->plans, memory_order_relaxed);

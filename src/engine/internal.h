@@ -31,7 +31,10 @@ struct tac_engine {
 
     /* control */
     struct tac_plan *latest; /* the newest plan; owned by a mailbox or by the audio thread */
-    struct tac_plan *grave;  /* retired plans that a helper may still look into; by plan->after */
+    struct tac_plan *heard;  /* the newest that the audio thread has taken; or NULL */
+    char *text, *text_name, *text_folder; /* loaded last */
+    size_t text_bytes;
+    struct tac_plan *grave; /* retired plans that a helper may still look into; by plan->after */
     struct tac_disk *disk;
     struct tac_workers *workers;
     struct tac_names ids;
@@ -56,5 +59,10 @@ struct tac_engine {
     _Atomic uint64_t cycles, frames, plans, worst_ns, last_ns, busy_ns, events_dropped;
     _Atomic float peak[TAC_ENGINE_CHANNELS_MAX], power[TAC_ENGINE_CHANNELS_MAX];
 };
+
+/* load.c, under the lock: free what the audio thread has given back; and replace a plan whose fades
+ * are over. */
+void tac_engine_collect(struct tac_engine *engine);
+void tac_engine_tend(struct tac_engine *engine);
 
 #endif

@@ -50,7 +50,8 @@ static int take_node(struct tac_plan *plan, struct tac_batch *fresh, uint32_t i,
                      const struct tac_plan_build *how, struct tac_error *err)
 {
     const struct tac_graph_node *n = &plan->graph->node[i];
-    struct tac_node *node = find_before(how->before, plan->graph, n);
+    struct tac_node *node =
+        n->ghost ? how->before->node[n->ghost - 1].node : find_before(how->before, plan->graph, n);
     if (node) {
         plan->node[i].node = node;
         return add_batch(plan, node->batch);
@@ -90,7 +91,8 @@ static int collect_changes(struct tac_plan *plan)
     if (!plan->change)
         return -ENOMEM;
     for (uint32_t i = 0; i < g->node_count; i++)
-        note_changes(plan, plan->node[i].node, &g->node[i]);
+        if (!g->node[i].ghost)
+            note_changes(plan, plan->node[i].node, &g->node[i]);
     return 0;
 }
 
@@ -104,7 +106,8 @@ static int index_nodes(struct tac_plan *plan)
         return -ENOMEM;
     memset(plan->index_by_id, 0xff, plan->ids * sizeof *plan->index_by_id);
     for (uint32_t i = 0; i < plan->graph->node_count; i++)
-        plan->index_by_id[plan->node[i].node->id] = i;
+        if (!plan->graph->node[i].ghost)
+            plan->index_by_id[plan->node[i].node->id] = i;
     return 0;
 }
 
@@ -129,6 +132,8 @@ int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
     plan->vault.lock = how->lock;
     plan->threads = how->threads ? how->threads : 1;
     plan->lost_before = how->lost;
+    plan->fade.used = how->fades;
+    plan->fade.frames = plan->fade.left = (uint32_t)(how->rate_hz * TAC_FADE_MS / 1000);
     plan->node = TAC_VAULT_NEW(&plan->vault, struct tac_plan_node, graph->node_count);
     struct tac_error why = {0};
     int code = plan->node ? take_nodes(plan, how, &why) : -ENOMEM;
@@ -181,6 +186,28 @@ void tac_plan_section_run(void *section, const struct tac_io *io)
     bool moving = tac_voices_run(s->node->voices, &s->in, &s->out);
     for (uint32_t i = 0; i < s->readers; i++)
         s->reader[i]->stride = moving ? s->out.bank_lanes : 0;
+}
+
+/* From the frame number, so the bits do not depend on where slices begin. */
+void tac_plan_fade_run(struct tac_plan *plan, uint32_t frames)
+{
+    struct tac_plan_fade *f = &plan->fade;
+    if (!f->used || f->settled)
+        return;
+    for (uint32_t i = 0; i < frames; i++) {
+        f->left -= f->left > 0;
+        f->out[i] = (float)f->left / (float)f->frames;
+        f->in[i] = 1 - f->out[i];
+    }
+    if (f->left)
+        return;
+    for (uint32_t i = 0; i < sizeof f->in / sizeof *f->in; i++) {
+        f->out[i] = i < frames ? f->out[i] : 0;
+        f->in[i] = i < frames ? f->in[i] : 1;
+    }
+    f->settled = f->out[0] == 0;
+    /* release: control may replace the plan by one without ghosts */
+    atomic_store_explicit(&f->done, f->settled, memory_order_release);
 }
 
 /* By frame; at the same frame in the order of the lists. */

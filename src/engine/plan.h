@@ -113,6 +113,8 @@ struct tac_plan_fade {
     float in[64], out[64];
     uint32_t left, frames; /* of the fade */
     bool used;             /* some cable fades */
+    bool settled;          /* the factors do not change any more */
+    _Atomic bool done;     /* the same, for control */
 };
 
 struct tac_plan {
@@ -160,7 +162,8 @@ struct tac_plan_build {
     uint32_t threads;
     uint64_t lost; /* tasks lost to helpers so far */
     struct tac_disk *disk;
-    struct tac_plan *before; /* whose nodes may live on; or NULL */
+    struct tac_plan *before; /* whose nodes may live on: the one that is heard; or NULL */
+    bool fades;              /* the graph has cables that fade */
     /* id of a node name; creates one. Returns < 0 when out of memory. */
     int64_t (*id_of)(void *user, const char *name);
     void *user;
@@ -179,6 +182,9 @@ int tac_plan_lay_out(struct tac_plan *plan);
 
 /* Point the operations of a task to the states that its nodes have now. */
 void tac_task_point(struct tac_plan *plan, struct tac_task *task, enum tac_runner runner);
+
+/* Before the operations of a slice: the factors of what fades. */
+void tac_plan_fade_run(struct tac_plan *plan, uint32_t frames);
 
 /* Operations that the plan itself provides. */
 void tac_plan_section_run(void *section, const struct tac_io *io);

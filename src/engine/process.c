@@ -152,6 +152,7 @@ static uint32_t run_slice(struct tac_engine *e, const float *const *in, float *c
     apply_changes(e);
     frames = apply_events(e, frames);
     tac_ramps_run(&e->ramps, p, frames);
+    tac_plan_fade_run(p, frames);
     read_input(p, in, offset, frames);
     tac_workers_run(e->workers, p, frames);
     write_output(e, out, offset, frames);

@@ -263,15 +263,8 @@ static int add_cable(const struct tac_graph_reader *r, const struct tac_graph_ca
     if (g->cable_count == TAC_GRAPH_CABLES_MAX)
         return tac_graph_fail(r, -TAC_E_LIMIT, cable->line, cable->column, "more than %d cables",
                               TAC_GRAPH_CABLES_MAX);
-    if (g->cable_count == g->cable_room) {
-        uint32_t room = g->cable_room ? g->cable_room * 2 : 64;
-        struct tac_graph_cable *bigger = realloc(g->cable, room * sizeof *bigger);
-        if (!bigger)
-            return tac_graph_fail(r, -ENOMEM, 0, 0, "out of memory");
-        g->cable = bigger;
-        g->cable_room = room;
-    }
-    g->cable[g->cable_count++] = *cable;
+    if (tac_graph_append_cable(g, cable) < 0)
+        return tac_graph_fail(r, -ENOMEM, 0, 0, "out of memory");
     return 0;
 }
 

@@ -26,6 +26,42 @@ int64_t tac_graph_find(const struct tac_graph *graph, const char *node)
     return tac_names_find(&graph->names, node);
 }
 
+int tac_graph_append_node(struct tac_graph *graph, const struct tac_graph_node *node)
+{
+    if (graph->node_count == graph->node_room) {
+        uint32_t room = graph->node_room ? graph->node_room * 2 : 64;
+        struct tac_graph_node *bigger = realloc(graph->node, room * sizeof *bigger);
+        if (!bigger)
+            return -ENOMEM;
+        graph->node = bigger;
+        graph->node_room = room;
+    }
+    graph->node[graph->node_count++] = *node;
+    return 0;
+}
+
+int tac_graph_append_cable(struct tac_graph *graph, const struct tac_graph_cable *cable)
+{
+    if (graph->cable_count == graph->cable_room) {
+        uint32_t room = graph->cable_room ? graph->cable_room * 2 : 64;
+        struct tac_graph_cable *bigger = realloc(graph->cable, room * sizeof *bigger);
+        if (!bigger)
+            return -ENOMEM;
+        graph->cable = bigger;
+        graph->cable_room = room;
+    }
+    graph->cable[graph->cable_count++] = *cable;
+    return 0;
+}
+
+int tac_graph_arrange(struct tac_graph *graph)
+{
+    struct tac_error unsaid;
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        graph->node[i].cable_count = 0;
+    return tac_graph_sort(&(struct tac_graph_reader){graph, &unsaid});
+}
+
 int tac_graph_read(const char *text, size_t bytes, const char *name, const char *folder,
                    struct tac_graph **ret_graph, struct tac_error *err)
 {
@@ -51,8 +87,8 @@ int tac_graph_read(const char *text, size_t bytes, const char *name, const char 
     return 0;
 }
 
-/* The whole file in a fresh buffer; a directory or a device is refused by its size or by read. */
-static int read_file(const char *path, char **ret_text, size_t *ret_bytes, struct tac_error *err)
+/* A directory or a device is refused by its size or by read. */
+int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes, struct tac_error *err)
 {
     FILE *file = fopen(path, "rbe");
     if (!file)
@@ -74,7 +110,7 @@ int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_er
 {
     char *text = NULL;
     size_t bytes = 0;
-    int code = read_file(path, &text, &bytes, err);
+    int code = tac_graph_load_text(path, &text, &bytes, err);
     if (code < 0)
         return code;
     const char *slash = strrchr(path, '/');

@@ -63,7 +63,8 @@ struct tac_graph_node {
     const float **numbers;
     uint32_t *numbers_count;
     uint32_t cable_first, cable_count; /* in graph.by_target[] */
-    uint32_t reaches_output;           /* 1: what it does can be heard or is sent out as notes */
+    uint32_t ghost; /* 0, or 1 + its index in the graph before the edit that took it away */
+    uint32_t reaches_output; /* 1: what it does can be heard or is sent out as notes */
 };
 
 /* What an edit does to a cable; see engine/ghosts.h. */
@@ -115,6 +116,16 @@ int tac_graph_read(const char *text, size_t bytes, const char *name, const char 
                    struct tac_graph **ret_graph, struct tac_error *err);
 int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_error *err);
 void tac_graph_free(struct tac_graph *graph);
+
+/* The text of a patch file; the caller frees it. */
+int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes,
+                        struct tac_error *err);
+
+/* For ghosts: append a copy, without a name that can be found; then group and order all anew.
+ * -ENOMEM; arrange: -TAC_E_LOOP when the cables form a loop. */
+int tac_graph_append_node(struct tac_graph *graph, const struct tac_graph_node *node);
+int tac_graph_append_cable(struct tac_graph *graph, const struct tac_graph_cable *cable);
+int tac_graph_arrange(struct tac_graph *graph);
 
 /* Index of the node, or -1. */
 int64_t tac_graph_find(const struct tac_graph *graph, const char *node);

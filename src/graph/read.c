@@ -84,14 +84,6 @@ static int add_node(const struct tac_graph_reader *r, const char *name,
     if (g->node_count == TAC_GRAPH_NODES_MAX)
         return tac_graph_fail(r, -TAC_E_LIMIT, line, column, "more than %d nodes",
                               TAC_GRAPH_NODES_MAX);
-    if (g->node_count == g->node_room) {
-        uint32_t room = g->node_room ? g->node_room * 2 : 64;
-        struct tac_graph_node *bigger = realloc(g->node, room * sizeof *bigger);
-        if (!bigger)
-            return no_memory(r);
-        g->node = bigger;
-        g->node_room = room;
-    }
     struct tac_stash *s = &g->stash;
     struct tac_graph_node n = {.name = tac_stash_string(s, name, strlen(name)),
                                .block = block,
@@ -115,8 +107,7 @@ static int add_node(const struct tac_graph_reader *r, const char *name,
     if (!tac_names_add(&g->names, n.name, g->node_count))
         return no_memory(r);
     *ret_index = g->node_count;
-    g->node[g->node_count++] = n;
-    return 0;
+    return tac_graph_append_node(g, &n) < 0 ? no_memory(r) : 0;
 }
 
 static int add_pseudo(const struct tac_graph_reader *r, const struct tac_block *block,

@@ -106,6 +106,147 @@ static void a_change_that_was_not_played_is_not_lost(void)
     tac_engine_free(e);
 }
 
+/* ---- what is heard of edits to what sounds -------------------------------------------------- */
+
+enum { EDIT_EVERY = 1440, EDITS = 1000 };
+
+/* Patches that all give the same sine, by different ways, over and over. */
+static const char *const ways[] = {
+    "output: 1\n" SINE "cables: [s.out -> output]\n",
+    "output: 1\n" SINE "  g: {block: gain}\ncables: [s -> g -> output]\n",
+    "output: 1\n" SINE
+    "  g: {block: gain, channels: 2}\ncables: ['s -> g', 'g.out[2] -> output']\n",
+    "output: 1\n" SINE "  a: {block: gain, level: -6.0206 dB}\n  b: {block: gain, level: -6.0206 "
+    "dB}\ncables: [s -> a -> output, s -> b -> output]\n",
+    "output: 1\n" SINE "  n: {block: noise}\n  g: {block: mix}\n"
+    "cables: [s -> g.in1, g -> output]\n",
+};
+
+static void a_thousand_edits_around_a_held_sine_leave_no_trace(void)
+{
+    static float alone[EDIT_EVERY];
+    struct tac_engine *e = rig_open(ways[0]), *still = rig_open(ways[0]);
+    REQUIRE(e && still);
+    float worst = 0;
+    rig_play(e, 0, 480, 64);
+    rig_play(still, 0, 480, 64);
+    for (int i = 0; i < EDITS; i++) {
+        REQUIRE(rig_load(e, ways[i * 7 % 5]) == 0);
+        rig_play(still, 0, EDIT_EVERY, 64);
+        memcpy(alone, rig_out[0], sizeof alone);
+        rig_play(e, 0, EDIT_EVERY, 64);
+        for (int f = 0; f < EDIT_EVERY; f++)
+            worst = fmaxf(worst, fabsf(rig_out[0][f] - alone[f]));
+    }
+    CHECK_MSG(worst < 1e-4f, "%.1f dBFS", 20 * log10((double)worst));
+    tac_engine_free(e);
+    tac_engine_free(still);
+}
+
+/* Largest step from frame to frame. */
+static float steepest(uint32_t frames)
+{
+    float most = 0;
+    for (uint32_t f = 1; f < frames; f++)
+        most = fmaxf(most, fabsf(rig_out[0][f] - rig_out[0][f - 1]));
+    return most;
+}
+
+#define CONSTANT "{block: lfo, rate: 0, depth: 0, centre: "
+
+/* Constants, so that any step is the edit's: each goes over into the next within the fade. */
+static void what_replaces_what_is_cross_faded(void)
+{
+    static const struct {
+        const char *text;
+        float level;
+    } stages[] = {
+        {"output: 1\nnodes: {a: " CONSTANT "1}}\ncables: [a -> output]", 1},
+        {"output: 1\nnodes: {b: " CONSTANT "0.5}}\ncables: [b -> output]", 0.5f},
+        {"output: 1\nnodes: {b: " CONSTANT "0.5}, c: " CONSTANT "0.25}}\n"
+         "cables: [b -> output, c -> output]",
+         0.75f},
+        {"output: 1\nnodes: {b: " CONSTANT "0.5, channels: 2}}\ncables: ['b -> output']", 1},
+        {"output: 1\nnodes: {b: " CONSTANT "0.5, channels: 20}}\ncables: ['b.out[7] -> output']",
+         0.5f},
+        {"output: 1\nvoices: {v: {count: 3, nodes: {x: " CONSTANT "0.1}}}}\ncables: [x -> output]",
+         0.3f},
+        {"output: 1\nvoices: {v: {count: 20, nodes: {x: " CONSTANT "0.1}}}}\ncables: [x -> output]",
+         2},
+        {"output: 1\nnodes: {g: {block: gain}, b: " CONSTANT "1}}\ncables: [b -> g -> output]", 1},
+        {"output: 1\nnodes: {g: {block: gain}}", 0},
+    };
+    struct tac_engine *e = NULL;
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        if (!e)
+            REQUIRE((e = rig_open(stages[i].text)));
+        else
+            REQUIRE(rig_load(e, stages[i].text) == 0);
+        rig_play(e, 0, 2000, 64);
+        CHECK_MSG(fabsf(rig_out[0][1999] - stages[i].level) < 1e-5f, "stage %zu: %g", i,
+                  (double)rig_out[0][1999]);
+        CHECK_MSG(i == 0 || steepest(2000) < 0.003f, "stage %zu: a step of %g", i,
+                  (double)steepest(2000));
+        struct tac_engine_stats stats;
+        tac_engine_stats(e, &stats); /* the ghosts go */
+        rig_play(e, 0, 200, 64);
+        CHECK_MSG(steepest(200) < 1e-6f && fabsf(rig_out[0][199] - stages[i].level) < 1e-5f,
+                  "stage %zu settles at %g", i, (double)rig_out[0][199]);
+    }
+    tac_engine_free(e);
+}
+
+/* A loop that only the old and the new cables together would close. */
+static void turning_a_chain_around_is_no_loop(void)
+{
+    struct tac_engine *e =
+        rig_open("output: 1\nnodes: {a: {block: gain}, b: {block: gain}, c: " CONSTANT
+                 "1}}\ncables: [c -> a -> b -> output]\n");
+    REQUIRE(e);
+    rig_play(e, 0, 64, 64);
+    REQUIRE(rig_load(e, "output: 1\nnodes: {a: {block: gain}, b: {block: gain}, c: " CONSTANT
+                        "1}}\ncables: [c -> b -> a -> output]\n") == 0);
+    rig_play(e, 0, 640, 64);
+    CHECK(fabsf(rig_out[0][639] - 1) < 1e-6f);
+    tac_engine_free(e);
+}
+
+#define TAILS                                                                                      \
+    "output: 1\n"                                                                                  \
+    "voices: {v: {count: 4, nodes: {osc: {block: saw, frequency: 8.1758 Hz}, env: {block: adsr, "  \
+    "release: 900 ms}, vca: {block: gain, level: -12 dB}}, cables: [v.pitch -> osc.pitch, v.gate " \
+    "-> env, env.out -> vca.control, osc -> vca]}}\n"                                              \
+    "nodes:\n  d: {block: delay, time: 90 ms, feedback: 70 %}\n  r: {block: reverb}\n"
+
+static void notes_delays_and_tails_survive_edits(void)
+{
+    static const char *const texts[] = {
+        TAILS "cables: [vca -> d -> r, r.left -> output]\n",
+        TAILS "  q: {block: gain}\ncables: [vca -> d -> r, r.left -> output, q -> output]\n"};
+    static float plain[RIG_FRAMES];
+    for (int edits = 0; edits < 2; edits++) {
+        struct tac_engine *e = rig_open(texts[0]);
+        REQUIRE(e);
+        tac_engine_note(e, "v", 57, 1, 10);
+        tac_engine_note(e, "v", 64, 1, 500);
+        tac_engine_note(e, "v", 57, 0, 9000);
+        for (uint32_t at = 0; at < RIG_FRAMES; at += 1200) {
+            if (edits && at)
+                REQUIRE(rig_load(e, texts[at / 1200 % 2]) == 0);
+            rig_play(e, at, 1200, 64);
+        }
+        if (!edits)
+            memcpy(plain, rig_out[0], sizeof plain);
+        tac_engine_free(e);
+    }
+    float worst = 0, peak = 0;
+    for (int f = 0; f < RIG_FRAMES; f++) {
+        worst = fmaxf(worst, fabsf(rig_out[0][f] - plain[f]));
+        peak = f > RIG_FRAMES - 4000 ? fmaxf(peak, fabsf(plain[f])) : peak;
+    }
+    CHECK(worst < 1e-6f && peak > 0.01f);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -114,5 +255,9 @@ int main(int argc, char **argv)
     TEST(a_mistake_changes_nothing);
     TEST(plans_nobody_played_are_dropped);
     TEST(a_change_that_was_not_played_is_not_lost);
+    TEST(a_thousand_edits_around_a_held_sine_leave_no_trace);
+    TEST(what_replaces_what_is_cross_faded);
+    TEST(notes_delays_and_tails_survive_edits);
+    TEST(turning_a_chain_around_is_no_loop);
     return test_end();
 }
