@@ -183,6 +183,9 @@ void tac_plan_section_run(void *section, const struct tac_io *io)
     s->in.frames = io->frames;
     s->in.glide_s = tac_node_row(s->node, TAC_VOICES_PARAM_GLIDE)[0];
     s->in.detune_semitones = tac_node_row(s->node, TAC_VOICES_PARAM_DETUNE)[0];
+    if (!s->begun)
+        tac_voices_renew(s->node->voices);
+    s->begun = true;
     bool moving = tac_voices_run(s->node->voices, &s->in, &s->out);
     for (uint32_t i = 0; i < s->readers; i++)
         s->reader[i]->stride = moving ? s->out.bank_lanes : 0;

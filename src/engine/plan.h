@@ -93,6 +93,7 @@ struct tac_plan_section {
     struct tac_notes *own; /* in.lists[0]: notes from the program */
     struct tac_signal **reader;
     uint32_t readers;
+    bool begun; /* its signals stand in the buffers */
 };
 
 struct tac_notes_merge {

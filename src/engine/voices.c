@@ -281,6 +281,11 @@ bool tac_voices_run(struct tac_voices *v, const struct tac_voices_input *in,
     return true;
 }
 
+void tac_voices_renew(struct tac_voices *v)
+{
+    v->stale = true;
+}
+
 void tac_voices_count(const struct tac_voices *v, struct tac_voices_count *ret_count)
 {
     *ret_count = (struct tac_voices_count){v->notes, v->stolen, v->dropped, 0};

@@ -36,6 +36,9 @@ struct tac_voices_output {
 bool tac_voices_run(struct tac_voices *voices, const struct tac_voices_input *in,
                     const struct tac_voices_output *out);
 
+/* The signals go to other memory from now on, where nothing stands yet. */
+void tac_voices_renew(struct tac_voices *voices);
+
 struct tac_voices_count {
     uint64_t notes, stolen, dropped;
     uint32_t active;

@@ -244,7 +244,7 @@ static void notes_delays_and_tails_survive_edits(void)
         worst = fmaxf(worst, fabsf(rig_out[0][f] - plain[f]));
         peak = f > RIG_FRAMES - 4000 ? fmaxf(peak, fabsf(plain[f])) : peak;
     }
-    CHECK(worst < 1e-6f && peak > 0.01f);
+    CHECK_MSG(worst < 1e-6f && peak > 0.01f, "off by %g, tail %g", (double)worst, (double)peak);
 }
 
 int main(int argc, char **argv)

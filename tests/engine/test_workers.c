@@ -174,7 +174,7 @@ static void stopped_helpers_change_nothing(void)
     struct tac_engine_stats stats = {0};
     unsigned rounds = 0;
     uint64_t lost = 0;
-    for (int again = 0; again < 12; again++) {
+    for (int again = 0; again < 12 || (!lost && again < 200); again++) {
         struct tac_engine *e = rig_open_threads(all, 3);
         REQUIRE(e);
         pthread_t thread;
