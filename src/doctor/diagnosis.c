@@ -429,3 +429,10 @@ int tac_diagnosis_layout(const struct tac_diagnosis *diagnosis, size_t cycle,
     int r = tac_work_layout(diagnosis->work, cycle, layout);
     return r < 0 ? r : 0;
 }
+
+double tac_diagnosis_fault_ns(const struct tac_diagnosis *diagnosis, size_t cycle)
+{
+    uint32_t source = diagnosis->capture->cycles[cycle].source;
+    return source < diagnosis->sources_count ? diagnosis->work->nominal[source].fault_ns
+                                             : TAC_FAULT_NS;
+}

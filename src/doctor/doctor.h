@@ -134,6 +134,9 @@ void tac_diagnosis_free(struct tac_diagnosis *diagnosis); /* NULL is fine; not t
 TAC_MUST_CHECK int tac_diagnosis_layout(const struct tac_diagnosis *diagnosis, size_t cycle,
                                         struct tac_layout *layout);
 
+/* The price of a page fault in the recording of this cycle's source, ns. */
+double tac_diagnosis_fault_ns(const struct tac_diagnosis *diagnosis, size_t cycle);
+
 /* One sentence on how two or more runs compare; says so when there is no difference. */
 void tac_report_headline(const struct tac_diagnosis *const *runs, size_t count,
                          struct tac_text *text);

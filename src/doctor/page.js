@@ -8,6 +8,8 @@
   const ON_TIME = 0, NOT_JUDGED = 255;
   const RULE_COLOUR = {
     gap: '--dark', carried: '--carried', hypervisor: '--machine', throttled: '--irq',
+    recorder: '--dark', wrong_setup: '--others', idle_wake: '--machine', upstream: '--start',
+    softirq: '--irq', fault_cow: '--fault', signal: '--own', shootdown: '--heapwait',
     interrupts: '--irq', fork_stall: '--blocked', mmap_lock: '--heapwait', reclaim: '--fault',
     fault_major: '--fault', fault_huge: '--fault', fault_minor: '--fault',
     heap_lock: '--heapwait', heap_work: '--heap', denormals: '--own',
@@ -266,23 +268,47 @@
   // ---- causes
   const causes = (run, pic, jump) => {
     if (!run.causes.length) return null;
+    const isSmall = c => !c.misses && c.share < .005;
+    const large = run.causes.filter(c => !isSmall(c)), small = run.causes.filter(isSmall);
     const row = c => {
-      const small = !c.misses && c.share < .005;
       const worst = pic.timelines.find(t => run.misses[t.miss] &&
         run.misses[t.miss].verdicts[0].rule === c.rule);
       return el('tr', worst ? {class: 'go', onclick: () => jump(worst.cycle)} : {},
         el('td', {class: 'n'}, (100 * c.share).toFixed(1) + ' %'),
         el('td', {}, swatch(ruleColour(c.rule)), el('b', {}, c.title), ` \u2014 ${sure(c.confidence)}`,
-          small ? null : el('div', {class: 'why'}, ruleByName[c.rule].means),
-          small ? null : el('div', {class: 'todo'}, c.advice)),
-        el('td', {class: 'n'}, count(c.misses), c.carried ? el('div', {class: 'why'}, `${count(c.carried)} carried over`) : null),
+          el('div', {class: 'phone'}, `${count(c.misses)} misses, ${ns(c.lost_ns)} lost`),
+          el('div', {class: 'why'}, ruleByName[c.rule].means),
+          blame(run, c.place) ? el('div', {class: 'where'}, blame(run, c.place)) : null,
+          el('div', {class: 'todo'}, c.advice)),
+        el('td', {class: 'n hide'}, count(c.misses), c.carried ? el('div', {class: 'why'}, `${count(c.carried)} carried`) : null),
         el('td', {class: 'n hide'}, ns(c.lost_ns)),
         el('td', {class: 'n hide'}, c.worst_ns ? ns(c.worst_ns) : '\u2013'));
     };
     return el('div', {}, el('h3', {}, 'What the lost time went to'), el('table', {},
       el('thead', {}, el('tr', {}, el('th', {class: 'n'}, 'share'), el('th', {}, 'cause, and what to do'),
-        el('th', {class: 'n'}, 'misses'), el('th', {class: 'n hide'}, 'time lost'), el('th', {class: 'n hide'}, 'worst'))),
-      el('tbody', {}, ...run.causes.map(row))));
+        el('th', {class: 'n hide'}, 'misses'), el('th', {class: 'n hide'}, 'time lost'), el('th', {class: 'n hide'}, 'worst'))),
+      el('tbody', {}, ...large.map(row))),
+      small.length ? el('p', {class: 'meta'}, 'Below 0.5 % each, and never the largest part: ' +
+        small.map(c => c.title).join(', ') + '.') : null);
+  };
+
+  // ---- call sites
+  const frameText = f => (f.function || '?') + ' (' + f.module + (f.file ? `, ${f.file}:${f.line}` : '') + ')';
+  function blame(run, place) {
+    const p = place === null || place === undefined ? null : run.places[place];
+    return p && p.blame !== null ? `${frameText(p.frames[p.blame])} called ${p.what}` : null;
+  }
+  const callSites = run => {
+    const sites = run.places.filter(p => p.blame !== null);
+    if (!sites.length) return null;
+    const row = p => el('tr', {}, el('td', {}, el('b', {}, p.what)),
+      el('td', {}, frameText(p.frames[p.blame]), el('div', {class: 'why'},
+        p.frames.slice(p.blame + 1, p.blame + 5).map(f => '\u2190 ' + frameText(f)).join('  '))),
+      el('td', {class: 'n'}, count(p.seen), el('div', {class: 'why'}, 'worst ' + ns(p.worst_ns))));
+    return el('div', {}, el('h3', {}, 'Where in the program',
+      el('small', {}, 'call stacks taken inside cycles; the first function that is not the system\u2019s')),
+    el('table', {class: 'sites'}, el('thead', {}, el('tr', {}, el('th', {}, 'call'), el('th', {}, 'by'), el('th', {class: 'n'}, 'stacks'))),
+      el('tbody', {}, ...sites.slice(0, 14).map(row))));
   };
 
   // ---- memory
@@ -323,7 +349,8 @@
     if (!run.hazards.length) return null;
     const grade = ['note', 'warning', 'serious'];
     return el('details', {}, el('summary', {}, 'Calls inside cycles that can make them late, even where they did not'),
-      el('table', {}, el('tbody', {}, ...run.hazards.map(h => el('tr', {}, el('td', {}, grade[h.grade]), el('td', {}, h.what),
+      el('table', {}, el('tbody', {}, ...run.hazards.map(h => el('tr', {}, el('td', {}, grade[h.grade]), el('td', {}, h.what,
+        blame(run, h.place) ? el('div', {class: 'why'}, 'by ' + blame(run, h.place).replace(/ called .*/, '')) : null),
         el('td', {class: 'n'}, `${count(h.count)} in ${count(h.cycles)} cycles`), el('td', {class: 'n'}, 'worst ' + ns(h.worst_ns)))))));
   };
 
@@ -345,7 +372,7 @@
       run.cycles ? strip(run, pic, jump) : null,
       el('ul', {class: 'legend'}, run.cycles ? el('li', {}, swatch('var(--ontime)'), 'in time') : null,
         ...[...colours].map(([title, colour]) => el('li', {}, swatch(colour), title))),
-      causes(run, pic, jump), worst ? worst.node : null, memory(run, pic), hazards(run), evidence(run, pic));
+      causes(run, pic, jump), worst ? worst.node : null, callSites(run), memory(run, pic), hazards(run), evidence(run, pic));
   };
 
   document.getElementById('headline').textContent = report.headline;

@@ -29,9 +29,23 @@ static bool is_visible(const struct window *w, uint64_t from, uint64_t to, size_
     return drawn < PIECES_MAX / 2 || to - from > (w->to_ns - w->from_ns) / 1000;
 }
 
-/* The accounts as runs of columns: each column shows the account with the most of its time. */
-static void add_segments(const struct window *w, const struct tac_layout *l, struct tac_text *t)
+/* Page faults are moments; each took its price up to then. Returns how many fell into the column
+ * that ends at to_ns, from *at on. */
+static uint64_t faults_until(const struct tac_layout *l, size_t *at, uint64_t to_ns)
 {
+    uint64_t count = 0;
+    for (; *at < l->sights.count &&
+           (l->sights.data[*at].kind != TAC_SIGHT_FAULT || l->sights.data[*at].from_ns < to_ns);
+         ++*at)
+        count += l->sights.data[*at].kind == TAC_SIGHT_FAULT;
+    return count;
+}
+
+/* The accounts as runs of columns: each column shows the account with the most of its time. */
+static void add_segments(const struct window *w, const struct tac_layout *l, double fault_ns,
+                         struct tac_text *t)
+{
+    size_t fault = 0;
     uint64_t start = l->release_ns, span = l->cycle->end_ns - start;
     uint64_t column_ns = span / COLUMNS + 1;
     size_t at = 0;
@@ -48,9 +62,14 @@ static void add_segments(const struct window *w, const struct tac_layout *l, str
             const struct tac_segment *s = &l->segment[i];
             time[s->account] +=
                 (s->to_ns < to ? s->to_ns : to) - (s->from_ns > from ? s->from_ns : from);
-            if (best < 0 || time[s->account] > time[best])
-                best = s->account;
         }
+        uint64_t paged = (uint64_t)((double)faults_until(l, &fault, to) * fault_ns);
+        paged = paged < time[TAC_ACCOUNT_OWN] ? paged : time[TAC_ACCOUNT_OWN];
+        time[TAC_ACCOUNT_OWN] -= paged;
+        time[TAC_ACCOUNT_FAULT] += paged;
+        for (int a = 0; a < TAC_ACCOUNTS; a++)
+            if (time[a] && (best < 0 || time[a] > time[best]))
+                best = a;
         if (best == run)
             continue;
         if (run >= 0)
@@ -196,15 +215,23 @@ static void add_cores(const struct window *w, struct tac_text *t)
     tac_text_add(t, "]");
 }
 
+static bool is_fault_of(const struct window *w, const struct tac_capture_kernel *e)
+{
+    return e->type >= TAC_KERNEL_FAULT_MINOR && e->type <= TAC_KERNEL_FAULT &&
+           e->tid == w->capture->threads[w->thread].tid;
+}
+
+/* Too many to draw are thinned out evenly. */
 static void add_faults(const struct window *w, struct tac_text *t)
 {
     const struct tac_capture *c = w->capture;
-    size_t drawn = 0;
+    size_t first = TAC_CAPTURE_LOWER(c, kernel, ns, w->from_ns), all = 0, drawn = 0, seen = 0;
+    for (size_t i = first; i < c->kernel_count && c->kernel[i].ns < w->to_ns; i++)
+        all += is_fault_of(w, &c->kernel[i]);
+    size_t each = all / PIECES_MAX + 1;
     tac_text_add(t, "\"faults\":[");
-    for (size_t i = TAC_CAPTURE_LOWER(c, kernel, ns, w->from_ns);
-         i < c->kernel_count && c->kernel[i].ns < w->to_ns && drawn < PIECES_MAX; i++)
-        if (c->kernel[i].type >= TAC_KERNEL_FAULT_MINOR && c->kernel[i].type <= TAC_KERNEL_FAULT &&
-            c->kernel[i].tid == c->threads[w->thread].tid)
+    for (size_t i = first; i < c->kernel_count && c->kernel[i].ns < w->to_ns; i++)
+        if (is_fault_of(w, &c->kernel[i]) && seen++ % each == 0)
             tac_text_addf(t, "%s%.2f", drawn++ ? "," : "", us(w, c->kernel[i].ns));
     tac_text_add(t, "]");
 }
@@ -237,7 +264,7 @@ int tac_timeline_add(const struct tac_diagnosis *diagnosis, size_t miss, struct 
                       (double)(c->begin_ns - diagnosis->capture->begin_ns) / 1e9);
         static void (*const part[])(const struct window *, struct tac_text *) = {
             add_zones, add_memory, add_locks, add_cores, add_faults, add_threads};
-        add_segments(&w, &layout, text);
+        add_segments(&w, &layout, tac_diagnosis_fault_ns(diagnosis, m->cycle), text);
         for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
             tac_text_add(text, ",");
             part[i](&w, text);

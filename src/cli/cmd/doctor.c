@@ -94,6 +94,12 @@ static int judge_recordings(const struct tac_cmd_args *args)
     return conclude(&runs, args);
 }
 
+static const char *name_of(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    return slash ? slash + 1 : program;
+}
+
 static int judge_program(const struct tac_cmd_args *args)
 {
     const char *heap = args->option[OPTION_HEAP] ? args->option[OPTION_HEAP] : "system";
@@ -111,7 +117,7 @@ static int judge_program(const struct tac_cmd_args *args)
         return tac_cmd_fail_error(&err);
     if (status)
         fprintf(stderr, "tactus doctor: the program ended with status %d\n", status);
-    if (tac_runs_add(&runs, path, args->operand[0], &err) < 0)
+    if (tac_runs_add(&runs, path, name_of(args->operand[0]), &err) < 0)
         return tac_cmd_fail_error(&err);
     if (!args->option[OPTION_QUIET])
         fprintf(stderr, "tactus doctor: the recording stays in %s\n", path);
