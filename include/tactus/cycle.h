@@ -17,8 +17,10 @@ extern "C" {
 #define TAC_CYCLE_SOURCES_MAX 65536
 
 /* Register a source of cycles. name is copied (31 bytes kept). period_ns: time between two
- * deadlines, 0 when it varies. Returns the source's id (>= 0), the same for the same name; or
- * -TAC_E_LIMIT, -ENOMEM. Thread: control. Lasts until the process ends. */
+ * deadlines; or, of work that comes when it comes, the time that each cycle has from the moment
+ * from which it could have begun (deadline minus period_ns); 0 when it varies. Returns the source's
+ * id (>= 0), the same for the same name; or -TAC_E_LIMIT, -ENOMEM. Thread: control. Lasts until the
+ * process ends. */
 TAC_API int tac_cycle_source_open(const char *name, uint64_t period_ns);
 
 /* The cycle begins now on the calling thread. deadline_ns: CLOCK_MONOTONIC time by which it must

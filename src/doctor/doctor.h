@@ -84,6 +84,7 @@ struct tac_source_summary {
     uint64_t worst_ns;   /* lateness */
     uint64_t nominal_ns; /* median run time, begin to end, of on-time cycles */
     uint64_t longest_ns;
+    bool is_regular; /* cycles follow each other by the period; otherwise it is the time of each */
 };
 
 struct tac_memory_summary {

@@ -42,7 +42,8 @@ static void add_sources(const struct tac_diagnosis *d, struct tac_text *text)
             continue;
         tac_text_addf(text, "  %s: %zu cycles", s->name, s->cycles);
         if (s->period_ns)
-            tac_text_addf(text, " every %s", tac_text_duration((double)s->period_ns, a, sizeof a));
+            tac_text_addf(text, s->is_regular ? " every %s" : ", each with %s",
+                          tac_text_duration((double)s->period_ns, a, sizeof a));
         tac_text_addf(text, "; in time they take %s, the longest took %s\n",
                       tac_text_duration((double)s->nominal_ns, b, sizeof b),
                       tac_text_duration((double)s->longest_ns, c, sizeof c));
@@ -122,8 +123,10 @@ static void add_place(const struct tac_diagnosis *d, uint32_t place, struct tac_
     struct tac_text line = {0};
     tac_text_addf(&line, "%s called %s", tac_frame_text(&frame[at], words, sizeof words),
                   d->places->place[place].what);
-    for (size_t i = at + 1, shown = 0; i < n && shown < FRAMES_SHOWN; i++, shown++)
-        tac_text_addf(&line, " < %s", tac_frame_text(&frame[i], words, sizeof words));
+    for (size_t i = at + 1, shown = 0; i < n && shown < FRAMES_SHOWN; i++)
+        if (!frame[i].is_ours)
+            tac_text_addf(&line, "%s %s", shown++ ? " <" : ", by way of",
+                          tac_frame_text(&frame[i], words, sizeof words));
     add_wrapped(text, "    from", tac_text_string(&line), 12);
     tac_text_fini(&line);
 }

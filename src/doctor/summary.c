@@ -37,12 +37,31 @@ static void sum_source(struct tac_diagnosis *d, size_t i)
         s->longest_ns = c->end_ns - c->begin_ns;
 }
 
+/* Deadlines follow each other by the period, on the whole. */
+static bool is_regular(const struct tac_diagnosis *d, size_t source)
+{
+    const struct tac_capture *c = d->capture;
+    uint64_t period = c->sources[source].period_ns, before = 0;
+    size_t fits = 0, all = 0;
+    for (size_t i = 0; i < c->cycles_count; i++) {
+        if (c->cycles[i].source != source || !c->cycles[i].deadline_ns)
+            continue;
+        uint64_t step = before ? c->cycles[i].deadline_ns - before : period;
+        fits += step * 10 > period * 9 && step * 10 < period * 11;
+        all++;
+        before = c->cycles[i].deadline_ns;
+    }
+    return fits * 2 >= all;
+}
+
 static void sum_sources(struct tac_diagnosis *d)
 {
     for (size_t s = 0; s < d->sources_count; s++) {
         d->sources[s].name = d->capture->sources[s].name;
         d->sources[s].period_ns = d->capture->sources[s].period_ns;
     }
+    for (size_t s = 0; s < d->sources_count; s++)
+        d->sources[s].is_regular = is_regular(d, s);
     for (size_t i = 0; i < d->cycles; i++) {
         sum_source(d, i);
         d->judged += d->cycle_verdict[i] != TAC_CYCLE_NOT_JUDGED;

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The example of a deadline that is not audio: each mistake of the message handler is named.
+
+usage: market_data.py TACTUS MARKET_DATA
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+CASES = [("sort", "own_work", None), ("lock", "lock_hold", "report_risk"),
+         ("log", "blocking_call", "fdatasync"), ("heap", "heap_work", None)]
+
+
+def judge(tactus, program, mistake, folder):
+    words = [tactus, "doctor", "--json", "-o", os.path.join(folder, "run.tac"), "--", program, mistake,
+             "500"]
+    result = subprocess.run(words, capture_output=True, timeout=60)
+    if result.returncode > 1:
+        raise RuntimeError(result.stderr.decode())
+    return json.loads(result.stdout)["runs"][0]
+
+
+def is_named(run, cause, word):
+    misses = [m for m in run["misses"] if m["verdicts"][0]["rule"] == cause]
+    wide = [m for m in run["misses"] if m["verdicts"][0]["rule"] not in ("hypervisor", "late_wake")]
+    said = word is None or any(word in v["text"] for m in misses for v in m["verdicts"])
+    return len(misses) >= 5 and len(misses) * 2 > len(wide) and said
+
+
+def main():
+    tactus, program = sys.argv[1:3]
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for i, (mistake, cause, word) in enumerate(CASES, 1):
+            for _ in range(3):
+                run = judge(tactus, program, mistake, folder)
+                good = is_named(run, cause, word)
+                if good:
+                    break
+            bad += not good
+            print(f"{'ok' if good else 'not ok'} {i} - {mistake} is {cause}")
+            if not good:
+                print("#", json.dumps(run["causes"])[:600])
+    print(f"1..{len(CASES)}")
+    return 1 if bad else 0
+
+
+sys.exit(main())
