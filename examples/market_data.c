@@ -94,7 +94,7 @@ static void build_list(void)
         struct node *next;
         double price;
     } *first = NULL;
-    for (int i = 0; i < 30000; i++) {
+    for (int i = 0; i < 60000; i++) {
         struct node *node = malloc(sizeof *node);
         if (!node)
             break;
@@ -159,7 +159,7 @@ static void *handle_feed(void *unused)
 {
     struct sched_param param = {.sched_priority = 60};
     pthread_setschedparam(pthread_self(), SCHED_FIFO, &param); /* where it is permitted */
-    if (tac_thread_register("handler", 1 << 18))
+    if (tac_thread_register("handler", 1 << 19))
         abort();
     int source = tac_cycle_source_open("messages", BUDGET_NS);
     struct message m;

@@ -201,6 +201,13 @@ int tac_thread_register(const char *name, uint32_t records)
     if (records > TAC_LANE_RECORDS_MAX)
         return -EINVAL;
     struct tac_lane *here = tac_lane_of(tac_trace_lane_here);
+    /* who was registered by another (the watch library) with a smaller ring gets the one it wants
+     */
+    if (here != &tac_lane_none && here != &tac_lane_silent && !here->ring.open &&
+        records > here->ring.mask + 1) {
+        tac_thread_unregister();
+        here = &tac_lane_none;
+    }
     int result = 0;
     tac_control_lock();
     if (here == &tac_lane_none || here == &tac_lane_silent)

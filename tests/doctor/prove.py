@@ -13,7 +13,7 @@ import sys
 
 CASES = [  # defect, setting, cause, results that are right
     ("touch", "mlockall", "fault_minor", {"cured"}),
-    ("heap", "heap", "fault_minor", {"cured"}),
+    ("heap", "heap", "fault_minor heap_work", {"cured"}),
     ("compute", "heap", "own_work", {"not_cured"}),
     ("denormal", "ftz", "denormals", {"cured", "others_grew"}),
     ("clean", "thp", None, {"nothing_to_prove"}),
@@ -32,8 +32,8 @@ def prove(tactus, target, defect, setting):
 def check(proof, status, cause, right):
     good = proof["result"] in right and status == (proof["result"] not in ("cured", "nothing_to_prove"))
     if cause is not None:
-        named = [c for c in proof["causes"] if c["rule"] == cause]
-        good = good and proof["cause"] == cause and len(named) == 1
+        named = [c for c in proof["causes"] if c["rule"] == proof["cause"]]
+        good = good and proof["cause"] in cause.split() and len(named) == 1
         if good and "not_cured" not in right:
             good = named[0]["fell_tenfold"] and named[0]["apart"]
     return good

@@ -61,7 +61,7 @@ static void take_blocks(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         char *p = malloc(BLOCK_BYTES);
-        for (size_t at = 0; p && at < BLOCK_BYTES / 4; at += PAGE)
+        for (size_t at = 0; p && at < BLOCK_BYTES / 2; at += PAGE)
             ((volatile char *)p)[at] = 1;
         free(p);
     }
@@ -75,7 +75,7 @@ static void work(unsigned number)
     if (!strcmp(defect, "denormal"))
         filter(1e-39f, steps * 15);
     else if (!strcmp(defect, "touch"))
-        for (size_t end = touched + (size_t)3000 * PAGE; touched < end; touched += PAGE)
+        for (size_t end = touched + (size_t)6000 * PAGE; touched < end; touched += PAGE)
             memory[touched % TOUCH_BYTES] = 1;
     else if (!strcmp(defect, "compute"))
         filter(1, steps * 15);
