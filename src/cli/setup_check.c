@@ -71,6 +71,49 @@ static struct result check_rt_runtime(void)
     return r;
 }
 
+/* The cgroup of this session, where real-time budgets are given by group. */
+static struct result check_rt_group(void)
+{
+    struct result r = {GOOD, "real-time budget of the cgroup: this kernel has none by group"};
+    char line[256], path[400], budget[64];
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    while (file && fgets(line, sizeof line, file)) {
+        char *controllers = strchr(line, ':'),
+             *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *group++ = 0;
+        group[strcspn(group, "\n")] = 0;
+        if (!strstr(controllers, ":cpu") || strstr(controllers, ":cpuset"))
+            continue;
+        snprintf(path, sizeof path, "/sys/fs/cgroup/cpu%s/cpu.rt_runtime_us", group);
+        if (!read_line(path, budget, sizeof budget))
+            continue;
+        r.verdict = strtol(budget, NULL, 10) == 0 ? BAD : GOOD;
+        snprintf(r.fact, sizeof r.fact, "real-time budget of the cgroup: %s us a period", budget);
+    }
+    if (file)
+        fclose(file);
+    return r;
+}
+
+static struct result check_irq_threads(void)
+{
+    struct result r = {UNKNOWN, "interrupt threads: cannot be read"};
+    char line[512];
+    struct utsname name;
+    bool rt = uname(&name) == 0 && strstr(name.version, "PREEMPT_RT");
+    if (!read_line("/proc/cmdline", line, sizeof line))
+        return r;
+    bool threads = rt || strstr(line, "threadirqs");
+    r.verdict =
+        threads ? GOOD : UNKNOWN; /* a matter of taste where the sound card is the only one */
+    snprintf(r.fact, sizeof r.fact, "interrupt handlers: %s",
+             threads ? "in threads, which have priorities"
+                     : "not in threads; boot with threadirqs to give them priorities");
+    return r;
+}
+
 static struct result check_huge_pages(void)
 {
     struct result r = {UNKNOWN, "huge pages: cannot be read"};
@@ -163,10 +206,13 @@ static const struct {
     {check_memlock, "echo '@audio - memlock unlimited' | sudo tee -a "
                     "/etc/security/limits.d/audio.conf; log in again"},
     {check_rt_runtime, "sudo sysctl kernel.sched_rt_runtime_us=950000"},
+    {check_rt_group, "echo 950000 | sudo tee /sys/fs/cgroup/cpu/$(grep -oP 'cpu[^:]*:\\K.*' "
+                     "/proc/self/cgroup | head -1)/cpu.rt_runtime_us"},
     {check_huge_pages, "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled"},
     {check_governor, "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/"
                      "scaling_governor"},
     {check_preemption, "boot with preempt=full, or use a PREEMPT_RT kernel"},
+    {check_irq_threads, "boot with threadirqs"},
     {check_clock, "echo tsc | sudo tee "
                   "/sys/devices/system/clocksource/clocksource0/current_clocksource"},
     {check_swap, "sudo sysctl vm.swappiness=10"},

@@ -2,6 +2,7 @@
  * doctor.c - `tactus doctor`: judge recordings, or run a program, record and judge it. */
 #include "cli/cmd.h"
 
+#include "cli/capturing.h"
 #include "cli/prove.h"
 #include "cli/runs.h"
 #include "cli/setup_check.h"
@@ -22,6 +23,7 @@ enum {
     OPTION_PROVE,
     OPTION_ROUNDS,
     OPTION_SECONDS,
+    OPTION_PID,
     OPTION_SETUP
 };
 
@@ -124,6 +126,32 @@ static int judge_program(const struct tac_cmd_args *args)
     return conclude(&runs, args);
 }
 
+/* A running program that was built with trace.h and listens. */
+static int judge_process(const struct tac_cmd_args *args)
+{
+    const char *path =
+        args->option[OPTION_RECORD] ? args->option[OPTION_RECORD] : "tactus.recording";
+    char address[64];
+    double pid = 0;
+    struct tac_capturing capturing = {.outlet.path = path, .address = address, .kernel = 1};
+    if (args->count)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "give --pid, or recordings, or -- and a program");
+    if (!tac_cmd_number("pid", args->option[OPTION_PID], 1, 4194304, &pid) ||
+        !tac_cmd_number("seconds", args->option[OPTION_SECONDS], 0.1, 1e6, &capturing.seconds))
+        return TAC_EXIT_USAGE;
+    capturing.pid = (uint32_t)pid;
+    snprintf(address, sizeof address, "unix:@tactus.%u", capturing.pid);
+    struct tac_capturing_result result = {0};
+    struct tac_error err = {0};
+    struct tac_runs runs = {.count = 0};
+    if (!args->option[OPTION_QUIET] && !capturing.seconds)
+        fprintf(stderr, "tactus doctor: recording until the program ends, or Ctrl-C\n");
+    if (tac_capturing_run(&capturing, &result, &err) < 0 ||
+        tac_runs_add(&runs, path, NULL, &err) < 0)
+        return tac_cmd_fail_error(&err);
+    return conclude(&runs, args);
+}
+
 static int prove(const struct tac_cmd_args *args)
 {
     const char *word = *args->option[OPTION_PROVE] ? args->option[OPTION_PROVE] : "heap";
@@ -161,6 +189,8 @@ static int run(const struct tac_cmd_args *args)
 {
     if (args->option[OPTION_SETUP])
         return check_setup();
+    if (args->option[OPTION_PID])
+        return judge_process(args);
     if (args->count == 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "name a recording, or a program after --");
     if (args->separator > 0)
@@ -173,7 +203,7 @@ static int run(const struct tac_cmd_args *args)
 TAC_CMD(doctor) = {
     .name = "doctor",
     .summary = "say why cycles were late, with evidence",
-    .synopsis = "[options] RECORDING... | [options] -- PROGRAM [ARGUMENT...]",
+    .synopsis = "[options] RECORDING... | [options] -- PROGRAM [ARGUMENT...] | [options] --pid PID",
     .text = "Reads one or more recordings, or runs an unmodified program and records it, and "
             "accounts for every late cycle: each microsecond between its deadline and its end is "
             "charged to one cause. Prints, for each recording, the cycles, the missed deadlines, "
@@ -209,6 +239,10 @@ TAC_CMD(doctor) = {
             [OPTION_SECONDS] = {"seconds", 's', "N",
                                 "End PROGRAM after so long, as Ctrl-C would. Without it PROGRAM "
                                 "ends by itself."},
+            [OPTION_PID] = {"pid", 0, "PID",
+                            "Record a running program that was built with tactus/trace.h and "
+                            "listens (path \"listen:\", or TACTUS_RECORD=listen: in its "
+                            "environment), for --seconds, or until it ends or Ctrl-C."},
             [OPTION_SETUP] = {"setup", 0, NULL,
                               "Check this machine and session instead: priorities, locking of "
                               "memory, huge pages, governor, kernel; with the commands that mend."},

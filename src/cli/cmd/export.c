@@ -3,11 +3,14 @@
 #include "cli/cmd.h"
 
 #include "capture/export.h"
+#include "cli/runs.h"
+#include "doctor/marks.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { OPT_FORMAT, OPT_OUTPUT, OPT_SYMBOLS };
+enum { OPT_FORMAT, OPT_OUTPUT, OPT_SYMBOLS, OPT_NO_VERDICTS };
 
 static const struct tac_export_format *choose(const char *name, const char *output)
 {
@@ -29,6 +32,16 @@ static const struct tac_export_format *choose(const char *name, const char *outp
     return NULL;
 }
 
+/* The doctor's verdicts, which need the whole recording in memory. */
+static int judge(const char *recording, struct tac_marks *marks, struct tac_error *err)
+{
+    struct tac_runs runs = {.count = 0};
+    int r = tac_runs_add(&runs, recording, NULL, err);
+    r = r < 0 ? r : tac_marks_make(runs.diagnosis[0], marks);
+    tac_runs_fini(&runs);
+    return r == -ENOMEM ? tac_error_set(err, r, NULL, 0, 0, "not enough memory") : r;
+}
+
 static int run(const struct tac_cmd_args *args)
 {
     const char *output = args->option[OPT_OUTPUT];
@@ -40,7 +53,13 @@ static int run(const struct tac_cmd_args *args)
     if (!format)
         return TAC_EXIT_USAGE;
     struct tac_export_options options = {.symbols = args->option[OPT_SYMBOLS]};
-    if (tac_export_file(format, args->operand[0], output, &options, &problems, &err) < 0)
+    struct tac_marks marks = {0};
+    int r = args->option[OPT_NO_VERDICTS] ? 0 : judge(args->operand[0], &marks, &err);
+    options.mark = marks.mark;
+    options.marks = marks.count;
+    r = r < 0 ? r : tac_export_file(format, args->operand[0], output, &options, &problems, &err);
+    tac_marks_fini(&marks);
+    if (r < 0)
         return tac_cmd_fail_error(&err);
     if (problems & (TAC_CAPTURE_TRUNCATED | TAC_CAPTURE_DAMAGED))
         fprintf(stderr, "tactus export: %s is cut off or damaged; exported what could be read\n",
@@ -53,12 +72,14 @@ TAC_CMD(export) = {
     .summary = "write a recording in another tool's format",
     .synopsis = "RECORDING -o FILE [--format NAME] [--symbols FOLDERS]",
     .text =
-        "Writes a recording for another tool, in one pass and constant memory. The format is that "
+        "Writes a recording for another tool; the format is that "
         "of the file's suffix, or of --format:\n\n"
         "perfetto (.pftrace): for ui.perfetto.dev and trace_processor: zones, cycles, memory "
         "operations, waits, plots with units, flows, call stacks with functions, lines and "
         "build-ids, and where kernel events were recorded CPU lanes, thread states and wakers.\n\n"
         "csv (.csv): statistics of zones, one line a name.\n\n"
+        "The doctor's verdicts are in it, too: one span for each missed deadline, with its "
+        "causes.\n\n"
         "Places where events were lost are in each of them. A recording that was cut off or "
         "damaged is exported as far as it can be read.",
     .option = {{"format", 'f', "NAME", "The format, when the suffix of FILE does not tell it."},
@@ -66,7 +87,10 @@ TAC_CMD(export) = {
                {"symbols", 0, "FOLDERS",
                 "Where the program's files are, separated by colons: a sysroot, a folder of "
                 "binaries, or a tree .build-id/xx/rest.debug. The environment's TACTUS_SYMBOLS "
-                "otherwise."}},
+                "otherwise."},
+               {"no-verdicts", 0, NULL,
+                "Leave the doctor's verdicts out, and with them the memory for the whole "
+                "recording."}},
     .operands_min = 1,
     .operands_max = 1,
     .run = run,
