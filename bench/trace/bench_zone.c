@@ -1,133 +1,127 @@
 /* SPDX-License-Identifier: MIT
- * bench_zone.c - what a zone costs the traced thread.
+ * bench_zone.c - what a zone costs the traced thread, in the loops of zone_loops.h.
  *
- * The thread is pinned to CPU 0; the helper finds its own. One zone is begin and end. Each figure
- * is the median over batches of back-to-back zones; "burst" pauses 20 ms between batches of 5 000,
- * as an audio program does; "flat" runs 200 000 without a pause, more than the ring holds, so the
- * helper has to keep up (drops are printed); "single" times each zone and takes off nothing. Prints
- * one line a mode: name, nanoseconds a zone, dropped zones. With a file name, records to it;
- * default /dev/null. */
-#include "base/clock.h"
-#include "base/histogram.h"
+ * usage: bench_zone [MODE...], all when none is given:
+ *   off      compiled in, no session            armed    flight recorder, nothing written
+ *   on       recording to /dev/null             kernel   single zones, with the whole machine's
+ *                                                        kernel events and the own thread's
+ * captured "flat" in mode on uses a ring that holds a batch, because the question is the cost of a
+ * zone, not of a drop; drops are printed. bench/trace/zones runs this beside the peers. */
+#include "capture/kernel.h"
 #include "tactus/trace.h"
 
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
+#define BENCH_ZONE TAC_ZONE("bench")
+#include "zone_loops.h"
+
+#include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { BATCHES = 15, BURST = 5000, FLAT = 200000, SINGLE = 1000000 };
-
-static double hz;
-
-__attribute__((noinline)) static void zones(int n)
-{
-    for (int i = 0; i < n; i++) {
-        TAC_ZONE("bench");
-        __asm__ volatile("" : : : "memory");
-    }
-}
-
-__attribute__((noinline)) static void nothing(int n)
-{
-    for (int i = 0; i < n; i++)
-        __asm__ volatile("" : : : "memory");
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(void (*run)(int), int n, int pause_ms)
-{
-    double ns[BATCHES];
-    for (int i = 0; i < BATCHES; i++) {
-        uint64_t begin = tac_counter();
-        run(n);
-        ns[i] = (double)(tac_counter() - begin) / hz * 1e9 / n;
-        if (pause_ms)
-            tac_clock_sleep_until(tac_clock_ns() + (uint64_t)pause_ms * 1000000);
-    }
-    qsort(ns, BATCHES, sizeof *ns, by_value);
-    return ns[BATCHES / 2];
-}
+enum { BURST_RECORDS = 16384, FLAT_RECORDS = 1 << 20 };
 
 static uint64_t dropped(void)
 {
     struct tac_trace_stats s;
     tac_trace_get_stats(&s);
-    return s.dropped / 2;
+    return s.dropped;
 }
 
-static void report(const char *name, void (*run)(int), int n, int pause_ms)
+/* The helper inherits the affinity: it gets all CPUs, the measuring thread one. */
+static int begin(struct tac_trace_config config)
 {
-    uint64_t before = dropped();
-    double ns = median(run, n, pause_ms);
-    printf("%-28s %8.2f ns  %llu of %d zones dropped\n", name, ns,
-           (unsigned long long)(dropped() - before), BATCHES * n);
-}
-
-static void measure_single(const char *name)
-{
-    static struct tac_histogram h;
-    tac_histogram_init(&h);
-    for (int i = 0; i < SINGLE; i++) {
-        uint64_t begin = tac_counter();
-        zones(1);
-        tac_histogram_add(&h, tac_counter() - begin);
-        if (i % 2000 == 0)
-            tac_clock_sleep_until(tac_clock_ns() + 1000000);
-    }
-    static const double q[] = {0.5, 0.999, 0.9999};
-    static const char *const text[] = {"p50", "p99.9", "p99.99"};
-    for (int i = 0; i < 3; i++)
-        printf("%-20s %-7s %8.2f ns\n", name, text[i],
-               (double)tac_histogram_quantile(&h, q[i]) / hz * 1e9);
-}
-
-static int session(struct tac_trace_config config, const char *path)
-{
-    config.path = path;
+    config.path = "/dev/null";
+    zone_unpin();
     int error = tac_trace_start(&config);
+    zone_pin();
     if (error)
-        fprintf(stderr, "bench_zone: %s: %s\n", path, tac_error_sentence(error));
+        fprintf(stderr, "bench_zone: %s\n", tac_error_sentence(error));
     return error;
+}
+
+static void end(const char *name)
+{
+    uint64_t lost = dropped();
+    if (lost)
+        printf("%-12s %-8s %9llu\n", name, "dropped", (unsigned long long)lost);
+    (void)!tac_trace_stop();
+}
+
+/* A thread of its own, so that each mode begins with a thread that is new to the recorder. */
+static void *measure_on(void *unused)
+{
+    if (tac_thread_register("bench", BURST_RECORDS) ||
+        begin((struct tac_trace_config){.drain_ms = 1}))
+        return unused;
+    zone_first("on");
+    zone_batches("on", "burst", BURST, 20);
+    zone_single("on");
+    end("on");
+    return unused;
+}
+
+static void *measure_flat(void *unused)
+{
+    if (tac_thread_register("bench", FLAT_RECORDS) ||
+        begin((struct tac_trace_config){.drain_ms = 1}))
+        return unused;
+    zone_batches("on", "flat", FLAT, 50);
+    end("on");
+    return unused;
+}
+
+static void *measure_armed(void *unused)
+{
+    if (tac_thread_register("bench", BURST_RECORDS) ||
+        begin((struct tac_trace_config){.flight_s = 5}))
+        return unused;
+    zone_batches("armed", "burst", BURST, 20);
+    end("armed");
+    return unused;
+}
+
+static void *measure_kernel(void *unused)
+{
+    struct tac_kernel_config config = {.path = "/tmp/tactus-bench-zone.tac"};
+    struct tac_kernel *kernel = NULL;
+    struct tac_error err = {0};
+    zone_unpin();
+    if (tac_kernel_start(&config, &err, &kernel))
+        printf("# %s\n", err.text);
+    if (!tac_thread_register("bench", BURST_RECORDS) &&
+        !begin((struct tac_trace_config){.drain_ms = 1, .evidence = TAC_EVIDENCE_PERF})) {
+        zone_single("kernel");
+        end("kernel");
+    }
+    (void)!tac_kernel_stop(kernel, NULL);
+    unlink(config.path);
+    return unused;
+}
+
+static void *measure_off(void *unused)
+{
+    zone_pin();
+    zone_batches("off", "flat", FLAT, 0);
+    return unused;
 }
 
 int main(int argc, char **argv)
 {
-    const char *path = argc > 1 ? argv[1] : "/dev/null";
-    cpu_set_t cpu;
-    CPU_ZERO(&cpu);
-    CPU_SET(0, &cpu);
-    sched_setaffinity(0, sizeof cpu, &cpu);
-    hz = tac_counter_hz(200000000);
-    /* "flat" wants a ring for its 400 000 records, and time for the helper between batches */
-    int flat = argc > 2 && !strcmp(argv[2], "flat"), flat_pause_ms = flat ? 50 : 0;
-    if (tac_thread_register("bench", flat ? 1 << 20 : 16384))
-        return 1;
-    report("empty loop", nothing, FLAT, 0);
-    report("off", zones, FLAT, 0);
-    /* the helper inherits the affinity: let it have the other core */
-    cpu_set_t all;
-    memset(&all, 0xff, sizeof all);
-    sched_setaffinity(0, sizeof all, &all);
-    if (session((struct tac_trace_config){.drain_ms = 1}, path))
-        return 1;
-    sched_setaffinity(0, sizeof cpu, &cpu);
-    report("burst", zones, BURST, 20);
-    report("flat", zones, FLAT, flat_pause_ms);
-    measure_single("single");
-    (void)!tac_trace_stop();
-    if (session((struct tac_trace_config){.flight_s = 5}, path))
-        return 1;
-    report("burst, flight recorder", zones, BURST, 20);
-    (void)!tac_trace_stop();
-    if (session((struct tac_trace_config){.evidence = TAC_EVIDENCE_PERF}, path))
-        return 1;
-    measure_single("single, perf on");
-    (void)!tac_trace_stop();
+    static const struct {
+        const char *name;
+        void *(*run)(void *);
+    } mode[] = {{"off", measure_off},
+                {"on", measure_on},
+                {"on", measure_flat},
+                {"armed", measure_armed},
+                {"kernel", measure_kernel}};
+    zone_calibrate();
+    for (size_t i = 0; i < sizeof mode / sizeof *mode; i++) {
+        int wanted = argc < 2;
+        for (int k = 1; k < argc; k++)
+            wanted |= !strcmp(argv[k], mode[i].name);
+        pthread_t thread;
+        if (wanted && !pthread_create(&thread, NULL, mode[i].run, NULL))
+            pthread_join(thread, NULL);
+    }
     return 0;
 }

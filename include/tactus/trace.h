@@ -193,7 +193,7 @@ extern TAC_API __thread struct tac_trace_lane *tac_trace_lane_here
     __attribute__((tls_model("initial-exec")));
 extern TAC_API uint32_t tac_trace_mask; /* categories that record now; 0 when no session */
 
-enum { TAC_RECORD_ZONE_BEGIN = 1, TAC_RECORD_ZONE_END = 2 };
+enum { TAC_RECORD_ZONE_BEGIN = 1, TAC_RECORD_ZONE_END = 2, TAC_RECORDS_AHEAD = 32 };
 
 /* Make room for n records: true when there is. Otherwise the event (weight 1, or 2 for a zone) is
  * counted. Real-time: yes. */
@@ -235,6 +235,8 @@ tac_zone_begin(const struct tac_trace_site *site, uint32_t on)
             head = lane->head;
         }
         struct tac_trace_record *r = &lane->record[head & lane->mask];
+        /* the helper has read these lines since: fetch them back before they are needed */
+        __builtin_prefetch(&lane->record[(head + TAC_RECORDS_AHEAD) & lane->mask], 1);
         lane->limit--;
         lane->open++;
         r->word = (uint64_t)TAC_RECORD_ZONE_BEGIN << 56 | (uint64_t)(uintptr_t)site;

@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { HUGE_FROM = 2 << 20 }; /* a ring above it would use up the TLB in small pages */
+
 struct tac_lane tac_lane_none, tac_lane_silent;
 _Atomic uint64_t tac_lane_unregistered;
 _Atomic uint32_t tac_lane_budget;
@@ -131,9 +133,10 @@ static int make(uint32_t records, struct tac_lane **ret_lane)
     if (count == TAC_LANES_MAX)
         return -TAC_E_LIMIT;
     size_t head = tac_align_up(sizeof(struct tac_lane), 64);
+    size_t bytes = head + (size_t)records * sizeof(struct tac_trace_record);
     struct tac_region region;
-    int error = tac_region_open(head + (size_t)records * sizeof(struct tac_trace_record),
-                                TAC_REGION_TRY_LOCK, &region);
+    int error = tac_region_open(
+        bytes, TAC_REGION_TRY_LOCK | (bytes > HUGE_FROM ? TAC_REGION_HUGE : 0), &region);
     if (error)
         return error;
     struct tac_lane *lane = region.base;
