@@ -160,6 +160,28 @@ void tac_make_message(struct tac_make *m, uint32_t lane, const char *text, uint6
     data(add(m, lane, ns, TAC_REC_MESSAGE, site(m, TAC_CAT_APP, text, "")), 0, 0);
 }
 
+void tac_make_text(struct tac_make *m, uint32_t lane, const char *text, uint64_t ns)
+{
+    size_t n = strlen(text);
+    struct item *item = add(m, lane, ns, TAC_REC_TEXT, n);
+    for (size_t at = 0; at < n; at += 16) {
+        uint64_t words[2] = {0, 0};
+        memcpy(words, text + at, n - at < 16 ? n - at : 16);
+        data(item, words[0], words[1]);
+    }
+}
+
+void tac_make_flow(struct tac_make *m, uint32_t lane, uint32_t step, uint64_t id, uint64_t ns)
+{
+    add(m, lane, ns, TAC_REC_FLOW, (uint64_t)step << 48 | id);
+}
+
+/* For the zone that is open at ns. */
+void tac_make_zone_value(struct tac_make *m, uint32_t lane, uint64_t ns, uint64_t value)
+{
+    add(m, lane, ns, TAC_REC_ZONE_VALUE, 0)->record[0].counter = value;
+}
+
 void tac_make_memory(struct tac_make *m, uint32_t lane, enum tac_memory_op op, uint64_t ptr,
                      uint64_t bytes, uint64_t begin_ns, uint64_t end_ns)
 {

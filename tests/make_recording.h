@@ -32,6 +32,9 @@ void tac_make_zone(struct tac_make *m, uint32_t lane, uint32_t category, const c
 void tac_make_plot(struct tac_make *m, uint32_t lane, const char *name, const char *unit,
                    uint64_t ns, double value);
 void tac_make_message(struct tac_make *m, uint32_t lane, const char *text, uint64_t ns);
+void tac_make_text(struct tac_make *m, uint32_t lane, const char *text, uint64_t ns);
+void tac_make_flow(struct tac_make *m, uint32_t lane, uint32_t step, uint64_t id, uint64_t ns);
+void tac_make_zone_value(struct tac_make *m, uint32_t lane, uint64_t ns, uint64_t value);
 void tac_make_memory(struct tac_make *m, uint32_t lane, enum tac_memory_op op, uint64_t ptr,
                      uint64_t bytes, uint64_t begin_ns, uint64_t end_ns);
 void tac_make_lock_wait(struct tac_make *m, uint32_t lane, uint64_t lock, uint32_t holder_tid,

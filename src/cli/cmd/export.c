@@ -77,13 +77,16 @@ TAC_CMD(export) = {
         "perfetto (.pftrace): for ui.perfetto.dev and trace_processor: zones, cycles, memory "
         "operations, waits, plots with units, flows, call stacks with functions, lines and "
         "build-ids, and where kernel events were recorded CPU lanes, thread states and wakers.\n\n"
+        "fxt (.fxt): Fuchsia's trace format, which Tracy imports.\n\n"
+        "ctf (.ctf): a folder in the Common Trace Format 1.8, for babeltrace2 and Trace "
+        "Compass.\n\n"
         "csv (.csv): statistics of zones, one line a name.\n\n"
         "The doctor's verdicts are in it, too: one span for each missed deadline, with its "
         "causes.\n\n"
         "Places where events were lost are in each of them. A recording that was cut off or "
         "damaged is exported as far as it can be read.",
     .option = {{"format", 'f', "NAME", "The format, when the suffix of FILE does not tell it."},
-               {"output", 'o', "FILE", "The file to write."},
+               {"output", 'o', "FILE", "The file (or, for ctf, the folder) to write."},
                {"symbols", 0, "FOLDERS",
                 "Where the program's files are, separated by colons: a sysroot, a folder of "
                 "binaries, or a tree .build-id/xx/rest.debug. The environment's TACTUS_SYMBOLS "

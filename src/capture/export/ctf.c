@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT
+ * ctf.c - a recording as a Common Trace Format 1.8 trace: babeltrace2, Trace Compass.
+ *
+ * A folder with `metadata` (the text that describes all layouts) and one stream file per thread and
+ * per CPU. Each packet says how many events of its stream were discarded until its end; a packet is
+ * closed before a gap and another one after it, so that readers can tell where. All fields are
+ * aligned to bytes, so a packet is a plain row of numbers and zero-ended strings. Memory: one
+ * packet for each stream; files are open only while a packet is written.
+ *
+ * Source: diamon.org/ctf, version 1.8.3. */
+#include "capture/export.h"
+#include "capture/idmap.h"
+#include "capture/list.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC 0xc1fc1fc1u
+/* A second stream of a thread, with what the kernel tells of it: it comes in chunks of its own, not
+ * in order with the thread's events. */
+#define OF_KERNEL 0x80000000u
+enum { PACKET_BYTES = 16384, CONTEXT_BYTES = 8 + 5 * 8 + 2 * 4, EVENT_MAX = 1024 };
+enum { STREAM_THREAD, STREAM_CPU };
+
+/* Numbers of events within their stream. */
+enum {
+    THREAD_NAME,
+    ZONE_BEGIN,
+    ZONE_END,
+    ZONE_VALUE,
+    ZONE_TEXT,
+    PLOT,
+    MESSAGE,
+    TEXT,
+    FLOW,
+    MEMORY,
+    LOCK_WAIT,
+    LOCK_HELD,
+    CYCLE_BEGIN,
+    CYCLE_END,
+    STACK,
+    OFF_CPU,
+    ON_CPU,
+    PAGE_FAULT
+};
+enum { SCHED_SWITCH, SCHED_WAKING, IRQ_ENTRY, IRQ_EXIT, SOFTIRQ_ENTRY, SOFTIRQ_EXIT, KERNEL_EVENT };
+
+static const char head_text[] =
+    "/* CTF 1.8 */\n"
+    "typealias integer { size = 8; align = 8; signed = false; } := u8;\n"
+    "typealias integer { size = 16; align = 8; signed = false; } := u16;\n"
+    "typealias integer { size = 32; align = 8; signed = false; } := u32;\n"
+    "typealias integer { size = 64; align = 8; signed = false; } := u64;\n"
+    "typealias integer { size = 64; align = 8; signed = false; base = 16; } := x64;\n"
+    "typealias integer { size = 32; align = 8; signed = true; } := i32;\n"
+    "typealias integer { size = 64; align = 8; signed = true; } := i64;\n"
+    "typealias floating_point { exp_dig = 11; mant_dig = 53; align = 8; } := f64;\n"
+    "trace {\n major = 1; minor = 8; byte_order = le;\n"
+    " packet.header := struct { u32 magic; u32 stream_id; };\n};\n"
+    "env { tracer_name = \"tactus\"; };\n"
+    "clock { name = monotonic; freq = 1000000000; description = \"CLOCK_MONOTONIC\"; };\n"
+    "typealias integer { size = 64; align = 8; signed = false; map = clock.monotonic.value; } := "
+    "time;\n";
+
+static const char *const stream_text =
+    "stream {\n id = %d;\n event.header := struct { u16 id; time timestamp; };\n"
+    " packet.context := struct { time timestamp_begin; time timestamp_end; u64 content_size;\n"
+    "  u64 packet_size; u64 events_discarded; u32 %s; u32 %s; };\n};\n";
+
+static const struct {
+    int stream, id;
+    const char *name, *fields;
+} events[] = {
+    {STREAM_THREAD, THREAD_NAME, "thread_name", "string name;"},
+    {STREAM_THREAD, ZONE_BEGIN, "zone_begin",
+     "string name; u32 category; string function; string file; u32 line;"},
+    {STREAM_THREAD, ZONE_END, "zone_end", "u8 lost;"},
+    {STREAM_THREAD, ZONE_VALUE, "zone_value", "u64 value;"},
+    {STREAM_THREAD, ZONE_TEXT, "zone_text", "string text;"},
+    {STREAM_THREAD, PLOT, "plot", "string name; string unit; f64 value;"},
+    {STREAM_THREAD, MESSAGE, "message", "string text; u64 value;"},
+    {STREAM_THREAD, TEXT, "text", "string text;"},
+    {STREAM_THREAD, FLOW, "flow", "u8 step; u64 flow_id;"},
+    {STREAM_THREAD, MEMORY, "memory", "u32 op; u64 bytes; x64 ptr; x64 old; u64 duration;"},
+    {STREAM_THREAD, LOCK_WAIT, "lock_wait", "x64 lock; u32 holder_tid; u64 duration;"},
+    {STREAM_THREAD, LOCK_HELD, "lock_held", "x64 lock; u8 taken;"},
+    {STREAM_THREAD, CYCLE_BEGIN, "cycle_begin", "string source; u32 frames; u64 deadline;"},
+    {STREAM_THREAD, CYCLE_END, "cycle_end", "string source;"},
+    {STREAM_THREAD, STACK, "stack", "u8 count; x64 ip[count];"},
+    {STREAM_THREAD, OFF_CPU, "off_cpu", "u8 preempted;"},
+    {STREAM_THREAD, ON_CPU, "on_cpu", "u8 unused;"},
+    {STREAM_THREAD, PAGE_FAULT, "page_fault", "x64 address; x64 ip; u8 major;"},
+    {STREAM_CPU, SCHED_SWITCH, "sched_switch",
+     "string prev_comm; i32 prev_tid; i32 prev_prio; i64 prev_state; string next_comm; "
+     "i32 next_tid; i32 next_prio;"},
+    {STREAM_CPU, SCHED_WAKING, "sched_waking",
+     "string comm; i32 tid; i32 prio; i32 target_cpu; i32 waker_tid; u8 from_interrupt;"},
+    {STREAM_CPU, IRQ_ENTRY, "irq_handler_entry", "i32 irq;"},
+    {STREAM_CPU, IRQ_EXIT, "irq_handler_exit", "i32 irq;"},
+    {STREAM_CPU, SOFTIRQ_ENTRY, "softirq_entry", "u32 vec;"},
+    {STREAM_CPU, SOFTIRQ_EXIT, "softirq_exit", "u32 vec;"},
+    {STREAM_CPU, KERNEL_EVENT, "kernel_event", "u16 type; i32 tid; x64 a; x64 b;"},
+};
+
+struct stream {
+    uint32_t number; /* thread index or CPU */
+    int id;
+    uint64_t begin_ns, last_ns, discarded, packets;
+    uint32_t zones, names[2]; /* pid and tid, or CPU */
+    size_t n;
+    unsigned char bytes[PACKET_BYTES];
+};
+
+struct ctf {
+    const struct tac_capture *c;
+    char *path;
+    int folder;
+    struct tac_idmap place;  /* id << 32 | number -> index + 1 */
+    struct tac_list streams; /* struct stream * */
+    uint64_t packets;
+    int error;
+};
+
+/* ---- packets ---- */
+
+static void put(struct stream *s, const void *bytes, size_t n)
+{
+    memcpy(s->bytes + s->n, bytes, n);
+    s->n += n;
+}
+
+static void put8(struct stream *s, uint64_t value)
+{
+    s->bytes[s->n++] = (unsigned char)value;
+}
+
+static void put16(struct stream *s, uint64_t value)
+{
+    put8(s, value);
+    put8(s, value >> 8);
+}
+
+static void put32(struct stream *s, uint64_t value)
+{
+    put16(s, value);
+    put16(s, value >> 16);
+}
+
+static void put64(struct stream *s, uint64_t value)
+{
+    put32(s, value);
+    put32(s, value >> 32);
+}
+
+static void put_string(struct stream *s, const char *text)
+{
+    put(s, text, strnlen(text, 255));
+    put8(s, 0);
+}
+
+static void write_packet(struct ctf *o, struct stream *s)
+{
+    char name[32];
+    size_t content = s->n;
+    s->n = 0;
+    put32(s, MAGIC);
+    put32(s, (uint64_t)s->id);
+    put64(s, s->begin_ns);
+    put64(s, s->last_ns);
+    put64(s, content * 8);
+    put64(s, content * 8);
+    put64(s, s->discarded);
+    put32(s, s->names[0]);
+    put32(s, s->names[1]);
+    snprintf(name, sizeof name, "%s_%u",
+             s->id == STREAM_CPU     ? "cpu"
+             : s->number & OF_KERNEL ? "kernel_of_thread"
+                                     : "thread",
+             s->number & ~OF_KERNEL);
+    int fd = openat(o->folder, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    ssize_t n = fd < 0 ? -1 : write(fd, s->bytes, content);
+    if (n != (ssize_t)content && !o->error)
+        o->error = n < 0 ? -errno : -ENOSPC;
+    if (fd >= 0)
+        close(fd);
+    s->n = CONTEXT_BYTES;
+    s->packets++;
+    o->packets++;
+}
+
+static bool is_empty(const struct stream *s)
+{
+    return s->n == CONTEXT_BYTES;
+}
+
+static struct stream *stream_of(struct ctf *o, int id, uint32_t number)
+{
+    uint64_t key = (uint64_t)id << 32 | number;
+    uint32_t place = tac_idmap_get(&o->place, key);
+    if (place)
+        return ((struct stream **)o->streams.data)[place - 1];
+    struct stream *s = calloc(1, sizeof *s),
+                  **slot = s ? tac_list_add(&o->streams, sizeof s) : NULL;
+    if (!slot || !tac_idmap_put(&o->place, key, (uint32_t)o->streams.count)) {
+        o->streams.count -= slot != NULL;
+        free(s);
+        o->error = o->error ? o->error : -ENOMEM;
+        return NULL;
+    }
+    *slot = s;
+    s->id = id;
+    s->number = number;
+    s->n = CONTEXT_BYTES;
+    s->names[0] = number;
+    if (id == STREAM_THREAD) {
+        s->names[0] = o->c->threads[number & ~OF_KERNEL].pid;
+        s->names[1] = o->c->threads[number & ~OF_KERNEL].tid;
+    }
+    return s;
+}
+
+/* Begin an event; there is room for EVENT_MAX bytes. Times within a stream never go back. */
+static void event_begin(struct ctf *o, struct stream *s, int id, uint64_t ns)
+{
+    if (s->n + EVENT_MAX > PACKET_BYTES)
+        write_packet(o, s);
+    s->last_ns = ns > s->last_ns ? ns : s->last_ns;
+    if (is_empty(s))
+        s->begin_ns = s->last_ns;
+    put16(s, (uint64_t)id);
+    put64(s, s->last_ns);
+}
+
+static struct stream *thread_stream(struct ctf *o, uint32_t thread, uint64_t ns)
+{
+    size_t before = o->streams.count;
+    struct stream *s = stream_of(o, STREAM_THREAD, thread);
+    if (s && o->streams.count > before) {
+        event_begin(o, s, THREAD_NAME, ns);
+        put_string(s, o->c->threads[thread & ~OF_KERNEL].name);
+    }
+    return s;
+}
+
+/* ---- events ---- */
+
+static void zone(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    const struct tac_capture_site *site = &o->c->sites[e->site];
+    event_begin(o, s, ZONE_BEGIN, e->ns);
+    put_string(s, site->name);
+    put32(s, site->category);
+    put_string(s, site->function);
+    put_string(s, site->file);
+    put32(s, site->line);
+    s->zones++;
+}
+
+static void zone_end(struct ctf *o, struct stream *s, uint64_t ns, bool is_lost)
+{
+    if (!s->zones)
+        return;
+    s->zones--;
+    event_begin(o, s, ZONE_END, ns);
+    put8(s, is_lost);
+}
+
+static void zone_value(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    bool has_text = e->site != TAC_CAPTURE_NONE;
+    event_begin(o, s, has_text ? ZONE_TEXT : ZONE_VALUE, e->ns);
+    if (has_text)
+        put_string(s, o->c->sites[e->site].name);
+    else
+        put64(s, e->value);
+}
+
+static void plot(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    event_begin(o, s, PLOT, e->ns);
+    put_string(s, o->c->sites[e->site].name);
+    put_string(s, o->c->sites[e->site].unit);
+    put64(s, tac_event_data(e, 0).counter);
+}
+
+static void message(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    char text[256] = "";
+    if (e->type == TAC_REC_MESSAGE) {
+        event_begin(o, s, MESSAGE, e->ns);
+        put_string(s, o->c->sites[e->site].name);
+        put64(s, tac_event_data(e, 0).counter);
+        return;
+    }
+    memcpy(text, e->data, e->payload & 0xff);
+    event_begin(o, s, TEXT, e->ns);
+    put_string(s, text);
+}
+
+static void memory(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    event_begin(o, s, MEMORY, e->ns);
+    put32(s, e->payload >> 48);
+    put64(s, e->payload & 0xffffffffffffull);
+    put64(s, tac_event_data(e, 0).counter);
+    put64(s, e->type == TAC_REC_REALLOC ? tac_event_data(e, 1).counter : 0);
+    put64(s, e->ns - e->begin_ns);
+}
+
+static void lock(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    bool waited = e->type == TAC_REC_LOCK_WAIT;
+    event_begin(o, s, waited ? LOCK_WAIT : LOCK_HELD, e->ns);
+    put64(s, tac_event_data(e, 0).counter);
+    if (waited) {
+        put32(s, (uint32_t)e->payload);
+        put64(s, e->ns - e->begin_ns);
+    } else {
+        put8(s, e->payload & 1);
+    }
+}
+
+static void cycle(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    bool begins = e->type == TAC_REC_CYCLE_BEGIN;
+    event_begin(o, s, begins ? CYCLE_BEGIN : CYCLE_END, e->ns);
+    put_string(s, o->c->sources[e->source].name);
+    if (begins) {
+        put32(s, (uint32_t)e->payload);
+        put64(s, tac_event_data(e, 0).counter);
+    }
+}
+
+static void stack(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    uint32_t count = (uint32_t)(e->payload & 0x3f);
+    event_begin(o, s, STACK, e->ns);
+    put8(s, count);
+    put(s, e->data, count * sizeof(uint64_t));
+}
+
+/* The packet until here, an empty one if there was none, then count: readers see by two packets
+ * that events are missing between them. */
+static void gap(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    if (is_empty(s))
+        s->begin_ns = s->last_ns = e->begin_ns > s->last_ns ? e->begin_ns : s->last_ns;
+    if (!is_empty(s) || !s->packets)
+        write_packet(o, s);
+    s->discarded += e->gap.dropped + e->gap.suppressed + e->gap.damaged;
+    s->last_ns = e->ns > s->last_ns ? e->ns : s->last_ns;
+}
+
+static void of_thread(struct ctf *o, const struct tac_event *e, struct stream *s)
+{
+    switch (e->type) {
+    case TAC_REC_ZONE_BEGIN:
+        zone(o, e, s);
+        break;
+    case TAC_REC_ZONE_END:
+        zone_end(o, s, e->ns, false);
+        break;
+    case TAC_REC_ZONE_VALUE:
+        zone_value(o, e, s);
+        break;
+    case TAC_REC_PLOT:
+        plot(o, e, s);
+        break;
+    case TAC_REC_MESSAGE:
+    case TAC_REC_TEXT:
+        message(o, e, s);
+        break;
+    case TAC_REC_FLOW:
+        event_begin(o, s, FLOW, e->ns);
+        put8(s, e->payload >> 48);
+        put64(s, e->payload & 0xffffffffffffull);
+        break;
+    case TAC_REC_MEMORY:
+    case TAC_REC_REALLOC:
+        memory(o, e, s);
+        break;
+    case TAC_REC_LOCK_WAIT:
+    case TAC_REC_LOCK_HELD:
+        lock(o, e, s);
+        break;
+    case TAC_REC_CYCLE_BEGIN:
+    case TAC_REC_CYCLE_END:
+        cycle(o, e, s);
+        break;
+    case TAC_REC_STACK:
+        stack(o, e, s);
+        break;
+    case TAC_REC_GAP:
+        gap(o, e, s);
+        break;
+    case TAC_EVENT_CUT:
+        while (s->zones)
+            zone_end(o, s, e->ns, true);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- kernel ---- */
+
+static void put_comm(struct ctf *o, struct stream *s, uint32_t tid)
+{
+    const char *name = tac_capture_comm(o->c, tid);
+    put_string(s, tid ? name ? name : "?" : "swapper");
+}
+
+static void context_switch(struct ctf *o, struct stream *s, const struct tac_format_kernel *k)
+{
+    event_begin(o, s, SCHED_SWITCH, k->ns);
+    put_comm(o, s, k->tid);
+    put32(s, k->tid);
+    put32(s, k->b);
+    put64(s, k->b >> 32);
+    put_comm(o, s, (uint32_t)(k->a >> 32));
+    put32(s, k->a >> 32);
+    put32(s, k->a);
+}
+
+static void waking(struct ctf *o, struct stream *s, const struct tac_format_kernel *k)
+{
+    event_begin(o, s, SCHED_WAKING, k->ns);
+    put_comm(o, s, (uint32_t)(k->a >> 32));
+    put32(s, k->a >> 32);
+    put32(s, k->a);
+    put32(s, k->b >> 32);
+    put32(s, k->tid);
+    put8(s, k->b & 1);
+}
+
+static void own_tier(struct ctf *o, const struct tac_format_kernel *k)
+{
+    uint32_t thread = tac_capture_thread_of(o->c, k->tid, k->ns);
+    struct stream *s =
+        thread == TAC_CAPTURE_NONE ? NULL : thread_stream(o, thread | OF_KERNEL, k->ns);
+    if (!s)
+        return;
+    bool fault = k->type == TAC_KERNEL_FAULT_MINOR || k->type == TAC_KERNEL_FAULT_MAJOR;
+    event_begin(o, s, fault ? PAGE_FAULT : k->type == TAC_KERNEL_OUT ? OFF_CPU : ON_CPU, k->ns);
+    if (fault) {
+        put64(s, k->a);
+        put64(s, k->b);
+    }
+    put8(s, fault ? k->type == TAC_KERNEL_FAULT_MAJOR : k->a);
+}
+
+static void kernel(struct ctf *o, const struct tac_format_kernel *k)
+{
+    static const uint8_t numbered[TAC_KERNEL_TYPES] = {[TAC_KERNEL_IRQ_BEGIN] = IRQ_ENTRY,
+                                                       [TAC_KERNEL_IRQ_END] = IRQ_EXIT,
+                                                       [TAC_KERNEL_SOFTIRQ_BEGIN] = SOFTIRQ_ENTRY,
+                                                       [TAC_KERNEL_SOFTIRQ_END] = SOFTIRQ_EXIT};
+    if (k->type == TAC_KERNEL_OUT || k->type == TAC_KERNEL_IN ||
+        k->type == TAC_KERNEL_FAULT_MINOR || k->type == TAC_KERNEL_FAULT_MAJOR) {
+        own_tier(o, k);
+        return;
+    }
+    struct stream *s = stream_of(o, STREAM_CPU, k->cpu);
+    uint8_t number = k->type < TAC_KERNEL_TYPES ? numbered[k->type] : 0;
+    if (!s) {
+        return;
+    } else if (k->type == TAC_KERNEL_SWITCH) {
+        context_switch(o, s, k);
+    } else if (k->type == TAC_KERNEL_WAKING) {
+        waking(o, s, k);
+    } else if (number) {
+        event_begin(o, s, number, k->ns);
+        put32(s, k->a);
+    } else if (k->type != TAC_KERNEL_LOST) {
+        event_begin(o, s, KERNEL_EVENT, k->ns);
+        put16(s, k->type);
+        put32(s, k->tid);
+        put64(s, k->a);
+        put64(s, k->b);
+    }
+}
+
+static void event(void *me, const struct tac_capture *c, const struct tac_event *e)
+{
+    struct ctf *o = me;
+    struct stream *s;
+    o->c = c;
+    if (e->type == TAC_EVENT_KERNEL) {
+        kernel(o, e->kernel);
+    } else if (e->type == TAC_REC_GAP && e->thread == TAC_CAPTURE_NONE) {
+        if ((s = stream_of(o, STREAM_CPU, e->gap.cpu)))
+            gap(o, e, s);
+    } else if (e->thread != TAC_CAPTURE_NONE && (s = thread_stream(o, e->thread, e->ns))) {
+        of_thread(o, e, s);
+    }
+}
+
+/* ---- the folder ---- */
+
+static int write_metadata(int folder)
+{
+    int fd = openat(folder, "metadata", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file) {
+        int error = -errno;
+        if (fd >= 0)
+            close(fd);
+        return error;
+    }
+    fputs(head_text, file);
+    fprintf(file, stream_text, STREAM_THREAD, "pid", "tid");
+    fprintf(file, stream_text, STREAM_CPU, "cpu_id", "unused");
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        fprintf(file,
+                "event { name = \"%s\"; id = %d; stream_id = %d; fields := struct { %s }; };\n",
+                events[i].name, events[i].id, events[i].stream, events[i].fields);
+    int error = ferror(file) ? -EIO : 0;
+    return fclose(file) && !error ? -errno : error;
+}
+
+static int open_folder(const char *path, const struct tac_export_options *options, void **ret_me)
+{
+    struct ctf *o = calloc(1, sizeof *o);
+    (void)options;
+    if (!o)
+        return -ENOMEM;
+    int error = mkdir(path, 0755) ? -errno : 0;
+    o->path = error ? NULL : strdup(path);
+    o->folder = error ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!error && (o->folder < 0 || !o->path))
+        error = o->path ? -errno : -ENOMEM;
+    if (!error)
+        error = write_metadata(o->folder);
+    if (error) {
+        if (o->folder >= 0)
+            close(o->folder);
+        free(o->path);
+        free(o);
+        return error;
+    }
+    *ret_me = o;
+    return 0;
+}
+
+static int close_folder(void *me, const struct tac_capture *c)
+{
+    struct ctf *o = me;
+    struct stream **s = o->streams.data;
+    o->c = c;
+    for (size_t i = 0; i < o->streams.count; i++) {
+        if (c && s[i]->n == CONTEXT_BYTES &&
+            s[i]->discarded) { /* what was lost last must be told */
+            event_begin(o, s[i], s[i]->id == STREAM_THREAD ? TEXT : KERNEL_EVENT, s[i]->last_ns);
+            if (s[i]->id == STREAM_THREAD)
+                put_string(s[i], "events lost before this");
+            else
+                for (int k = 0; k < 22; k++) /* a kernel_event of type 0 */
+                    put8(s[i], 0);
+        }
+        if (c && !is_empty(s[i]))
+            write_packet(o, s[i]);
+        free(s[i]);
+    }
+    if (!o->packets) { /* nothing was exported: leave nothing */
+        unlinkat(o->folder, "metadata", 0);
+        rmdir(o->path);
+    }
+    int error = o->error ? o->error : o->streams.failed ? -ENOMEM : 0;
+    close(o->folder);
+    tac_idmap_fini(&o->place);
+    tac_list_fini(&o->streams);
+    free(o->path);
+    free(o);
+    return error;
+}
+
+const struct tac_export_format tac_export_ctf = {
+    .name = "ctf",
+    .suffix = ".ctf",
+    .doc = "Common Trace Format 1.8, a folder: babeltrace2, Trace Compass",
+    .open = open_folder,
+    .event = event,
+    .close = close_folder,
+};
