@@ -3,6 +3,7 @@
 #include "cli/cmd.h"
 
 #include "base/text.h"
+#include "cli/block_page.h"
 #include "dsp/block.h"
 #include "graph/graph.h"
 
@@ -10,12 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_HTML };
 
 /* What every patch has without naming a block: the graph provides it. */
 static const struct tac_block *const built_in[] = {&tac_graph_block_input, &tac_graph_block_output,
                                                    &tac_graph_block_voices};
-enum { BUILT_IN = sizeof built_in / sizeof *built_in };
+enum { BUILT_IN = sizeof built_in / sizeof *built_in, CATALOGUE_MAX = 512 };
 
 static uint32_t catalogue_count(void)
 {
@@ -36,23 +37,6 @@ static int catalogue_find(const char *name)
     return -1;
 }
 
-static const char *unit_name(enum tac_unit unit)
-{
-    static const char *const name[] = {"",  "Hz",    "s",   "dB", "semitones",
-                                       "%", "beats", "bpm", "deg"};
-    return name[unit];
-}
-
-/* A value as a patch would write it. */
-static void format_value(const struct tac_param *p, float value, char *buffer, size_t size)
-{
-    float shown = p->unit == TAC_UNIT_PERCENT ? value * 100 : value;
-    if (p->choices)
-        snprintf(buffer, size, "%s", p->choices[(int)value]);
-    else
-        snprintf(buffer, size, "%g%s%s", (double)shown, p->unit ? " " : "", unit_name(p->unit));
-}
-
 static void print_ports(const char *title, const struct tac_port *port)
 {
     if (port->name)
@@ -65,9 +49,9 @@ static void print_ports(const char *title, const struct tac_port *port)
 static void print_param(const struct tac_param *p)
 {
     char low[32], high[32], fallback[32];
-    format_value(p, p->min, low, sizeof low);
-    format_value(p, p->max, high, sizeof high);
-    format_value(p, p->fallback, fallback, sizeof fallback);
+    tac_block_value(p, p->min, low, sizeof low);
+    tac_block_value(p, p->max, high, sizeof high);
+    tac_block_value(p, p->fallback, fallback, sizeof fallback);
     printf("  %-12s %s\n%15s", p->name, p->doc, "");
     if (p->choices)
         for (int i = 0; p->choices[i]; i++)
@@ -150,7 +134,7 @@ static void add_params(struct tac_text *t, const struct tac_block *b)
     for (int i = 0; b->param[i].name; i++) {
         const struct tac_param *p = &b->param[i];
         add_named(t, i == 0, p->name, p->doc);
-        add_field(t, "unit", unit_name(p->unit));
+        add_field(t, "unit", tac_block_unit(p->unit));
         add_field(t, "curve", curve[p->curve]);
         tac_text_addf(t, ",\"min\":%.9g,\"max\":%.9g,\"default\":%.9g", (double)p->min,
                       (double)p->max, (double)p->fallback);
@@ -202,6 +186,21 @@ static int print_json(const struct tac_cmd_args *args)
     return r < 0 ? tac_cmd_fail(TAC_EXIT_FAILED, "%s", tac_error_sentence(r)) : TAC_EXIT_OK;
 }
 
+static int print_html(const struct tac_cmd_args *args, int index)
+{
+    const struct tac_block *block[CATALOGUE_MAX];
+    unsigned count = 0;
+    for (uint32_t i = 0; i < catalogue_count() && count < CATALOGUE_MAX; i++)
+        if (!args->count || (int)i == index)
+            block[count++] = catalogue_get(i);
+    struct tac_text t = {0};
+    int r = tac_block_page(&t, block, count);
+    if (r >= 0)
+        r = tac_text_write(&t, stdout);
+    tac_text_fini(&t);
+    return r < 0 ? tac_cmd_fail(TAC_EXIT_FAILED, "%s", tac_error_sentence(r)) : TAC_EXIT_OK;
+}
+
 static void print_catalogue(void)
 {
     const char *group = "";
@@ -224,6 +223,8 @@ static int run(const struct tac_cmd_args *args)
                             args->operand[0]);
     if (args->option[OPT_JSON])
         return print_json(args);
+    if (args->option[OPT_HTML])
+        return print_html(args, index);
     if (args->count)
         print_block(catalogue_get((uint32_t)index));
     else
@@ -234,13 +235,15 @@ static int run(const struct tac_cmd_args *args)
 TAC_CMD(blocks) = {
     .name = "blocks",
     .summary = "the catalogue of blocks, or the page of one",
-    .synopsis = "[NAME] [--json]",
+    .synopsis = "[NAME] [--json | --html]",
     .text =
         "Lists every block that patches can use, by group; with a NAME, its inputs, outputs, "
         "parameters with ranges and defaults, and options. All of it comes from the descriptors "
-        "that the patch checker reads as well.",
+        "that the patch checker reads as well. With --html it is one page, with plots of what the "
+        "blocks do, measured while it is written.",
     .exits = "0 done; 1 there is no block of that name; 2 wrong usage; 3 it could not be printed.",
-    .option = {[OPT_JSON] = {"json", 0, NULL, "Print JSON, for programs."}},
+    .option = {[OPT_JSON] = {"json", 0, NULL, "Print JSON, for programs."},
+               [OPT_HTML] = {"html", 0, NULL, "Print a page for a browser, with plots."}},
     .operands_max = 1,
     .run = run,
 };
