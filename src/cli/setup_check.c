@@ -138,7 +138,7 @@ static struct result check_governor(void)
 
 static struct result check_preemption(void)
 {
-    struct result r = {UNKNOWN, "kernel preemption: cannot be read (debugfs needs root)"};
+    struct result r = {UNKNOWN, "kernel preemption: cannot be read here (debugfs)"};
     char line[96];
     struct utsname name;
     if (uname(&name) == 0 && strstr(name.version, "PREEMPT_RT")) {
@@ -219,12 +219,14 @@ static const struct {
     {check_perf, "sudo sysctl kernel.perf_event_paranoid=2"},
 };
 
-int tac_setup_check(struct tac_text *text)
+int tac_setup_check(bool faults_only, struct tac_text *text)
 {
     static const char *const mark[] = {"good", "mend", "    "};
     int faults = 0;
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         struct result r = checks[i].check();
+        if (faults_only && r.verdict != BAD)
+            continue;
         tac_text_addf(text, "%s  %s\n", mark[r.verdict], r.fact);
         if (r.verdict == BAD) {
             faults++;

@@ -5,8 +5,10 @@
 
 #include "base/text.h"
 
+#include <stdbool.h>
+
 /* Add one line for each thing looked at, and the command that mends it where it is not well.
- * Returns how many are to be mended. Thread: any. */
-int tac_setup_check(struct tac_text *text);
+ * faults_only: leave out what is well. Returns how many are to be mended. Thread: any. */
+int tac_setup_check(bool faults_only, struct tac_text *text);
 
 #endif

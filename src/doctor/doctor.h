@@ -84,7 +84,10 @@ struct tac_source_summary {
     uint64_t worst_ns;   /* lateness */
     uint64_t nominal_ns; /* median run time, begin to end, of on-time cycles */
     uint64_t longest_ns;
-    bool is_regular; /* cycles follow each other by the period; otherwise it is the time of each */
+    const char *thread; /* name of the one that ran its last cycle, or NULL */
+    uint8_t prio;       /* of that thread, kernel's: 0..99 real-time; TAC_PRIO_UNKNOWN */
+    bool is_regular;    /* cycles follow each other by the period; otherwise it is the time of
+                           each */
 };
 
 struct tac_memory_summary {

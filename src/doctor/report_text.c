@@ -47,6 +47,14 @@ static void add_sources(const struct tac_diagnosis *d, struct tac_text *text)
         tac_text_addf(text, "; in time they take %s, the longest took %s\n",
                       tac_text_duration((double)s->nominal_ns, b, sizeof b),
                       tac_text_duration((double)s->longest_ns, c, sizeof c));
+        if (s->thread && s->prio < TAC_PRIO_NORMAL)
+            tac_text_addf(text, "    on thread %s, of real-time priority %d\n", s->thread,
+                          TAC_PRIO_NORMAL - 1 - s->prio);
+        else if (s->thread && s->prio != TAC_PRIO_UNKNOWN)
+            tac_text_addf(text,
+                          "    on thread %s, which is not real-time: it waits its turn like any "
+                          "other\n",
+                          s->thread);
         if (s->period_ns && s->nominal_ns * 10 > s->period_ns * 7)
             tac_text_addf(text,
                           "    little headroom: the usual cycle fills %.0f %% of its period\n",

@@ -54,14 +54,34 @@ static bool is_regular(const struct tac_diagnosis *d, size_t source)
     return fits * 2 >= all;
 }
 
+/* Who runs the cycles, and with which priority it was last seen ready. */
+static void find_thread(struct tac_diagnosis *d, size_t source)
+{
+    const struct tac_capture *c = d->capture;
+    struct tac_source_summary *s = &d->sources[source];
+    s->prio = TAC_PRIO_UNKNOWN;
+    for (size_t i = c->cycles_count; i-- > 0 && !s->thread;) {
+        uint32_t thread = c->cycles[i].thread;
+        if (c->cycles[i].source != source || thread >= c->threads_count)
+            continue;
+        s->thread = c->threads[thread].name;
+        const struct tac_sights *sights = &d->work->witness.kernel[thread];
+        for (size_t k = sights->count; k-- > 0 && s->prio == TAC_PRIO_UNKNOWN;)
+            if (sights->data[k].kind == TAC_SIGHT_READY)
+                s->prio = sights->data[k].own_prio;
+    }
+}
+
 static void sum_sources(struct tac_diagnosis *d)
 {
     for (size_t s = 0; s < d->sources_count; s++) {
         d->sources[s].name = d->capture->sources[s].name;
         d->sources[s].period_ns = d->capture->sources[s].period_ns;
     }
-    for (size_t s = 0; s < d->sources_count; s++)
+    for (size_t s = 0; s < d->sources_count; s++) {
         d->sources[s].is_regular = is_regular(d, s);
+        find_thread(d, s);
+    }
     for (size_t i = 0; i < d->cycles; i++) {
         sum_source(d, i);
         d->judged += d->cycle_verdict[i] != TAC_CYCLE_NOT_JUDGED;

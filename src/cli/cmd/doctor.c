@@ -102,6 +102,16 @@ static const char *name_of(const char *program)
     return slash ? slash + 1 : program;
 }
 
+/* What is wrong with the machine comes before what is wrong with the program. */
+static void warn_of_setup(void)
+{
+    struct tac_text text = {0};
+    if (tac_setup_check(true, &text))
+        fprintf(stderr, "tactus doctor: the set-up of this machine, to be mended first:\n%s",
+                tac_text_string(&text));
+    tac_text_fini(&text);
+}
+
 static int judge_program(const struct tac_cmd_args *args)
 {
     const char *heap = args->option[OPTION_HEAP] ? args->option[OPTION_HEAP] : "system";
@@ -117,6 +127,8 @@ static int judge_program(const struct tac_cmd_args *args)
     int status;
     if (tac_watching_run(&watching, &status, &err) < 0)
         return tac_cmd_fail_error(&err);
+    if (!args->option[OPTION_QUIET])
+        warn_of_setup();
     if (status)
         fprintf(stderr, "tactus doctor: the program ended with status %d\n", status);
     if (tac_runs_add(&runs, path, name_of(args->operand[0]), &err) < 0)
@@ -177,7 +189,7 @@ static int prove(const struct tac_cmd_args *args)
 static int check_setup(void)
 {
     struct tac_text text = {0};
-    int faults = tac_setup_check(&text);
+    int faults = tac_setup_check(false, &text);
     int r = tac_text_write(&text, stdout);
     tac_text_fini(&text);
     if (r < 0)

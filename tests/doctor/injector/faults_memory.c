@@ -59,8 +59,13 @@ static void help_heap(void)
 
 /* ---- pages ---- */
 
-static char *fresh;
-static size_t fresh_used, fresh_bytes;
+/* Memory that nobody has touched yet. */
+struct region {
+    char *at;
+    size_t used, bytes;
+};
+
+static struct region small, huge; /* by the size of their pages */
 
 static char *map(size_t bytes, int advice)
 {
@@ -72,16 +77,16 @@ static char *map(size_t bytes, int advice)
     return p;
 }
 
-static void map_fresh(int advice)
+static void map_fresh(struct region *r, int advice)
 {
-    fresh_bytes = (size_t)3 << 30 >> (sizeof(void *) == 4 ? 2 : 0);
-    fresh = map(fresh_bytes, advice);
-    fresh_used = -(uintptr_t)fresh & (HUGE_BYTES - 1);
+    r->bytes = (size_t)3 << 30 >> (sizeof(void *) == 4 ? 2 : 0);
+    r->at = map(r->bytes, advice);
+    r->used = -(uintptr_t)r->at & (HUGE_BYTES - 1);
 }
 
 static void prepare_touch(void)
 {
-    map_fresh(MADV_NOHUGEPAGE);
+    map_fresh(&small, MADV_NOHUGEPAGE);
 }
 
 static void touch_pages(char *at, size_t *used, size_t bytes, uint64_t want_ns)
@@ -93,19 +98,19 @@ static void touch_pages(char *at, size_t *used, size_t bytes, uint64_t want_ns)
 
 static void strike_touch(uint64_t want_ns)
 {
-    touch_pages(fresh, &fresh_used, fresh_bytes, want_ns);
+    touch_pages(small.at, &small.used, small.bytes, want_ns);
 }
 
 static void prepare_huge(void)
 {
-    map_fresh(MADV_HUGEPAGE);
+    map_fresh(&huge, MADV_HUGEPAGE);
 }
 
 static void strike_huge(uint64_t want_ns)
 {
-    for (uint64_t end = now() + want_ns; now() < end && fresh_used < fresh_bytes;
-         fresh_used += HUGE_BYTES)
-        fresh[fresh_used + 4096 * 3] = 1;
+    for (uint64_t end = now() + want_ns; now() < end && huge.used < huge.bytes;
+         huge.used += HUGE_BYTES)
+        huge.at[huge.used + 4096 * 3] = 1;
 }
 
 /* A child that keeps the pages of the parent shared, so that each write copies. */
@@ -247,14 +252,14 @@ static void help_fork(void)
 static void strike_few(uint64_t want_ns)
 {
     (void)want_ns;
-    for (int i = 0; i < 16 && fresh_used + PAGE < fresh_bytes; i++, fresh_used += PAGE)
-        fresh[fresh_used] = 1;
+    for (int i = 0; i < 16 && small.used + PAGE < small.bytes; i++, small.used += PAGE)
+        small.at[small.used] = 1;
 }
 
 static void prepare_fork(void)
 {
     prepare_big();
-    map_fresh(MADV_NOHUGEPAGE);
+    map_fresh(&small, MADV_NOHUGEPAGE);
 }
 
 /* ---- a memory cgroup that is full ---- */
@@ -290,7 +295,7 @@ static void prepare_reclaim(void)
     snprintf(path, sizeof path, "%s/cgroup.procs", group);
     put_text(path, "0");
     prepare_file();
-    map_fresh(MADV_NOHUGEPAGE);
+    map_fresh(&small, MADV_NOHUGEPAGE);
     cache = map(1 << 20, MADV_NOHUGEPAGE);
 }
 
@@ -304,13 +309,13 @@ static void help_reclaim(void)
         abort();
     size_t upto = atomic_load(&given_back);
     if (upto)
-        madvise(fresh, upto, MADV_DONTNEED);
+        madvise(small.at, upto, MADV_DONTNEED);
 }
 
 static void strike_reclaim(uint64_t want_ns)
 {
-    touch_pages(fresh, &fresh_used, fresh_bytes, want_ns);
-    atomic_store(&given_back, fresh_used & ~(size_t)(PAGE - 1));
+    strike_touch(want_ns);
+    atomic_store(&given_back, small.used & ~(size_t)(PAGE - 1));
 }
 
 const struct fault faults_memory[] = {
