@@ -26,6 +26,10 @@ struct play {
 /* What blocks with a SAMPLE option play, in every lane. */
 static struct tac_stream *play_sample;
 
+/* An option that the next block is opened with, or NULL. */
+static const char *play_option;
+static float play_option_value;
+
 static inline void *play_zeroed(size_t bytes)
 {
     bytes = (bytes + 127) & ~(size_t)63;
@@ -79,6 +83,8 @@ static inline void play_open_with(struct play *p, const struct tac_variant *vari
     }
     for (int i = 0; p->block->option[i].name; i++) {
         setup.option[i] = p->block->option[i].fallback;
+        if (play_option && !strcmp(p->block->option[i].name, play_option))
+            setup.option[i] = play_option_value;
         setup.numbers[i] = numbers;
         setup.numbers_count[i] = count;
     }

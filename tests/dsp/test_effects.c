@@ -182,11 +182,97 @@ static void reverb_treble_decays_faster(void)
     play_close(&p);
 }
 
+/* Level of a sine behind the delay in dB, and what comes out beside it. */
+static double delayed_sine(const struct tac_variant *v, double quality, int moving, double norm,
+                           double *ret_level_db)
+{
+    enum { FRAMES = 1 << 14 };
+    struct play p;
+    double a = 0, b = 0, error = 0;
+    for (int i = 0; i < FRAMES + 2048; i++)
+        given[i] = (float)sin(2 * M_PI * norm * i);
+    play_option = "quality";
+    play_option_value = (float)quality;
+    play_open(&p, v, "delay");
+    play_option = NULL;
+    play_set(&p, "time", 1000.5 / PLAY_RATE);
+    play_set(&p, "feedback", 0);
+    play_set(&p, "mix", 1);
+    p.moving = moving ? ~0u : 0;
+    play_run(&p, given, 0, heard, FRAMES + 2048);
+    play_close(&p);
+    for (int i = 0; i < FRAMES; i++) {
+        a += 2.0 / FRAMES * (double)heard[i + 2048] * cos(2 * M_PI * norm * i);
+        b += 2.0 / FRAMES * (double)heard[i + 2048] * sin(2 * M_PI * norm * i);
+    }
+    for (int i = 0; i < FRAMES; i++) {
+        double w = 2 * M_PI * norm * i, r = (double)heard[i + 2048] - a * cos(w) - b * sin(w);
+        error += r * r / FRAMES;
+    }
+    *ret_level_db = 10 * log10(a * a + b * b);
+    return 10 * log10(error * 2);
+}
+
+/* A time that stands still changes the level alone; sweeping it shows the errors of all fractions.
+ */
+static double swept_sine(const struct tac_variant *v, double quality, double hz)
+{
+    enum { FRAMES = 1 << 14 };
+    struct play p;
+    double error = 0;
+    play_option = "quality";
+    play_option_value = (float)quality;
+    play_open(&p, v, "delay");
+    play_option = NULL;
+    play_set(&p, "feedback", 0);
+    play_set(&p, "mix", 1);
+    p.moving = 1u << play_param(&p, "time");
+    for (int at = 0; at < FRAMES; at += PLAY_CHUNK) {
+        for (int f = 0; f < PLAY_CHUNK; f++) {
+            float back = 1000 + 0.01f * (float)(at + f);
+            play_fill(p.param[play_param(&p, "time")] + (size_t)f * p.lanes, p.lanes,
+                      back / PLAY_RATE);
+            play_fill(p.in[0] + (size_t)f * p.lanes, p.lanes,
+                      (float)sin(2 * M_PI * hz / PLAY_RATE * (at + f)));
+        }
+        play_chunk(&p, PLAY_CHUNK);
+        for (int f = 0; f < PLAY_CHUNK && at >= 2048; f++) {
+            /* the time as the block has it, in floats */
+            float back = (1000 + 0.01f * (float)(at + f)) / PLAY_RATE * PLAY_RATE;
+            double expected = sin(2 * M_PI * hz / PLAY_RATE * (at + f - (double)back));
+            double r = (double)p.out[0][(size_t)f * p.lanes] - expected;
+            error += r * r / (FRAMES - 2048);
+        }
+    }
+    play_close(&p);
+    return 10 * log10(error * 2);
+}
+
+static void delay_reads_between_frames(void)
+{
+    EACH_VARIANT(v)
+    {
+        double level, still;
+        for (int moving = 0; moving < 2; moving++) {
+            still = delayed_sine(v, 0, moving, 1707.0 / 16384, &level); /* 5 kHz */
+            CHECK_MSG(still <= -120 && fabs(level) < 0.15, "fast: %.1f dB, level %.3f", still,
+                      level);
+            still = delayed_sine(v, 1, moving, 6144.0 / 16384, &level); /* 18 kHz */
+            CHECK_MSG(still <= -115 && fabs(level) < 0.1, "fine: %.1f dB, level %.3f", still,
+                      level);
+        }
+        double fast = swept_sine(v, 0, 1000), fine = swept_sine(v, 1, 5000);
+        CHECK_MSG(fast <= -60, "%s, fast, swept: %.1f dB", v->name, fast);
+        CHECK_MSG(fine <= -85, "%s, fine, swept: %.1f dB", v->name, fine);
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(eq_has_the_cookbook_responses);
     TEST(delay_is_late_by_its_time);
+    TEST(delay_reads_between_frames);
     TEST(shaper_does_not_alias);
     TEST(shaper_is_transparent_when_quiet);
     TEST(reverb_decays_in_its_time);
