@@ -29,11 +29,19 @@ tests=${CPYTHON_TESTS:-test_array test_ast test_asyncgen test_atexit test_base64
  test_threading test_threading_local test_threadsignals test_time test_tokenize test_traceback
  test_tuple test_types test_typing test_unicode test_unicodedata test_unpack test_userdict test_weakref
  test_weakset test_xml_etree test_xml_etree_c test_zipfile test_zlib}
+# Distributions leave some of them out.
+folder=$("$python" -c 'import os, test; print(os.path.dirname(test.__file__))')
+there=
+for name in $tests; do
+    [ -e "$folder/$name.py" ] || [ -e "$folder/$name/__init__.py" ] && there="$there $name"
+done
 same "CPython's test-suite, the same tests pass and fail" "$python" "
-    env PYTHONMALLOC=malloc $python -m test -j2 --timeout 600 $(echo $tests) >log.\$ours 2>&1
-    grep -q '^Result: ' log.\$ours || { tail log.\$ours; exit 9; }
+    env PYTHONMALLOC=malloc $python -m test -j2 --timeout 600 $there >log.\$ours 2>&1
     grep -oE 'test_[a-z_0-9]+ (passed|failed|crashed|skipped)' log.\$ours | sort -u
-    grep -E '^(Result|Total tests): ' log.\$ours"
+    grep -E '^Result: |^Total tests: ' log.\$ours | sed 's/ run=[0-9,]*//'"
 grep -E '^(Result|Total tests): ' log.1 | sed 's/^/# /'
-[ "$(wc -l <ours.out)" -gt 3 ] || { failed=1; echo "# the test-suite did not run"; }
+if ! grep -q '^Result: ' log.0 || [ "$(grep -c passed ours.out)" -lt 1 ]; then
+    tail -n 5 log.0 >why.out
+    result 0 "the test-suite ran" why.out
+fi
 done_testing
