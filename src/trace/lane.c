@@ -6,12 +6,14 @@
 #include "trace/lane.h"
 
 #include "base/bits.h"
+#include "tactus/cycle.h"
 #include "tactus/error.h"
 #include "trace/format.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -112,8 +114,21 @@ static void forget(void *unused)
     tac_thread_unregister();
 }
 
+/* The code of the events that are not inlined: its first run is to fault no page in either. */
+static void touch_code(void)
+{
+#ifdef MADV_POPULATE_READ
+    const uintptr_t page = 4096, code[] = {(uintptr_t)tac_trace_room, (uintptr_t)tac_trace_text,
+                                           (uintptr_t)tac_trace_stack, (uintptr_t)tac_cycle_begin,
+                                           (uintptr_t)tac_cycle_end};
+    for (size_t i = 0; i < sizeof code / sizeof *code; i++)
+        madvise((void *)(code[i] & ~(page - 1)), 2 * page, MADV_POPULATE_READ);
+#endif
+}
+
 static void init(void)
 {
+    touch_code();
     pthread_key_create(&key, forget);
     pthread_atfork(tac_control_lock, tac_control_unlock, fork_child);
 }

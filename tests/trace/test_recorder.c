@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * test_recorder.c - what a program emits is what the reader finds: zones, plots, messages, memory,
- * locks, cycles with evidence, flows, threads, loss; and the real-time law by trap. */
+ * locks, cycles with evidence, flows, threads, loss. The real-time law: test_law.c. */
 #include "capture/capture.h"
 #include "tactus/cycle.h"
 
@@ -9,16 +9,10 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -333,79 +327,6 @@ static void flight_recorder_writes_only_around_a_miss(void)
     CHECK(c->zones_count == 1 && c->cycles_count == 1);
 }
 
-/* ---- the law -----------------------------------------------------------------------------------
- */
-
-#if defined(__x86_64__)
-/* Only write, exit and the ways out are left; anything else kills the thread's process. */
-static int forbid_calls(void)
-{
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_exit, 3, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_exit_group, 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getrusage, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {sizeof code / sizeof *code, code};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
-static void emit_everything(int source)
-{
-    tac_cycle_begin(source, 1, 64);
-    work();
-    flood_zone();
-    tac_trace_memory(TAC_MEMORY_ALLOC, &source, NULL, 8, tac_trace_counter());
-    tac_trace_lock_wait(&source, 1, tac_trace_counter());
-    tac_trace_flow(TAC_FLOW_STEP, 1);
-    tac_cycle_end(source);
-}
-
-/* Exit code: 0 clean, 1 page faults, 2 setup. Register, then forbid, then the very first event. */
-static void *lawful(void *arg)
-{
-    int source = *(int *)arg;
-    struct rusage before, after;
-    if (tac_thread_register("lawful", 1024) || forbid_calls())
-        _exit(2);
-    getrusage(RUSAGE_THREAD, &before);
-    for (int i = 0; i < 2000; i++)
-        emit_everything(source); /* fills the ring many times over: drops are lawful too */
-    getrusage(RUSAGE_THREAD, &after);
-    _exit(after.ru_minflt - before.ru_minflt > 8 || after.ru_majflt != before.ru_majflt);
-}
-
-static void traced_thread_makes_no_call_and_no_fault(void)
-{
-    if (TEST_SANITIZED)
-        SKIP("a sanitizer faults and calls the kernel by itself");
-    int status = -1;
-    pid_t child = fork();
-    if (!child) {
-        /* a child of its own: the filter cannot be taken off again */
-        int source = tac_cycle_source_open("law", 0);
-        int null = open("/dev/null", O_WRONLY);
-        pthread_t thread;
-        if (tac_trace_start(&(struct tac_trace_config){.fd = null}))
-            _exit(2);
-        alarm(20);
-        pthread_create(&thread, NULL, lawful, &source);
-        pthread_join(thread, NULL);
-        _exit(3);
-    }
-    REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
-    CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", (unsigned)status);
-}
-#else
-static void traced_thread_makes_no_call_and_no_fault(void)
-{
-    SKIP("the seccomp trap is written for x86-64");
-}
-#endif
-
 static void wrong_use_is_refused(void)
 {
     CHECK(tac_trace_stop() == -ENOENT);
@@ -438,7 +359,6 @@ int main(int argc, char **argv)
     TEST(categories_choose_at_run_time);
     TEST(sites_made_at_run_time_are_interned);
     TEST(flight_recorder_writes_only_around_a_miss);
-    TEST(traced_thread_makes_no_call_and_no_fault);
     TEST(wrong_use_is_refused);
     tac_capture_close(capture);
     unlink(path);
