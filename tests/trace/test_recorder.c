@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * test_recorder.c - what a program emits is what the reader finds: zones, plots, messages, memory,
- * locks, cycles with evidence, flows, threads, loss. The real-time law: test_law.c. */
+ * locks, cycles with evidence, flows, threads, loss. The real-time law: test_first_event.c. */
 #include "capture/capture.h"
 #include "tactus/cycle.h"
 

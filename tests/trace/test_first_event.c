@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_law.c - the real-time law on a traced thread, from its very first event on, by trap: no
- * allocation, no lock, no system call, no page fault.
+ * test_first_event.c - the real-time law on a traced thread, from its very first event on, by trap:
+ * no allocation, no lock, no system call, no page fault.
  *
  * The program starts itself anew for each case, so that nothing was run or touched before. In the
  * child a thread registers and then come every kind of event, more than its ring holds: once
@@ -132,7 +132,7 @@ static int be_lawful(const char *text)
 static int run(enum breach breach, int counts_faults)
 {
     char text[3] = {(char)('0' + breach), counts_faults ? 'f' : 'c', 0};
-    char name[] = "test_law", child[] = "--child";
+    char name[] = "test_first_event", child[] = "--child";
     char *argv[] = {name, child, text, NULL};
     pid_t pid;
     int status = 0;
