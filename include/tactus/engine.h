@@ -12,12 +12,12 @@
  *     in the callback:  tac_engine_process(engine, in, out, frames);
  *
  * Threads   "control" functions may be called from any thread but the audio thread; they lock among
- *           themselves. "audio" functions are called from one thread at a time, and never wait for
- *           a control thread. Loading while the sound runs is an edit: the new plan is built by the
- *           caller of load, and the audio thread takes it over at the edge of a cycle.
- * Real time audio functions obey the law: no allocation, lock, system call, fault or log.
- * Sameness  the output has the same bits for every length of the process calls (feedback cables and
- *           parameter events included), because the engine cuts time into slices of
+ *           themselves. "events" may come from any thread and never wait. "audio" functions are
+ * called from one thread at a time, and never wait for a control thread. Loading while the sound
+ * runs is an edit: the new plan is built by the caller of load, and the audio thread takes it over
+ * at the edge of a cycle. Real time audio functions obey the law: no allocation, lock, system call,
+ * fault or log. Sameness  the output has the same bits for every length of the process calls
+ * (feedback cables and parameter events included), because the engine cuts time into slices of
  *           TAC_ENGINE_SLICE_FRAMES at fixed places. */
 #ifndef TACTUS_ENGINE_H
 #define TACTUS_ENGINE_H
@@ -149,13 +149,27 @@ TAC_API int tac_engine_param_find(struct tac_engine *engine, const char *path, u
 TAC_API int tac_engine_param_get(struct tac_engine *engine, uint32_t id,
                                  struct tac_engine_param *ret_param);
 
+/* ---- events: from any thread, the audio thread included; lock-free, real-time ---------------- */
+
+#define TAC_ENGINE_EVERY_SECTION 0xffffffffu
+
 /* Set a parameter, clamped to its range, smoothed unless it is a switch. delay_frames: from the
- * start of the next process call, sample-accurate. -EAGAIN when the queue is full (counted). */
+ * start of the next process call, sample-accurate. -EAGAIN when the queue is full (counted),
+ * -EINVAL for what is no number, -ENOENT for an id that was never given. While the node is not in
+ * the patch nothing happens. */
 TAC_API int tac_engine_param_set(struct tac_engine *engine, uint32_t id, float value,
                                  uint32_t delay_frames);
 
-/* Play a note on a voices section (by its name) or on every section (NULL). velocity 0..1, 0 ends
- * the note of that pitch. delay_frames as above. -TAC_E_UNKNOWN, -EAGAIN. */
+/* Play a note on a voices section (tac_engine_section_find, or TAC_ENGINE_EVERY_SECTION). velocity
+ * 0..1, 0 ends the note of that pitch. delay_frames as above. -EAGAIN, -EINVAL. */
+TAC_API int tac_engine_play_note(struct tac_engine *engine, uint32_t section, float pitch_semitones,
+                                 float velocity, uint32_t delay_frames);
+
+/* Control: the id of a voices section, good for the life of the engine. -TAC_E_UNKNOWN. */
+TAC_API int tac_engine_section_find(struct tac_engine *engine, const char *name,
+                                    uint32_t *ret_section);
+
+/* Control: find and play in one; section NULL: every section. */
 TAC_API int tac_engine_note(struct tac_engine *engine, const char *section, float pitch_semitones,
                             float velocity, uint32_t delay_frames);
 

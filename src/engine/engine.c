@@ -26,11 +26,11 @@ static bool config_is_valid(const struct tac_engine_config *c)
 static int build(struct tac_engine *e)
 {
     e->vault.lock = !e->config.no_lock;
-    e->event_items = TAC_VAULT_NEW(&e->vault, struct tac_event, TAC_EVENTS_MAX);
+    e->inbox = TAC_VAULT_NEW(&e->vault, struct tac_inbox, 1);
     e->pending = TAC_VAULT_NEW(&e->vault, struct tac_event, TAC_EVENTS_MAX);
-    if (!e->event_items || !e->pending)
+    if (!e->inbox || !e->pending)
         return -ENOMEM;
-    tac_ring_init(&e->events, e->event_items, TAC_EVENTS_MAX, sizeof(struct tac_event));
+    tac_inbox_init(e->inbox);
     int code = tac_ramps_init(&e->ramps, &e->vault, e->config.rate_hz);
     if (code < 0)
         return code;
@@ -104,7 +104,7 @@ void tac_engine_free(struct tac_engine *e)
 
 static int push_event(struct tac_engine *e, const struct tac_event *event)
 {
-    if (tac_ring_try_push(&e->events, event))
+    if (tac_inbox_try_push(e->inbox, event))
         return 0;
     atomic_fetch_add_explicit(&e->events_dropped, 1, memory_order_relaxed);
     return -EAGAIN;
@@ -176,39 +176,43 @@ int tac_engine_param_set(struct tac_engine *e, uint32_t id, float value, uint32_
                               .target = id / TAC_BLOCK_PARAMS_MAX,
                               .param = id % TAC_BLOCK_PARAMS_MAX,
                               .value = value};
+    if (!isfinite(value))
+        return -EINVAL;
+    if (event.target >= atomic_load_explicit(&e->id_count, memory_order_acquire))
+        return -ENOENT;
+    return push_event(e, &event);
+}
+
+int tac_engine_section_find(struct tac_engine *e, const char *name, uint32_t *ret_section)
+{
     pthread_mutex_lock(&e->lock);
-    int code = !isfinite(value) ? -EINVAL : node_of(e, id) ? push_event(e, &event) : -ENOENT;
+    int64_t index = e->latest ? tac_graph_find(e->latest->graph, name) : -1;
+    int code = index >= 0 && e->latest->node[index].node->voices ? 0 : -TAC_E_UNKNOWN;
+    if (code >= 0)
+        *ret_section = e->latest->node[index].node->id;
     pthread_mutex_unlock(&e->lock);
     return code;
 }
 
-static int push_note(struct tac_engine *e, const char *section, struct tac_event *event)
+int tac_engine_play_note(struct tac_engine *e, uint32_t section, float pitch_semitones,
+                         float velocity, uint32_t delay_frames)
 {
-    if (!e->latest)
-        return -TAC_E_UNKNOWN;
-    if (section) {
-        int64_t index = tac_graph_find(e->latest->graph, section);
-        if (index < 0 || !e->latest->node[index].node->voices)
-            return -TAC_E_UNKNOWN;
-        event->target = e->latest->node[index].node->id;
-    }
-    return push_event(e, event);
+    struct tac_event event = {.kind = TAC_EVENT_NOTE,
+                              .due = delay_frames,
+                              .target = section,
+                              .pitch = pitch_semitones,
+                              .value = velocity};
+    if (!isfinite(pitch_semitones) || !(velocity >= 0 && velocity <= 1))
+        return -EINVAL;
+    return push_event(e, &event);
 }
 
 int tac_engine_note(struct tac_engine *e, const char *section, float pitch_semitones,
                     float velocity, uint32_t delay_frames)
 {
-    struct tac_event event = {.kind = TAC_EVENT_NOTE,
-                              .due = delay_frames,
-                              .target = TAC_GRAPH_NONE,
-                              .pitch = pitch_semitones,
-                              .value = velocity};
-    if (!isfinite(pitch_semitones) || !(velocity >= 0 && velocity <= 1))
-        return -EINVAL;
-    pthread_mutex_lock(&e->lock);
-    int code = push_note(e, section, &event);
-    pthread_mutex_unlock(&e->lock);
-    return code;
+    uint32_t id = TAC_ENGINE_EVERY_SECTION;
+    int code = section ? tac_engine_section_find(e, section, &id) : 0;
+    return code < 0 ? code : tac_engine_play_note(e, id, pitch_semitones, velocity, delay_frames);
 }
 
 /* ---- reports ------------------------------------------------------------------------------- */

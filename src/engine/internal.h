@@ -3,7 +3,7 @@
 #ifndef TAC_ENGINE_INTERNAL_H
 #define TAC_ENGINE_INTERNAL_H
 
-#include "base/ring.h"
+#include "engine/inbox.h"
 #include "engine/params.h"
 #include "engine/plan.h"
 #include "engine/stream.h"
@@ -11,18 +11,6 @@
 #include "tactus/engine.h"
 
 #include <pthread.h>
-
-enum { TAC_EVENTS_MAX = 1024 };
-
-enum tac_event_kind { TAC_EVENT_PARAM, TAC_EVENT_NOTE };
-
-struct tac_event {
-    enum tac_event_kind kind;
-    uint32_t target; /* id of the node; TAC_GRAPH_NONE: all voices sections */
-    uint32_t param;
-    float pitch, value;
-    uint64_t due; /* frame; in the ring: frames after the start of the next process call */
-};
 
 struct tac_engine {
     struct tac_engine_config config;
@@ -39,12 +27,12 @@ struct tac_engine {
     struct tac_workers *workers;
     struct tac_names ids;
     char **id_name;
-    uint32_t id_count, id_room;
+    _Atomic uint32_t id_count;
+    uint32_t id_room;
 
     /* mailboxes, see engine.c */
     _Atomic(struct tac_plan *) next, retired;
-    struct tac_ring events; /* control pushes under the lock, audio pops */
-    struct tac_event *event_items;
+    struct tac_inbox *inbox; /* any thread pushes, audio pops */
 
     /* audio */
     struct tac_plan *playing;

@@ -37,8 +37,10 @@ static int64_t id_of(void *user, const char *name)
         free(copy);
         return -ENOMEM;
     }
-    e->id_name[e->id_count] = copy;
-    return e->id_count++;
+    uint32_t next = e->id_count;
+    e->id_name[next] = copy;
+    atomic_store_explicit(&e->id_count, next + 1, memory_order_release);
+    return next;
 }
 
 static uint32_t inputs_of(const struct tac_graph *g)

@@ -45,7 +45,7 @@ static void insert_pending(struct tac_engine *e, const struct tac_event *event)
 static void take_events(struct tac_engine *e)
 {
     struct tac_event event;
-    while (e->pending_count < TAC_EVENTS_MAX && tac_ring_try_pop(&e->events, &event)) {
+    while (e->pending_count < TAC_EVENTS_MAX && tac_inbox_try_pop(e->inbox, &event)) {
         event.due += e->now;
         insert_pending(e, &event);
     }
