@@ -47,6 +47,7 @@ struct tac_engine_config {
      * not show up. The sound has the same bits for every number. */
     uint32_t threads;
     int32_t priority; /* SCHED_FIFO of the helpers, 1 .. 99, where permitted; 0: none */
+    uint32_t no_shed; /* 1: never give anything up when there is not enough time */
     uint32_t
         always_help; /* 1: call the helpers however little there is to do (tests, benchmarks) */
 };
@@ -88,6 +89,19 @@ struct tac_engine_cost {
     const char *node, *block;
     uint32_t lanes;
     double mean_ns, worst_ns; /* per slice of TAC_ENGINE_SLICE_FRAMES */
+};
+
+/* When process calls are about to take longer than their frames last, the engine gives up, step by
+ * step, what the patch lists under overload:, then what costs most; and takes it back later. Names
+ * hold for the life of the engine. */
+struct tac_engine_overload {
+    uint32_t level;     /* steps in force; 0: all is computed */
+    uint64_t steps;     /* taken so far */
+    float load;         /* running mean of process time by the time its frames last */
+    const char *guilty; /* the node that cost most when the latest step was taken; "" */
+    double guilty_ns;   /* what it took in a slice then */
+    const char *action; /* of the latest step: "set", "voices", "mute"; "" */
+    const char *target; /* its node */
 };
 
 /* Level of an output channel. peak: since the last reading; rms: about the last 300 ms; 1 = 0 dBFS.
@@ -139,6 +153,9 @@ TAC_API int tac_engine_meter(struct tac_engine *engine, uint32_t channel,
 /* Cost of node index, in the order of the plan; -ENOENT past the last. */
 TAC_API int tac_engine_cost(struct tac_engine *engine, uint32_t index,
                             struct tac_engine_cost *ret_cost);
+
+TAC_API void tac_engine_overload(struct tac_engine *engine,
+                                 struct tac_engine_overload *ret_overload);
 
 /* Look a parameter up: path is "node.param". The id is good for the life of the engine, also while
  * the node is away. -TAC_E_UNKNOWN. */

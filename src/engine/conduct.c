@@ -167,6 +167,7 @@ static void run_together(struct tac_crew *crew, struct tac_plan *plan, const str
         .crew = crew, .plan = plan, .run = *run, .slice = crew->slice, .wait = TAC_GRAPH_NONE};
     const uint32_t *list = plan->worker_task + plan->worker[0].first;
     crew->frames = run->frames;
+    crew->timed = run->timed;
     for (uint32_t w = 1; w < plan->threads; w++)
         h.back[w] = plan->worker[w].count;
     atomic_store_explicit(&crew->go_at, tac_counter(), memory_order_relaxed);
@@ -252,7 +253,9 @@ void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_
 {
     struct tac_crew *crew = (struct tac_crew *)workers;
     crew->slice++;
-    struct tac_run run = {plan, TAC_BY_AUDIO, frames, false, crew->slice % TAC_TIMED_EVERY == 0};
+    struct tac_run run = {plan, TAC_BY_AUDIO, frames, false,
+                          crew->time_next || crew->slice % TAC_TIMED_EVERY == 0};
+    crew->time_next = false;
     plan->frame_io[0]->frames = frames;
     tac_run_copy(&run, &plan->opening);
     uint64_t sum = refresh_sum(plan);
@@ -299,6 +302,11 @@ static void point_again(struct tac_plan *plan)
             plan->task[t].flip++;
             tac_task_point(plan, &plan->task[t], TAC_BY_AUDIO);
         }
+}
+
+void tac_workers_time_next(struct tac_workers *workers)
+{
+    ((struct tac_crew *)workers)->time_next = true;
 }
 
 void tac_workers_enter(struct tac_workers *workers, struct tac_plan *plan)

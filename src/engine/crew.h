@@ -38,6 +38,7 @@ struct tac_crew {
     _Atomic(struct tac_plan *) plan;
     _Atomic uint64_t go_at; /* counter when it was written */
     uint32_t frames;
+    bool timed;                           /* the slice, node by node */
     _Alignas(64) _Atomic uint64_t due_ns; /* when the next cycle is expected */
     _Atomic uint32_t in_cycle, alone, dismissed;
     _Alignas(64) _Atomic uint32_t away; /* helpers that lost a task and have not noticed */
@@ -50,6 +51,7 @@ struct tac_crew {
     uint64_t apart_left;            /* slices that are still run alone */
     uint32_t failures;              /* trials in a row that did not pay */
     uint64_t ticks_per_us;
+    bool time_next;
     struct tac_workers_config config;
     struct tac_vault vault;
     struct tac_helper helper[TAC_WORKERS_MAX];

@@ -31,6 +31,7 @@ static int build(struct tac_engine *e)
     if (!e->inbox || !e->pending)
         return -ENOMEM;
     tac_inbox_init(e->inbox);
+    tac_shed_init(&e->shed, e->config.offline || e->config.no_shed);
     int code = tac_ramps_init(&e->ramps, &e->vault, e->config.rate_hz);
     if (code < 0)
         return code;
@@ -310,6 +311,30 @@ int tac_engine_meter(struct tac_engine *e, uint32_t channel, struct tac_engine_m
     ret_meter->peak = atomic_exchange_explicit(&e->peak[channel], 0, memory_order_relaxed);
     ret_meter->rms = sqrtf(atomic_load_explicit(&e->power[channel], memory_order_relaxed));
     return 0;
+}
+
+static const char *name_of_id(const struct tac_engine *e, uint32_t id)
+{
+    return id < atomic_load_explicit(&e->id_count, memory_order_relaxed) ? e->id_name[id] : "";
+}
+
+void tac_engine_overload(struct tac_engine *e, struct tac_engine_overload *ret_overload)
+{
+    static const char *const words[] = {"set", "voices", "mute"};
+    pthread_mutex_lock(&e->lock);
+    const struct tac_shed *s = &e->shed;
+    *ret_overload = (struct tac_engine_overload){
+        .level = atomic_load_explicit(&s->level, memory_order_relaxed),
+        .steps = atomic_load_explicit(&s->steps, memory_order_relaxed),
+        .load = (float)atomic_load_explicit(&s->load_percent, memory_order_relaxed) / 100,
+        .guilty = name_of_id(e, atomic_load_explicit(&s->guilty, memory_order_relaxed)),
+        .guilty_ns =
+            tac_costs_ns((double)atomic_load_explicit(&s->guilty_ns, memory_order_relaxed)),
+        .target = name_of_id(e, atomic_load_explicit(&s->target, memory_order_relaxed)),
+        .action = ""};
+    if (ret_overload->steps)
+        ret_overload->action = words[atomic_load_explicit(&s->kind, memory_order_relaxed)];
+    pthread_mutex_unlock(&e->lock);
 }
 
 int tac_engine_cost(struct tac_engine *e, uint32_t index, struct tac_engine_cost *ret_cost)

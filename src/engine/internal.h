@@ -6,6 +6,7 @@
 #include "engine/inbox.h"
 #include "engine/params.h"
 #include "engine/plan.h"
+#include "engine/shed.h"
 #include "engine/stream.h"
 #include "engine/workers.h"
 #include "tactus/engine.h"
@@ -40,6 +41,7 @@ struct tac_engine {
     struct tac_event *pending; /* by due, oldest first */
     uint32_t pending_count;
     struct tac_ramps ramps;
+    struct tac_shed shed;
     uint32_t changes_done; /* of the plan that was taken over last */
 
     /* written by audio, read by control */

@@ -310,8 +310,25 @@ static int prepare_nodes(struct tac_layout *l)
     return 0;
 }
 
+/* Who is the only one to hear a node. */
+static void find_readers(struct tac_plan *plan)
+{
+    const struct tac_graph *g = plan->graph;
+    const uint32_t several = TAC_GRAPH_NONE - 1;
+    for (uint32_t i = 0; i < g->node_count; i++)
+        plan->node[i].reader = TAC_GRAPH_NONE;
+    for (uint32_t i = 0; i < g->cable_count; i++) {
+        uint32_t *reader = &plan->node[g->cable[i].from.node].reader, to = g->cable[i].to.node;
+        *reader = *reader == TAC_GRAPH_NONE || *reader == to ? to : several;
+    }
+    for (uint32_t i = 0; i < g->node_count; i++)
+        if (plan->node[i].reader == several)
+            plan->node[i].reader = TAC_GRAPH_NONE;
+}
+
 static int prepare(struct tac_layout *l, struct tac_stash *stash)
 {
+    find_readers(l->plan);
     struct tac_plan *plan = l->plan;
     plan->section = TAC_VAULT_NEW(&plan->vault, struct tac_plan_section, l->g->section_count);
     plan->notes = TAC_VAULT_NEW(&plan->vault, struct tac_notes *, l->g->node_count);

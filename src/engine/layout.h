@@ -64,6 +64,7 @@ struct tac_layout {
     uint32_t task; /* TAC_GRAPH_NONE: opening or closing */
     enum tac_runner runner;
     uint32_t worker; /* whose pool */
+    uint32_t bank;   /* that operations belong to */
 };
 
 static inline struct tac_layout_port *tac_layout_port_of(const struct tac_layout *l, uint32_t node,

@@ -90,6 +90,6 @@ void *tac_layout_freeze(struct tac_layout *l, struct tac_layout_list *list, size
 int tac_layout_op(struct tac_layout *l, uint32_t node, void (*run)(void *, const struct tac_io *),
                   void *self, const struct tac_io *io)
 {
-    struct tac_op op = {run, self, io, node};
+    struct tac_op op = {run, self, io, node, l->bank};
     return tac_layout_append(&l->op[l->runner], &op, sizeof op) ? 0 : -ENOMEM;
 }

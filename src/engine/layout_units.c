@@ -89,6 +89,7 @@ static int lay_section(struct tac_layout *l, uint32_t node)
         TAC_VAULT_NEW(&l->plan->vault, const struct tac_notes *, count + 1);
     s->own = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes, 1);
     s->node = l->plan->node[node].node;
+    s->asleep_from = s->node->banks;
     if (!list || !s->own || take_section_buffers(l, node, s) < 0)
         return -ENOMEM;
     list[0] = s->own;
@@ -140,6 +141,7 @@ static int lay_gather(struct tac_layout *l, uint32_t node, uint32_t bank, struct
     if (!p->group[l->runner] || tac_layout_is_alone(n, bank))
         return 0;
     float **group = &p->group[l->runner][bank / TAC_GROUP_BANKS];
+    l->bank = bank;
     struct tac_gather *g = TAC_VAULT_NEW(&l->plan->vault, struct tac_gather, 1);
     bool first = bank % TAC_GROUP_BANKS == 0;
     if (first)
@@ -257,6 +259,7 @@ int tac_layout_bank(struct tac_layout *l, uint32_t unit)
 
 int tac_layout_unit(struct tac_layout *l, uint32_t unit)
 {
+    l->bank = l->units.unit[unit].bank;
     switch (l->units.unit[unit].kind) {
     case TAC_UNIT_OF_BANK:
         return tac_layout_bank(l, unit);

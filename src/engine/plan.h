@@ -37,6 +37,7 @@ struct tac_op {
     void *self;
     const struct tac_io *io;
     uint32_t node; /* index in the graph: whose cost it is */
+    uint32_t bank;
 };
 
 /* A signal that comes from another task: which copy of it depends on who ran that one. */
@@ -78,8 +79,19 @@ struct tac_task {
     float estimate_ns; /* when the plan was made */
 };
 
+/* What became of a node when there was not enough time; see shed.h. */
+enum tac_hush {
+    TAC_HUSH_NONE,
+    TAC_HUSH_FADING,    /* runs for a last slice, and goes silent in it */
+    TAC_HUSH_SILENT,    /* does not run; its outputs are 0 */
+    TAC_HUSH_ASLEEP,    /* does not run; nobody who runs hears it */
+    TAC_HUSH_RETURNING, /* runs again, and comes back in this slice */
+};
+
 struct tac_plan_node {
     struct tac_node *node;
+    uint32_t reader;                 /* the only node that hears it, or TAC_GRAPH_NONE */
+    uint8_t hush;                    /* enum tac_hush */
     struct tac_io **io[TAC_RUNNERS]; /* [banks]; NULL where there is no such copy */
     /* [banks * params]: where set values are read; NULL where they are not read */
     struct tac_signal **set[TAC_RUNNERS];
@@ -93,7 +105,10 @@ struct tac_plan_section {
     struct tac_notes *own; /* in.lists[0]: notes from the program */
     struct tac_signal **reader;
     uint32_t readers;
-    bool begun; /* its signals stand in the buffers */
+    uint32_t asleep_from,
+        ramp_from; /* banks that do not run; that fade in this slice, as ramp says */
+    uint8_t ramp;  /* enum tac_hush */
+    bool begun;    /* its signals stand in the buffers */
 };
 
 struct tac_notes_merge {
@@ -151,6 +166,7 @@ struct tac_plan {
     uint64_t lost_before;         /* tasks that had been lost when it was built */
     uint64_t cost_sum, cost_part; /* counter ticks of all tasks; of those summed so far */
     uint32_t summed;
+    bool checked; /* some node or bank may not run: operations are looked at one by one */
     uint32_t banks;
     size_t node_bytes; /* memory of its batches, by the time it was built */
     bool locked;

@@ -26,6 +26,8 @@ static void take_plan(struct tac_engine *e)
         return;
     /* release: control may free it when it sees it */
     struct tac_plan *before = e->playing;
+    if (before)
+        tac_shed_forget(&e->shed, &(struct tac_shed_scene){before, &e->ramps, e->workers});
     e->playing = plan;
     tac_workers_enter(e->workers, plan);
     atomic_store_explicit(&e->retired, before, memory_order_release);
@@ -184,7 +186,10 @@ void tac_engine_process(struct tac_engine *e, const float *const *in, float *con
         done += run_slice(e, in, out, done, frames - done);
     tac_workers_end(e->workers);
     tac_denormals_restore(fp);
-    count_cycle(e, tac_clock_ns() - begin, frames);
+    uint64_t busy = tac_clock_ns() - begin;
+    count_cycle(e, busy, frames);
+    tac_shed_judge(&e->shed, &(struct tac_shed_scene){e->playing, &e->ramps, e->workers}, busy,
+                   (uint64_t)((double)frames * 1e9 / e->config.rate_hz));
 }
 
 void tac_engine_process_interleaved(struct tac_engine *e, const float *in, float *out,

@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 
+#include <string.h>
+
 static void run_ops(const struct tac_op *op, uint32_t ops)
 {
     for (const struct tac_op *end = op + ops; op < end; op++)
@@ -13,6 +15,7 @@ static void run_ops(const struct tac_op *op, uint32_t ops)
 static void add_cost(struct tac_node *n, uint64_t ticks, bool first_bank)
 {
     atomic_fetch_add_explicit(&n->cost_sum, ticks, memory_order_relaxed);
+    atomic_fetch_add_explicit(&n->cost_now, ticks, memory_order_relaxed);
     if (first_bank)
         atomic_fetch_add_explicit(&n->cost_count, 1, memory_order_relaxed);
     if (ticks > atomic_load_explicit(&n->cost_worst, memory_order_relaxed))
@@ -27,11 +30,87 @@ static bool counts(const struct tac_node *n, const struct tac_op *op)
            ((void *const *)op->self)[0] == n->state[0];
 }
 
+/* ---- operations that may not run: shed.h --------------------------------------------------- */
+
+static void ramp(float *data, uint32_t lanes, uint32_t frames, bool down)
+{
+    for (uint32_t f = 0; f < frames; f++) {
+        float g = (float)(f + 1) / (float)frames;
+        g = down ? 1 - g : g;
+        for (uint32_t l = 0; l < lanes; l++)
+            data[f * lanes + l] *= g;
+    }
+}
+
+/* The outputs of one or two banks. */
+static void shape_outputs(const struct tac_node *n, const struct tac_op *op, uint8_t hush)
+{
+    uint32_t pair = n->block->process2 && op->run == n->block->process2 ? 2 : 1;
+    for (const struct tac_io *io = op->io; io < op->io + pair; io++)
+        for (int o = 0; o < TAC_BLOCK_PORTS_MAX && n->block->out[o].name; o++) {
+            if (!io->out[o] || n->block->out[o].kind == TAC_PORT_NOTES)
+                continue;
+            if (hush == TAC_HUSH_SILENT)
+                memset(io->out[o], 0, (size_t)io->frames * n->bank_lanes * sizeof(float));
+            else
+                ramp(io->out[o], n->bank_lanes, io->frames, hush == TAC_HUSH_FADING);
+        }
+}
+
+/* What a bank that does not run adds to the sum of its group. */
+static void gather_nothing(const struct tac_gather *g, uint32_t frames)
+{
+    if (g->first)
+        memset(g->out, 0, (size_t)frames * g->lanes * sizeof(float));
+}
+
+/* A bank that goes or comes: nobody but this reads the buffer later in the slice. */
+static void gather_ramped(const struct tac_op *op, uint8_t how)
+{
+    struct tac_gather *g = op->self;
+    if (g->in.stride)
+        ramp((float *)(uintptr_t)g->in.data, g->lanes, op->io->frames, how == TAC_HUSH_FADING);
+    op->run(op->self, op->io);
+}
+
+static void run_checked(const struct tac_plan *plan, const struct tac_op *op)
+{
+    const struct tac_plan_node *pn = &plan->node[op->node];
+    const struct tac_graph_node *g = &plan->graph->node[op->node];
+    const struct tac_block *block = pn->node->block;
+    const struct tac_plan_section *s =
+        g->section != TAC_GRAPH_NONE && g->block_index >= 0 ? &plan->section[g->section] : NULL;
+    bool process = op->run == block->process || (block->process2 && op->run == block->process2);
+    bool gather = op->run == tac_gather_run;
+    if (g->block_index < 0) {
+        op->run(op->self, op->io);
+    } else if (s && s->ramp && op->bank >= s->ramp_from && gather) {
+        gather_ramped(op, s->ramp);
+    } else if (s && !s->ramp && op->bank >= s->asleep_from && op->run != tac_fold_run) {
+        if (gather)
+            gather_nothing(op->self, op->io->frames);
+    } else if (pn->hush == TAC_HUSH_ASLEEP) {
+        return;
+    } else if (pn->hush == TAC_HUSH_SILENT && process) {
+        shape_outputs(pn->node, op, TAC_HUSH_SILENT);
+    } else if (pn->hush != TAC_HUSH_SILENT || gather || op->run == tac_fold_run) {
+        op->run(op->self, op->io);
+        if (process && pn->hush)
+            shape_outputs(pn->node, op, pn->hush);
+    }
+}
+
+static void run_ops_checked(const struct tac_plan *plan, const struct tac_op *op, uint32_t ops)
+{
+    for (const struct tac_op *end = op + ops; op < end; op++)
+        run_checked(plan, op);
+}
+
 static void run_ops_timed(const struct tac_plan *plan, const struct tac_op *op, uint32_t ops)
 {
     uint64_t begin = tac_counter();
     for (const struct tac_op *end = op + ops; op < end; op++) {
-        op->run(op->self, op->io);
+        run_checked(plan, op);
         uint64_t now = tac_counter();
         struct tac_node *n = plan->node[op->node].node;
         add_cost(n, now - begin, counts(n, op));
@@ -68,6 +147,8 @@ void tac_run_copy(const struct tac_run *run, struct tac_task_copy *copy)
     take_imports(run, copy);
     if (run->timed)
         run_ops_timed(run->plan, op, copy->op.count);
+    else if (run->plan->checked)
+        run_ops_checked(run->plan, op, copy->op.count);
     else
         run_ops(op, copy->op.count);
 }

@@ -25,6 +25,7 @@ struct held {
 
 struct tac_voices {
     uint32_t count, unison, next;
+    uint32_t limit; /* voices that may play */
     enum tac_voices_mode mode;
     enum tac_voices_steal steal;
     double rate_hz;
@@ -42,7 +43,7 @@ int tac_voices_build(struct tac_vault *vault, const struct tac_graph_section *se
     struct tac_voices *v = tac_vault_take(vault, sizeof *v + section->count * sizeof(struct voice));
     if (!v)
         return -ENOMEM;
-    v->count = section->count;
+    v->count = v->limit = section->count;
     v->unison = section->unison;
     v->mode = section->mode;
     v->steal = section->steal;
@@ -58,7 +59,7 @@ int tac_voices_build(struct tac_vault *vault, const struct tac_graph_section *se
 static uint32_t find_silent(const struct tac_voices *v)
 {
     uint32_t best = v->count;
-    for (uint32_t i = 0; i < v->count; i++)
+    for (uint32_t i = 0; i < v->limit; i++)
         if (!v->voice[i].gate && !v->voice[i].pending &&
             (best == v->count || v->voice[i].released < v->voice[best].released))
             best = i;
@@ -72,16 +73,16 @@ static uint32_t find_victim(struct tac_voices *v)
     case TAC_VOICES_NONE:
         return v->count;
     case TAC_VOICES_ROUND_ROBIN:
-        best = v->next;
-        v->next = (v->next + 1) % v->count;
+        best = v->next % v->limit;
+        v->next = (best + 1) % v->limit;
         return best;
     case TAC_VOICES_LOWEST:
-        for (uint32_t i = 1; i < v->count; i++)
+        for (uint32_t i = 1; i < v->limit; i++)
             if (v->voice[i].key < v->voice[best].key)
                 best = i;
         return best;
     default:
-        for (uint32_t i = 1; i < v->count; i++)
+        for (uint32_t i = 1; i < v->limit; i++)
             if (v->voice[i].struck < v->voice[best].struck)
                 best = i;
         return best;
@@ -279,6 +280,21 @@ bool tac_voices_run(struct tac_voices *v, const struct tac_voices_input *in,
     }
     v->stale = true;
     return true;
+}
+
+void tac_voices_limit(struct tac_voices *v, uint32_t limit)
+{
+    v->limit = limit < v->count ? limit : v->count;
+    for (uint32_t i = v->limit; i < v->count; i++)
+        if (v->voice[i].gate || v->voice[i].pending) {
+            release(v, &v->voice[i]);
+            v->stale = true;
+        }
+}
+
+uint32_t tac_voices_limit_now(const struct tac_voices *v)
+{
+    return v->limit;
 }
 
 void tac_voices_renew(struct tac_voices *v)

@@ -36,6 +36,10 @@ struct tac_voices_output {
 bool tac_voices_run(struct tac_voices *voices, const struct tac_voices_input *in,
                     const struct tac_voices_output *out);
 
+/* From now on so many voices at most, 1 .. count; the others are released. */
+void tac_voices_limit(struct tac_voices *voices, uint32_t limit);
+uint32_t tac_voices_limit_now(const struct tac_voices *voices);
+
 /* The signals go to other memory from now on, where nothing stands yet. */
 void tac_voices_renew(struct tac_voices *voices);
 

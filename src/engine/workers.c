@@ -86,7 +86,7 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
         return;
     if (copy->flip != task->flip)
         tac_task_point(plan, task, TAC_BY_HELPER);
-    struct tac_run run = {plan, TAC_BY_HELPER, crew->frames, false, slice % TAC_TIMED_EVERY == 0};
+    struct tac_run run = {plan, TAC_BY_HELPER, crew->frames, false, crew->timed};
     plan->frame_io[worker]->frames = run.frames;
     tac_run_task(&run, task);
     uint64_t mine = tac_task_word(slice, TAC_TASK_HELPER);

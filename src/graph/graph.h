@@ -29,6 +29,7 @@ enum {
     TAC_GRAPH_UNISON_MAX = 16,
     TAC_GRAPH_CHANNELS_MAX = 64, /* of input and output */
     TAC_GRAPH_NAME_MAX = 64,
+    TAC_GRAPH_STEPS_MAX = 64,
 };
 
 #define TAC_GRAPH_NONE 0xffffffffu
@@ -86,6 +87,17 @@ struct tac_graph_cable {
     unsigned line, column;
 };
 
+/* What is given up when there is not enough time, in the order of the patch. */
+enum tac_step_kind { TAC_STEP_SET, TAC_STEP_VOICES, TAC_STEP_MUTE };
+
+struct tac_graph_step {
+    enum tac_step_kind kind;
+    uint32_t node;
+    uint32_t param; /* SET */
+    float value;    /* SET */
+    uint32_t count; /* VOICES: so many at most */
+};
+
 struct tac_graph {
     const char *name, *file, *folder;
     double tempo_bpm, length_s;
@@ -97,6 +109,8 @@ struct tac_graph {
     struct tac_graph_section *section;
     uint32_t *by_target; /* cable indices, grouped by target node, in file order within */
     uint32_t *order;     /* node indices */
+    struct tac_graph_step *step;
+    uint32_t step_count;
     struct tac_error *warning;
     uint32_t warning_count;
     /* private */
@@ -156,6 +170,9 @@ int tac_graph_read_choice(const struct tac_graph_reader *r, const struct tac_yam
 
 /* cables.c: the list under `cables:`. */
 int tac_graph_read_cables(const struct tac_graph_reader *r, const struct tac_yaml *list);
+
+/* overload.c: the list under `overload:`. */
+int tac_graph_read_overload(const struct tac_graph_reader *r, const struct tac_yaml *list);
 
 /* order.c: by_target[], order[], reaches_output, and the search for loops. */
 int tac_graph_sort(const struct tac_graph_reader *r);

@@ -331,8 +331,8 @@ static int read_heading(const struct tac_graph_reader *r, const struct tac_yaml 
 
 int tac_graph_read_patch(const struct tac_graph_reader *r, const struct tac_yaml *root)
 {
-    static const char *const known[] = {"name",   "tempo", "length", "seed",   "input",
-                                        "output", "nodes", "voices", "cables", NULL};
+    static const char *const known[] = {"name",  "tempo",  "length", "seed",     "input", "output",
+                                        "nodes", "voices", "cables", "overload", NULL};
     if (root->kind != TAC_YAML_MAP)
         return tac_graph_fail(r, -TAC_E_SYNTAX, root->line, root->column,
                               "a patch is a map with nodes and cables");
@@ -345,5 +345,7 @@ int tac_graph_read_patch(const struct tac_graph_reader *r, const struct tac_yaml
         code = read_sections(r, tac_yaml_get(root, "voices"));
     if (code >= 0)
         code = read_all_cables(r, root);
+    if (code >= 0)
+        code = tac_graph_read_overload(r, tac_yaml_get(root, "overload"));
     return code < 0 ? code : tac_graph_sort(r);
 }
