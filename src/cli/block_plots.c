@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * block_plots.c - a table of plots, and the five ways to measure a curve.
+ * block_plots.c - a table of plots, and the ways to measure a curve.
  *
  * RESPONSE  level over frequency of the answer to an impulse
  * DENSITY   level over frequency of what comes out by itself

@@ -130,10 +130,80 @@ static void ladder_is_four_poles_when_quiet(void)
     play_close(&p);
 }
 
+static double size_at(const float *x, int frames, double norm)
+{
+    double complex sum = 0, at = 1, turn = cexp(-2 * M_PI * (double complex)I * norm);
+    for (int i = 0; i < frames; i++, at *= turn)
+        sum += (double)x[i] * at;
+    return cabs(sum);
+}
+
+/* Where the answer to an impulse is loudest, in cents from the cutoff, by halving an interval. */
+static double peak_cents(const float *x, int frames, double norm)
+{
+    double low = -40, high = 40;
+    while (high - low > 0.05) {
+        double a = low + (high - low) / 3, b = high - (high - low) / 3;
+        if (size_at(x, frames, norm * pow(2, a / 1200)) <
+            size_at(x, frames, norm * pow(2, b / 1200)))
+            low = a;
+        else
+            high = b;
+    }
+    return (low + high) / 2;
+}
+
+static void svf_peaks_at_its_cutoff(void)
+{
+    enum { FRAMES = 1 << 15 };
+    static const double hz[] = {50, 200, 1000, 4000, 10000, 18000};
+    memset(pulse, 0, sizeof pulse);
+    pulse[0] = 1;
+    EACH_VARIANT(v)
+    for (size_t k = 0; k < sizeof hz / sizeof *hz; k++) {
+        struct play p;
+        play_open(&p, v, "svf");
+        play_set(&p, "cutoff", hz[k]);
+        play_set(&p, "resonance", 0.8);
+        play_run(&p, pulse, 1, heard, FRAMES);
+        double cents = peak_cents(heard, FRAMES, hz[k] / PLAY_RATE);
+        CHECK_MSG(fabs(cents) <= 2, "%s at %g Hz: %.2f cents off", v->name, hz[k], cents);
+        play_close(&p);
+    }
+}
+
+/* low - high = peak, low + high = notch, notch - band = all-pass, which keeps the size of all. */
+static void svf_outputs_belong_together(void)
+{
+    enum { FRAMES = 1 << 13 };
+    static float out[6][FRAMES];
+    memset(pulse, 0, sizeof pulse);
+    pulse[0] = 1;
+    EACH_VARIANT(v)
+    {
+        for (uint32_t port = 0; port < 6; port++) {
+            struct play p;
+            play_open(&p, v, "svf");
+            play_set(&p, "resonance", 0.3);
+            play_run(&p, pulse, port, out[port], FRAMES);
+            play_close(&p);
+        }
+        for (int i = 0; i < FRAMES; i++) {
+            CHECK_NEAR(out[4][i], (double)out[0][i] - (double)out[2][i], 2e-6);
+            CHECK_NEAR(out[3][i], (double)out[0][i] + (double)out[2][i], 2e-6);
+            CHECK_NEAR(out[5][i], (double)out[3][i] - (double)out[1][i], 2e-6);
+        }
+        for (double norm = 0.001; norm < 0.49; norm *= 1.7)
+            CHECK_NEAR(size_at(out[5], FRAMES, norm), 1, 1e-3);
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(svf_is_the_bilinear_filter);
+    TEST(svf_peaks_at_its_cutoff);
+    TEST(svf_outputs_belong_together);
     TEST(filters_stay_bounded_under_modulation);
     TEST(ladder_sings_in_tune);
     TEST(ladder_is_four_poles_when_quiet);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * adsr.c - an envelope: attack, decay, sustain, release, with exponential segments.
  *
- * Equation  every segment falls towards its target: y = target + d, d *= q each frame. Attack aims
- * at 1.25 and ends at 1, so that it takes the time that was asked for: q = 5^(-1 / (t fs)). Decay
- * and release reach their end to -60 dB in the time: q = 1000^(-1 / (t fs)). Where the target
- * changes, d takes up the difference: the value never steps. Latency   0. State: 16 bytes a lane.
- */
+ * Equation every segment falls towards its target: y = target + d, d *= q each frame. Attack aims
+ *          at 1.25 and ends at 1, so that it takes the time asked for: q = 5^(-1 / (t fs)). Decay
+ *          and release reach their end to -60 dB in the time: q = 1000^(-1 / (t fs)). Where the
+ *          target changes, d takes up the difference: the value never steps.
+ * Latency  0. State: 16 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * ladder.c - the transistor ladder: a nonlinear low-pass, 24 dB per octave, that can sing.
  *
- * Equation  four trapezoidal one-poles in a row, their output fed back k times, without delay:
- *             u = x - k y4,  y4 = G^4 tanh(u) + S,  G = g / (1 + g),  g = tan(pi fc / fs)
- *           solved by one Newton step from the linear solution (one division a frame). The stages
- * are passive and their input never leaves -1 .. 1, so the filter is bounded on any path of its
- * parameters. Source    V. Zavalishin 2018, "The Art of VA Filter Design", chapters 5 and 6.
- * Quality   sings within 5 cents of the cutoff, 20 Hz to 12 kHz (tests/dsp/test_filters.c).
- * Latency   0. State: 16 bytes a lane. */
+ * Equation four trapezoidal one-poles in a row, their output fed back k times, without delay:
+ *            u = x - k y4,  y4 = G^4 tanh(u) + S,  G = g / (1 + g),  g = tan(pi fc / fs)
+ *          solved by one Newton step from the linear solution (one division a frame). The stages
+ *          are passive and their input never leaves -1 .. 1, so the filter is bounded on any path
+ *          of its parameters.
+ * Source   V. Zavalishin 2018, "The Art of VA Filter Design", chapters 5 and 6.
+ * Quality  sings within 5 cents of the cutoff, 20 Hz to 12 kHz (tests/dsp/test_filters.c).
+ * Latency  0. State: 16 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 

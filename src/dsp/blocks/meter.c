@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * meter.c - how loud a sound is: EBU R128 loudness, true peak, level.
  *
- * Method    Two sides through the K-weighting of BS.1770 (a shelf and a high-pass, as svf_core.h
- * with the corners that give the standard's coefficients at 48 kHz at any rate); mean squares of
- *           steps of 100 ms. Momentary: the last 4 steps; short-term: the last 30. Integrated: all
- *           spans of 400 ms above -70 LUFS, and of these the ones above their mean less 10 LU. The
- *           spans lie in a histogram of 0.1 LU; the sum above the second gate follows the gate by
- *           one bin a frame, so that every frame costs the same.
- *           True peak: the largest sample at four times the rate (half_band.h).
- * Source    ITU-R BS.1770-4; EBU Tech 3341. Corners: 1681.97 Hz, Q 0.7072, 4 dB; 38.14 Hz, Q
- * 0.5003. Quality   within 0.1 LU of libebur128, peak within 0.1 dB (tests/dsp/test_meter.c).
- * Latency   0 of what passes through; readings come 100 ms late. State: 12 KiB a lane. */
+ * Method   Two sides through the K-weighting of BS.1770 (a shelf and a high-pass, as svf_core.h
+ *          with the corners that give the standard's coefficients at 48 kHz at any rate); mean
+ *          squares of steps of 100 ms. Momentary: the last 4 steps; short-term: the last 30.
+ *          Integrated: all spans of 400 ms above -70 LUFS, and of these the ones above their mean
+ *          less 10 LU. The spans lie in a histogram of 0.1 LU; the sum above the second gate
+ *          follows the gate by one bin a frame, so that every frame costs about the same.
+ *          True peak: the largest sample at four times the rate (half_band.h).
+ * Source   ITU-R BS.1770-4; EBU Tech 3341. Corners: 1681.97 Hz, Q 0.7072, 4 dB; 38.14 Hz, Q 0.5.
+ * Quality  within 0.1 LU of libebur128, peak within 0.1 dB (tests/dsp/test_meter.c).
+ * Latency  0 of what passes through; readings come 100 ms late. State: 12 KiB a lane. */
 #include "dsp/block.h"
 #include "dsp/half_band.h"
 #include "dsp/svf_core.h"

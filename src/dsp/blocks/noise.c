@@ -3,9 +3,9 @@
  *
  * Method   white: xorshift32 per lane (Marsaglia 2003, "Xorshift RNGs"), period 2^32 - 1, seeded
  *          from the patch, so a render is repeatable. pink: white through six poles two octaves
- * apart with a zero in the middle of each two, on a logarithmic axis a line of -3 dB per octave,
- *          and a zero that takes back what sampling adds near the top. brown: a leaky integrator.
- *          blue and violet: the differences of pink (without its last zero) and of white.
+ *          apart with a zero in the middle of each two, on a logarithmic axis a line of -3 dB per
+ *          octave, and a zero that takes back what sampling adds near the top. brown: a leaky
+ *          integrator. blue and violet: the differences of pink (without its last zero) and white.
  * Quality  pink within 0.3 dB per octave (tests/dsp/test_sources.c).
  * Latency  0. State: 36 bytes a lane. */
 #include "dsp/block.h"

@@ -2,10 +2,11 @@
  * sampler.c - strikes a sound file at each gate, at any pitch, each lane on its own.
  *
  * Method   the engine keeps the first half second of the file in memory and reads the rest from
- * disk when it is struck (struct tac_stream). A lane copies frames from there into a short buffer
- *          and reads between them by a windowed sinc of 24 taps (tables.py). What sounds when a
- * lane is struck again, or when the file ends, falls away in 3 ms instead of breaking off. Quality
- * at the pitch of the file its own samples, bit for bit; else distortion below -90 dB
+ *          disk when it is struck (struct tac_stream). A lane copies frames from there into a
+ *          short buffer and reads between them by a windowed sinc of 24 taps (tables.py). What
+ *          sounds when a lane is struck again, or when the file ends, falls away in 3 ms instead
+ *          of breaking off.
+ * Quality  at the pitch of the file its own samples, bit for bit; else distortion below -90 dB
  *          (tests/dsp/test_sampler.c). Pitched up, what comes above half the rate is not removed.
  * Latency  0. State: 4 KiB a lane. */
 #include "dsp/block.h"

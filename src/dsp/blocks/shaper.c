@@ -3,9 +3,10 @@
  *
  * Method   two half-band interpolators up, the curve, two half-band decimators down (half_band.h).
  *          The hard clip, whose corners alias most, is also averaged between neighbouring samples
- * in closed form (first-order anti-derivative), computed from differences of clipped ends, so that
- * nothing cancels when they are close. Source   J. Parker, V. Zavalishin, E. Le Bivic 2016,
- * "Reducing the aliasing of nonlinear waveshaping using continuous-time convolution", DAFx-16.
+ *          in closed form (first-order anti-derivative), computed from differences of clipped
+ *          ends, so that nothing cancels when they are close.
+ * Source   J. Parker, V. Zavalishin, E. Le Bivic 2016, "Reducing the aliasing of nonlinear
+ *          waveshaping using continuous-time convolution", DAFx-16.
  * Quality  hard clip of a 4186 Hz sine at drive 5: alias below -75 dB (tests/dsp/test_effects.c).
  * Latency  46 frames. */
 #include "dsp/block.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * sine.c - a sine oscillator.
  *
- * Method   a 32-bit phase per lane, so that the pitch is exact to 1e-7 and never drifts. While the
- *          pitch stands still, frames go by eight: sine and cosine of the middle one from a
- * polynomial of a quarter turn, the others by sin(a + kw) = sin a cos kw + cos a sin kw. While it
- * moves, each frame has its polynomial. Quality  THD+N below -145 dB at any pitch
- * (tests/dsp/test_sources.c). Latency  0. State: 48 bytes a lane. */
+ * Method   a 32-bit phase per lane, so that the pitch is exact to 1e-7 and never drifts. While it
+ *          stands still, frames go by eight: sine and cosine of the middle one by a polynomial of
+ *          a quarter turn, the others by sin(a + kw) = sin a cos kw + cos a sin kw. While it moves,
+ *          each frame has its polynomial.
+ * Quality  THD+N below -145 dB at any pitch (tests/dsp/test_sources.c).
+ * Latency  0. State: 48 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 #include "dsp/oscillator.h"

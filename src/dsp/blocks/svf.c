@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * svf.c - a state-variable filter, 12 dB per octave, with all its outputs at once.
  *
- * Method    svf_core.h; with k = 1 / Q: low v2, band k v1, high x - k v1 - v2, notch x - k v1, peak
- *           low - high, all-pass x - 2 k v1. The tuning is computed once per call, per frame only
- * as far as something moves. Quality   response within 0.05 dB of the bilinear analytic one, peak
- * within 2 cents; bounded for any path of the cutoff at audio rate (tests/dsp/test_filters.c).
- * Latency   0. State: 8 bytes a lane. */
+ * Method   svf_core.h; with k = 1 / Q: low v2, band k v1, high x - k v1 - v2, notch x - k v1, peak
+ *          low - high, all-pass x - 2 k v1. The tuning is computed once per call, per frame only
+ *          as far as something moves.
+ * Quality  response within 0.05 dB of the bilinear analytic one, peak within 2 cents; bounded for
+ *          any path of the cutoff at audio rate (tests/dsp/test_filters.c).
+ * Latency  0. State: 8 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/svf_core.h"
 
