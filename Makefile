@@ -40,7 +40,7 @@ test-sanitize: bootstrap-test
 	@tools/test-sanitize
 
 test-doctor: all
-	@tests/doctor/corpus.py $(BUILD)/tests/doctor/injector $(BUILD)/src/cli/tactus
+	@tests/doctor/corpus.py $(BUILD)/tests/doctor/injector $(BUILD)/src/cli/tactus --all
 
 test-guest: all
 	@tools/bootstrap guest

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Injected faults with known truth against the doctor's verdicts, scored per late cycle.
 
-usage: corpus.py INJECTOR TACTUS [--quick] [--tier system|user] [--held-out] [--keep DIR] [FAULT...]
+usage: corpus.py INJECTOR TACTUS [--quick | --all] [--tier system|user] [--held-out] [--keep DIR] [FAULT...]
 
 The injector writes a recording and, from its own clocks, what it did to which cycle. A late cycle is
 labelled with the fault that made most of its excess; with the label of the cycle that it is chained
@@ -14,7 +14,8 @@ what the machine did).
 
 --tier system records the whole machine and needs root; --tier user runs without privilege (as
 nobody, when root asks). Without --tier: what this user can. --held-out draws faults, places, amounts,
-periods and priorities that the rules were not made with. --quick is two faults without privilege.
+periods and priorities that the rules were not made with. --all: both tiers, with and without
+--held-out. --quick is two faults without privilege.
 """
 import collections
 import json
@@ -60,7 +61,8 @@ RIGHT = {
 NEEDS_ROOT = {"budget", "freeze", "packets", "reclaim"}
 WHOLE_RUN = {"fair", "budget"}  # when it strikes is the kernel's choice: all late cycles are its
 MACHINE = {"hypervisor", "preempted", "late_wake", "unexplained", "interrupts", "softirq",
-           "kernel_busy", "throttled", "gap", "idle_wake", "recorder", "carried", "upstream"}
+           "kernel_busy", "throttled", "gap", "idle_wake", "recorder", "carried", "upstream",
+           "wrong_setup"}
 MARGIN_NS = 60_000
 
 
@@ -232,7 +234,7 @@ class Score:
                   f"{n['judged']} ({100 * n['false'] / n['judged']:.2f} %)")
 
 
-def judge(name, faults, s, score, quick):
+def judge(s, quick):
     """Whether the scenario passes: sums always; on a busy machine the rest by majority."""
     if s["sums"] != s["late"]:
         return False
@@ -241,30 +243,45 @@ def judge(name, faults, s, score, quick):
     return s["judged"] == 0 or s["right"] >= 0.9 * s["judged"]
 
 
-def main():
-    words = sys.argv[1:]
-    quick, held_out = "--quick" in words, "--held-out" in words
-    tier = words[words.index("--tier") + 1] if "--tier" in words else \
-        "system" if os.geteuid() == 0 and not quick else "user"
-    keep = words[words.index("--keep") + 1] if "--keep" in words else None
-    chosen = [w for w in words[2:] if w.split("+")[0].replace("near:", "") in RIGHT]
-    rows = scenarios(held_out, tier)
-    if chosen:
-        rows = [r for r in rows if r[0] in chosen]
-    if quick:
-        rows = [(f, [f], ["--cycles", "200"]) for f in ("compute", "silent-sleep")]
+def run_scenarios(words, rows, tier, held_out, quick, keep, first):
+    """One table. Returns how many scenarios there were and how many failed."""
     score, bad = Score(tier), 0
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         os.chmod(folder, 0o777)
-        for i, (name, faults, options) in enumerate(rows, 1):
+        for i, (name, faults, options) in enumerate(rows, first):
             report, truth, _ = run(words[0], words[1], name, faults, options, tier, keep or folder)
             s = score.take(report, truth)
-            good = judge(name, faults, s, score, quick)
+            good = judge(s, quick)
             bad += not good
-            print(f"{'ok' if good else 'not ok'} {i} - {name} # {s['late']} late, {s['judged']} judged, "
-                  f"{s['right']} right", flush=True)
-    print(f"1..{len(rows)}")
+            print(f"{'ok' if good else 'not ok'} {i} - {name}, {tier} # {s['late']} late, "
+                  f"{s['judged']} judged, {s['right']} right", flush=True)
     score.show(f"{'held out' if held_out else 'corpus'}, {tier}")
+    return len(rows), bad
+
+
+def option(words, name):
+    return words[words.index(name) + 1] if name in words else None
+
+
+def main():
+    words = sys.argv[1:]
+    quick, everything = "--quick" in words, "--all" in words
+    root = os.geteuid() == 0
+    tiers = [option(words, "--tier")] if "--tier" in words else ["user"] if quick or not root else \
+        ["system", "user"] if everything else ["system"]
+    chosen = [w for w in words[2:] if w.split("+")[0].replace("near:", "") in RIGHT]
+    count = bad = 0
+    for tier in tiers:
+        for held_out in [False, True] if everything else ["--held-out" in words]:
+            rows = scenarios(held_out, tier)
+            if chosen:
+                rows = [r for r in rows if r[0] in chosen]
+            if quick:
+                rows = [(f, [f], ["--cycles", "200"]) for f in ("compute", "silent-sleep")]
+            n, wrong = run_scenarios(words, rows, tier, held_out, quick, option(words, "--keep"),
+                                     count + 1)
+            count, bad = count + n, bad + wrong
+    print(f"1..{count}")
     return 1 if bad else 0
 
 
