@@ -255,8 +255,10 @@ size_t tac_places_blame(const struct tac_frame *frames, size_t count)
 
 const char *tac_frame_text(const struct tac_frame *f, char *buffer, size_t size)
 {
-    const char *name = *f->function ? f->function : "?";
-    if (*f->file)
+    const char *name = f->function;
+    if (!*name)
+        snprintf(buffer, size, "a function of %s", f->module);
+    else if (*f->file)
         snprintf(buffer, size, "%s (%s, %s:%u)", name, f->module, f->file, f->line);
     else
         snprintf(buffer, size, "%s (%s)", name, f->module);

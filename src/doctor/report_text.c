@@ -132,7 +132,7 @@ static void add_place(const struct tac_diagnosis *d, uint32_t place, struct tac_
     tac_text_addf(&line, "%s called %s", tac_frame_text(&frame[at], words, sizeof words),
                   d->places->place[place].what);
     for (size_t i = at + 1, shown = 0; i < n && shown < FRAMES_SHOWN; i++)
-        if (!frame[i].is_ours)
+        if (!frame[i].is_ours && *frame[i].function)
             tac_text_addf(&line, "%s %s", shown++ ? " <" : ", by way of",
                           tac_frame_text(&frame[i], words, sizeof words));
     add_wrapped(text, "    from", tac_text_string(&line), 12);

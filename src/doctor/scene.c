@@ -63,41 +63,72 @@ uint64_t tac_case_uncharged(const struct tac_case *c, uint32_t tid, uint64_t fro
 
 enum { DISPLACED_BEFORE_NS = 50 * 1000 * 1000 };
 
+/* A wait for a CPU, followed through the events; who runs there gets its time. */
+struct wait {
+    uint64_t from_ns, to_ns; /* the window */
+    uint64_t since;          /* when it became ready, or the runner changed; 0: it runs or sleeps */
+    uint64_t total_ns;
+    uint32_t cpu, runner;
+    uint32_t who; /* the vote so far: the runner of most of the time, by majority */
+    uint64_t votes;
+};
+
+static void wait_upto(struct wait *w, uint64_t ns)
+{
+    uint64_t from = w->since > w->from_ns ? w->since : w->from_ns;
+    uint64_t to = ns < w->to_ns ? ns : w->to_ns;
+    uint64_t span = w->since && to > from ? to - from : 0;
+    w->total_ns += span;
+    w->since = ns;
+    if (w->runner == w->who) {
+        w->votes += span;
+    } else if (span > w->votes) {
+        w->who = w->runner;
+        w->votes = span - w->votes;
+    } else {
+        w->votes -= span;
+    }
+}
+
+static void wait_event(struct wait *w, uint32_t tid, const struct tac_capture_kernel *e)
+{
+    uint32_t next = (uint32_t)(e->a >> 32);
+    bool is_switch = e->type == TAC_KERNEL_SWITCH;
+    if (e->type == TAC_KERNEL_OUT) /* SWITCH has said it */
+        return;
+    if (is_switch && e->tid == tid) {
+        w->since = e->b >> 32 & 0xff ? 0 : e->ns; /* only a state that can run */
+        w->cpu = e->cpu;
+        w->runner = next;
+    } else if (e->type == TAC_KERNEL_WAKING && next == tid && !w->since) {
+        w->since = e->ns;
+        w->cpu = (uint32_t)(e->b >> 32);
+        w->runner = 0;
+    } else if (w->since &&
+               ((is_switch && next == tid) || (e->tid == tid && e->type != TAC_KERNEL_WAKING))) {
+        w->runner = is_switch && !w->runner ? e->tid : w->runner;
+        wait_upto(w, e->ns);
+        w->since = 0;
+    } else if (w->since && e->cpu == w->cpu && (is_switch ? next : e->tid) != w->runner) {
+        wait_upto(w, e->ns);
+        w->runner = is_switch ? next : e->tid;
+    }
+}
+
 uint64_t tac_case_displaced(const struct tac_case *c, uint32_t tid, uint64_t from_ns,
                             uint64_t to_ns, uint32_t *ret_who)
 {
     const struct tac_capture *cap = c->capture;
     uint64_t start = from_ns > DISPLACED_BEFORE_NS ? from_ns - DISPLACED_BEFORE_NS : 0;
-    uint64_t total = 0, ready = 0;
-    uint32_t who = 0, other = 0;
+    struct wait w = {.from_ns = from_ns, .to_ns = to_ns};
     for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, start);
-         i < cap->kernel_count && cap->kernel[i].ns < to_ns; i++) {
-        const struct tac_capture_kernel *e = &cap->kernel[i];
-        if (e->type == TAC_KERNEL_SWITCH && e->tid == tid) { /* only the states that can run */
-            ready = e->b >> 32 & 0xff ? 0 : e->ns;
-            other = (uint32_t)(e->a >> 32);
-        } else if (e->type == TAC_KERNEL_WAKING && (uint32_t)(e->a >> 32) == tid && !ready) {
-            ready = e->ns;
-            other = 0;
-        } else if (e->tid == tid && ready && e->type != TAC_KERNEL_WAKING && e->ns > from_ns) {
-            total += e->ns - (ready > from_ns ? ready : from_ns);
-            who = other ? other : who;
-            ready = 0;
-        } else if (e->type == TAC_KERNEL_SWITCH && (uint32_t)(e->a >> 32) == tid) {
-            if (ready && e->ns > from_ns) {
-                total += e->ns - (ready > from_ns ? ready : from_ns);
-                who = other ? other : e->tid;
-            }
-            ready = 0;
-        }
-    }
-    if (ready) {
-        total += to_ns - (ready > from_ns ? ready : from_ns);
-        who = other ? other : who;
-    }
+         i < cap->kernel_count && cap->kernel[i].ns < to_ns; i++)
+        wait_event(&w, tid, &cap->kernel[i]);
+    if (w.since)
+        wait_upto(&w, to_ns);
     if (ret_who)
-        *ret_who = who;
-    return total;
+        *ret_who = w.who;
+    return w.total_ns;
 }
 
 /* CLONE_VM of clone(2): the child shares the memory, so nothing is copied. */
