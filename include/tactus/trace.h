@@ -95,6 +95,11 @@ enum tac_trace_evidence {
      * the end of each cycle: two system calls each (about 0.7 us a cycle), the one declared
      * exception to the real-time law. */
     TAC_EVIDENCE_CLOCK = 2,
+    /* With PERF: the program's call stack, by frame pointers, where a registered thread leaves its
+     * CPU and at its page faults; a few hundred ns for the kernel each. Leaving the CPU needs
+     * kernel.perf_event_paranoid <= 1 or privilege. Code without frame pointers gives short
+     * stacks. */
+    TAC_EVIDENCE_STACKS = 4,
 };
 
 struct tac_trace_config {

@@ -157,22 +157,34 @@ static void drain_ring(struct tac_session *s, struct tac_lane *lane)
 
 static void write_kernel(struct tac_session *s, struct tac_lane *lane, uint32_t n)
 {
+    if (!n)
+        return;
     if (lane->lost_kernel) { /* room is there: tac_perf_read was asked for one less */
         memmove(s->kernel + 1, s->kernel, n * sizeof *s->kernel);
         s->kernel[0] = (struct tac_format_kernel){s->kernel[1].ns, TAC_KERNEL_LOST,   0xffff,
                                                   lane->tid,       lane->lost_kernel, 0};
         n++;
     }
-    struct tac_format_chunk chunk = {.kind = TAC_CHUNK_KERNEL, .id = lane->id, .count = n};
-    bool taken = tac_sink_put(&s->sink, &chunk, s->kernel, n * (uint32_t)sizeof *s->kernel);
+    struct tac_format_chunk chunk = {
+        .kind = TAC_CHUNK_KERNEL, .flags = TAC_CHUNK_PACKED, .id = lane->id, .count = n};
+    bool taken =
+        tac_sink_put(&s->sink, &chunk, s->packed, tac_pack_kernel(s->kernel, n, s->packed));
     lane->lost_kernel = taken ? 0 : lane->lost_kernel ? lane->lost_kernel + n - 1 : n;
 }
 
 static void drain_perf(struct tac_session *s, struct tac_lane *lane)
 {
-    uint32_t n;
-    while (lane->perf && (n = tac_perf_read(lane->perf, s->kernel, TAC_DRAIN_KERNEL - 1)) != 0)
-        write_kernel(s, lane, n);
+    struct tac_perf_batch b = {.events = s->kernel,
+                               .events_max = TAC_DRAIN_KERNEL - 1,
+                               .stacks = s->kernel_stacks,
+                               .stacks_max = sizeof s->kernel_stacks};
+    while (lane->perf && tac_perf_read(lane->perf, &b)) {
+        struct tac_format_chunk chunk = {
+            .kind = TAC_CHUNK_STACKS, .id = lane->id, .count = b.stacks_count};
+        write_kernel(s, lane, b.events_count);
+        if (b.stacks_count)
+            (void)tac_sink_put(&s->sink, &chunk, s->kernel_stacks, b.stacks_bytes);
+    }
 }
 
 static void write_lane(struct tac_session *s, struct tac_lane *lane, enum tac_chunk_kind kind)
@@ -202,7 +214,8 @@ void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
     lane->announced = lane->version;
     write_lane(s, lane, TAC_CHUNK_LANE);
     if (s->config.evidence & TAC_EVIDENCE_PERF && !lane->perf) {
-        int error = tac_perf_open(lane->tid, &lane->perf);
+        int error =
+            tac_perf_open(lane->tid, (s->config.evidence & TAC_EVIDENCE_STACKS) != 0, &lane->perf);
         if (error && !s->perf_error)
             s->perf_error = error;
     }

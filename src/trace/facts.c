@@ -119,3 +119,19 @@ void tac_facts_write(struct tac_session *s)
         tac_facts_write_line(s, key, equals + 1);
     }
 }
+
+void tac_facts_write_blind(struct tac_session *s)
+{
+    if (s->config.evidence & TAC_EVIDENCE_CLOCK)
+        tac_facts_write_line(s, "evidence.clock.blind",
+                             "when in a cycle something happened, and what: it counts");
+    if (!(s->config.evidence & TAC_EVIDENCE_PERF) || s->perf_error)
+        return;
+    const char *stacks =
+        s->config.evidence & TAC_EVIDENCE_STACKS
+            ? "who ran instead, who woke it, interrupts, and all threads that did not register; "
+              "callers of code without frame pointers"
+            : "who ran instead, who woke it, interrupts, and all threads that did not register; "
+              "call stacks";
+    tac_facts_write_line(s, "evidence.perf.blind", stacks);
+}

@@ -170,6 +170,7 @@ static void write_opening(struct tac_session *s)
     else if (s->config.evidence & TAC_EVIDENCE_PERF)
         strcpy(text, "yes");
     tac_facts_write_line(s, "evidence.perf", text);
+    tac_facts_write_blind(s);
 }
 
 static void wait_for_work(struct tac_session *s)

@@ -38,7 +38,10 @@ struct tac_session {
     struct tac_format_record buffer[TAC_DRAIN_RECORDS];
     unsigned char packed[TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS)];
     struct tac_format_kernel kernel[TAC_DRAIN_KERNEL];
+    unsigned char kernel_stacks[1 << 16];
 };
+static_assert(TAC_PACK_KERNEL_BYTES_MAX(TAC_DRAIN_KERNEL) <= TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS),
+              "packed holds either");
 
 /* modules.c: the mapped objects of the process; check: only when they changed since. */
 void tac_facts_write_modules(struct tac_session *session);
@@ -46,6 +49,7 @@ void tac_facts_check_modules(struct tac_session *session);
 
 /* facts.c: the header lines of the recording. */
 void tac_facts_write(struct tac_session *session);
+void tac_facts_write_blind(struct tac_session *session); /* what the evidence cannot see */
 void tac_facts_write_line(struct tac_session *session, const char *key, const char *value);
 
 /* drain.c */

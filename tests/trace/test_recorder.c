@@ -152,6 +152,43 @@ static void cycles_carry_deadline_frames_and_evidence(void)
     }
 }
 
+static __attribute__((noinline)) char *touch_a_page(void)
+{
+    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *(volatile char *)page = 1;
+    munmap(page, 4096);
+    return page;
+}
+
+static void sleeps_and_faults_have_stacks_of_the_program(void)
+{
+    struct timespec nap = {0, 2000000};
+    REQUIRE(begin((struct tac_trace_config){.evidence = TAC_EVIDENCE_PERF | TAC_EVIDENCE_STACKS}) ==
+            0);
+    uint64_t page = (uintptr_t)touch_a_page();
+    for (int i = 0; i < 5; i++)
+        nanosleep(&nap, NULL);
+    const struct tac_capture *c = finish();
+    REQUIRE(c);
+    const char *perf = tac_capture_meta(c, "evidence.perf");
+    if (!perf || strcmp(perf, "yes") != 0)
+        SKIP("perf_event_open is refused here");
+    CHECK(tac_capture_meta(c, "evidence.perf.blind") != NULL);
+    size_t of_fault = 0;
+    for (size_t i = 0; i < c->kernel_stacks_count; i++) {
+        const struct tac_capture_kernel_stack *s = &c->kernel_stacks[i];
+        size_t k = TAC_CAPTURE_LOWER(c, kernel, ns, s->ns);
+        REQUIRE(k < c->kernel_count && c->kernel[k].ns == s->ns);
+        CHECK(s->kind == TAC_STACK_USER && s->count > 0 && s->count <= TAC_STACK_MAX);
+        uint64_t place = s->pc[0] - (uintptr_t)touch_a_page;
+        of_fault +=
+            c->kernel[k].type == TAC_KERNEL_FAULT_MINOR && c->kernel[k].a == page && place < 256;
+    }
+    CHECK_MSG(of_fault == 1, "%zu of %zu", of_fault, c->kernel_stacks_count);
+    if (geteuid() == 0)
+        CHECK_MSG(c->kernel_stacks_count >= 6, "%zu", c->kernel_stacks_count);
+}
+
 static void denormals_are_seen(void)
 {
     int source = tac_cycle_source_open("denormal", 0);
@@ -351,6 +388,7 @@ int main(int argc, char **argv)
     TEST(zones_plots_and_messages_come_back);
     TEST(memory_locks_flows_and_stacks_come_back);
     TEST(cycles_carry_deadline_frames_and_evidence);
+    TEST(sleeps_and_faults_have_stacks_of_the_program);
     TEST(denormals_are_seen);
     TEST(modules_have_build_ids_and_new_ones_are_seen);
     TEST(overload_is_counted_exactly);
