@@ -7,6 +7,7 @@ help:
 	@echo "make demo           install what is missing, build, run the main job"
 	@echo "make test           install what is missing, build, run all tests"
 	@echo "make test-sanitize  the tests under ASan+UBSan and under TSan, and with clang"
+	@echo "make fuzz           fuzz the readers for a minute each, with libFuzzer and with AFL++"
 	@echo "make test-doctor    faults of known kind against the doctor's verdicts, scored"
 	@echo "make test-guest     tactus play on the sound drivers of a PREEMPT_RT kernel, under emulation"
 	@echo "make test-programs  programs of the distribution, watched and on our heap"
@@ -38,6 +39,9 @@ test: bootstrap-test $(BUILD)/build.ninja
 
 test-sanitize: bootstrap-test
 	@tools/test-sanitize
+
+fuzz: bootstrap-test
+	@tools/run-fuzz
 
 test-doctor: all
 	@tests/doctor/corpus.py $(BUILD)/tests/doctor/injector $(BUILD)/src/cli/tactus --all

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * export.h - a recording in the formats of other tools, in one pass and constant memory.
  *
- * Each format is one file (export/NAME.c) and one word in meson.build. An exporter takes chunks as
- * they come, from a file or from a stream; places where events were lost are in every format that
- * can say so. Threads: one. */
+ * Each format is one file (export/NAME.c, which defines TAC_EXPORT(NAME) = { ... }) and one word in
+ * meson.build. An exporter takes chunks as they come, from a file or from a stream; places where
+ * events were lost are in every format that can say so. Threads: one. */
 #ifndef TAC_CAPTURE_EXPORT_H
 #define TAC_CAPTURE_EXPORT_H
 
@@ -30,6 +30,10 @@ struct tac_export_format {
     /* Write the rest, close and free; also after failure (c is NULL then). 0 or -errno. */
     int (*close)(void *me, const struct tac_capture *c);
 };
+
+#define TAC_EXPORT(id)                                                                             \
+    extern const struct tac_export_format tac_export_##id;                                         \
+    const struct tac_export_format tac_export_##id
 
 /* All formats in the order of the word list, NULL-terminated. */
 extern const struct tac_export_format *const tac_export_formats[];

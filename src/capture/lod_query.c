@@ -119,6 +119,12 @@ static uint32_t end_of_pixel(const struct view *v, uint32_t i, uint64_t pixel_en
     return j - 1 > i && last.end_ns - last.begin_ns >= width ? j - 1 : j;
 }
 
+/* Rounded up, and without a sum that might not fit. */
+static uint64_t pixel_width(uint64_t from_ns, uint64_t to_ns, uint32_t pixels)
+{
+    return (to_ns - from_ns - 1) / pixels + 1;
+}
+
 size_t tac_lod_spans(const struct tac_lod *l, enum tac_lod_kind kind, uint32_t lane, uint32_t row,
                      uint64_t from_ns, uint64_t to_ns, uint32_t pixels,
                      struct tac_lod_span *ret_spans, size_t max)
@@ -126,7 +132,7 @@ size_t tac_lod_spans(const struct tac_lod *l, enum tac_lod_kind kind, uint32_t l
     if (row >= tac_lod_rows(l, kind, lane) || from_ns >= to_ns || !pixels)
         return 0;
     struct view v = {l, kind, &l->lane[kind][lane].row[row]};
-    uint64_t width = (to_ns - from_ns + pixels - 1) / pixels;
+    uint64_t width = pixel_width(from_ns, to_ns, pixels);
     uint32_t i = v.row->n ? first_from(&v, 0, from_ns) : 0;
     i -= i && at(&v, i - 1).end_ns > from_ns; /* one that had begun before */
     size_t n = 0;
@@ -193,7 +199,7 @@ size_t tac_lod_points(const struct tac_lod *l, uint32_t site, uint64_t from_ns, 
     if (site >= l->c->sites_count || from_ns >= to_ns || !pixels)
         return 0;
     const struct tac_lod_plot *p = &l->plot[site];
-    uint64_t width = (to_ns - from_ns + pixels - 1) / pixels;
+    uint64_t width = pixel_width(from_ns, to_ns, pixels);
     uint32_t i = first_point(l, p, 0, from_ns);
     size_t n = 0;
     if (i && n < max)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * make_everything.c - a recording with each kind of event in known numbers, for exports.py, which
- * counts them again. usage: make_everything FILE */
+ * counts them again. usage: make_everything FILE [CYCLES] */
 #include "make_recording.h"
+
+#include <stdlib.h>
 
 enum { CYCLES = 100 };
 
@@ -30,14 +32,15 @@ static void one_cycle(struct tac_make *m, uint32_t audio, uint32_t gui, uint64_t
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
+    uint64_t cycles = argc > 2 ? strtoull(argv[2], NULL, 10) : CYCLES;
+    if (argc < 2)
         return 2;
     struct tac_make *m = tac_make_open(argv[1]);
     tac_make_meta(m, "program", "everything");
     tac_make_meta(m, "kernel", "6.1.0 made by hand");
     tac_make_source(m, 0, "callback", 10000);
     uint32_t audio = tac_make_thread(m, 11, "audio"), gui = tac_make_thread(m, 12, "gui");
-    for (uint64_t i = 0; i < CYCLES; i++)
+    for (uint64_t i = 0; i < cycles; i++)
         one_cycle(m, audio, gui, i);
     tac_make_mapping(m, 0x10000, 0x20000, 0x1000, "0011223344556677889900112233445566778899",
                      "/opt/synth");

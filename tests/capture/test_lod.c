@@ -155,6 +155,7 @@ static void points_keep_minimum_and_maximum(void)
             }
         CHECK(count == want && min == want_min && max == want_max);
     }
+    CHECK(tac_lod_points(l, site, 0, UINT64_MAX, 100, got, SPANS) == 1); /* all in one pixel */
     CHECK(tac_lod_points(l, 9999, 0, 1000, 10, got, SPANS) == 0);
     CHECK(tac_lod_spans(l, TAC_LOD_CPU, 77, 0, 0, 10, 10, NULL, 0) == 0);
     tac_lod_close(l);

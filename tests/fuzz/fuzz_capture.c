@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * fuzz_capture.c - the reader and the exporters on any bytes, for libFuzzer and AFL++.
- *
- *   clang -fsanitize=fuzzer,address,undefined ... tests/fuzz/fuzz_capture.c    libFuzzer
- *   with -DTAC_FUZZ_MAIN any compiler: reads the files named as arguments (AFL++: @@; the corpus)
+ * fuzz_capture.c - the reader, its summaries, the statistics and the exporters on any bytes.
  *
  * A random mutation would nearly always break a chunk's CRC and end there; so each chunk that is
- * found is given the right one before the reader sees it. */
+ * found is given the right one before the reader sees it. See fuzz_main.h for how it is run. */
 #include "base/crc.h"
 #include "capture/export.h"
+#include "capture/lod.h"
+#include "capture/misses.h"
 #include "capture/walk.h"
 
+#include "fuzz_main.h"
+
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include <unistd.h>
 
 static void mend(unsigned char *bytes, size_t size)
 {
@@ -33,21 +34,71 @@ static void mend(unsigned char *bytes, size_t size)
     }
 }
 
+/* Remove a folder of files. */
+static void empty(const char *path)
+{
+    char name[512];
+    DIR *folder = opendir(path);
+    for (struct dirent *e; folder && (e = readdir(folder));) {
+        snprintf(name, sizeof name, "%s/%s", path, e->d_name);
+        unlink(name);
+    }
+    if (folder)
+        closedir(folder);
+    rmdir(path);
+}
+
 /* Chunk by chunk, as from a stream. */
 static void export_all(const unsigned char *bytes, size_t size)
 {
     static const struct tac_export_options options = {.symbols = ""};
+    char folder[64];
+    snprintf(folder, sizeof folder, "/tmp/tactus-fuzz-%d", (int)getpid());
     for (const struct tac_export_format *const *f = tac_export_formats; *f; f++) {
         struct tac_walk *walk;
         void *me;
-        if ((*f)->open("/dev/null", &options, &me))
+        bool is_folder = !strcmp((*f)->name, "ctf");
+        if ((*f)->open(is_folder ? folder : "/dev/null", &options, &me))
             continue;
         if (tac_walk_open(&(struct tac_event_taker){me, (*f)->event}, &walk) == 0) {
             int error = tac_walk_memory(walk, bytes, size, "fuzz", NULL);
             (void)!(*f)->close(me, error ? NULL : tac_walk_capture(walk));
             tac_walk_close(walk);
         }
+        if (is_folder)
+            empty(folder);
     }
+}
+
+static void look_at_pictures(const struct tac_capture *c)
+{
+    struct tac_lod_span spans[256];
+    struct tac_lod_point points[256];
+    struct tac_lod *l;
+    if (tac_lod_open(c, &l))
+        return;
+    for (int kind = 0; kind < TAC_LOD_KINDS; kind++)
+        for (uint32_t lane = 0; lane < tac_lod_lanes(l, kind) && lane < 8; lane++)
+            for (uint32_t row = 0; row < tac_lod_rows(l, kind, lane) && row < 8; row++) {
+                (void)tac_lod_spans(l, kind, lane, row, 0, UINT64_MAX, 100, spans, 256);
+                (void)tac_lod_spans(l, kind, lane, row, c->begin_ns, c->end_ns, 100, spans, 256);
+            }
+    for (uint32_t site = 0; site < c->sites_count && site < 8; site++)
+        (void)tac_lod_points(l, site, c->begin_ns, c->end_ns, 100, points, 256);
+    tac_lod_close(l);
+}
+
+static void look_for_misses(const unsigned char *bytes, size_t size)
+{
+    struct tac_misses misses = {0};
+    struct tac_format_chunk head;
+    for (size_t at = 0; at + sizeof head <= size; at += sizeof head + head.bytes) {
+        memcpy(&head, bytes + at, sizeof head);
+        if (head.bytes > size - at - sizeof head)
+            break;
+        (void)tac_misses_in(&misses, &head, bytes + at + sizeof head);
+    }
+    tac_misses_fini(&misses);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -57,25 +108,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (size)
         memcpy(copy, bytes, size);
     mend(copy, size);
-    if (tac_capture_open_memory(copy, size, "fuzz", NULL, &c) == 0)
+    if (tac_capture_open_memory(copy, size, "fuzz", NULL, &c) == 0) {
+        look_at_pictures(c);
         tac_capture_close(c);
+    }
     export_all(copy, size);
+    look_for_misses(copy, size);
     free(copy);
     return 0;
 }
-
-#ifdef TAC_FUZZ_MAIN
-int main(int argc, char **argv)
-{
-    static uint8_t bytes[1 << 22];
-    for (int i = 1; i < argc; i++) {
-        FILE *file = fopen(argv[i], "rbe");
-        if (!file)
-            return 1;
-        size_t size = fread(bytes, 1, sizeof bytes, file);
-        fclose(file);
-        LLVMFuzzerTestOneInput(bytes, size);
-    }
-    return 0;
-}
-#endif

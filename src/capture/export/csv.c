@@ -88,7 +88,7 @@ static int close_file(void *me, const struct tac_capture *c)
     return error;
 }
 
-const struct tac_export_format tac_export_csv = {
+TAC_EXPORT(csv) = {
     .name = "csv",
     .suffix = ".csv",
     .doc = "statistics of zones, one line a name",

@@ -579,7 +579,7 @@ static int close_folder(void *me, const struct tac_capture *c)
     return error;
 }
 
-const struct tac_export_format tac_export_ctf = {
+TAC_EXPORT(ctf) = {
     .name = "ctf",
     .suffix = ".ctf",
     .doc = "Common Trace Format 1.8, a folder: babeltrace2, Trace Compass",

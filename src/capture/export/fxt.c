@@ -513,7 +513,7 @@ static int close_file(void *me, const struct tac_capture *c)
     return error;
 }
 
-const struct tac_export_format tac_export_fxt = {
+TAC_EXPORT(fxt) = {
     .name = "fxt",
     .suffix = ".fxt",
     .doc = "Fuchsia's trace format: Tracy's import-fuchsia, Perfetto",

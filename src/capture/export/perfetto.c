@@ -585,7 +585,7 @@ static int close_file(void *me, const struct tac_capture *c)
     return error;
 }
 
-const struct tac_export_format tac_export_perfetto = {
+TAC_EXPORT(perfetto) = {
     .name = "perfetto",
     .suffix = ".pftrace",
     .doc = "Perfetto's protobuf: ui.perfetto.dev, trace_processor",
