@@ -120,9 +120,12 @@ static void sum_verdict(struct tac_diagnosis *d, size_t index, unsigned k)
     cause->confidence += v->confidence * (double)lost; /* divided by lost_ns in the end */
     sum_place(d, cause, v);
     cause->lost_ns += lost;
+    uint64_t *part = &d->work->worst_part[rule_index(v->rule)];
+    if (!cause->misses && (!cause->rule || v->ns > *part)) { /* until it decides a miss */
+        *part = v->ns;
+        cause->worst = index;
+    }
     if (k > 0) {
-        if (!cause->misses && (!cause->rule || v->ns > d->misses[cause->worst].verdict[0].ns))
-            cause->worst = cause->rule ? cause->worst : index;
         cause->rule = v->rule;
         return;
     }
