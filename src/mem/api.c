@@ -40,7 +40,7 @@ static void *calloc_large(size_t bytes)
 {
     bool fresh = false;
     struct tac_heap *heap = tac_thread_heap();
-    void *block = tac_large_alloc(heap, bytes, 1, &fresh);
+    void *block = tac_large_alloc(heap, bytes, &fresh);
     if (!block)
         return tac_heap_failed();
     return fresh ? block : memset(block, 0, bytes);
@@ -163,9 +163,8 @@ void *tac_api_aligned(size_t alignment, size_t bytes)
     if (rounded <= TAC_UNIT_BYTES)
         return tac_heap_malloc_fast_at((size_t)tac_power_of_two_ceil(rounded), site);
     size_t red = tac_memcheck_on() ? TAC_MEMCHECK_RED : 0;
-    bool fresh;
     void *block = tac_heap_may_alloc(bytes, site)
-                      ? tac_large_alloc(heap, bytes + red, alignment, &fresh)
+                      ? tac_large_alloc_aligned(heap, bytes + red, alignment)
                       : NULL;
     if (!block)
         return tac_heap_failed();

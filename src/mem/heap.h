@@ -83,8 +83,9 @@ _Static_assert(offsetof(struct tac_slab, kind) == offsetof(struct tac_large, kin
 
 /* Plain numbers with one writer; readers elsewhere may see them a moment late. */
 struct tac_heap_counters {
+    size_t large_blocks; /* apart from large_units, or the compiler adds both in vectors */
     uint64_t slow_mallocs, slow_frees, remote_frees, failures, worst_ticks;
-    size_t large_blocks, large_units;
+    size_t large_units;
 };
 
 struct tac_heap {
@@ -218,8 +219,9 @@ long tac_mem_take(const struct tac_heap *heap, size_t n);
 /* TAC_HEAP_SPARES units for small slabs if they lie together, else one. */
 long tac_mem_take_small(const struct tac_heap *heap, unsigned *ret_n);
 void tac_mem_give(size_t unit, size_t n);
-/* A block of whole units. */
-void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, bool *ret_fresh);
+/* A block of whole units; *ret_fresh: nobody ever had them. */
+void *tac_large_alloc(struct tac_heap *heap, size_t bytes, bool *ret_fresh);
+void *tac_large_alloc_aligned(struct tac_heap *heap, size_t bytes, size_t alignment);
 void tac_large_free(struct tac_heap *heap, struct tac_large *large, size_t unit);
 /* Make it that long where it is, if that can be done. */
 bool tac_large_resize(struct tac_heap *heap, struct tac_large *large, size_t unit, size_t bytes);

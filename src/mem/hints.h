@@ -70,7 +70,7 @@ TAC_HINTS_INLINE tac_hint_node *tac_hint_crown_of(const struct tac_hints *h, uns
 
 TAC_HINTS_INLINE void tac_hint_announce(tac_hint_node *node, unsigned i)
 {
-    if (TAC_UNLIKELY(!(atomic_fetch_add(node, 1ull << 32) >> (i & 31) & 1)))
+    if (!(atomic_fetch_add(node, 1ull << 32) >> (i & 31) & 1))
         atomic_fetch_or(node, tac_hint_bit(i));
 }
 
@@ -113,19 +113,11 @@ TAC_HINTS_INLINE void tac_hints_fold(struct tac_hints *h, unsigned depth, unsign
     tac_hint_remove(tac_hint_crown_of(h, k, i), k, node);
 }
 
-/* The lowest set of those in the mask that has members, under the first root that has any: the set,
- * or -1. */
-TAC_HINTS_INLINE int tac_hints_choose(const struct tac_hints *h, uint64_t mask, unsigned *ret_root)
+/* Sets that have members under the root, perhaps. */
+TAC_HINTS_INLINE uint64_t tac_hints_sets(const struct tac_hints *h, unsigned root)
 {
-    for (unsigned r = 0; r < h->roots; r++) {
-        uint64_t seen = tac_hint_seen(&h->crown[2 * r]);
-        seen |= (uint64_t)tac_hint_seen(&h->crown[2 * r + 1]) << 32;
-        seen &= mask;
-        *ret_root = r;
-        if (seen)
-            return (int)tac_bit_lowest(seen);
-    }
-    return -1;
+    return tac_hint_seen(&h->crown[2 * root]) | (uint64_t)tac_hint_seen(&h->crown[2 * root + 1])
+                                                    << 32;
 }
 
 /* What a search comes to: a member (level -1), or the empty node that misled it. */

@@ -7,7 +7,7 @@
 
 #include "base/bits.h"
 
-#define TAC_LARGE_ALIGN_MAX ((size_t)TAC_UNIT_BYTES << 12) /* that of the top level's unit */
+#define LARGE_ALIGN_MAX ((size_t)TAC_UNIT_BYTES * TAC_CHUNK_UNITS) /* as the arena is aligned */
 
 static void note_peak(size_t taken)
 {
@@ -55,7 +55,7 @@ long tac_mem_take(const struct tac_heap *heap, size_t n)
 {
     if (!account(heap, n))
         return -1;
-    long unit = tac_spans_take(&tac_mem.spans, n, 1, 0, true);
+    long unit = tac_spans_take(&tac_mem.spans, n, true);
     return found(unit, unit < 0 ? 0 : n, n);
 }
 
@@ -101,7 +101,7 @@ static void give_counted(size_t unit, size_t n)
 static long take_padded(size_t n, size_t alignment)
 {
     size_t pad = alignment >> TAC_UNIT_SHIFT;
-    long unit = tac_spans_take(&tac_mem.spans, n + pad, 1, 0, false);
+    long unit = tac_spans_take(&tac_mem.spans, n + pad, false);
     if (unit < 0)
         return -1;
     atomic_fetch_add(&tac_mem.taken_units, pad);
@@ -112,36 +112,46 @@ static long take_padded(size_t n, size_t alignment)
     return unit + (long)head;
 }
 
-/* n units for a large block, which nobody has accounted for yet. */
-static long take_large(const struct tac_heap *heap, size_t n, size_t alignment)
+/* A block of n units that are accounted for, if they were found. */
+static void *begin_large(struct tac_heap *heap, long unit, size_t n)
 {
-    if (!account(heap, n))
-        return -1;
-    long unit = alignment > TAC_LARGE_ALIGN_MAX
-                    ? take_padded(n, alignment)
-                    : tac_spans_take(
-                          &tac_mem.spans, n,
-                          alignment > TAC_UNIT_BYTES ? (unsigned)(alignment >> TAC_UNIT_SHIFT) : 1,
-                          tac_mem.base >> TAC_UNIT_SHIFT, false);
-    if (unit < 0)
+    if (TAC_UNLIKELY(unit < 0)) {
         atomic_fetch_sub(&tac_mem.taken_units, n);
-    return unit;
-}
-
-void *tac_large_alloc(struct tac_heap *heap, size_t bytes, size_t alignment, bool *ret_fresh)
-{
-    if (bytes > tac_mem.bytes || alignment > tac_mem.bytes)
         return NULL;
-    size_t n = units_for(bytes);
-    long unit = take_large(heap, n, alignment);
-    if (unit < 0)
-        return NULL;
-    *ret_fresh = note_fresh((size_t)unit, n);
+    }
     struct tac_large *large = tac_large_at((size_t)unit);
     large->units = n;
     TAC_KIND_SET(large, TAC_KIND_LARGE);
     count(heap, 1, (long)n);
     return tac_unit_address((size_t)unit);
+}
+
+void *tac_large_alloc(struct tac_heap *heap, size_t bytes, bool *ret_fresh)
+{
+    if (TAC_UNLIKELY(bytes > tac_mem.bytes))
+        return NULL;
+    size_t n = units_for(bytes);
+    if (!account(heap, n))
+        return NULL;
+    long unit = tac_spans_take(&tac_mem.spans, n, false);
+    if (unit >= 0)
+        *ret_fresh = note_fresh((size_t)unit, n);
+    return begin_large(heap, unit, n);
+}
+
+void *tac_large_alloc_aligned(struct tac_heap *heap, size_t bytes, size_t alignment)
+{
+    if (bytes > tac_mem.bytes || alignment > tac_mem.bytes)
+        return NULL;
+    size_t n = units_for(bytes);
+    if (!account(heap, n))
+        return NULL;
+    unsigned align = alignment > TAC_UNIT_BYTES ? (unsigned)(alignment >> TAC_UNIT_SHIFT) : 1;
+    long unit = alignment > LARGE_ALIGN_MAX ? take_padded(n, alignment)
+                                            : tac_spans_take_aligned(&tac_mem.spans, n, align);
+    if (unit >= 0)
+        note_fresh((size_t)unit, n);
+    return begin_large(heap, unit, n);
 }
 
 void tac_large_free(struct tac_heap *heap, struct tac_large *large, size_t unit)

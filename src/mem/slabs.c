@@ -83,18 +83,11 @@ static bool is_full(const struct tac_slab *slab)
     return atomic_load_explicit(&slab->owner, memory_order_relaxed) & TAC_SLAB_FULL;
 }
 
-/* Nothing of the unit is in use any more. */
-static void forget(struct tac_slab *slab, unsigned units)
-{
-    for (unsigned i = 0; i < units; i++)
-        TAC_KIND_SET(&slab[i], TAC_KIND_NONE);
-}
-
 /* An empty slab becomes a spare. False: it has to go home to the span layer. */
 static bool becomes_spare(struct tac_heap *heap, struct tac_slab *slab)
 {
     owner_set(slab, NULL, 0);
-    forget(slab, tac_class_table[slab->class_index].units);
+    TAC_KIND_SET(slab, TAC_KIND_NONE); /* its parts lead here */
     if (slab->class_index >= TAC_CLASS_MEDIUM_FIRST ||
         heap->spares + heap->fresh_spares == TAC_HEAP_SPARES)
         return false;
@@ -120,16 +113,40 @@ static struct tac_slab *small_from_spans(struct tac_heap *heap)
     return slab;
 }
 
+static void mark_part(struct tac_slab *slab, unsigned i)
+{
+    slab[i].class_index = (uint8_t)i;
+    TAC_KIND_SET(&slab[i], TAC_KIND_PART);
+}
+
+/* Written out, since a loop would be a tenth of what a call may cost. */
+static void mark_parts(struct tac_slab *slab, unsigned units)
+{
+    TAC_ASSERT(units <= 7);
+    switch (units) {
+    case 7:
+        mark_part(slab, 6);
+        __attribute__((fallthrough));
+    case 6:
+        mark_part(slab, 5);
+        __attribute__((fallthrough));
+    case 5:
+        mark_part(slab, 4);
+        __attribute__((fallthrough));
+    default:
+        mark_part(slab, 3);
+        mark_part(slab, 2);
+        mark_part(slab, 1);
+    }
+}
+
 static struct tac_slab *from_spans(struct tac_heap *heap, unsigned units)
 {
     long unit = tac_mem_take(heap, units);
     if (unit < 0)
         return NULL;
     struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
-    for (unsigned i = 1; i < units; i++) {
-        slab[i].class_index = (uint8_t)i;
-        TAC_KIND_SET(&slab[i], TAC_KIND_PART);
-    }
+    mark_parts(slab, units);
     return slab;
 }
 

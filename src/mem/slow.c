@@ -37,7 +37,7 @@ static void note_worst(struct tac_heap *heap, uint64_t start)
 static void *malloc_large(struct tac_heap *heap, size_t bytes)
 {
     bool fresh;
-    return bytes > PTRDIFF_MAX ? NULL : tac_large_alloc(heap, bytes, 1, &fresh);
+    return tac_large_alloc(heap, bytes, &fresh);
 }
 
 /* From the thread's lists, or whole units. heap may be NULL. */
@@ -160,13 +160,15 @@ static void free_slab_block(struct tac_heap *heap, struct tac_slab *slab, void *
 static void give_back(void *block)
 {
     struct tac_heap *heap = tac_thread.heap;
-    struct tac_place place = tac_place_of(block);
-    if (heap)
+    uintptr_t offset = (uintptr_t)block - tac_mem.base;
+    size_t unit = offset >> TAC_UNIT_SHIFT;
+    struct tac_slab *slab = tac_slab_of(tac_slab_at(offset));
+    if (TAC_LIKELY(heap))
         heap->counters.slow_frees++;
-    if (place.slab)
-        free_slab_block(heap, place.slab, block);
-    else if (place.large)
-        tac_large_free(heap, place.large, place.unit);
+    if (TAC_KIND_GET(slab) == TAC_KIND_SLAB)
+        free_slab_block(heap, slab, block);
+    else if (TAC_KIND_GET(slab) == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
+        tac_large_free(heap, tac_large_at(unit), unit);
     else
         tac_mem_fatal("block was freed twice, or is not one of this heap", block);
 }
@@ -191,10 +193,8 @@ static void free_watched(void *block, const void *site)
 
 __attribute__((noinline)) void tac_heap_free_slow(void *block)
 {
-    if (!block)
-        return;
-    if ((uintptr_t)block - tac_mem.base >= tac_mem.bytes)
-        atomic_fetch_add(&tac_mem.foreign_frees, 1);
+    if (TAC_UNLIKELY((uintptr_t)block - tac_mem.base >= tac_mem.bytes))
+        atomic_fetch_add(&tac_mem.foreign_frees, block != NULL);
     else if (TAC_UNLIKELY(is_watched(&tac_thread)))
         free_watched(block, __builtin_return_address(0));
     else

@@ -5,6 +5,11 @@
 
 #include "base/check.h"
 
+static size_t divide_up(size_t n, unsigned shift)
+{
+    return (n + ((size_t)1 << shift) - 1) >> shift;
+}
+
 /* ---- Sets of words ---- */
 
 /* Does the word belong into the set? Apart, since it is rarely asked. */
@@ -62,75 +67,116 @@ TAC_SPAN_INLINE void mend(struct tac_span_level *level, unsigned depth, unsigned
             tac_hints_fold(&level->sets, depth, d, k, found.i);
 }
 
-/* A run of n bits that starts at a bit of `aligned`, out of one of the sets; or of *want bits from
- * a set with such runs (want is NULL where only n will do). */
-TAC_SPAN_INLINE long take_run(struct tac_span_level *level, unsigned depth, unsigned n,
-                              uint64_t sets, uint64_t aligned, bool high, unsigned *want)
+/* Which sets a search looks into, and what it takes there. */
+struct want {
+    uint64_t sets;
+    uint64_t aligned; /* bits where it may start */
+    unsigned n;
+    unsigned some; /* not 0: so many instead of n where the set says that they are there */
+    bool high;
+};
+
+/* A run of bits out of one of the sets. *ret_n tells how many. */
+TAC_SPAN_INLINE long take_run(struct tac_span_level *level, unsigned depth, struct want want,
+                              unsigned *ret_n)
 {
-    for (int tries = TAC_SPANS_TRIES; tries; tries--) {
-        unsigned root;
-        int k = tac_hints_choose(&level->sets, sets, &root);
-        if (k < 0)
-            return -1;
-        struct tac_hints_found found = tac_hints_find(&level->sets, depth, (unsigned)k, root);
+    unsigned root = 0;
+    for (int tries = TAC_SPANS_TRIES; TAC_LIKELY(tries); tries--) {
+        uint64_t sets = tac_hints_sets(&level->sets, root) & want.sets;
+        while (TAC_UNLIKELY(!sets)) {
+            if (++root >= level->sets.roots)
+                return -1;
+            sets = tac_hints_sets(&level->sets, root) & want.sets;
+        }
+        unsigned k = tac_bit_lowest(sets);
+        struct tac_hints_found found = tac_hints_find(&level->sets, depth, k, root);
         if (TAC_UNLIKELY(found.level >= 0)) {
-            mend(level, depth, (unsigned)k, found);
+            mend(level, depth, k, found);
             continue;
         }
-        if (want)
-            n = (unsigned)k >= *want ? *want : 1;
-        unsigned w = found.i;
+        unsigned w = found.i, n = want.some && k >= want.some ? want.some : want.n;
         uint64_t value = atomic_load_explicit(&level->word[w], memory_order_relaxed);
-        uint64_t starts = tac_bitrun_starts(value, n) & aligned;
+        uint64_t starts = tac_bitrun_starts(value, n) & want.aligned;
         if (TAC_UNLIKELY(!starts)) { /* a hint too many */
-            set_remove(level, depth, (unsigned)k, w, value);
+            set_remove(level, depth, k, w, value);
             continue;
         }
-        unsigned at = high ? tac_bit_highest(starts) : tac_bit_lowest(starts);
+        unsigned at = want.high ? tac_bit_highest(starts) : tac_bit_lowest(starts);
         uint64_t left = value & ~tac_bitrun_mask(at, n);
         if (TAC_LIKELY(atomic_compare_exchange_strong(&level->word[w], &value, left))) {
-            publish(level, depth, w, left, (unsigned)k, tac_bitrun_longest(left));
-            if (want)
-                *want = n;
+            publish(level, depth, w, left, k, tac_bitrun_longest(left));
+            if (want.some)
+                *ret_n = n;
             return (long)w * 64 + at;
         }
     }
     return -1;
 }
 
-/* One function for each depth, so that what depends on it is decided by the compiler. */
+/* One function for each depth and use, so that what depends on it is decided by the compiler. */
 
-#define TAKE_FUNCTION(name, depth)                                                                 \
-    static TAC_SPAN_NOINLINE long name(struct tac_span_level *level, unsigned n, uint64_t sets,    \
-                                       uint64_t aligned, bool high)                                \
+#define TAKE_FUNCTIONS(depth)                                                                      \
+    static TAC_SPAN_NOINLINE long take_of_##depth(struct tac_span_level *level, unsigned n,        \
+                                                  bool high)                                       \
     {                                                                                              \
-        return take_run(level, depth, n, sets, aligned, high, NULL);                               \
+        struct want want = {~0ull << n, ~0ull, n, 0, high};                                        \
+        return take_run(level, depth, want, NULL);                                                 \
+    }                                                                                              \
+    static TAC_SPAN_NOINLINE long take_any_of_##depth(struct tac_span_level *level,                \
+                                                      const struct want *want)                     \
+    {                                                                                              \
+        return take_run(level, depth, *want, NULL);                                                \
     }
 
-TAKE_FUNCTION(take_of_1, 1)
-TAKE_FUNCTION(take_of_2, 2)
-TAKE_FUNCTION(take_of_3, 3)
-
-static TAC_SPAN_NOINLINE long take_some_of_2(struct tac_span_level *level, unsigned *want)
+/* With n 1, which most splits ask for, half of it falls away. */
+static TAC_SPAN_NOINLINE long take_one_of_1(struct tac_span_level *level)
 {
-    return take_run(level, 2, 1, ~1ull, ~0ull, true, want);
+    return take_run(level, 1, (struct want){~1ull, ~0ull, 1, 0, false}, NULL);
 }
 
-static TAC_SPAN_NOINLINE long take_some_of_3(struct tac_span_level *level, unsigned *want)
+static TAC_SPAN_NOINLINE long take_one_of_2(struct tac_span_level *level)
 {
-    return take_run(level, 3, 1, ~1ull, ~0ull, true, want);
+    return take_run(level, 2, (struct want){~1ull, ~0ull, 1, 0, false}, NULL);
 }
 
-static long take_0(struct tac_spans *spans, unsigned n, uint64_t sets, uint64_t aligned, bool high)
+TAKE_FUNCTIONS(1)
+TAKE_FUNCTIONS(2)
+TAKE_FUNCTIONS(3)
+
+static TAC_SPAN_NOINLINE long take_some_of_2(struct tac_span_level *level, unsigned n,
+                                             unsigned *ret_n)
 {
-    return spans->deep ? take_of_3(&spans->level[0], n, sets, aligned, high)
-                       : take_of_2(&spans->level[0], n, sets, aligned, high);
+    return take_run(level, 2, (struct want){~1ull, ~0ull, 1, n, true}, ret_n);
 }
 
-static long take_1(struct tac_spans *spans, unsigned n, uint64_t sets, uint64_t aligned)
+static TAC_SPAN_NOINLINE long take_some_of_3(struct tac_span_level *level, unsigned n,
+                                             unsigned *ret_n)
 {
-    return spans->deep ? take_of_2(&spans->level[1], n, sets, aligned, false)
-                       : take_of_1(&spans->level[1], n, sets, aligned, false);
+    return take_run(level, 3, (struct want){~1ull, ~0ull, 1, n, true}, ret_n);
+}
+
+/* May the level below the top have a run of n? A look at one word, before the call is paid. */
+TAC_SPAN_INLINE bool has(const struct tac_span_level *level, unsigned n)
+{
+    return TAC_LIKELY(tac_hints_sets(&level->sets, 0) >> n) || TAC_UNLIKELY(level->sets.roots > 1);
+}
+
+TAC_SPAN_INLINE long take_0(struct tac_spans *spans, unsigned n, bool high)
+{
+    if (!has(&spans->level[0], n))
+        return -1;
+    return spans->deep ? take_of_3(&spans->level[0], n, high)
+                       : take_of_2(&spans->level[0], n, high);
+}
+
+TAC_SPAN_INLINE long take_1(struct tac_spans *spans, unsigned n)
+{
+    if (!has(&spans->level[1], n))
+        return -1;
+    if (n == 1)
+        return spans->deep ? take_one_of_2(&spans->level[1]) : take_one_of_1(&spans->level[1]);
+    return spans->deep ? take_of_2(&spans->level[1], n, false)
+                       : take_of_1(&spans->level[1], n, false);
 }
 
 /* One bit at each multiple of align (1 .. 64). */
@@ -201,126 +247,125 @@ static long take_top(struct tac_spans *spans, size_t n, uint64_t aligned, bool h
 
 /* ---- Taking ---- */
 
-static size_t divide_up(size_t n, unsigned shift)
-{
-    return (n + ((size_t)1 << shift) - 1) >> shift;
-}
-
-/* Bits of level l at which a unit of that alignment starts; what is less than a unit always is. */
-static uint64_t aligned_starts(unsigned l, unsigned align, size_t phase)
-{
-    unsigned a = align >> tac_span_shift(l);
-    if (a <= 1)
-        return ~0ull;
-    unsigned by = (unsigned)(phase >> tac_span_shift(l)) & (a - 1);
-    uint64_t bits = aligned_bits(a);
-    return by ? bits << (a - by) | bits >> by : bits;
-}
-
-/* n bits of level l. Every run of n + align - 1 bits has an aligned start. */
-TAC_SPAN_INLINE long take_at(struct tac_spans *spans, unsigned l, size_t n, unsigned align,
-                             size_t phase, bool high)
-{
-    uint64_t aligned = TAC_UNLIKELY(align > 1) ? aligned_starts(l, align, phase) : ~0ull;
-    if (l == spans->top)
-        return take_top(spans, n, aligned, high);
-    unsigned a = align >> tac_span_shift(l);
-    size_t sure = a ? n + a - 1 : n;
-    if (sure > 63)
-        return -1;
-    return l == 0 ? take_0(spans, (unsigned)n, ~0ull << sure, aligned, high)
-                  : take_1(spans, (unsigned)n, ~0ull << sure, aligned);
-}
-
-/* A level below the top may have one of these sets. */
-TAC_SPAN_INLINE bool has(const struct tac_span_level *level, uint64_t sets)
-{
-    uint64_t seen = tac_hint_seen(&level->sets.crown[0]);
-    seen |= (uint64_t)tac_hint_seen(&level->sets.crown[1]) << 32;
-    return TAC_LIKELY(seen & sets) || TAC_UNLIKELY(level->sets.roots > 1);
-}
-
-/* Try one level for a block of its length; what is left of the last of its units goes back. */
-static long take_level(struct tac_spans *spans, unsigned l, size_t n, unsigned align, size_t phase)
-{
-    unsigned shift = tac_span_shift(l);
-    size_t bits = divide_up(n, shift);
-    long at = take_at(spans, l, bits, align, phase, false);
-    if (at < 0)
-        return -1;
-    size_t unit = (size_t)at << shift, more = (bits << shift) - n;
-    if (more)
-        tac_spans_give(spans, unit + n, more);
-    return (long)unit;
-}
-
 /* Bits of a word whose unit of the next level is in our hands: nobody else changes it. */
-TAC_SPAN_INLINE void give_fresh(struct tac_spans *spans, unsigned l, unsigned w, unsigned from,
+TAC_SPAN_INLINE void give_fresh(struct tac_spans *spans, unsigned l, size_t w, unsigned from,
                                 unsigned n)
 {
     struct tac_span_level *level = &spans->level[l];
     atomic_store_explicit(&level->word[w], tac_bitrun_mask(from, n), memory_order_relaxed);
     atomic_store_explicit(&level->shown[w], (unsigned char)n, memory_order_relaxed);
     if (spans->deep)
-        tac_hints_add(&level->sets, tac_span_depth(l, true), n, w);
+        tac_hints_add(&level->sets, tac_span_depth(l, true), n, (unsigned)w);
     else
-        tac_hints_add(&level->sets, tac_span_depth(l, false), n, w);
+        tac_hints_add(&level->sets, tac_span_depth(l, false), n, (unsigned)w);
 }
 
-/* One unit of level 1: the number of a word of level 0, which is empty. */
-static long take_word(struct tac_spans *spans)
+/* Units [0, n) of the word of level 1 that was taken as a whole are used, the rest is free. */
+TAC_SPAN_INLINE void split_1(struct tac_spans *spans, size_t w, size_t n)
 {
+    unsigned used = (unsigned)divide_up(n, 6);
+    if (used < 64)
+        give_fresh(spans, 1, w, used, 64 - used);
+}
+
+/* The first unit of at least n units that were taken from level 1 upwards: what lies behind the
+ * n-th in the last word of level 0 goes back. */
+TAC_SPAN_INLINE long cut(struct tac_spans *spans, size_t first_word, size_t n)
+{
+    unsigned used = n & 63;
+    if (used)
+        give_fresh(spans, 0, first_word + (n >> 6), used, 64 - used);
+    return (long)(first_word << 6);
+}
+
+/* As many words of level 0, entirely, as n units need. */
+static long take_words(struct tac_spans *spans, size_t n)
+{
+    size_t words = divide_up(n, 6);
     if (spans->top == 1)
-        return take_top(spans, 1, ~0ull, false);
-    long w = has(&spans->level[1], ~1ull) ? take_1(spans, 1, ~1ull, ~0ull) : -1;
+        return take_top(spans, words, ~0ull, false);
+    long w = words < 64 ? take_1(spans, (unsigned)words) : -1;
     if (w >= 0)
         return w;
-    long above = take_top(spans, 1, ~0ull, false);
-    if (above < 0)
+    size_t units = divide_up(n, 12);
+    long at = take_top(spans, units, ~0ull, false);
+    if (at < 0)
         return -1;
-    give_fresh(spans, 1, (unsigned)above, 1, 63);
-    return above << 6;
+    split_1(spans, (size_t)at + units - 1, n - ((units - 1) << 12));
+    return at << 6;
+}
+
+static TAC_SPAN_NOINLINE long take_large(struct tac_spans *spans, size_t n)
+{
+    if (!n || n > spans->units)
+        return -1;
+    long w = take_words(spans, n);
+    return w < 0 ? -1 : cut(spans, (size_t)w, n);
 }
 
 /* n units (1 .. 63) of a word that is taken for them. */
 static long take_new(struct tac_spans *spans, unsigned n, bool high)
 {
-    long w = take_word(spans);
+    long w = take_words(spans, 1);
     if (w < 0)
         return -1;
-    give_fresh(spans, 0, (unsigned)w, high ? 0 : n, 64 - n);
+    give_fresh(spans, 0, (size_t)w, high ? 0 : n, 64 - n);
     return (w << 6) + (high ? 64 - (long)n : 0);
 }
 
-long tac_spans_take(struct tac_spans *spans, size_t n, unsigned align, size_t phase, bool high)
+long tac_spans_take(struct tac_spans *spans, size_t n, bool high)
 {
-    if (TAC_LIKELY(n - 1 < 63 && align <= 1)) {
-        uint64_t sets = ~0ull << n;
-        long unit = -1;
-        if (has(&spans->level[0], sets))
-            unit = take_0(spans, (unsigned)n, sets, ~0ull, high);
-        return unit >= 0 ? unit : take_new(spans, (unsigned)n, high);
-    }
-    if (!n || n > spans->units)
-        return -1;
-    long unit = -1;
-    if (n < 64 && align <= 64)
-        unit = take_level(spans, 0, n, align, phase);
-    if (unit < 0 && (n < 64 << 6 || spans->top == 1))
-        unit = take_level(spans, 1, n, align, phase);
-    if (unit < 0 && spans->top == 2)
-        unit = take_level(spans, 2, n, align, phase);
-    return unit;
+    if (TAC_UNLIKELY(n - 1 >= 63))
+        return take_large(spans, n);
+    long unit = take_0(spans, (unsigned)n, high);
+    return unit >= 0 ? unit : take_new(spans, (unsigned)n, high);
 }
 
 long tac_spans_take_some(struct tac_spans *spans, unsigned n, unsigned *ret_n)
 {
+    if (has(&spans->level[0], 1)) {
+        long unit = spans->deep ? take_some_of_3(&spans->level[0], n, ret_n)
+                                : take_some_of_2(&spans->level[0], n, ret_n);
+        if (TAC_LIKELY(unit >= 0))
+            return unit;
+    }
     *ret_n = n;
-    long unit = -1;
-    if (has(&spans->level[0], ~1ull))
-        unit = spans->deep ? take_some_of_3(&spans->level[0], ret_n)
-                           : take_some_of_2(&spans->level[0], ret_n);
-    return unit >= 0 ? unit : take_new(spans, n, true);
+    return take_new(spans, n, true);
+}
+
+/* ---- Taking at an alignment ---- */
+
+/* n bits of level l, at a bit of `aligned`; every run of `sure` bits has such a start. */
+static long take_aligned_bits(struct tac_spans *spans, unsigned l, size_t n, size_t sure,
+                              uint64_t aligned)
+{
+    if (l == spans->top)
+        return take_top(spans, n, aligned, false);
+    if (sure > 63)
+        return -1;
+    struct want want = {~0ull << sure, aligned, (unsigned)n, 0, false};
+    unsigned depth = tac_span_depth(l, spans->deep);
+    return depth == 1   ? take_any_of_1(&spans->level[l], &want)
+           : depth == 2 ? take_any_of_2(&spans->level[l], &want)
+                        : take_any_of_3(&spans->level[l], &want);
+}
+
+long tac_spans_take_aligned(struct tac_spans *spans, size_t n, unsigned align)
+{
+    if (!n || n > spans->units)
+        return -1;
+    for (unsigned l = n < 64 ? 0 : 1; l <= spans->top; l++) {
+        unsigned shift = tac_span_shift(l);
+        size_t bits = divide_up(n, shift), sure = l ? bits : n + align - 1;
+        long at = take_aligned_bits(spans, l, bits, sure, l ? ~0ull : aligned_bits(align));
+        if (at < 0)
+            continue;
+        size_t unit = (size_t)at << shift, more = (bits << shift) - n;
+        if (more)
+            tac_spans_give(spans, unit + n, more);
+        return (long)unit;
+    }
+    return -1;
 }
 
 /* ---- Giving ---- */

@@ -86,10 +86,12 @@ static inline size_t tac_spans_round(size_t n)
     return (n + step - 1) & ~(step - 1);
 }
 
-/* Take n units, the first at a multiple of align (a power of two, at most 4096: the multiple counts
- * from phase units before the arena, of which the lowest 6 bits are 0). high: from the upper end of
- * where they were found. Returns the first unit, or -1. Real-time: yes. */
-long tac_spans_take(struct tac_spans *spans, size_t n, unsigned align, size_t phase, bool high);
+/* Take n units. high: from the upper end of where they were found (n below 64). Returns the first
+ * unit, or -1. Real-time: yes. */
+long tac_spans_take(struct tac_spans *spans, size_t n, bool high);
+
+/* The same, the first at a multiple of align (a power of two, at most 64). Real-time: yes. */
+long tac_spans_take_aligned(struct tac_spans *spans, size_t n, unsigned align);
 
 /* Take n units (1 .. 63) where a run of that length is and a longer one is broken up last; or one,
  * if there are only shorter ones. *ret_n tells. Returns the first unit, or -1. Real-time: yes. */

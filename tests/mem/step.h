@@ -4,7 +4,8 @@
  *
  * x86-64 only, and not under an emulator or valgrind; step_supported() says so. What is counted is
  * the call instruction, everything it leads to, and the return. A step costs 1 to 30 microseconds.
- */
+ * Each thread counts its own. At its step_stop_at-th instruction a thread calls step_stopped, and
+ * stays in the middle of whatever it was doing until that returns. */
 #ifndef TAC_TEST_STEP_H
 #define TAC_TEST_STEP_H
 
@@ -12,12 +13,15 @@
 #include <stdint.h>
 #include <string.h>
 
-static volatile long step_count;
+static _Thread_local volatile long step_count;
+static _Thread_local long step_stop_at; /* 0: never */
+static void (*step_stopped)(void);
 
 __attribute__((unused)) static void step_note(int signal_number)
 {
     (void)signal_number;
-    step_count++;
+    if (++step_count == step_stop_at)
+        step_stopped();
 }
 
 #if defined(__x86_64__)
@@ -73,7 +77,7 @@ __attribute__((unused)) static long step_call(void *function, uintptr_t a, uintp
 {
 #if defined(__x86_64__)
     uintptr_t nothing;
-    static long base;
+    static _Thread_local long base;
     if (!base)
         base = step_raw(NULL, 0, 0, &nothing);
     return step_raw(function, a, b, ret_value) - base;

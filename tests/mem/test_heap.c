@@ -230,6 +230,23 @@ static void large_blocks_grow_in_place(void)
     tac_heap_free(block);
 }
 
+static void every_alignment_is_kept(void)
+{
+    for (unsigned shift = 3; shift <= 27; shift++)
+        for (size_t bytes = 1; bytes < 40u << 20; bytes = bytes * 7 + 3) {
+            unsigned char *block = tac_heap_aligned_alloc((size_t)1 << shift, bytes);
+            unsigned char *other = tac_heap_aligned_alloc((size_t)1 << shift, bytes);
+            CHECK_MSG(block && !((uintptr_t)block & (((uintptr_t)1 << shift) - 1)), "2^%u, %zu",
+                      shift, bytes);
+            CHECK_MSG(other && !((uintptr_t)other & (((uintptr_t)1 << shift) - 1)), "2^%u, %zu",
+                      shift, bytes);
+            CHECK(!block || !other || block + bytes <= other || other + bytes <= block);
+            tac_heap_free(block);
+            tac_heap_free(other);
+        }
+    CHECK(tac_heap_is_valid(NULL, 0) == 0);
+}
+
 static void guard_counts_and_forbids(void)
 {
     uint64_t before = tac_heap_violation_count();
@@ -308,6 +325,7 @@ int main(int argc, char **argv)
     TEST(random_operations_keep_every_byte);
     TEST(impossible_sizes_fail_with_enomem);
     TEST(free_keeps_errno);
+    TEST(every_alignment_is_kept);
     TEST(guard_counts_and_forbids);
     TEST(hooks_hear_every_call);
     TEST(statistics_add_up);

@@ -55,7 +55,7 @@ static void whole_arena_can_be_taken_and_given(void)
         CHECK(tac_spans_free_units(&l.spans) == sizes[i]);
         CHECK(!tac_spans_fault(&l.spans));
         size_t n = 0;
-        while (tac_spans_take(&l.spans, 1, 1, 0, n & 1) >= 0)
+        while (tac_spans_take(&l.spans, 1, n & 1) >= 0)
             n++;
         CHECK_MSG(n == sizes[i], "%zu of %zu", n, sizes[i]);
         for (size_t u = 0; u < sizes[i]; u++)
@@ -102,7 +102,8 @@ static void random_operations_keep_units_apart(void)
             unsigned kind = (unsigned)(random_next(&seed) % 4);
             unsigned align = kind == 0 ? 4 : kind == 1 ? 16 : 1;
             size_t n = align > 1 ? align : tac_spans_round(random_length());
-            long unit = tac_spans_take(&l.spans, n, align, 0, kind == 2);
+            long unit = align > 1 ? tac_spans_take_aligned(&l.spans, n, align)
+                                  : tac_spans_take(&l.spans, n, kind == 2);
             if (unit < 0)
                 continue;
             REQUIRE((unsigned long)unit % align == 0);
@@ -152,7 +153,7 @@ static void *work(void *argument)
         struct span *s = &live[random_next(&w->seed) % 64];
         if (!s->n) {
             size_t n = 1 + (size_t)(random_next(&w->seed) % (i % 16 ? 20 : 300));
-            long unit = tac_spans_take(&w->layer->spans, n, 1, 0, i & 1);
+            long unit = tac_spans_take(&w->layer->spans, n, i & 1);
             if (unit < 0)
                 continue;
             *s = (struct span){(size_t)unit, n};
