@@ -28,7 +28,6 @@ WRAP_AS("pwrite", ssize_t, pwrite64, (int fd, const void *buffer, size_t n, off6
         (fd, buffer, n, at))
 WRAP(ssize_t, readv, (int fd, const struct iovec *v, int n), (fd, v, n))
 WRAP(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
-WRAP(int, close, (int fd), (fd))
 WRAP(int, fsync, (int fd), (fd))
 WRAP(int, fdatasync, (int fd), (fd))
 WRAP_VOID(sync, (void), ())

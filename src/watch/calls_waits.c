@@ -4,6 +4,7 @@
  * A thread that waits for its blocking stream by poll and the like is not late: its cycle ends
  * there and begins anew (hook_alsa.c). */
 #include "watch/calls.h"
+#include "watch/descriptors.h"
 
 #include <poll.h>
 #include <sched.h>
@@ -93,5 +94,7 @@ TAC_WATCH_EXPORT long syscall(long number, ...)
         tac_watch_call_begin(number == SYS_futex ? &futex_site : &site, TAC_WATCH_CALLER);
     long result = TAC_WATCH_REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
     tac_watch_call_end(&call);
+    if (number == SYS_perf_event_open && tac_descriptor_is_our_code(TAC_WATCH_CALLER))
+        tac_descriptor_keep((int)result);
     return result;
 }

@@ -2,9 +2,9 @@
  * heap_entry.c - the malloc family: counted, timed, recorded, and answered by the heap that
  * TACTUS_WATCH names.
  *
- * The system's heap is reached by glibc's own second names (__libc_malloc ...), so that no symbol
- * has to be looked up: looking up may itself allocate. In either mode a block goes back to the heap
- * that it came from, told by its address; so blocks of the time before the choice are no problem.
+ * "system" is the heap that the program would have without us (heap_system.h). In either mode a
+ * block goes back to the heap that it came from, told by its address; so blocks of the time before
+ * the choice are no problem.
  *
  * Cost: on threads that record, two reads of the counter and one ring record a call; on others one
  * call in 16 is timed. */
@@ -12,19 +12,15 @@
 
 #include "base/bits.h"
 #include "tactus/mem.h"
+#include "watch/heap_system.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-extern void *__libc_malloc(size_t bytes);
-extern void *__libc_calloc(size_t count, size_t bytes);
-extern void *__libc_realloc(void *block, size_t bytes);
-extern void *__libc_memalign(size_t alignment, size_t bytes);
-extern void __libc_free(void *block);
 
 enum { TIMED_EVERY = 16 };
 
@@ -35,12 +31,54 @@ struct call {
     bool records;
 };
 
-static inline bool is_ours(void)
+/* Who answers; EARLY while that is not decided. */
+static inline enum tac_watch_heap heap_now(void)
 {
     enum tac_watch_heap heap = tac_watch_heap;
-    if (TAC_UNLIKELY(heap == TAC_WATCH_HEAP_UNSET))
-        heap = tac_watch_heap_choose();
-    return heap == TAC_WATCH_HEAP_TACTUS;
+    return TAC_LIKELY(heap > TAC_WATCH_HEAP_EARLY) ? heap : tac_watch_heap_choose();
+}
+
+static void *heap_malloc(size_t bytes)
+{
+    enum tac_watch_heap heap = heap_now();
+    if (TAC_LIKELY(heap == TAC_WATCH_HEAP_SYSTEM))
+        return tac_system_heap.malloc(bytes);
+    void *early = heap == TAC_WATCH_HEAP_TACTUS ? NULL : tac_early_alloc(0, bytes);
+    return early                           ? early
+           : heap == TAC_WATCH_HEAP_TACTUS ? tac_heap_malloc(bytes)
+                                           : tac_system_heap.malloc(bytes);
+}
+
+static void *heap_calloc(size_t count, size_t bytes)
+{
+    enum tac_watch_heap heap = heap_now();
+    if (TAC_LIKELY(heap == TAC_WATCH_HEAP_SYSTEM))
+        return tac_system_heap.calloc(count, bytes);
+    size_t total;
+    bool fits = !__builtin_mul_overflow(count, bytes, &total);
+    void *early = heap == TAC_WATCH_HEAP_TACTUS || !fits ? NULL : tac_early_alloc(0, total);
+    return early                           ? early
+           : heap == TAC_WATCH_HEAP_TACTUS ? tac_heap_calloc(count, bytes)
+                                           : tac_system_heap.calloc(count, bytes);
+}
+
+static void *heap_aligned(size_t alignment, size_t bytes)
+{
+    enum tac_watch_heap heap = heap_now();
+    if (heap == TAC_WATCH_HEAP_TACTUS)
+        return tac_heap_aligned_alloc(alignment, bytes);
+    void *early = heap == TAC_WATCH_HEAP_EARLY ? tac_early_alloc(alignment, bytes) : NULL;
+    return early ? early : tac_system_heap.aligned(alignment, bytes);
+}
+
+/* Out of the array of the early time into the heap. */
+static void *move_early(void *old, size_t bytes)
+{
+    size_t kept = tac_early_usable_size(old);
+    void *block = heap_malloc(bytes);
+    if (block)
+        memcpy(block, old, kept < bytes ? kept : bytes);
+    return block;
 }
 
 static inline bool is_ours_block(const void *block)
@@ -99,14 +137,14 @@ static inline void *allocated(const struct call *call, void *block, size_t bytes
 TAC_WATCH_EXPORT void *malloc(size_t bytes)
 {
     struct call call = call_begin();
-    void *block = is_ours() ? tac_heap_malloc(bytes) : __libc_malloc(bytes);
+    void *block = heap_malloc(bytes);
     return allocated(&call, block, bytes, TAC_WATCH_CALLER);
 }
 
 TAC_WATCH_EXPORT void *calloc(size_t count, size_t bytes)
 {
     struct call call = call_begin();
-    void *block = is_ours() ? tac_heap_calloc(count, bytes) : __libc_calloc(count, bytes);
+    void *block = heap_calloc(count, bytes);
     return allocated(&call, block, count * bytes, TAC_WATCH_CALLER);
 }
 
@@ -117,16 +155,23 @@ TAC_WATCH_EXPORT void free(void *block)
     struct call call = call_begin();
     if (is_ours_block(block))
         tac_heap_free(block);
-    else
-        __libc_free(block);
+    else if (!tac_early_owns(block))
+        tac_system_heap.free(block);
     call_end(&call, TAC_MEMORY_FREE, block, NULL, 0, TAC_WATCH_CALLER);
 }
 
 static void *resize(void *old, size_t bytes, const void *caller)
 {
     struct call call = call_begin();
-    bool ours = old ? is_ours_block(old) : is_ours();
-    void *block = ours ? tac_heap_realloc(old, bytes) : __libc_realloc(old, bytes);
+    void *block;
+    if (!old)
+        block = heap_malloc(bytes);
+    else if (is_ours_block(old))
+        block = tac_heap_realloc(old, bytes);
+    else if (tac_early_owns(old))
+        block = bytes ? move_early(old, bytes) : NULL;
+    else
+        block = tac_system_heap.realloc(old, bytes);
     enum tac_memory_op op = block ? TAC_MEMORY_REALLOC : TAC_MEMORY_FAIL;
     if (old && !bytes && !block)
         op = TAC_MEMORY_FREE;
@@ -154,8 +199,7 @@ TAC_WATCH_EXPORT void *reallocarray(void *block, size_t count, size_t bytes)
 static void *aligned(size_t alignment, size_t bytes, const void *caller)
 {
     struct call call = call_begin();
-    void *block =
-        is_ours() ? tac_heap_aligned_alloc(alignment, bytes) : __libc_memalign(alignment, bytes);
+    void *block = heap_aligned(alignment, bytes);
     return allocated(&call, block, bytes, caller);
 }
 
@@ -209,12 +253,14 @@ TAC_WATCH_EXPORT size_t malloc_usable_size(void *block)
 {
     if (is_ours_block(block))
         return tac_heap_usable_size(block);
-    return TAC_WATCH_REAL(malloc_usable_size)(block);
+    if (tac_early_owns(block))
+        return tac_early_usable_size(block);
+    return tac_system_heap.usable_size(block);
 }
 
 TAC_WATCH_EXPORT int malloc_trim(size_t pad)
 {
-    if (is_ours())
+    if (heap_now() == TAC_WATCH_HEAP_TACTUS)
         return tac_heap_trim() != 0;
     return TAC_WATCH_REAL(malloc_trim)(pad);
 }

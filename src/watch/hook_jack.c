@@ -2,6 +2,9 @@
  * hook_jack.c - the process callback, or the loop of jack_cycle_wait and jack_cycle_signal, of a
  * JACK client is its cycle; the server says until when.
  *
+ * When the server changes its period, a source of the new period is opened: the server calls the
+ * buffer-size callback, ours first, between two cycles.
+ *
  * What is wrapped is declared here after jack.h (JACK API, stable since 2002; jack_get_cycle_times
  * since 2012). JACK's microseconds are CLOCK_MONOTONIC's in jackd2 and in PipeWire's libjack; a
  * server that counts from elsewhere gives a time outside the next periods, and then the deadline is
@@ -11,16 +14,19 @@
 #include "base/clock.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 typedef uint32_t jack_nframes_t;
 typedef struct _jack_client jack_client_t;
 typedef int (*process_function)(jack_nframes_t frames, void *argument);
 typedef void (*thread_init_function)(void *argument);
 typedef void *(*thread_function)(void *argument);
+typedef int (*size_function)(jack_nframes_t frames, void *argument);
 
 int jack_set_process_callback(jack_client_t *client, process_function process, void *argument);
 int jack_set_thread_init_callback(jack_client_t *client, thread_init_function init, void *argument);
 int jack_set_process_thread(jack_client_t *client, thread_function function, void *argument);
+int jack_set_buffer_size_callback(jack_client_t *client, size_function changed, void *argument);
 jack_nframes_t jack_cycle_wait(jack_client_t *client);
 void jack_cycle_signal(jack_client_t *client, int status);
 int jack_client_close(jack_client_t *client);
@@ -40,8 +46,12 @@ struct client {
     void *argument;
     thread_init_function init;
     void *init_argument;
-    int source;
-    bool in_loop; /* a cycle of the cycle_wait loop is open */
+    size_function size_changed;
+    void *size_argument;
+    jack_nframes_t frames; /* of a period */
+    _Atomic int source;
+    int loop_source; /* of the cycle that is open in the loop */
+    bool in_loop;    /* a cycle of the cycle_wait loop is open */
 };
 
 static struct client clients[CLIENTS_MAX];
@@ -69,6 +79,24 @@ static void init_thread(void *argument)
         c->init(c->init_argument);
 }
 
+static void open_source(struct client *c, jack_client_t *jack, jack_nframes_t frames, bool first)
+{
+    char name[64];
+    jack_nframes_t rate = JACK(jack_get_sample_rate)(jack);
+    snprintf(name, sizeof name, first ? "%s" : "%.12s (%u frames)",
+             JACK(jack_get_client_name)(jack), (unsigned)frames);
+    c->frames = frames;
+    c->source = tac_watch_stream_open("jack", name, rate ? frames * TAC_NS_PER_S / rate : 0);
+}
+
+static int change_size(jack_nframes_t frames, void *argument)
+{
+    struct client *c = argument;
+    if (frames != c->frames)
+        open_source(c, c->jack, frames, false);
+    return c->size_changed ? c->size_changed(frames, c->size_argument) : 0;
+}
+
 /* The slot of the client, made when it is new; NULL when there are too many. */
 static struct client *take(jack_client_t *jack)
 {
@@ -76,11 +104,12 @@ static struct client *take(jack_client_t *jack)
     struct client *c = find(jack);
     if (!c && (c = find(NULL))) {
         *c = (struct client){.source = -1};
-        c->source =
-            tac_watch_stream_open("jack", JACK(jack_get_client_name)(jack), period_ns(jack));
+        open_source(c, jack, JACK(jack_get_buffer_size)(jack), true);
         c->jack = jack;
         if (JACK(jack_set_thread_init_callback))
             JACK(jack_set_thread_init_callback)(jack, init_thread, c);
+        if (JACK(jack_set_buffer_size_callback))
+            JACK(jack_set_buffer_size_callback)(jack, change_size, c);
     }
     pthread_mutex_unlock(&lock);
     return c;
@@ -103,9 +132,10 @@ static uint64_t deadline_ns(jack_client_t *jack)
 static int process(jack_nframes_t frames, void *argument)
 {
     struct client *c = argument;
-    bool begun = tac_watch_cycle_begin(c->source, deadline_ns(c->jack), frames);
+    int source = c->source;
+    bool begun = tac_watch_cycle_begin(source, deadline_ns(c->jack), frames);
     int r = c->process(frames, c->argument);
-    tac_watch_cycle_end(c->source, begun);
+    tac_watch_cycle_end(source, begun);
     return r;
 }
 
@@ -133,6 +163,18 @@ TAC_WATCH_EXPORT int jack_set_thread_init_callback(jack_client_t *jack, thread_i
     return real(jack, init_thread, c);
 }
 
+TAC_WATCH_EXPORT int jack_set_buffer_size_callback(jack_client_t *jack, size_function changed,
+                                                   void *argument)
+{
+    __typeof__(&jack_set_buffer_size_callback) real = JACK(jack_set_buffer_size_callback);
+    struct client *c = real ? take(jack) : NULL;
+    if (!c)
+        return real ? real(jack, changed, argument) : -1;
+    c->size_argument = argument;
+    c->size_changed = changed;
+    return real(jack, change_size, c);
+}
+
 TAC_WATCH_EXPORT int jack_set_process_thread(jack_client_t *jack, thread_function function,
                                              void *argument)
 {
@@ -146,8 +188,10 @@ TAC_WATCH_EXPORT jack_nframes_t jack_cycle_wait(jack_client_t *jack)
 {
     struct client *c = find(jack);
     jack_nframes_t frames = JACK(jack_cycle_wait)(jack);
-    if (c && !c->in_loop)
-        c->in_loop = tac_watch_cycle_begin(c->source, deadline_ns(jack), frames);
+    if (c && !c->in_loop) {
+        c->loop_source = c->source;
+        c->in_loop = tac_watch_cycle_begin(c->loop_source, deadline_ns(jack), frames);
+    }
     return frames;
 }
 
@@ -155,7 +199,7 @@ TAC_WATCH_EXPORT void jack_cycle_signal(jack_client_t *jack, int status)
 {
     struct client *c = find(jack);
     if (c) {
-        tac_watch_cycle_end(c->source, c->in_loop);
+        tac_watch_cycle_end(c->loop_source, c->in_loop);
         c->in_loop = false;
     }
     JACK(jack_cycle_signal)(jack, status);

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "tactus/cycle.h"
 #include "tactus/mem.h"
+#include "watch/descriptors.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,18 +25,35 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { HIGH_FD = 900 };
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic pid_t owner; /* the process whose session is ours; 0: none */
 static bool tried;
 
+/* Out of the way of a program that counts on its own numbers. */
+static int move_up(int fd)
+{
+    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+    if (high < 0)
+        return fd;
+    close(fd);
+    return high;
+}
+
 static int open_recording(const char *path)
 {
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_APPEND, 0644);
-    if (fd >= 0 || errno != EEXIST)
-        return fd;
-    char mine[PATH_MAX];
-    snprintf(mine, sizeof mine, "%s.%d", path, (int)getpid());
-    return open(mine, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_APPEND, 0644);
+    if (fd < 0 && errno == EEXIST) {
+        char mine[PATH_MAX];
+        snprintf(mine, sizeof mine, "%s.%d", path, (int)getpid());
+        fd = open(mine, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_APPEND, 0644);
+    }
+    if (fd < 0)
+        return -errno;
+    fd = move_up(fd);
+    tac_descriptor_keep(fd);
+    return fd;
 }
 
 /* "key=" and the command line with spaces between the words. */
@@ -70,7 +88,7 @@ static int start(const char *path)
     bool streams = tac_net_is_address(path);
     int fd = streams ? -1 : open_recording(path);
     if (!streams && fd < 0)
-        return -errno;
+        return fd;
     struct tac_trace_config config = {.path = streams ? path : NULL,
                                       .fd = fd,
                                       .evidence = TAC_EVIDENCE_PERF | TAC_EVIDENCE_CLOCK,
@@ -83,10 +101,9 @@ static int start(const char *path)
 
 void tac_watch_recorder_start(void)
 {
-    struct tac_watch_thread *t = tac_watch_thread();
-    if (t->shim)
+    if (tac_watch_thread()->shim)
         return;
-    t->shim++;
+    struct tac_watch_shim shim = tac_watch_shim_begin();
     pthread_mutex_lock(&lock);
     const char *path = tac_watch_record_path();
     if (!tried && path && !tac_trace_is_on()) {
@@ -98,7 +115,14 @@ void tac_watch_recorder_start(void)
             dprintf(STDERR_FILENO, "tactus: %s: cannot record: %s\n", path, tac_error_sentence(r));
     }
     pthread_mutex_unlock(&lock);
-    t->shim--;
+    tac_watch_shim_end(&shim);
+}
+
+void tac_watch_recorder_forked(void)
+{
+    pthread_mutex_init(&lock, NULL); /* another thread of the parent may have had it */
+    atomic_store(&owner, 0);
+    tried = false;
 }
 
 static void add_count(const char *key, uint64_t count)
@@ -158,11 +182,10 @@ void tac_watch_recorder_stop(void)
     pid_t mine = getpid();
     if (!atomic_compare_exchange_strong(&owner, &mine, 0))
         return;
-    struct tac_watch_thread *t = tac_watch_thread();
-    t->shim++;
+    struct tac_watch_shim shim = tac_watch_shim_begin();
     add_facts();
     TAC_WATCH_REAL(tac_trace_stop)();
-    t->shim--;
+    tac_watch_shim_end(&shim);
 }
 
 static __attribute__((destructor)) void at_exit(void)
@@ -177,10 +200,9 @@ TAC_WATCH_EXPORT int tac_trace_start(const struct tac_trace_config *config)
     tac_watch_recorder_start();
     if (atomic_load(&owner) == getpid())
         return 0; /* the file that the user asked for gets it all */
-    struct tac_watch_thread *t = tac_watch_thread();
-    t->shim++;
+    struct tac_watch_shim shim = tac_watch_shim_begin();
     int r = TAC_WATCH_REAL(tac_trace_start)(config);
-    t->shim--;
+    tac_watch_shim_end(&shim);
     return r;
 }
 
@@ -188,21 +210,19 @@ TAC_WATCH_EXPORT int tac_trace_stop(void)
 {
     if (atomic_load(&owner) == getpid())
         return 0; /* ours goes on to the end of the process */
-    struct tac_watch_thread *t = tac_watch_thread();
-    t->shim++;
+    struct tac_watch_shim shim = tac_watch_shim_begin();
     if (tac_trace_is_on())
         add_facts();
     int r = TAC_WATCH_REAL(tac_trace_stop)();
-    t->shim--;
+    tac_watch_shim_end(&shim);
     return r;
 }
 
 TAC_WATCH_EXPORT int tac_thread_register(const char *name, uint32_t records)
 {
     tac_watch_recorder_start();
-    struct tac_watch_thread *t = tac_watch_thread();
-    t->shim++;
+    struct tac_watch_shim shim = tac_watch_shim_begin();
     int r = TAC_WATCH_REAL(tac_thread_register)(name, records);
-    t->shim--;
+    tac_watch_shim_end(&shim);
     return r;
 }

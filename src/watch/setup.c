@@ -2,6 +2,8 @@
  * setup.c - reads TACTUS_WATCH; see watch.h for the words. */
 #include "watch/watch.h"
 
+#include "watch/heap_system.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,10 +30,12 @@ static const char *word(const char *key)
 
 enum tac_watch_heap tac_watch_heap_choose(void)
 {
-    if (!environ)
-        return TAC_WATCH_HEAP_SYSTEM;
+    if (!environ || tac_watch_heap == TAC_WATCH_HEAP_EARLY)
+        return TAC_WATCH_HEAP_EARLY;
+    tac_watch_heap = TAC_WATCH_HEAP_EARLY; /* what the search allocates itself */
     const char *heap = word("heap=");
     bool tactus = heap && !strncmp(heap, "tactus", 6) && (heap[6] == ',' || !heap[6]);
+    tac_system_heap_find();
     return tac_watch_heap = tactus ? TAC_WATCH_HEAP_TACTUS : TAC_WATCH_HEAP_SYSTEM;
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * spawn.c - new threads of a program that we record get a ring before their first function runs,
- * so that the rivals of the audio thread for the heap and for locks are in the picture. */
+ * spawn.c - the threads of a program that is to be recorded get a ring before their first function
+ * runs, the main thread before main, so that the rivals of the audio thread for the heap and for
+ * locks are in the picture. A thread that gives itself a name has it in the recording, too. */
 #include "watch/watch.h"
 
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 enum { RING_RECORDS = 32768 };
 
@@ -13,11 +16,19 @@ struct start {
     void *argument;
 };
 
+/* Without starting the session. */
+static void give_ring(const char *name)
+{
+    struct tac_watch_shim shim = tac_watch_shim_begin();
+    TAC_WATCH_REAL(tac_thread_register)(name, RING_RECORDS);
+    tac_watch_shim_end(&shim);
+}
+
 static void *begin(void *box)
 {
     struct start start = *(struct start *)box;
     free(box);
-    tac_thread_register(NULL, RING_RECORDS);
+    give_ring(NULL);
     return start.function(start.argument);
 }
 
@@ -26,7 +37,7 @@ TAC_WATCH_EXPORT int pthread_create(pthread_t *ret_thread, const pthread_attr_t 
 {
     TAC_WATCH_SITE(site, "pthread_create");
     struct tac_watch_thread *t = tac_watch_thread();
-    bool registers = !t->shim && tac_watch_record_path() && tac_trace_is_on();
+    bool registers = !t->shim && tac_watch_record_path();
     struct start *box = registers ? malloc(sizeof *box) : NULL;
     if (box)
         *box = (struct start){function, argument};
@@ -36,5 +47,39 @@ TAC_WATCH_EXPORT int pthread_create(pthread_t *ret_thread, const pthread_attr_t 
     tac_watch_call_end(&call);
     if (r)
         free(box);
+    return r;
+}
+
+static __attribute__((constructor)) void begin_main(void)
+{
+    if (tac_watch_record_path())
+        give_ring(NULL);
+}
+
+static void rename_ring(const char *name)
+{
+    if (tac_trace_lane_here->record)
+        give_ring(name);
+}
+
+TAC_WATCH_EXPORT int pthread_setname_np(pthread_t thread, const char *name)
+{
+    int r = TAC_WATCH_REAL(pthread_setname_np)(thread, name);
+    if (r == 0 && pthread_equal(thread, pthread_self()))
+        rename_ring(name);
+    return r;
+}
+
+TAC_WATCH_EXPORT int prctl(int option, ...)
+{
+    va_list args;
+    unsigned long a[4];
+    va_start(args, option);
+    for (int i = 0; i < 4; i++)
+        a[i] = va_arg(args, unsigned long);
+    va_end(args);
+    int r = TAC_WATCH_REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+    if (r == 0 && option == PR_SET_NAME)
+        rename_ring((const char *)a[0]);
     return r;
 }

@@ -39,18 +39,28 @@ int tac_watch_stream_open(const char *library, const char *name, uint64_t period
 {
     char text[64];
     tac_watch_recorder_start();
-    struct tac_watch_thread *t = tac_watch_thread();
-    t->shim++;
+    struct tac_watch_shim shim = tac_watch_shim_begin();
     snprintf(text, sizeof text, "%s:%s", library, name ? name : "?");
     int source = tac_cycle_source_open(text, period_ns);
-    t->shim--;
+    tac_watch_shim_end(&shim);
     return source;
+}
+
+/* A ring that is too small for cycles is exchanged. */
+static void give_ring(const char *name)
+{
+    struct tac_watch_shim shim = tac_watch_shim_begin();
+    if (tac_trace_lane_here->record)
+        tac_thread_unregister();
+    TAC_WATCH_REAL(tac_thread_register)(name, RING_RECORDS);
+    tac_watch_shim_end(&shim);
 }
 
 void tac_watch_thread_register(const char *name)
 {
-    if (TAC_UNLIKELY(!tac_trace_lane_here->record))
-        tac_thread_register(name, RING_RECORDS);
+    const struct tac_trace_lane *lane = tac_trace_lane_here;
+    if (TAC_UNLIKELY(!lane->record || lane->mask + 1 < RING_RECORDS))
+        give_ring(name);
 }
 
 bool tac_watch_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames)

@@ -6,6 +6,8 @@
  * counts may then be off by a few: they are not atomic. */
 #include "watch/watch.h"
 
+#include "watch/descriptors.h"
+
 #include <pthread.h>
 #include <unistd.h>
 
@@ -68,6 +70,8 @@ void tac_watch_thread_forked(void)
     t->shim++;
     if (t != &shared)
         t->tid = (uint32_t)gettid();
+    tac_descriptor_forget_all();
+    tac_watch_recorder_forked();
     tac_thread_unregister(); /* the ring is that of a thread of the parent */
     t->cycle = 0;
     t->stream = NULL;

@@ -23,6 +23,7 @@
 #include "base/check.h"
 #include "tactus/trace.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,6 +66,28 @@ static inline uint32_t tac_watch_tid(void)
 /* In the child of fork: what the slot and the ring of the one thread say is the parent's. */
 void tac_watch_thread_forked(void);
 
+/* Around our own work outside cycles: the wrappers do not look, and the thread is not cancelled in
+ * the middle of it, with a lock of the recorder's. */
+struct tac_watch_shim {
+    struct tac_watch_thread *thread;
+    int cancel;
+};
+
+static inline struct tac_watch_shim tac_watch_shim_begin(void)
+{
+    struct tac_watch_shim shim = {tac_watch_thread(), 0};
+    shim.thread->shim++;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &shim.cancel);
+    return shim;
+}
+
+static inline void tac_watch_shim_end(const struct tac_watch_shim *shim)
+{
+    int before;
+    pthread_setcancelstate(shim->cancel, &before);
+    shim->thread->shim--;
+}
+
 /* Sums of calls, timed, ticks, and the maximum of worst, over all threads. */
 void tac_watch_thread_sum(struct tac_watch_thread *ret_sum);
 
@@ -76,11 +99,15 @@ static inline bool tac_watch_records(unsigned category)
 
 /* ---- configuration, setup.c ---- */
 
-enum tac_watch_heap { TAC_WATCH_HEAP_UNSET, TAC_WATCH_HEAP_SYSTEM, TAC_WATCH_HEAP_TACTUS };
+enum tac_watch_heap {
+    TAC_WATCH_HEAP_UNSET,
+    TAC_WATCH_HEAP_EARLY, /* being decided */
+    TAC_WATCH_HEAP_SYSTEM,
+    TAC_WATCH_HEAP_TACTUS
+};
 extern enum tac_watch_heap tac_watch_heap;
 
-/* Read the variable when libc is ready; before, the system's heap answers and nothing is decided.
- */
+/* Read the variable when libc is ready; before, and while others are being looked up: EARLY. */
 enum tac_watch_heap tac_watch_heap_choose(void);
 
 /* The FILE of record=, or NULL. */
@@ -93,6 +120,9 @@ void tac_watch_recorder_start(void);
 
 /* Write the facts of the end and stop the session that this library started. Safe to call twice. */
 void tac_watch_recorder_stop(void);
+
+/* In the child of fork, which may have a session of its own. */
+void tac_watch_recorder_forked(void);
 
 /* ---- cycles, streams.c ---- */
 
@@ -164,22 +194,27 @@ static inline void tac_watch_note(struct tac_watch_thread *thread,
 
 /* ---- the real functions, real.c ---- */
 
-/* The next definition of the name after this library: RTLD_NEXT, with the version where one is
- * given and there; if the library that has it was loaded with local scope, by its soname. NULL when
- * there is none. The result is kept in *slot. */
-uintptr_t tac_watch_real(_Atomic(uintptr_t) *slot, const char *name, const char *version,
-                         const char *soname);
+/* One function that we stand in front of: its next definition after this library, with the version
+ * where one is given and there; if the library that has it was loaded with local scope, by its
+ * soname. All lie in one section, so that those which are there can be looked up beforehand. */
+struct tac_watch_real {
+    _Atomic(uintptr_t) address; /* 0: not looked up, or not there */
+    const char *name, *version, *soname;
+};
+
+uintptr_t tac_watch_look_up(struct tac_watch_real *real);
 
 /* libc's dlsym, seen as called by this library. */
 void *tac_watch_dlsym(void *handle, const char *name);
 
-/* The real function, as a pointer of the given type, looked up once. */
-#define TAC_WATCH_REAL_AS(type, name, version, soname)                                             \
+/* The real function, as a pointer of the given type. */
+#define TAC_WATCH_REAL_AS(type, name_, version_, soname_)                                          \
     __extension__({                                                                                \
-        static _Atomic(uintptr_t) real_slot;                                                       \
-        uintptr_t real_address = atomic_load_explicit(&real_slot, memory_order_relaxed);           \
+        static struct tac_watch_real real_entry                                                    \
+            __attribute__((section("tac_watch_reals"), used)) = {0, name_, version_, soname_};     \
+        uintptr_t real_address = atomic_load_explicit(&real_entry.address, memory_order_relaxed);  \
         if (TAC_UNLIKELY(!real_address))                                                           \
-            real_address = tac_watch_real(&real_slot, name, version, soname);                      \
+            real_address = tac_watch_look_up(&real_entry);                                         \
         (type) real_address;                                                                       \
     })
 #define TAC_WATCH_REAL(name) TAC_WATCH_REAL_AS(__typeof__(&name), #name, NULL, NULL)

@@ -13,6 +13,9 @@ struct _jack_client {
     void *argument;
     void (*init)(void *);
     void *init_argument;
+    int (*size_changed)(uint32_t, void *);
+    void *size_argument;
+    uint32_t frames;
 };
 
 static struct _jack_client the_client;
@@ -20,6 +23,7 @@ static uint64_t next_us;
 
 jack_client_t *fake_jack_open(const char *name)
 {
+    the_client.frames = FAKE_JACK_FRAMES;
     strncpy(the_client.name, name, sizeof the_client.name - 1);
     return &the_client;
 }
@@ -38,10 +42,17 @@ int jack_set_thread_init_callback(jack_client_t *c, void (*init)(void *), void *
     return 0;
 }
 
+int jack_set_buffer_size_callback(jack_client_t *c, int (*changed)(uint32_t, void *),
+                                  void *argument)
+{
+    c->size_changed = changed;
+    c->size_argument = argument;
+    return 0;
+}
+
 uint32_t jack_get_buffer_size(jack_client_t *c)
 {
-    (void)c;
-    return FAKE_JACK_FRAMES;
+    return c->frames;
 }
 
 uint32_t jack_get_sample_rate(jack_client_t *c)
@@ -73,9 +84,11 @@ static void *run(void *argument)
         c->init(c->init_argument);
     for (int i = 0; i < FAKE_JACK_CYCLES; i++) {
         struct timespec now, rest = {0, 1000000};
+        if (i == FAKE_JACK_CYCLES / 2 && c->size_changed)
+            c->size_changed(c->frames *= 2, c->size_argument);
         clock_gettime(CLOCK_MONOTONIC, &now);
         next_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 + 1000;
-        c->process(FAKE_JACK_FRAMES, c->argument);
+        c->process(c->frames, c->argument);
         nanosleep(&rest, NULL);
     }
     return NULL;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define FAKE_JACK_PERIOD_US 1333.3f
+/* The second half of the cycles has periods twice as long. */
 enum { FAKE_JACK_FRAMES = 64, FAKE_JACK_CYCLES = 20 };
 
 #pragma GCC visibility push(default)
@@ -15,6 +16,8 @@ jack_client_t *fake_jack_open(const char *name);
 int fake_jack_play(jack_client_t *c);
 int jack_set_process_callback(jack_client_t *c, int (*process)(uint32_t, void *), void *argument);
 int jack_set_thread_init_callback(jack_client_t *c, void (*init)(void *), void *argument);
+int jack_set_buffer_size_callback(jack_client_t *c, int (*changed)(uint32_t, void *),
+                                  void *argument);
 uint32_t jack_get_buffer_size(jack_client_t *c);
 uint32_t jack_get_sample_rate(jack_client_t *c);
 char *jack_get_client_name(jack_client_t *c);

@@ -186,8 +186,11 @@ static void a_library_of_local_scope_is_found(void)
     CHECK(host_guest("heap=system", "local-scope") == 0);
     CHECK(guest_recorded("local-scope", &c) == 0);
     REQUIRE(c);
-    CHECK(c->cycles_count == 20 && c->sources_count == 1);
+    CHECK(c->cycles_count == 20);
+    REQUIRE(c->sources_count == 2); /* the period changes half-way */
     CHECK_STR(c->sources[0].name, "jack:plugin");
+    CHECK_STR(c->sources[1].name, "jack:plugin (128 frames)");
+    CHECK(c->sources[1].period_ns / 1000 == 2666 && c->cycles[19].source == 1);
     CHECK(host_allocations(c, 4321) == 20);
     for (size_t i = 0; i < c->cycles_count; i++)
         CHECK(c->cycles[i].deadline_ns > c->cycles[i].begin_ns &&
