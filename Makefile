@@ -1,7 +1,7 @@
 # Thin front over Meson. `make demo` and `make test` are all that a newcomer needs: each first
 # installs what is missing (tools/bootstrap says what and asks apt), then builds, then runs.
 BUILD ?= build
-.PHONY: all bootstrap bootstrap-test demo test test-guest test-soak test-cross test-sanitize test-doctor test-programs lint bench clean help
+.PHONY: all bootstrap bootstrap-test demo test test-guest test-soak test-cross test-sanitize test-doctor test-programs lint bench bench-hour clean help
 
 help:
 	@echo "make demo           install what is missing, build, run the main job"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-cross     the tests for arm64 and armhf under qemu-user, in a chroot of its own"
 	@echo "make lint           formatting, static analysis, structure"
 	@echo "make bench          every benchmark, us and the peers interleaved"
+	@echo "make bench-hour     an hour of recording at 100 000 events a second: losses, memory, bytes"
 	@echo "make clean          remove the build folders"
 
 $(BUILD)/build.ninja: | bootstrap
@@ -64,6 +65,9 @@ lint: all
 
 bench: all
 	@tools/run-bench $(BUILD)
+
+bench-hour: all
+	@bench/trace/hour $(BUILD)
 
 clean:
 	rm -rf build build-*
