@@ -126,7 +126,9 @@ static void start_kernel(struct capture *c)
     if (!c->config->kernel || pipe2(c->kernel_pipe, O_CLOEXEC))
         return;
     snprintf(path, sizeof path, "/proc/self/fd/%d", c->kernel_pipe[1]);
-    int error = tac_kernel_start(&(struct tac_kernel_config){.path = path}, &err, &c->kernel);
+    struct tac_kernel_config config = c->config->kernel_config;
+    config.path = path;
+    int error = tac_kernel_start(&config, &err, &c->kernel);
     close(c->kernel_pipe[1]); /* the kernel's writer has one of its own */
     if (error) {
         fprintf(stderr, "tactus capture: %s\n", err.text);

@@ -9,6 +9,7 @@
 #ifndef TAC_CLI_CAPTURING_H
 #define TAC_CLI_CAPTURING_H
 
+#include "capture/kernel.h"
 #include "capture/outlet.h"
 #include "tactus/error.h"
 
@@ -19,7 +20,8 @@ struct tac_capturing {
     const char *token;   /* or NULL */
     double seconds;      /* > 0: end after so long; a program too */
     int kernel;          /* 1: with the kernel's account of this machine, where permitted */
-    uint32_t pid;        /* > 0: the process that `address` belongs to, for messages */
+    struct tac_kernel_config kernel_config; /* of it; its path is not used */
+    uint32_t pid; /* > 0: the process that `address` belongs to, for messages */
 };
 
 struct tac_capturing_result {

@@ -42,4 +42,10 @@ check export_wants_a_known_format 2 "no format 'x'" "$tactus" export "$dir/own.t
 check no_place_to_write 3 'cannot be written' "$tactus" export "$dir/own.tac" --format csv -o /no/such/c
 check no_recording 3 'not a Tactus recording' "$tactus" info "$program"
 check nothing_to_record 3 'nothing was recorded' "$tactus" capture -o "$dir/n.tac" -- true
+check chosen_kernel_events_are_captured 0 'recorded to' \
+    "$tactus" capture -o "$dir/chosen.tac" --kernel switches,stacks --cpus 0 -- "$program" "$dir/unused"
+check unknown_kernel_events_are_refused 2 'say faults' \
+    "$tactus" capture -o "$dir/x.tac" --kernel fault -- "$program" "$dir/unused"
+check own_wants_a_process 2 'with --pid' \
+    "$tactus" capture -o "$dir/x.tac" --kernel own -- "$program" "$dir/unused"
 echo "1..$n"

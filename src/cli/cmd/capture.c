@@ -23,7 +23,9 @@ enum {
     OPT_FLIGHT,
     OPT_ON_MISS,
     OPT_MAX,
-    OPT_NO_KERNEL
+    OPT_NO_KERNEL,
+    OPT_KERNEL,
+    OPT_CPUS
 };
 
 /* The first line of a file, or the environment's TACTUS_TOKEN. False: one line says why. */
@@ -95,6 +97,42 @@ static bool read_limits(const struct tac_cmd_args *args, struct tac_capturing *k
     return true;
 }
 
+/* The words of --kernel. */
+static bool read_kernel_words(const char *text, struct tac_capturing *k)
+{
+    static const struct {
+        const char *word;
+        uint32_t want;
+    } words[] = {{"faults", TAC_KERNEL_WANT_FAULTS},
+                 {"disks", TAC_KERNEL_WANT_BLOCK},
+                 {"stacks", TAC_KERNEL_WANT_STACKS},
+                 {"switches", TAC_KERNEL_ONLY_SWITCHES},
+                 {"own", 0},
+                 {"bpf", 0}};
+    const size_t count = sizeof words / sizeof *words;
+    for (size_t n; text && *text; text += n + (text[n] == ',')) {
+        size_t i = 0;
+        n = strcspn(text, ",");
+        while (i < count && (strlen(words[i].word) != n || strncmp(words[i].word, text, n) != 0))
+            i++;
+        if (i == count || (i == 4 && !k->pid)) {
+            tac_cmd_fail(0,
+                         "--kernel %.*s: say faults, disks, stacks, switches, bpf, or, with --pid, "
+                         "own; several with commas between",
+                         (int)n, text);
+            return false;
+        }
+        k->kernel_config.want |= words[i].want;
+        if (i == 4) {
+            k->kernel_config.pids = &k->pid;
+            k->kernel_config.pids_count = 1;
+        }
+        if (i == 5)
+            k->kernel_config.tier = TAC_KERNEL_TIER_BPF;
+    }
+    return true;
+}
+
 static void report(const struct tac_capturing *k, const struct tac_capturing_result *r)
 {
     char size[16];
@@ -121,7 +159,9 @@ static int run(const struct tac_cmd_args *args)
     char token[TAC_TOKEN_BYTES + 2] = "", address[256];
     if (!k.outlet.path)
         return tac_cmd_fail(TAC_EXIT_USAGE, "say where to: -o FILE");
-    if (!read_origin(args, &k, address, sizeof address) || !read_limits(args, &k))
+    k.kernel_config.cpus = args->option[OPT_CPUS];
+    if (!read_origin(args, &k, address, sizeof address) || !read_limits(args, &k) ||
+        !read_kernel_words(args->option[OPT_KERNEL], &k))
         return TAC_EXIT_USAGE;
     if (!read_token(args->option[OPT_TOKEN], token, &k.token))
         return TAC_EXIT_FAILED;
@@ -170,7 +210,13 @@ TAC_CMD(capture) = {
                {"flight", 0, "SECONDS", "Flight recorder: keep only so much, 1 to 3600."},
                {"on-miss", 0, NULL, "With --flight: write around late cycles."},
                {"max-size", 0, "MIB", "Write no more events once FILE has so many MiB."},
-               {"no-kernel", 0, NULL, "Leave the kernel's account out."}},
+               {"no-kernel", 0, NULL, "Leave the kernel's account out."},
+               {"kernel", 0, "WHAT",
+                "More or less of it: faults (page faults of all), disks, stacks (of the kernel, "
+                "where real-time threads leave their CPU), switches (those and wake-ups alone), "
+                "bpf (the same at a third of the cost), own (with --pid: what its threads take "
+                "part in); several with commas between."},
+               {"cpus", 0, "LIST", "Only these CPUs, as 0-3,6."}},
     .operands_min = 0,
     .operands_max = -1,
     .options_first = 1,
