@@ -34,17 +34,29 @@ TAC_INLINE tac_v shape_at(tac_u phase, tac_v shape)
     return tac_v_select(shape > 2.5f, square, y);
 }
 
-static void process(void *state, const struct tac_io *io)
+/* sine: all lanes are sines; a constant where this is inlined. */
+TAC_INLINE void run(struct lfo *s, const struct tac_io *io, int sine)
 {
-    struct lfo *s = state;
-    tac_u phase = s->phase;
+    const struct tac_signal rate = io->param[P_RATE];
+    tac_u phase = s->phase, step = tac_phase_step(TAC_AT(rate, 0), s->per_hz);
     for (uint32_t i = 0; i < io->frames; i++) {
-        tac_v y = shape_at(phase, TAC_AT(io->param[P_SHAPE], i));
+        if (rate.stride)
+            step = tac_phase_step(TAC_AT(rate, i), s->per_hz);
+        tac_v y = sine ? tac_phase_sin(phase) : shape_at(phase, TAC_AT(io->param[P_SHAPE], i));
         y = y * TAC_AT(io->param[P_DEPTH], i) + TAC_AT(io->param[P_CENTRE], i);
         tac_v_store(io->out[0] + (size_t)i * TAC_LANES, y);
-        phase += tac_phase_step(TAC_AT(io->param[P_RATE], i), s->per_hz);
+        phase += step;
     }
     s->phase = phase;
+}
+
+static void process(void *state, const struct tac_io *io)
+{
+    const struct tac_signal shape = io->param[P_SHAPE];
+    if (!shape.stride && !tac_m_any(TAC_AT(shape, 0) > 0.5f))
+        run(state, io, 1);
+    else
+        run(state, io, 0);
 }
 
 TAC_BLOCK(lfo) = {

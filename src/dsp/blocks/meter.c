@@ -221,11 +221,13 @@ struct loud {
     tac_v energy, true_peak, peak;
 };
 
-TAC_INLINE void listen(struct meter *s, int side, tac_v x, struct loud *loud)
+/* between: the true peak is wanted, which costs more than all else. */
+TAC_INLINE void listen(struct meter *s, int side, int between, tac_v x, struct loud *loud)
 {
     tac_v w = weigh(s, &s->side[side], x);
     loud->energy += w * w;
-    loud->true_peak = tac_v_max(loud->true_peak, oversampled_peak(&s->side[side], s->count, x));
+    if (between)
+        loud->true_peak = tac_v_max(loud->true_peak, oversampled_peak(&s->side[side], s->count, x));
     loud->peak = tac_v_max(loud->peak, tac_v_abs(x));
 }
 
@@ -245,14 +247,14 @@ static void put_readings(const struct meter *s, const struct tac_io *io, uint32_
 static void process(void *state, const struct tac_io *io)
 {
     struct meter *s = state;
-    int stereo = io->in[IN_RIGHT].connected != 0;
+    int stereo = io->in[IN_RIGHT].connected != 0, between = io->out[OUT_TRUE_PEAK] != NULL;
     for (uint32_t i = 0; i < io->frames; i++) {
         tac_v left = TAC_AT(io->in[IN_LEFT], i), right = TAC_AT(io->in[IN_RIGHT], i);
         struct loud loud = {0};
         reset(s, TAC_AT(io->in[IN_RESET], i));
-        listen(s, 0, left, &loud);
+        listen(s, 0, between, left, &loud);
         if (stereo)
-            listen(s, 1, right, &loud);
+            listen(s, 1, between, right, &loud);
         s->sum += loud.energy;
         s->true_peak = tac_v_max(s->true_peak, loud.true_peak);
         s->peak = tac_v_max(s->peak, loud.peak);
