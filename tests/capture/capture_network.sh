@@ -3,8 +3,8 @@
 # Recordings over sockets, end to end and on this machine alone: a recorder that connects, one that is
 # asked, tokens, a flight recorder, formats written while they come, and what can go wrong.
 # usage: capture_network.sh TACTUS RECORD_SELF
-tactus=$1
-program=$2
+tactus=$(realpath "$1")
+program=$(realpath "$2")
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 99

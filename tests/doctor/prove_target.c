@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 enum { EVERY = 8, BLOCK_BYTES = 40 << 20, PAGE = 4096, TOUCH_BYTES = 768 << 20 };
@@ -107,9 +108,12 @@ int main(int argc, char **argv)
     defect = argc > 1 ? argv[1] : "clean";
     cycles = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : cycles;
     period_ns = argc > 3 ? strtoull(argv[3], NULL, 10) * 1000 : period_ns;
-    memory = malloc(TOUCH_BYTES);
-    if (!memory)
+    /* not from malloc, which may fill what it gives (MALLOC_PERTURB_) */
+    memory = mmap(NULL, TOUCH_BYTES, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
         return 3;
+    madvise(memory, TOUCH_BYTES, MADV_NOHUGEPAGE);
     calibrate();
     struct tac_trace_config config = {.path = "/dev/null", .evidence = TAC_EVIDENCE_CLOCK};
     if (tac_trace_start(&config))
