@@ -195,6 +195,8 @@ struct tac_capture {
     uint64_t bytes, bytes_damaged;
     uint64_t unregistered; /* events of threads that had not registered */
     double counter_hz;
+    uint64_t clock_pairs;    /* by which the counter was related to CLOCK_MONOTONIC */
+    uint64_t clock_width_ns; /* the widest of them: times are no better than that there */
     uint64_t boot_offset_ns; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC at the end */
     TAC_CAPTURE_ARRAY(struct tac_capture_meta, meta);
     TAC_CAPTURE_ARRAY(struct tac_capture_thread, threads);

@@ -173,6 +173,7 @@ bool tac_reader_show(struct tac_reader *r)
 #undef X
     const struct tac_format_clock *pairs = r->clock.pairs.data;
     r->pub.counter_hz = r->clock.hz;
+    r->pub.clock_pairs = r->clock.pairs.count;
     if (r->clock.pairs.count)
         r->pub.boot_offset_ns = pairs[r->clock.pairs.count - 1].boot_ns;
     return !failed;
@@ -204,6 +205,16 @@ static void read_chunks(struct tac_reader *r, bool evidence)
     }
 }
 
+static void measure_clock(struct tac_reader *r)
+{
+    const struct tac_format_clock *pairs = r->clock.pairs.data;
+    uint64_t widest = 0;
+    for (size_t i = 0; i < r->clock.pairs.count; i++)
+        widest = pairs[i].width > widest ? pairs[i].width : widest;
+    double ns = r->clock.hz > 0 ? (double)widest / r->clock.hz * 1e9 : 0;
+    r->pub.clock_width_ns = ns < 1e18 ? (uint64_t)ns : UINT64_MAX;
+}
+
 static int read_recording(struct tac_reader *r, const char *name, struct tac_error *err)
 {
     int error = tac_reader_scan(r, name, err);
@@ -226,6 +237,7 @@ static int read_recording(struct tac_reader *r, const char *name, struct tac_err
     if (!sort_all(r) || !mark_gaps(r))
         return -ENOMEM;
     mark_stacks(r);
+    measure_clock(r);
     r->pub.problems |= r->clock.problems;
     return tac_reader_show(r) ? 0 : -ENOMEM;
 }

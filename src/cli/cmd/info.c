@@ -39,23 +39,54 @@ static void print_head(const struct tac_capture *c, const char *path)
            tac_text_bytes((double)c->bytes, size, sizeof size),
            tac_text_duration(seconds * 1e9, span, sizeof span),
            seconds > 0 ? (double)events / seconds : 0.0);
-    printf("clock       %.6f MHz counter\n", c->counter_hz / 1e6);
+    printf("clock       %.6f MHz counter, %" PRIu64
+           " pairs with CLOCK_MONOTONIC, each within %" PRIu64 " ns\n",
+           c->counter_hz / 1e6, c->clock_pairs, c->clock_width_ns);
     print_problems(c);
     for (size_t i = 0; i < c->meta_count; i++)
         printf("%-11s %s\n", c->meta[i].key, c->meta[i].value);
 }
 
+static double seconds_of(const struct tac_capture *c, const struct tac_capture_thread *t)
+{
+    uint64_t begin = t->begin_ns > c->begin_ns ? t->begin_ns : c->begin_ns;
+    uint64_t end = t->end_ns < c->end_ns ? t->end_ns : c->end_ns;
+    return end > begin ? (double)(end - begin) / 1e9 : 0;
+}
+
 static void print_threads(const struct tac_capture *c)
 {
-    printf("\n%-24s %8s %12s %10s %10s %10s\n", "thread", "tid", "events", "dropped", "suppressed",
-           "damaged");
+    printf("\n%-24s %8s %12s %10s %10s %10s %10s\n", "thread", "tid", "events", "events/s",
+           "dropped", "suppressed", "damaged");
     for (size_t i = 0; i < c->threads_count; i++) {
         const struct tac_capture_thread *t = &c->threads[i];
-        printf("%-24s %8u %12" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 "\n", t->name,
-               t->tid, t->stored, t->dropped, t->suppressed, t->damaged);
+        double seconds = seconds_of(c, t);
+        printf("%-24s %8u %12" PRIu64 " %10.0f %10" PRIu64 " %10" PRIu64 " %10" PRIu64 "\n",
+               t->name, t->tid, t->stored, seconds > 0 ? (double)t->stored / seconds : 0.0,
+               t->dropped, t->suppressed, t->damaged);
     }
     if (c->unregistered)
-        printf("%-24s %8s %12s %10" PRIu64 "\n", "(not registered)", "", "", c->unregistered);
+        printf("%-24s %8s %12s %10s %10" PRIu64 "\n", "(not registered)", "", "", "",
+               c->unregistered);
+}
+
+/* The first gaps: where not to look for what is not there. */
+static void print_gaps(const struct tac_capture *c)
+{
+    enum { SHOWN = 5 };
+    if (c->gaps_count)
+        printf("\n%-24s %12s %12s %10s %10s\n", "events lost", "from", "for", "dropped", "damaged");
+    for (size_t i = 0; i < c->gaps_count && i < SHOWN; i++) {
+        const struct tac_capture_gap *g = &c->gaps[i];
+        char from[16], span[16];
+        printf("%-24s %12s %12s %10" PRIu64 " %10" PRIu64 "\n",
+               g->thread < c->threads_count ? c->threads[g->thread].name : "(kernel events)",
+               tac_text_duration((double)(g->begin_ns - c->begin_ns), from, sizeof from),
+               tac_text_duration((double)(g->end_ns - g->begin_ns), span, sizeof span),
+               g->dropped + g->suppressed, g->damaged);
+    }
+    if (c->gaps_count > SHOWN)
+        printf("... and %zu more\n", c->gaps_count - SHOWN);
 }
 
 static void print_sources(const struct tac_capture *c)
@@ -84,6 +115,7 @@ static int run(const struct tac_cmd_args *args)
     print_head(c, args->operand[0]);
     print_threads(c);
     print_sources(c);
+    print_gaps(c);
     printf("\nzones %zu, memory operations %zu, lock waits %zu, plot points %zu, messages %zu, "
            "kernel events %zu, gaps %zu\n",
            c->zones_count, c->memory_count, c->locks_count, c->plots_count, c->messages_count,
