@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct tac_setting plain = {
@@ -65,8 +66,19 @@ static int conclude(const struct tac_prove *p, const struct tac_proof *proof)
     return result == TAC_PROOF_CURED || result == TAC_PROOF_NOTHING ? TAC_EXIT_OK : TAC_EXIT_FOUND;
 }
 
+/* With a limit, locking what is there and what comes makes later allocations fail. */
+static bool may_lock_memory(void)
+{
+    struct rlimit limit;
+    return geteuid() == 0 ||
+           (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY);
+}
+
 int tac_prove(const struct tac_prove *p)
 {
+    if (strstr(p->setting.watch, "lock=1") && !may_lock_memory())
+        return tac_cmd_fail(TAC_EXIT_FAILED, "the limit of locked memory (ulimit -l) is too low to "
+                                             "try mlockall; see tactus doctor --setup");
     const char *base = getenv("TMPDIR");
     char folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%s/tactus-prove-XXXXXX", base && *base ? base : "/tmp");

@@ -8,6 +8,7 @@ The programs miss the same cycles in every run by what they do, so the conclusio
 machine; a case whose machine stalled too often is tried once more.
 """
 import json
+import os
 import subprocess
 import sys
 
@@ -24,9 +25,20 @@ def prove(tactus, target, defect, setting):
     words = [tactus, "doctor", "--json", "--prove=" + setting, "--rounds", "2", "--", target, defect,
              "120"]
     result = subprocess.run(words, capture_output=True, timeout=60)
+    if b"limit of locked memory" in result.stderr:
+        return None, result.returncode
     if result.returncode not in (0, 1):
         raise RuntimeError(result.stderr.decode())
     return json.loads(result.stdout), result.returncode
+
+
+def why_skip(proof):
+    """Without real-time priority other programs may be the main cause."""
+    if proof is None:
+        return "this user may not lock that much memory"
+    if proof["cause"] in ("preempted", "late_wake", "wrong_setup") and os.geteuid() != 0:
+        return "no real-time priority, and the machine is busy"
+    return None
 
 
 def check(proof, status, cause, right):
@@ -45,11 +57,12 @@ def main():
     for i, (defect, setting, cause, right) in enumerate(CASES, 1):
         for _ in range(3):
             proof, status = prove(tactus, target, defect, setting)
-            good = check(proof, status, cause, right)
-            if good:
+            skip = why_skip(proof)
+            good = skip is not None or check(proof, status, cause, right)
+            if good and (skip is None or proof is None):
                 break
         bad += not good
-        print(f"{'ok' if good else 'not ok'} {i} - {setting} on {defect}")
+        print(f"{'ok' if good else 'not ok'} {i} - {setting} on {defect}" + (f" # SKIP {skip}" if skip else ""))
         if not good:
             print("#", json.dumps(proof))
     result = subprocess.run([tactus, "doctor", "--prove=nonsense", "--", "true"], capture_output=True)
