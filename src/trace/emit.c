@@ -90,7 +90,8 @@ void tac_trace_memory(enum tac_memory_op op, const void *ptr, const void *old, s
     struct tac_trace_lane *ring = tac_lane_claim(n);
     if (!ring)
         return;
-    uint64_t size = (uint64_t)bytes > 0xffffffffffffull ? 0xffffffffffffull : (uint64_t)bytes;
+    uint64_t size = bytes, most = 0xffffffffffff;
+    size = size > most ? most : size;
     enum tac_record_type type = n == 3 ? TAC_REC_REALLOC : TAC_REC_MEMORY;
     uint64_t now = tac_trace_counter();
     tac_lane_put(ring, 0, now, head_word(type, (uint64_t)op << 48 | size));

@@ -40,8 +40,9 @@ struct tac_wire {
     size_t in_bytes;
     /* the queue */
     unsigned char *ring;
-    uint64_t size, first, cursor, end;
-    size_t cursor_sent; /* of the chunk at cursor */
+    size_t size;
+    uint64_t first, cursor, end; /* positions in all that ever was in it */
+    size_t cursor_sent;          /* of the chunk at cursor */
     uint64_t first_number, cursor_number, end_number;
 };
 
@@ -101,7 +102,7 @@ void tac_wire_close(struct tac_wire *s)
 
 static void ring_write(struct tac_wire *s, const void *bytes, size_t n)
 {
-    size_t at = s->end % s->size, head = n < s->size - at ? n : s->size - at;
+    size_t at = (size_t)(s->end % s->size), head = n < s->size - at ? n : s->size - at;
     memcpy(s->ring + at, bytes, head);
     memcpy(s->ring, (const char *)bytes + head, n - head);
     s->end += n;
@@ -168,7 +169,8 @@ static int gather(const struct tac_wire *s, struct iovec iov[IOV])
     int n = 0;
     while (position < s->end && n + 2 <= IOV) {
         uint32_t bytes = entry_bytes(s, position);
-        size_t at = (position + sizeof(struct entry) + skip) % s->size, left = bytes - skip;
+        size_t at = (size_t)((position + sizeof(struct entry) + skip) % s->size),
+               left = bytes - skip;
         size_t head = left < s->size - at ? left : s->size - at;
         iov[n++] = (struct iovec){s->ring + at, head};
         if (left > head)
