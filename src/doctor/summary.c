@@ -206,10 +206,25 @@ static int sum_memory(struct tac_diagnosis *d)
 
 static int grade_of(const char *name)
 {
-    static const char *const note[] = {"pthread_mutex_trylock", "sem_post", "sem_trywait",
-                                       "pthread_cond_signal", "pthread_cond_broadcast"};
-    static const char *const warning[] = {"pthread_mutex_lock", "pthread_rwlock_rdlock",
-                                          "pthread_rwlock_wrlock", "poll", "ioctl"};
+    static const char *const note[] = {
+        "pthread_mutex_trylock",
+        "pthread_rwlock_tryrdlock",
+        "pthread_rwlock_trywrlock",
+        "pthread_spin_trylock",
+        "sem_post",
+        "sem_trywait",
+        "pthread_cond_signal",
+        "pthread_cond_broadcast",
+    };
+    static const char *const warning[] = {
+        "pthread_mutex_lock",
+        "pthread_rwlock_rdlock",
+        "pthread_rwlock_wrlock",
+        "pthread_spin_lock",
+        "sched_yield",
+        "poll",
+        "ioctl",
+    };
     for (size_t i = 0; i < sizeof note / sizeof *note; i++)
         if (!strcmp(name, note[i]))
             return 0;
