@@ -158,8 +158,13 @@ static int judge_process(const struct tac_cmd_args *args)
     struct tac_runs runs = {.count = 0};
     if (!args->option[OPTION_QUIET] && !capturing.seconds)
         fprintf(stderr, "tactus doctor: recording until the program ends, or Ctrl-C\n");
-    if (tac_capturing_run(&capturing, &result, &err) < 0 ||
-        tac_runs_add(&runs, path, NULL, &err) < 0)
+    int r = tac_capturing_run(&capturing, &result, &err);
+    if (r == -TAC_E_UNKNOWN)
+        return tac_cmd_fail(TAC_EXIT_FAILED,
+                            "process %u does not listen: start it with TACTUS_RECORD=listen: in "
+                            "its environment (it must be built with tactus/trace.h)",
+                            capturing.pid);
+    if (r < 0 || tac_runs_add(&runs, path, NULL, &err) < 0)
         return tac_cmd_fail_error(&err);
     return conclude(&runs, args);
 }
