@@ -32,7 +32,7 @@
 enum {
     TAC_LINE_BYTES = 64,
     TAC_SLAB_SHIFT = 8,
-    TAC_HEAP_BATCH = 8,  /* blocks made ready at a time */
+    TAC_HEAP_BATCH = 16, /* blocks made ready at a time */
     TAC_HEAP_DRAIN = 8,  /* remote frees taken in at a time */
     TAC_HEAP_SPARES = 4, /* empty small slabs a thread heap keeps, and takes at a time */
     TAC_HEAP_THREADS_MAX = 4096,

@@ -2,12 +2,12 @@
  * slabs.c - the owner's slow path: where a class gets its next blocks from, and what becomes of a
  * slab that fills or empties.
  *
- * A refill asks in this order: blocks of the current slab that came home; blocks of it that other
- * threads freed (up to TAC_HEAP_DRAIN); blocks of it that were never made (up to TAC_HEAP_BATCH);
- * a partial slab; a spare slab; the span layer. So that no call has to do everything, only one that
- * can do without the span layer tidies up before, and only one thing: it gives an empty slab back
- * that is owed, or takes in what one slab's blocks other threads freed. Threads: the owner of the
- * heap only. */
+ * A refill asks in this order: blocks of the current slab that came home (slow.c did so before);
+ * blocks of it that other threads freed (up to TAC_HEAP_DRAIN); blocks of it that were never made
+ * (up to TAC_HEAP_BATCH); a partial slab; a spare slab; the span layer. So that no call has to do
+ * everything, only one that can do without the span layer tidies up before, and only one thing: it
+ * gives an empty slab back that is owed, or takes in what one slab's blocks other threads freed.
+ * Threads: the owner of the heap only. */
 #include "mem/heap.h"
 
 static void *pop(struct tac_heap *heap, unsigned c, void *list)
@@ -39,7 +39,7 @@ static void *take_fresh(struct tac_heap *heap, struct tac_slab *slab)
     enum { PAGE_BYTES = 4096 };
     uint32_t bytes = slab->block_bytes, made = slab->made, left = slab->capacity - made;
     uint32_t n = bytes <= PAGE_BYTES / TAC_HEAP_BATCH ? TAC_HEAP_BATCH
-                 : bytes <= PAGE_BYTES / 2            ? 2
+                 : bytes <= PAGE_BYTES / 4            ? 4
                                                       : 1;
     n = n > left ? left : n;
     char *block = tac_unit_address(tac_slab_unit(slab)) + (size_t)made * bytes;

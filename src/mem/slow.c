@@ -133,8 +133,28 @@ void *tac_heap_malloc_at(size_t bytes, const void *site)
     return TAC_LIKELY(block) ? block : failed(heap);
 }
 
+/* Blocks of the current slab that came home become the thread's list: most of what leaves the fast
+ * path needs no more than that. NULL: it does. tac_heap_none has no slabs, so what is watched does.
+ */
+static inline void *malloc_next_list(size_t bytes)
+{
+    unsigned c = bytes <= TAC_CLASS_SMALL_BYTES ? (unsigned)((bytes + 15) / 16) : 0;
+    struct tac_heap *heap = tac_heap_fast;
+    struct tac_slab *slab = heap->current[c];
+    void *block = slab ? slab->free : NULL;
+    if (!block)
+        return NULL;
+    slab->free = NULL;
+    slab->used = slab->made;
+    heap->list[c] = *(void **)block;
+    return block;
+}
+
 __attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
 {
+    void *block = malloc_next_list(bytes);
+    if (TAC_LIKELY(block))
+        return block;
     return tac_heap_malloc_at(bytes, __builtin_return_address(0));
 }
 
