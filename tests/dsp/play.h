@@ -29,6 +29,8 @@ static struct tac_stream *play_sample;
 /* An option that the next block is opened with, or NULL. */
 static const char *play_option;
 static float play_option_value;
+/* Number of the first lane among the channels of the node. */
+static uint32_t play_lane_first;
 
 static inline void *play_zeroed(size_t bytes)
 {
@@ -69,6 +71,7 @@ static inline void play_open_with(struct play *p, const struct tac_variant *vari
                               .frames_max = PLAY_CHUNK,
                               .lanes = p->lanes,
                               .lanes_used = p->lanes,
+                              .lane_first = play_lane_first,
                               .seed = 1,
                               .tempo_bpm = 120};
     for (int i = 0; p->block->in[i].name; i++) {

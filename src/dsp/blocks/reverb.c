@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT
  * reverb.c - a room: a feedback delay network of eight lines with an exact decay time.
  *
- * Method   eight delays of mutually prime lengths, mixed by a Hadamard matrix, which loses no
+ * Method   four all-passes scatter what comes in, so that the room is dense from the start; then
+ *          eight delays of mutually prime lengths, mixed by a Hadamard matrix, which loses no
  *          energy; in each line a first-order shelf takes away just what its length must lose for
  *          the decay time asked for, at low and at high frequencies. Coefficients are renewed every
  *          16 frames. Each lane enters with signs of its own, so that channels do not sound alike.
  * Source   J.-M. Jot, A. Chaigne 1991, "Digital delay networks for designing artificial
- *          reverberators", AES 90th convention.
- * Quality  T60 within 5 % per octave (tests/dsp/test_effects.c). Latency 0 (dry). */
+ *          reverberators", AES 90th convention; all-passes: M. R. Schroeder 1962, "Natural sounding
+ *          artificial reverberation", JAES 10(3).
+ * Quality  T60 within 5 % per octave; echo density above 0.9 from 100 ms on
+ *          (tests/dsp/test_effects.c).
+ * Latency  0 (dry). */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 
 enum { P_TIME, P_TREBLE, P_CORNER, P_MIX };
 enum { OUT_LEFT, OUT_RIGHT };
 enum { O_SIZE };
-enum { LINES = 8, RENEW = 16 };
+enum { LINES = 8, SCATTERS = 4, RENEW = 16 };
 
 static const float length_ms[LINES] = {23.1f, 27.7f, 31.3f, 35.9f, 40.3f, 44.9f, 51.1f, 58.7f};
+static const float scatter_ms[SCATTERS] = {1.3f, 2.3f, 4.1f, 7.3f};
+static const float scatter_gain = 0.62f;
 
 struct line {
     tac_v b0, b1, a1; /* the shelf */
@@ -27,8 +33,9 @@ struct line {
 struct reverb {
     struct line line[LINES];
     tac_v sign[LINES];
-    float *ring; /* [line][frames][lanes] */
-    uint32_t mask, at;
+    float *ring;    /* [line][frames][lanes] */
+    float *scatter; /* [all-pass][frames][lanes] */
+    uint32_t mask, scatter_mask, scatter_frames[SCATTERS], at;
     float rate_hz;
 };
 
@@ -43,33 +50,48 @@ static uint32_t next_prime(uint32_t n)
     }
 }
 
-static uint32_t line_frames(const struct tac_setup *setup, int i)
+static uint32_t prime_frames(const struct tac_setup *setup, float ms)
 {
-    return next_prime((uint32_t)(length_ms[i] * 0.001f * setup->option[O_SIZE] * setup->rate_hz) +
-                      3u);
+    return next_prime((uint32_t)(ms * 0.001f * setup->option[O_SIZE] * setup->rate_hz) + 3u);
 }
 
-static uint32_t ring_frames(const struct tac_setup *setup)
+/* A power of two that holds delays of up to ms. */
+static uint32_t ring_frames(const struct tac_setup *setup, float ms)
 {
-    uint32_t longest = line_frames(setup, LINES - 1), frames = 16;
+    uint32_t longest = prime_frames(setup, ms), frames = 16;
     while (frames < longest + 1)
         frames *= 2;
     return frames;
 }
 
+static uint32_t line_ring(const struct tac_setup *setup)
+{
+    return ring_frames(setup, length_ms[LINES - 1]);
+}
+
+static uint32_t scatter_ring(const struct tac_setup *setup)
+{
+    return ring_frames(setup, scatter_ms[SCATTERS - 1]);
+}
+
 static size_t memory_bytes(const struct tac_setup *setup)
 {
-    return (size_t)ring_frames(setup) * LINES * TAC_LANES * sizeof(float);
+    size_t frames = (size_t)line_ring(setup) * LINES + (size_t)scatter_ring(setup) * SCATTERS;
+    return frames * TAC_LANES * sizeof(float);
 }
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
 {
     struct reverb *s = state;
     s->ring = memory;
-    s->mask = ring_frames(setup) - 1;
+    s->mask = line_ring(setup) - 1;
+    s->scatter = s->ring + (size_t)line_ring(setup) * LINES * TAC_LANES;
+    s->scatter_mask = scatter_ring(setup) - 1;
+    for (int i = 0; i < SCATTERS; i++)
+        s->scatter_frames[i] = prime_frames(setup, scatter_ms[i]);
     s->rate_hz = setup->rate_hz;
     for (int i = 0; i < LINES; i++) {
-        s->line[i].frames = line_frames(setup, i);
+        s->line[i].frames = prime_frames(setup, length_ms[i]);
         for (uint32_t l = 0; l < TAC_LANES; l++) {
             uint32_t hash = (setup->lane_first + l) * 0x9e3779b1u >> 24;
             s->sign[i][l] = hash >> i & 1 ? -1.0f : 1.0f;
@@ -129,6 +151,21 @@ TAC_INLINE float *cell(const struct reverb *s, int line, uint32_t at)
     return s->ring + ((size_t)line * (s->mask + 1) + (at & s->mask)) * TAC_LANES;
 }
 
+/* Through the all-passes. */
+TAC_INLINE tac_v scatter(struct reverb *s, tac_v x)
+{
+    TAC_UNROLL
+    for (int k = 0; k < SCATTERS; k++) {
+        float *ring = s->scatter + (size_t)k * (s->scatter_mask + 1) * TAC_LANES;
+        uint32_t from = (s->at - s->scatter_frames[k]) & s->scatter_mask;
+        tac_v late = tac_v_load(ring + (size_t)from * TAC_LANES);
+        tac_v in = x + late * scatter_gain;
+        tac_v_store(ring + (size_t)(s->at & s->scatter_mask) * TAC_LANES, in);
+        x = late - in * scatter_gain;
+    }
+    return x;
+}
+
 static void process(void *state, const struct tac_io *io)
 {
     struct reverb *s = state;
@@ -142,8 +179,9 @@ static void process(void *state, const struct tac_io *io)
         tac_v left = (v[0] - v[2] + v[4] - v[6]) * 0.5f;
         tac_v right = (v[1] - v[3] + v[5] - v[7]) * 0.5f;
         hadamard(v);
+        tac_v scattered = scatter(s, x);
         for (int l = 0; l < LINES; l++)
-            tac_v_store(cell(s, l, s->at), v[l] + x * s->sign[l]);
+            tac_v_store(cell(s, l, s->at), v[l] + scattered * s->sign[l]);
         tac_v_store(io->out[OUT_LEFT] + (size_t)i * TAC_LANES, x + (left - x) * mix);
         tac_put(io, OUT_RIGHT, i, x + (right - x) * mix);
     }
