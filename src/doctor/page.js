@@ -293,7 +293,8 @@
   };
 
   // ---- call sites
-  const frameText = f => (f.function || '?') + ' (' + f.module + (f.file ? `, ${f.file}:${f.line}` : '') + ')';
+  const frameText = f => f.function ? f.function + ' (' + f.module + (f.file ? `, ${f.file}:${f.line}` : '') + ')'
+    : 'a function of ' + f.module;
   function blame(run, place) {
     const p = place === null || place === undefined ? null : run.places[place];
     return p && p.blame !== null ? `${frameText(p.frames[p.blame])} called ${p.what}` : null;
@@ -303,7 +304,7 @@
     if (!sites.length) return null;
     const row = p => el('tr', {}, el('td', {}, el('b', {}, p.what)),
       el('td', {}, frameText(p.frames[p.blame]), el('div', {class: 'why'},
-        p.frames.slice(p.blame + 1, p.blame + 5).map(f => '\u2190 ' + frameText(f)).join('  '))),
+        p.frames.slice(p.blame + 1).filter(f => f.function).slice(0, 4).map(f => '\u2190 ' + frameText(f)).join('  '))),
       el('td', {class: 'n'}, count(p.seen), el('div', {class: 'why'}, 'worst ' + ns(p.worst_ns))));
     return el('div', {}, el('h3', {}, 'Where in the program',
       el('small', {}, 'call stacks taken inside cycles; the first function that is not the system\u2019s')),

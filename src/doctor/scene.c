@@ -61,7 +61,7 @@ uint64_t tac_case_uncharged(const struct tac_case *c, uint32_t tid, uint64_t fro
     return uncharged < to_ns - from_ns ? uncharged : to_ns - from_ns;
 }
 
-enum { DISPLACED_BEFORE_NS = 50 * 1000 * 1000 };
+enum { DISPLACED_BEFORE_NS = 50 * 1000 * 1000, RUNNERS = 16 };
 
 /* A wait for a CPU, followed through the events; who runs there gets its time. */
 struct wait {
@@ -69,8 +69,10 @@ struct wait {
     uint64_t since;          /* when it became ready, or the runner changed; 0: it runs or sleeps */
     uint64_t total_ns;
     uint32_t cpu, runner;
-    uint32_t who; /* the vote so far: the runner of most of the time, by majority */
-    uint64_t votes;
+    struct {
+        uint32_t tid;
+        uint64_t ns;
+    } ran[RUNNERS]; /* who ran for how long; a late comer takes the place of the least */
 };
 
 static void wait_upto(struct wait *w, uint64_t ns)
@@ -80,14 +82,23 @@ static void wait_upto(struct wait *w, uint64_t ns)
     uint64_t span = w->since && to > from ? to - from : 0;
     w->total_ns += span;
     w->since = ns;
-    if (w->runner == w->who) {
-        w->votes += span;
-    } else if (span > w->votes) {
-        w->who = w->runner;
-        w->votes = span - w->votes;
-    } else {
-        w->votes -= span;
-    }
+    unsigned at = 0;
+    for (unsigned i = 0; i < RUNNERS && w->ran[at].tid != w->runner; i++)
+        if (w->ran[i].tid == w->runner || w->ran[i].ns < w->ran[at].ns)
+            at = i;
+    if (w->ran[at].tid != w->runner)
+        w->ran[at].ns = 0;
+    w->ran[at].tid = w->runner;
+    w->ran[at].ns += span;
+}
+
+static uint32_t longest_runner(const struct wait *w)
+{
+    unsigned best = 0;
+    for (unsigned i = 1; i < RUNNERS; i++)
+        if (w->ran[i].ns > w->ran[best].ns)
+            best = i;
+    return w->ran[best].tid;
 }
 
 static void wait_event(struct wait *w, uint32_t tid, const struct tac_capture_kernel *e)
@@ -127,7 +138,7 @@ uint64_t tac_case_displaced(const struct tac_case *c, uint32_t tid, uint64_t fro
     if (w.since)
         wait_upto(&w, to_ns);
     if (ret_who)
-        *ret_who = w.who;
+        *ret_who = longest_runner(&w);
     return w.total_ns;
 }
 
