@@ -100,6 +100,30 @@ static void a_sample_follows_the_pitch(void)
     tac_engine_free(e);
 }
 
+/* Its own samples, again from the first after the last; and silence after the end without a loop.
+ */
+static void a_player_plays_its_file(void)
+{
+    write_ramp("short.wav", 700);
+    for (int loop = 0; loop < 2; loop++) {
+        char text[512];
+        uint32_t bad = 0;
+        snprintf(text, sizeof text,
+                 "output: 1\nnodes:\n  p: {block: player, file: '%s/short.wav', loop: %s}\n"
+                 "cables: [p -> output]\n",
+                 folder, loop ? "yes" : "no");
+        struct tac_engine *e = rig_open(text);
+        REQUIRE(e);
+        rig_play(e, 0, RIG_FRAMES, 96);
+        for (uint32_t i = 0; i < RIG_FRAMES; i++) {
+            float expected = loop || i < 700 ? (float)(i % 700) / 1000 : 0;
+            bad += rig_out[0][i] != expected;
+        }
+        CHECK_MSG(!bad, "%s: %u frames differ", loop ? "loop" : "once", bad);
+        tac_engine_free(e);
+    }
+}
+
 static void a_midi_file_plays_into_voices(void)
 {
     static const unsigned char song[] = "MThd\0\0\0\6\0\0\0\1\0\140MTrk\0\0\0\14"
@@ -166,6 +190,7 @@ int main(int argc, char **argv)
     TEST(a_sample_plays_itself_at_each_stroke);
     TEST(a_sample_ends_and_is_silent);
     TEST(a_sample_follows_the_pitch);
+    TEST(a_player_plays_its_file);
     TEST(a_midi_file_plays_into_voices);
     TEST(a_recorder_writes_what_it_hears);
     TEST(what_cannot_be_opened_is_one_line);
