@@ -156,7 +156,7 @@ static int judge_process(const struct tac_cmd_args *args)
     struct tac_capturing_result result = {0};
     struct tac_error err = {0};
     struct tac_runs runs = {.count = 0};
-    if (!args->option[OPTION_QUIET] && !capturing.seconds)
+    if (!args->option[OPTION_QUIET] && capturing.seconds <= 0)
         fprintf(stderr, "tactus doctor: recording until the program ends, or Ctrl-C\n");
     int r = tac_capturing_run(&capturing, &result, &err);
     if (r == -TAC_E_UNKNOWN)
