@@ -3,6 +3,7 @@
  *
  * usage: bench_zone [MODE...], all when none is given:
  *   off      compiled in, no session            armed    flight recorder, nothing written
+ *   demand   armed for tactus capture --socket, nobody connected
  *   on       recording to /dev/null             kernel   single zones, with the whole machine's
  *                                                        kernel events and the own thread's
  * captured "flat" in mode on uses a ring that holds a batch, because the question is the cost of a
@@ -79,6 +80,17 @@ static void *measure_armed(void *unused)
     return unused;
 }
 
+static void *measure_demand(void *unused)
+{
+    struct tac_trace_config config = {.path = "listen:unix:@tactus-bench-zone"};
+    if (tac_thread_register("bench", BURST_RECORDS) || tac_trace_start(&config))
+        return unused;
+    zone_pin();
+    zone_batches("demand", "flat", FLAT, 0);
+    (void)!tac_trace_stop();
+    return unused;
+}
+
 static void *measure_kernel(void *unused)
 {
     struct tac_kernel_config config = {.path = "/tmp/tactus-bench-zone.tac"};
@@ -109,11 +121,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void *(*run)(void *);
-    } mode[] = {{"off", measure_off},
-                {"on", measure_on},
-                {"on", measure_flat},
-                {"armed", measure_armed},
-                {"kernel", measure_kernel}};
+    } mode[] = {{"off", measure_off},     {"on", measure_on},         {"on", measure_flat},
+                {"armed", measure_armed}, {"demand", measure_demand}, {"kernel", measure_kernel}};
     zone_calibrate();
     for (size_t i = 0; i < sizeof mode / sizeof *mode; i++) {
         int wanted = argc < 2;
