@@ -2,6 +2,8 @@
  * calls_print.c - formatted output inside cycles, with the checked twins that fortified programs
  * call. Those with dots are handed on to the real function of the v-form, whose effect is the same.
  * Output into memory (snprintf) is no call that waits, and not here. */
+#define __NO_INLINE__ 1 /* stdio.h shall not define what is defined here */
+
 #include "watch/calls.h"
 
 #include <stdarg.h>

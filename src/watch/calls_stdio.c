@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * calls_stdio.c - reading and writing through FILE; formatted output is in calls_print.c. */
 #undef _FILE_OFFSET_BITS
+#define __NO_INLINE__ 1 /* stdio.h shall not define what is defined here */
 
 #include "watch/calls.h"
 

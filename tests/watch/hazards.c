@@ -314,6 +314,29 @@ static int finds_jack_by_dlsym(void)
     return play ? play(dlopen(getenv("HAZARD_JACK"), RTLD_NOW | RTLD_LOCAL)) : 1;
 }
 
+/* The member function of RtAudio 6, as a C++ program calls it. */
+unsigned rtaudio_open(void *self, void *out, void *in, unsigned long format, unsigned rate_hz,
+                      unsigned *frames,
+                      int (*callback)(void *, void *, unsigned, double, unsigned, void *),
+                      void *user,
+                      void *options) __asm__("_ZN7RtAudio10openStreamEPNS_16StreamParametersES1_"
+                                             "mjPjPFiPvS3_jdjS3_ES3_PNS_"
+                                             "13StreamOptionsE");
+
+static int fill(void *out, void *in, unsigned frames, double time, unsigned status, void *user)
+{
+    free(malloc(6543 + none));
+    *(unsigned *)user += frames;
+    return out != user || in || time < 0 || status;
+}
+
+static int rtaudio(void)
+{
+    unsigned played = 0, frames = 128;
+    return (int)rtaudio_open(&played, &played, NULL, 16, 48000, &frames, fill, &played, NULL) +
+           (played != 15 * 128);
+}
+
 static int aborts(void)
 {
     cycles(10);
@@ -339,6 +362,7 @@ static const struct {
     {"operator-new", operator_new},
     {"closes-all", closes_all},
     {"dlsym", finds_jack_by_dlsym},
+    {"rtaudio", rtaudio},
     {"aborts", aborts},
 };
 

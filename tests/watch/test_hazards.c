@@ -141,6 +141,19 @@ static void functions_looked_up_by_name_are_ours(void)
     tac_capture_close(c);
 }
 
+static void callbacks_of_rtaudio_are_cycles(void)
+{
+    char path[128];
+    struct tac_capture *c;
+    CHECK(run("rtaudio", "system", path, &c) == 0);
+    REQUIRE(c);
+    CHECK(c->cycles_count == 15 && host_allocations(c, 6543) == 15);
+    REQUIRE(c->sources_count >= 1);
+    CHECK_STR(c->sources[0].name, "rtaudio:callback");
+    CHECK(c->sources[0].period_ns / 1000 == 2666);
+    tac_capture_close(c);
+}
+
 static void an_abort_loses_little(void)
 {
     char path[128];
@@ -178,6 +191,7 @@ int main(int argc, char **argv)
     TEST(operator_new_is_seen);
     TEST(a_daemon_does_not_close_the_recording);
     TEST(functions_looked_up_by_name_are_ours);
+    TEST(callbacks_of_rtaudio_are_cycles);
     TEST(an_abort_loses_little);
     TEST(an_allocator_of_the_programs_own_stays_in_charge);
     return test_end();
