@@ -45,7 +45,7 @@ static float play_until(struct tac_engine *e, uint32_t level, uint64_t busy_ns)
 static float level_now(struct tac_engine *e)
 {
     play(e, 60, LIGHT_NS * 9);
-    return rig_out[0][63];
+    return rig_out[0][59 * 64 + 63];
 }
 
 static void the_patch_says_what_goes_first_and_it_comes_back(void)
