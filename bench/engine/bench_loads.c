@@ -6,7 +6,7 @@
  * time. sine1    independent sines, summed      voice12  saw -> 12 dB low-pass (cutoff moved) ->
  * ADSR voice24  the same with the ladder                -> pan -> stereo sum fx1      noise ->
  * delay -> 3 filters    tchain   gains one after another tpar     gains that add to one input plan
- * 5 000 nodes, off-thread, ms */
+ * 5 000 nodes, off-thread, ms; blocks: the same work in shorter calls; exchange: on-thread */
 #include "base/clock.h"
 #include "tactus/engine.h"
 
@@ -49,6 +49,65 @@ static double measure(struct tac_engine *e)
         least = took < least ? took : least;
     }
     return (double)least / (double)slices;
+}
+
+/* Least CPU time of 64 frames in calls of `block` frames. */
+static double measure_in_blocks(struct tac_engine *e, uint32_t block)
+{
+    static float left[SLICE], right[SLICE];
+    float *out[2] = {left, right};
+    uint64_t calls = (uint64_t)(seconds * 48000 / block / 4), least = UINT64_MAX;
+    for (int run = 0; run < RUNS * 2; run++) {
+        uint64_t begin = tac_clock_thread_cpu_ns();
+        for (uint64_t i = 0; i < calls; i++)
+            tac_engine_process(e, NULL, out, block);
+        uint64_t took = tac_clock_thread_cpu_ns() - begin;
+        least = took < least ? took : least;
+    }
+    return (double)least / (double)calls * SLICE / block;
+}
+
+static void blocks(const char *name, unsigned units)
+{
+    if (only && strcmp(only, "blocks"))
+        return;
+    struct tac_engine *e = load();
+    double at_64 = measure_in_blocks(e, 64);
+    printf("%-8s %6u units ", name, units);
+    for (uint32_t block = 4; block <= 32; block *= 2)
+        printf("  block %u: %.2f x", block, measure_in_blocks(e, block) / at_64);
+    printf("  of block 64\n");
+    tac_engine_free(e);
+}
+
+static int smaller(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* A call of 0 frames that takes a new plan over, and one that does not: medians. */
+static void exchange(unsigned nodes)
+{
+    enum { TIMES = 101 };
+    static uint64_t with[TIMES], without[TIMES];
+    struct tac_engine *e = load();
+    float *out[2] = {NULL, NULL};
+    for (int i = 0; i < TIMES; i++) {
+        if (tac_engine_load_text(e, text, strlen(text), "bench", NULL, NULL) < 0)
+            exit(1);
+        uint64_t begin = tac_clock_ns();
+        tac_engine_process(e, NULL, out, 0);
+        with[i] = tac_clock_ns() - begin;
+        begin = tac_clock_ns();
+        tac_engine_process(e, NULL, out, 0);
+        without[i] = tac_clock_ns() - begin;
+    }
+    qsort(with, TIMES, sizeof *with, smaller);
+    qsort(without, TIMES, sizeof *without, smaller);
+    printf("exchange %6u nodes  %8llu ns with a new plan, %llu ns without\n", nodes,
+           (unsigned long long)with[TIMES / 2], (unsigned long long)without[TIMES / 2]);
+    tac_engine_free(e);
 }
 
 static void report(const char *name, unsigned units)
@@ -124,6 +183,7 @@ static void plan(unsigned count)
         tac_engine_free(e);
     }
     printf("plan     %6u nodes  %8.2f ms from text to plan\n", count, (double)least / 1e6);
+    exchange(count);
 }
 
 int main(int argc, char **argv)
@@ -148,6 +208,10 @@ int main(int argc, char **argv)
     report("tchain", 1000);
     tiny(false, 1000);
     report("tpar", 1000);
+    voices("svf", 256);
+    blocks("voice12", 256);
+    tiny(true, 1000);
+    blocks("tchain", 1000);
     plan(5000);
     return 0;
 }

@@ -176,6 +176,22 @@ static struct tac_mix *new_mix(struct tac_layout *l, const struct tac_inlet *inl
     return mix;
 }
 
+/* Where a part goes within a bank; false: nowhere. */
+static bool place_part(const struct tac_layout *l, const struct tac_inlet *inlet, uint32_t part,
+                       uint32_t bank, uint32_t lanes, struct tac_mix_source *ret_source)
+{
+    *ret_source = (struct tac_mix_source){.count = lanes, .kind = TAC_MIX_WHOLE};
+    if (!tac_part_is_narrow(&l->units, inlet, part))
+        return true;
+    const struct tac_graph_cable *c = tac_layout_cable(l, inlet, part * TAC_MIX_SOURCES);
+    uint32_t low = bank * lanes, high = low + lanes;
+    uint32_t first = c->to.first > low ? c->to.first : low;
+    uint32_t end = smaller(c->to.first + c->to.count, high);
+    *ret_source =
+        (struct tac_mix_source){.to = first - low, .count = end - first, .kind = TAC_MIX_SPREAD};
+    return first < end;
+}
+
 /* A mix of the parts of the inlet that were summed before. */
 static struct tac_mix *new_mix_of_parts(struct tac_layout *l, const struct tac_inlet *inlet,
                                         uint32_t bank)
@@ -187,8 +203,10 @@ static struct tac_mix *new_mix_of_parts(struct tac_layout *l, const struct tac_i
     mix->lanes = l->plan->node[inlet->node].node->bank_lanes;
     for (uint32_t i = 0; i < inlet->parts; i++) {
         uint32_t unit = inlet->part_unit + (inlet->uniform ? 0 : bank) * inlet->parts + i;
-        struct tac_mix_source *s = &mix->source[mix->count++];
-        *s = (struct tac_mix_source){.count = mix->lanes, .kind = TAC_MIX_WHOLE};
+        struct tac_mix_source *s = &mix->source[mix->count];
+        if (!place_part(l, inlet, i, bank, mix->lanes, s))
+            continue;
+        mix->count++;
         if (tac_layout_connect(l, &s->signal, unit, &l->part[0][unit], &l->part[1][unit]) < 0)
             return NULL;
     }
@@ -235,13 +253,33 @@ static int lay_mix(struct tac_layout *l, uint32_t node, struct tac_mix *mix, flo
     return tac_layout_op(l, node, tac_mix_run, mix, l->plan->frame_io[l->worker]);
 }
 
+/* One lane from each of the sources, without regard to where it goes. */
+static struct tac_mix *new_narrow_mix(struct tac_layout *l, const struct tac_inlet *inlet,
+                                      uint32_t first, uint32_t count)
+{
+    struct tac_mix *mix = TAC_VAULT_NEW(&l->plan->vault, struct tac_mix, 1);
+    if (!mix || !(mix->source = TAC_VAULT_NEW(&l->plan->vault, struct tac_mix_source, count)))
+        return NULL;
+    mix->lanes = 1;
+    for (uint32_t i = first; i < first + count; i++)
+        if (add_source(l, mix, tac_layout_cable(l, inlet, i), 0,
+                       (struct tac_mix_source){.count = 1, .kind = TAC_MIX_WHOLE}) < 0)
+            return NULL;
+    return mix;
+}
+
 int tac_layout_part(struct tac_layout *l, uint32_t unit)
 {
     const struct tac_piece *u = &l->units.unit[unit];
     const struct tac_inlet *inlet = &l->units.inlet[u->index];
-    uint32_t first = u->part * TAC_MIX_SOURCES;
+    uint32_t first = u->part * TAC_MIX_SOURCES, lanes = l->plan->node[u->node].node->bank_lanes;
+    uint32_t count = smaller(TAC_MIX_SOURCES, inlet->cable.count - first);
+    bool narrow = tac_part_is_narrow(&l->units, inlet, u->part);
+    struct tac_mix_source place;
+    if (!place_part(l, inlet, u->part, u->bank, lanes, &place))
+        return 0; /* it goes to other banks */
     struct tac_mix *mix =
-        new_mix(l, inlet, u->bank, first, smaller(TAC_MIX_SOURCES, inlet->cable.count - first));
+        narrow ? new_narrow_mix(l, inlet, first, count) : new_mix(l, inlet, u->bank, first, count);
     if (!mix)
         return -ENOMEM;
     mix->full = 1;

@@ -311,8 +311,9 @@ static int give_unit(struct tac_layout *l, uint32_t unit)
     case TAC_UNIT_OF_MIXES:
         return give_shared(l, u->node);
     case TAC_UNIT_OF_PART:
-        return tac_layout_give(l, l->part[l->runner][unit].data,
-                               l->plan->node[u->node].node->bank_lanes);
+        return l->part[l->runner][unit].data ? tac_layout_give(l, l->part[l->runner][unit].data,
+                                                               l->part[l->runner][unit].stride)
+                                             : 0;
     case TAC_UNIT_OF_FOLD:
         return tac_layout_give(l, tac_layout_port_of(l, u->node, u->index)->fold[l->runner].data,
                                1);

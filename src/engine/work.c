@@ -70,6 +70,37 @@ static bool is_uniform(const struct tac_units *u, const struct tac_inlet *inlet)
     return true;
 }
 
+/* Merge sort by first lane; stable. */
+static void merge_runs(const struct tac_units *u, uint32_t *list, uint32_t *other, uint32_t count)
+{
+    if (count < 2)
+        return;
+    uint32_t half = count / 2, a = 0, b = half;
+    merge_runs(u, list, other, half);
+    merge_runs(u, list + half, other, count - half);
+    for (uint32_t i = 0; i < count; i++) {
+        bool left = b == count ||
+                    (a < half && u->g->cable[list[a]].to.first <= u->g->cable[list[b]].to.first);
+        other[i] = list[left ? a++ : b++];
+    }
+    memcpy(list, other, count * sizeof *list);
+}
+
+/* Cables to the same lanes side by side, else in file order: so that most parts of a large mix have
+ * one destination. */
+static int group_by_lanes(struct tac_units *u, struct tac_range range)
+{
+    uint32_t *list = u->cable + range.first;
+    bool sorted = true;
+    for (uint32_t i = 1; i < range.count && sorted; i++)
+        sorted = u->g->cable[list[i - 1]].to.first <= u->g->cable[list[i]].to.first;
+    uint32_t *other = sorted ? NULL : malloc(range.count * sizeof *other);
+    if (other)
+        merge_runs(u, list, other, range.count);
+    free(other);
+    return sorted || other ? 0 : -ENOMEM;
+}
+
 static int add_inlet(struct tac_units *u, uint32_t node, enum tac_cable_target target,
                      uint32_t port, uint32_t *at)
 {
@@ -86,6 +117,8 @@ static int add_inlet(struct tac_units *u, uint32_t node, enum tac_cable_target t
     inlet.uniform = !inlet.direct && is_uniform(u, &inlet);
     if (!inlet.direct && inlet.cable.count > TAC_MIX_SOURCES)
         inlet.parts = (inlet.cable.count + TAC_MIX_SOURCES - 1) / TAC_MIX_SOURCES;
+    if (inlet.parts && group_by_lanes(u, inlet.cable) < 0)
+        return -ENOMEM;
     if (grow((void **)&u->inlet, &u->inlet_room, u->inlets, sizeof *u->inlet) < 0)
         return -ENOMEM;
     u->inlet[u->inlets++] = inlet;
@@ -108,6 +141,19 @@ static int add_inlets(struct tac_units *u, uint32_t node)
                 code = add_inlet(u, node, (enum tac_cable_target)target, port, &at);
     u->node_inlets[node].count = u->inlets - u->node_inlets[node].first;
     return code;
+}
+
+bool tac_part_is_narrow(const struct tac_units *u, const struct tac_inlet *inlet, uint32_t part)
+{
+    uint32_t first = part * TAC_MIX_SOURCES;
+    const struct tac_graph_cable *a = cable_at(u, inlet, first);
+    for (uint32_t i = first; i < first + TAC_MIX_SOURCES && i < inlet->cable.count; i++) {
+        const struct tac_graph_cable *c = cable_at(u, inlet, i);
+        bool one = tac_cable_folds(u->g, c) || u->g->node[c->from.node].lanes == 1;
+        if (!one || c->to.first != a->to.first || c->to.count != a->to.count)
+            return false;
+    }
+    return true;
 }
 
 /* ---- units --------------------------------------------------------------------------------- */

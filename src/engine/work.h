@@ -10,7 +10,8 @@
  *
  * Inlets    the cables of a node, grouped by what they lead to. An inlet that hears exactly one
  *           signal of its own width reads it in place (direct); others are mixes. More than
- *           TAC_MIX_SOURCES cables are summed in parts of so many.
+ *           TAC_MIX_SOURCES cables are grouped by the lanes they lead to, and summed in parts of
+ *           so many.
  * Groups    signals that are summed over their banks are first gathered bank by bank in groups of
  *           TAC_GROUP_BANKS, which stay together in one task; then the groups are added.
  * Threads: control. Cost: nodes + banks + cables. */
@@ -87,6 +88,10 @@ static inline uint32_t tac_unit_banks(const struct tac_units *u, uint32_t node)
         return node == u->g->output ? 1 : n->banks;
     return n->block->process2 ? 2 : 1;
 }
+
+/* True when all cables of the part carry one lane to the same lanes: they are summed as one lane.
+ */
+bool tac_part_is_narrow(const struct tac_units *u, const struct tac_inlet *inlet, uint32_t part);
 
 /* The unit that computes bank `bank` of a node. */
 static inline uint32_t tac_unit_of(const struct tac_units *u, uint32_t node, uint32_t bank)

@@ -76,6 +76,30 @@ static void voices_are_summed_when_they_leave(void)
     tac_engine_free(e);
 }
 
+/* More than one mix takes at once: alternating destinations, wide ones, and a bank after the first.
+ */
+static void many_cables_into_one_input_are_summed(void)
+{
+    static char text[20000];
+    char *at = text + sprintf(text, "output: 4\nnodes:\n  g: {block: gain, channels: 40}\n");
+    for (int i = 0; i < 60; i++)
+        at += sprintf(at, "  c%d: {block: lfo, rate: 0, depth: 0, centre: %d}\n", i, i + 1);
+    at += sprintf(at, "  w: {block: lfo, channels: 40, rate: 0, depth: 0, centre: 7}\ncables:\n");
+    for (int i = 0; i < 60; i++)
+        at += sprintf(at, "  - c%d -> output[%d%s]\n", i, i % 3 + 1, i % 3 == 2 ? "-4" : "");
+    for (int i = 0; i < 40; i++)
+        at += sprintf(at, "  - c%d -> g.in[%d]\n", i, i % 2 ? 40 : 1);
+    sprintf(at, "  - w -> g\n  - 'g.out[40] -> output[1]'\n  - 'g.out[2] -> output[2]'\n");
+    struct tac_engine *e = rig_open(text);
+    REQUIRE(e);
+    rig_play(e, 0, 64, 64);
+    CHECK_NEAR(rig_out[0][5], 590 + 420 + 7, 1e-3); /* 1+4+...+58, 2+4+...+40 */
+    CHECK_NEAR(rig_out[1][5], 610 + 7, 1e-3);
+    CHECK_NEAR(rig_out[2][5], 630, 1e-3);
+    CHECK_NEAR(rig_out[3][5], 630, 1e-3);
+    tac_engine_free(e);
+}
+
 static void feedback_comes_one_slice_later(void)
 {
     struct tac_engine *e = rig_open("output: 1\n"
@@ -271,6 +295,7 @@ int main(int argc, char **argv)
     TEST(many_to_one_is_the_sum);
     TEST(pieces_of_wide_cables_arrive_where_they_should);
     TEST(voices_are_summed_when_they_leave);
+    TEST(many_cables_into_one_input_are_summed);
     TEST(feedback_comes_one_slice_later);
     TEST(a_note_sets_pitch_gate_and_velocity_at_its_frame);
     TEST(a_stolen_voice_drops_its_gate_for_one_frame);
