@@ -33,7 +33,9 @@ struct forming {
     struct cluster *cluster;
     uint32_t clusters;
     float full_ns;
-    uint32_t newest[2]; /* by anchored */
+    uint32_t newest[2];   /* by anchored */
+    uint32_t *home;       /* by section and group of banks: the task of its voices */
+    uint32_t *home_first; /* [sections] */
 };
 
 static void estimate(struct tac_units *u, struct tac_piece *unit)
@@ -86,15 +88,34 @@ static uint32_t latest_source(const struct forming *f, const struct tac_piece *u
     return latest;
 }
 
+/* The place of a group of voices among all such, or NULL. */
+static uint32_t *home_of(const struct forming *f, const struct tac_piece *unit)
+{
+    uint32_t section = f->u->g->node[unit->node].section;
+    if (unit->kind != TAC_UNIT_OF_BANK || section == TAC_GRAPH_NONE || unit->anchored)
+        return NULL;
+    return &f->home[f->home_first[section] + unit->bank / TAC_GROUP_BANKS];
+}
+
+/* The task in which the unit belongs whatever it costs: that of the same voices, or of the bank
+ * before it in its group. */
+static uint32_t beside(const struct forming *f, const struct tac_piece *unit)
+{
+    const uint32_t *home = home_of(f, unit);
+    if (home)
+        return *home;
+    if (unit->kind != TAC_UNIT_OF_BANK || !(unit->bank % TAC_GROUP_BANKS))
+        return TAC_GRAPH_NONE;
+    return f->u->unit[tac_unit_of(f->u, unit->node, unit->bank - 1)].task;
+}
+
 static uint32_t choose(struct forming *f, const struct tac_piece *unit)
 {
     uint32_t source = latest_source(f, unit), newest = f->newest[unit->anchored];
-    if (unit->kind == TAC_UNIT_OF_BANK && unit->bank % TAC_GROUP_BANKS) {
-        uint32_t t = f->u->unit[tac_unit_of(f->u, unit->node, unit->bank - 1)].task;
-        if (t != TAC_GRAPH_NONE && (source == TAC_GRAPH_NONE || t >= source) &&
-            f->cluster[t].anchored == unit->anchored)
-            return t;
-    }
+    uint32_t same = beside(f, unit);
+    if (same != TAC_GRAPH_NONE && (source == TAC_GRAPH_NONE || same >= source) &&
+        f->cluster[same].anchored == unit->anchored)
+        return same;
     if (source != TAC_GRAPH_NONE && fits(f, unit, source))
         return source;
     if (newest != TAC_GRAPH_NONE && (source == TAC_GRAPH_NONE || newest >= source) &&
@@ -108,6 +129,9 @@ static uint32_t choose(struct forming *f, const struct tac_piece *unit)
 static void join(struct forming *f, struct tac_piece *unit)
 {
     unit->task = choose(f, unit);
+    uint32_t *home = home_of(f, unit);
+    if (home)
+        *home = unit->task;
     struct cluster *c = &f->cluster[unit->task];
     c->cost += unit->cost_ns;
     for (uint32_t i = 0; i < unit->pred.count; i++) {
@@ -319,22 +343,45 @@ static int schedule(struct forming *f)
     return code;
 }
 
+static int take_homes(struct forming *f)
+{
+    const struct tac_graph *g = f->u->g;
+    uint32_t homes = 0;
+    f->home_first = calloc(g->section_count + 1, sizeof *f->home_first);
+    for (uint32_t i = 0; f->home_first && i < g->section_count; i++) {
+        f->home_first[i] = homes;
+        homes += f->plan->node[g->section[i].node].node->banks / TAC_GROUP_BANKS + 1;
+    }
+    f->home = malloc((homes + 1) * sizeof *f->home);
+    if (!f->home || !f->home_first)
+        return -ENOMEM;
+    memset(f->home, 0xff, (homes + 1) * sizeof *f->home);
+    return 0;
+}
+
+static int form_all(struct forming *f, struct tac_units *u, struct tac_plan *plan)
+{
+    int code = take_homes(f);
+    f->cluster = calloc(u->units + 1, sizeof *f->cluster);
+    if (code < 0 || !f->cluster)
+        return -ENOMEM;
+    form(f);
+    plan->tasks = f->clusters;
+    plan->task = TAC_VAULT_NEW(&plan->vault, struct tac_task, f->clusters);
+    code = plan->task ? 0 : -ENOMEM;
+    for (uint32_t t = 0; t < f->clusters && code >= 0; t++)
+        plan->task[t].estimate_ns = f->cluster[t].cost;
+    if (code >= 0)
+        code = link_tasks(f);
+    return code < 0 ? code : schedule(f);
+}
+
 int tac_tasks_form(struct tac_units *u, struct tac_plan *plan)
 {
     struct forming f = {.u = u, .plan = plan};
-    f.cluster = calloc(u->units + 1, sizeof *f.cluster);
-    if (!f.cluster)
-        return -ENOMEM;
-    form(&f);
-    plan->tasks = f.clusters;
-    plan->task = TAC_VAULT_NEW(&plan->vault, struct tac_task, f.clusters);
-    int code = plan->task ? 0 : -ENOMEM;
-    for (uint32_t t = 0; t < f.clusters && code >= 0; t++)
-        plan->task[t].estimate_ns = f.cluster[t].cost;
-    if (code >= 0)
-        code = link_tasks(&f);
-    if (code >= 0)
-        code = schedule(&f);
+    int code = form_all(&f, u, plan);
     free(f.cluster);
+    free(f.home);
+    free(f.home_first);
     return code;
 }
