@@ -97,19 +97,23 @@ static void compare(const char *name, uint32_t units, bool paced)
     tac_engine_free(b);
 }
 
-static void voices(const char *filter, unsigned count)
+/* So many sections of count voices, each. */
+static void voices(const char *filter, unsigned count, unsigned sections)
 {
-    snprintf(text, sizeof text,
-             "voices:\n  v:\n    count: %u\n    nodes:\n"
-             "      osc: {block: saw, frequency: 8.1758 Hz}\n"
-             "      f: {block: %s, cutoff: 900 Hz, resonance: 30 %%}\n"
-             "      env: {block: adsr}\n      vca: {block: gain, level: -30 dB}\n"
-             "    cables:\n      - v.pitch -> osc.pitch\n      - v.gate -> env\n"
-             "      - osc -> f\n      - f.out -> vca.in\n      - env.out -> vca.control\n"
-             "      - vca -> output\n"
-             "nodes:\n  lfo: {block: lfo, rate: 2 Hz, depth: 300}\n"
-             "cables:\n  - lfo.out -> f.cutoff\n",
-             count, filter);
+    char *at = text + sprintf(text, "voices:\n");
+    for (unsigned i = 0; i < sections; i++)
+        at += sprintf(at,
+                      "  v%u:\n    count: %u\n    nodes:\n"
+                      "      osc%u: {block: saw, frequency: 8.1758 Hz}\n"
+                      "      f%u: {block: %s, cutoff: 900 Hz, resonance: 30 %%}\n"
+                      "      env%u: {block: adsr}\n      vca%u: {block: gain, level: -30 dB}\n"
+                      "    cables:\n      - v%u.pitch -> osc%u.pitch\n      - v%u.gate -> env%u\n"
+                      "      - osc%u -> f%u\n      - f%u.out -> vca%u.in\n"
+                      "      - env%u.out -> vca%u.control\n      - vca%u -> output\n",
+                      i, count, i, i, filter, i, i, i, i, i, i, i, i, i, i, i, i, i);
+    at += sprintf(at, "nodes:\n  lfo: {block: lfo, rate: 2 Hz, depth: 300}\ncables:\n");
+    for (unsigned i = 0; i < sections; i++)
+        at += sprintf(at, "  - lfo.out -> f%u.cutoff\n", i);
 }
 
 static void chains(unsigned count, unsigned length)
@@ -142,7 +146,7 @@ static void strips(unsigned count)
 
 int main(int argc, char **argv)
 {
-    static const unsigned sizes[] = {16, 64, 128, 256, 512, 1024, 2048, 4096};
+    static const unsigned sizes[] = {16, 64, 256, 512, 1024};
     threads = argc > 1 ? (uint32_t)atoi(argv[1]) : 2;
     rounds = argc > 2 ? (uint32_t)atoi(argv[2]) : 24;
     rounds = rounds > ROUNDS ? ROUNDS : rounds;
@@ -150,9 +154,17 @@ int main(int argc, char **argv)
     if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &fifo))
         printf("without SCHED_FIFO\n");
     printf("load                          1 thread   %2u threads\n", threads);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && sizes[i] <= 1024; i++) {
-        voices("svf", sizes[i]);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        voices("svf", sizes[i], 1);
         compare("voice12", sizes[i], false);
+    }
+    for (unsigned n = 2; n <= 16; n *= 2) {
+        voices("svf", 1024, n);
+        compare("voice12", 1024 * n, false);
+    }
+    for (unsigned n = 1; n <= 8; n *= 2) {
+        voices("ladder", 512, n);
+        compare("voice24", 512 * n, false);
     }
     for (unsigned n = 1; n <= 64; n *= 4) {
         chains(n, 25);
@@ -162,9 +174,9 @@ int main(int argc, char **argv)
         strips(n);
         compare("strips", n, false);
     }
-    for (unsigned n = 256; n <= 1024; n *= 4) {
-        voices("svf", n);
-        compare("voice12", n, true);
+    for (unsigned n = 1; n <= 16; n *= 4) {
+        voices("svf", 1024, n);
+        compare("voice12", 1024 * n, true);
     }
     if (answer_count)
         printf("hand-over: median %.0f ns, from %u answers\n", median(answers, answer_count),

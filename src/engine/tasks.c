@@ -70,6 +70,18 @@ static bool waits_longer(const struct forming *f, const struct tac_piece *unit, 
     return false;
 }
 
+/* Would the task hold the unit up by what the task waits for? */
+static bool begins_later(const struct forming *f, const struct tac_piece *unit, uint32_t task)
+{
+    float ready = 0;
+    for (uint32_t i = 0; i < unit->pred.count; i++) {
+        uint32_t t = f->u->unit[f->u->pred[unit->pred.first + i]].task;
+        if (t != TAC_GRAPH_NONE && finish(f, t) > ready)
+            ready = finish(f, t);
+    }
+    return f->cluster[task].ready > ready + f->full_ns / 4;
+}
+
 static bool fits(const struct forming *f, const struct tac_piece *unit, uint32_t task)
 {
     const struct cluster *c = &f->cluster[task];
@@ -119,7 +131,7 @@ static uint32_t choose(struct forming *f, const struct tac_piece *unit)
     if (source != TAC_GRAPH_NONE && fits(f, unit, source))
         return source;
     if (newest != TAC_GRAPH_NONE && (source == TAC_GRAPH_NONE || newest >= source) &&
-        fits(f, unit, newest))
+        fits(f, unit, newest) && !begins_later(f, unit, newest))
         return newest;
     f->cluster[f->clusters] = (struct cluster){0, 0, unit->anchored};
     f->newest[unit->anchored] = f->clusters;
