@@ -8,9 +8,12 @@
 #include <string.h>
 
 enum {
-    LEAST_NS = 15000,    /* of work in a slice: below it helpers are not called */
-    PATIENCE_US = 10,    /* beyond twice what a task takes */
-    TRIAL_MS = 30,       /* helpers that slept need 10 ms to notice */
+    LEAST_NS = 15000,  /* of work in a slice: below it helpers are not called */
+    PATIENCE_US = 10,  /* beyond twice what a task takes */
+    TRIAL_MS = 30,     /* helpers that slept need 10 ms to notice */
+    REVIEW_MS = 1000,  /* and again, when they paid */
+    PROBE_SLICES = 24, /* alone, to know what that takes, where there is time for it */
+    PROBE_MOST_NS = 100000,
     APART_SLICES = 1024, /* alone after a failed trial, doubled each time */
     APART_DOUBLINGS = 6,
     REFRESH_TASKS = 16,
@@ -223,30 +226,67 @@ static bool goes_alone(struct tac_crew *crew, const struct tac_plan *plan, uint6
     return crew->apart_left > 0;
 }
 
-static void begin_trial(struct tac_crew *crew)
+static void begin_trial(struct tac_crew *crew, uint64_t ms)
 {
     crew->trial_left = TAC_CREW_TRY_SLICES;
-    crew->trial_end = tac_counter() + TRIAL_MS * 1000 * crew->ticks_per_us;
+    crew->trial_end = tac_counter() + ms * 1000 * crew->ticks_per_us;
     crew->together = 0;
+    crew->apart = 0;
+    crew->probe_left = PROBE_SLICES;
 }
 
-/* Slices with helpers are held against what their tasks take one after another. */
+/* A hiccup is no trend. */
+static void add_to_mean(uint64_t *mean, uint64_t took)
+{
+    took = *mean && took > 2 * *mean ? 2 * *mean : took;
+    *mean = *mean ? *mean + took / 16 - *mean / 16 : took;
+}
+
+/* Slices with helpers are held against slices without; where it would be too long without, against
+ * what the tasks take one after another. */
 static void judge(struct tac_crew *crew, uint64_t took, uint64_t sum)
 {
-    uint64_t mean = crew->together;
-    took = mean && took > 2 * mean ? 2 * mean : took; /* a hiccup is no trend */
-    crew->together = mean ? mean + took / 32 - mean / 32 : took;
+    add_to_mean(&crew->together, took);
     if (crew->trial_left)
         crew->trial_left--;
     if (crew->trial_left || tac_counter() < crew->trial_end || !sum)
         return;
-    if (crew->together * 100 > sum * 97) {
+    uint64_t apart = crew->apart ? crew->apart : sum;
+    if (crew->together * 100 > apart * 97) {
         crew->apart_left = (uint64_t)APART_SLICES << crew->failures;
         crew->failures += crew->failures < APART_DOUBLINGS;
+        begin_trial(crew, TRIAL_MS);
     } else {
         crew->failures = 0;
+        begin_trial(crew, REVIEW_MS);
     }
-    begin_trial(crew);
+}
+
+static bool probes(struct tac_crew *crew, uint64_t sum)
+{
+    if (crew->config.always || !crew->probe_left || !sum ||
+        sum > (uint64_t)PROBE_MOST_NS * crew->ticks_per_us / 1000)
+        return false;
+    crew->probe_left--;
+    return true;
+}
+
+static void run_slice(struct tac_crew *crew, struct tac_plan *plan, struct tac_run *run,
+                      uint64_t sum)
+{
+    bool probe = !run->alone && probes(crew, sum);
+    uint64_t begin = tac_counter();
+    if (run->alone || probe) {
+        run->alone = true;
+        run_alone(plan, run);
+        if (probe)
+            add_to_mean(&crew->apart, tac_counter() - begin);
+        else if (crew->apart_left && --crew->apart_left == 0)
+            begin_trial(crew, TRIAL_MS);
+        return;
+    }
+    run_together(crew, plan, run);
+    judge(crew, tac_counter() - begin, sum);
 }
 
 void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_t frames)
@@ -261,15 +301,7 @@ void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_
     uint64_t sum = refresh_sum(plan);
     run.alone = goes_alone(crew, plan, sum);
     atomic_store_explicit(&crew->alone, run.alone, memory_order_relaxed);
-    if (run.alone) {
-        run_alone(plan, &run);
-        if (crew->apart_left && --crew->apart_left == 0)
-            begin_trial(crew);
-    } else {
-        uint64_t begin = tac_counter();
-        run_together(crew, plan, &run);
-        judge(crew, tac_counter() - begin, sum);
-    }
+    run_slice(crew, plan, &run, sum);
     tac_run_copy(&run, &plan->closing);
 }
 
@@ -317,6 +349,6 @@ void tac_workers_enter(struct tac_workers *workers, struct tac_plan *plan)
     plan->first_slice = crew->slice + 1;
     if (!crew->config.always)
         crew->apart_left = 0;
-    begin_trial(crew);
+    begin_trial(crew, TRIAL_MS);
     atomic_store(&crew->plan, plan);
 }

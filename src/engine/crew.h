@@ -46,9 +46,10 @@ struct tac_crew {
     /* the audio thread's own */
     _Alignas(64) uint64_t slice; /* of this or the latest */
     uint64_t last_begin_ns, period_ns;
-    uint64_t together;              /* counter ticks of a slice with helpers: running mean */
+    uint64_t together, apart; /* counter ticks of a slice with helpers and without: running means */
     uint64_t trial_left, trial_end; /* slices, counter: until helpers are judged */
     uint64_t apart_left;            /* slices that are still run alone */
+    uint32_t probe_left;            /* slices to run alone for comparison */
     uint32_t failures;              /* trials in a row that did not pay */
     uint64_t ticks_per_us;
     bool time_next;
