@@ -7,6 +7,7 @@
  * there the mapping is taken to begin where the segment does. */
 #include "capture/objects.h"
 
+#include <elfutils/libdw.h>
 #include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
 #include <stdbool.h>
@@ -99,6 +100,32 @@ static uint64_t virtual_address(const struct tac_object *o, uint64_t file_offset
     return (file_offset & 4095 ? begin : begin & ~4095ull) + into;
 }
 
+/* The compilation unit that holds the address. clang writes no table of ranges by address, and
+ * without one libdwfl finds nothing: then each unit is asked. */
+static Dwarf_Die *unit_of(struct tac_object *o, Dwarf_Addr at, Dwarf_Addr *ret_bias)
+{
+    Dwarf_Die *unit = dwfl_module_addrdie(o->module, at, ret_bias);
+    if (unit)
+        return unit;
+    while ((unit = dwfl_module_nextcu(o->module, unit, ret_bias)))
+        if (dwarf_haspc(unit, at - *ret_bias) > 0)
+            return unit;
+    return NULL;
+}
+
+static void find_line(struct tac_object *o, Dwarf_Addr at, struct tac_object_place *place)
+{
+    Dwarf_Addr bias = 0;
+    int line = 0;
+    Dwarf_Die *unit = unit_of(o, at, &bias);
+    Dwarf_Line *source = unit ? dwarf_getsrc_die(unit, at - bias) : NULL;
+    if (!source)
+        return;
+    place->file = dwarf_linesrc(source, NULL, NULL);
+    dwarf_lineno(source, &line);
+    place->line = line > 0 ? (uint32_t)line : 0;
+}
+
 struct tac_object_place tac_object_find(struct tac_object *o, uint64_t file_offset, uint64_t into)
 {
     struct tac_object_place place = {0};
@@ -107,9 +134,6 @@ struct tac_object_place tac_object_find(struct tac_object *o, uint64_t file_offs
     GElf_Sym symbol;
     place.function = dwfl_module_addrinfo(o->module, at, &offset, &symbol, NULL, NULL, NULL);
     place.offset = offset;
-    Dwfl_Line *source = dwfl_module_getsrc(o->module, at);
-    int line = 0;
-    place.file = source ? dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL) : NULL;
-    place.line = line > 0 ? (uint32_t)line : 0;
+    find_line(o, at, &place);
     return place;
 }

@@ -23,7 +23,7 @@ CASES = [  # defect, setting, cause, results that are right
 
 def prove(tactus, target, defect, setting):
     words = [tactus, "doctor", "--json", "--prove=" + setting, "--rounds", "2", "--", target, defect,
-             "120"]
+             "120", "1500" if defect == "touch" else "3000"]
     result = subprocess.run(words, capture_output=True, timeout=60)
     if b"limit of locked memory" in result.stderr:
         return None, result.returncode
