@@ -258,7 +258,10 @@ SND_PCM_PLUGIN_DEFINE_FUNC(tactus_card)
         munmap(page, sizeof *page);
     return code;
 }
-extern SND_PCM_PLUGIN_SYMBOL(
-    tactus_card) /* declared, then defined: the macro ends in a semicolon */
-    SND_PCM_PLUGIN_SYMBOL(tactus_card)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wextra-semi"
+#pragma GCC diagnostic ignored "-Wmissing-variable-declarations"
+SND_PCM_PLUGIN_SYMBOL(tactus_card)
+#pragma GCC diagnostic pop
 #pragma GCC visibility pop

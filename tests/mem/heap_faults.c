@@ -15,7 +15,7 @@
     void name(void)
 
 void free_sized(void *block, size_t bytes) __attribute__((weak));
-char *volatile kept;
+static char *volatile kept;
 
 FAULT(allocate)
 {

@@ -71,7 +71,6 @@ uint64_t period_ns = 2000000;
 atomic_int running = 1;
 atomic_uint tick;
 static atomic_int audio_ready;
-extern sem_t injector_wake;
 
 /* ---- the plan: the same for everybody who asks ---- */
 

@@ -10,6 +10,7 @@
 
 #include "tactus/cycle.h"
 
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,5 +59,8 @@ void *heap_get(size_t bytes);
 void heap_put(void *p);
 void lock(void);
 void unlock(void);
+
+/* Posted once a period by the thread that wakes a late one. */
+extern sem_t injector_wake;
 
 #endif
