@@ -228,6 +228,26 @@ void tac_make_kernel(struct tac_make *m, struct tac_format_kernel event)
     m->last_ns = event.ns > m->last_ns ? event.ns : m->last_ns;
 }
 
+void tac_make_kernel_stack(struct tac_make *m, uint64_t ns, uint32_t tid, enum tac_stack_kind kind,
+                           const uint64_t *pc, uint32_t n)
+{
+    struct {
+        struct tac_format_stack head;
+        uint64_t pc[TAC_STACK_MAX];
+    } body = {{ns, tid, 0, (uint8_t)kind, (uint8_t)n}, {0}};
+    if (n > TAC_STACK_MAX)
+        abort();
+    memcpy(body.pc, pc, n * sizeof *pc);
+    put(m, TAC_CHUNK_STACKS, 0, &body, sizeof body.head + n * sizeof *pc, 1, 0);
+}
+
+void tac_make_symbol(struct tac_make *m, uint64_t address, const char *name)
+{
+    char line[128];
+    int n = snprintf(line, sizeof line, "%llx %s\n", (unsigned long long)address, name);
+    put(m, TAC_CHUNK_SYMBOLS, 0, line, (size_t)n, 1, 0);
+}
+
 void tac_make_comm(struct tac_make *m, uint32_t tid, const char *name)
 {
     struct tac_format_comm body = {.tid = tid};

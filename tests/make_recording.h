@@ -44,6 +44,10 @@ void tac_make_stack(struct tac_make *m, uint32_t lane, uint64_t ns, const uint64
 void tac_make_gap(struct tac_make *m, uint32_t lane, uint64_t begin_ns, uint64_t end_ns,
                   uint64_t dropped);
 void tac_make_kernel(struct tac_make *m, struct tac_format_kernel event);
+/* A stack that the kernel took, and the name of one of its functions. */
+void tac_make_kernel_stack(struct tac_make *m, uint64_t ns, uint32_t tid, enum tac_stack_kind kind,
+                           const uint64_t *pc, uint32_t n);
+void tac_make_symbol(struct tac_make *m, uint64_t address, const char *name);
 void tac_make_comm(struct tac_make *m, uint32_t tid, const char *name);
 /* One executable mapping; build_id "-": not known. */
 void tac_make_mapping(struct tac_make *m, uint64_t start, uint64_t end, uint64_t offset,

@@ -45,6 +45,10 @@ int main(int argc, char **argv)
     tac_make_mapping(m, 0x10000, 0x20000, 0x1000, "0011223344556677889900112233445566778899",
                      "/opt/synth");
     tac_make_stack(m, audio, 55001, (uint64_t[]){0x10010, 0x10020, 0x999}, 3);
+    tac_make_symbol(m, 0xffffffff81000000, "schedule");
+    tac_make_kernel_stack(m, 55100, 11, TAC_STACK_KERNEL, (uint64_t[]){0xffffffff81000010, 0x10},
+                          2);
+    tac_make_kernel_stack(m, 55100, 11, TAC_STACK_USER, (uint64_t[]){0x10010, 0x10020}, 2);
     tac_make_gap(m, audio, 44000, 45000, 3);
     tac_make_gap(m, audio, 84000, 85000, 4);
     tac_make_kernel(m, (struct tac_format_kernel){25100, TAC_KERNEL_LOST, 0, 0, 70, 0});

@@ -24,6 +24,13 @@ struct mapping {
     const char *path;
 };
 
+static bool has_symbols(struct tac_perfetto *o)
+{
+    if (!o->symbols && tac_symbols_open(o->c, o->options->symbols, &o->symbols))
+        o->failed = true;
+    return o->symbols != NULL;
+}
+
 static void intern_string(struct tac_perfetto *o, uint32_t field, uint64_t iid, const void *text,
                           size_t n)
 {
@@ -129,8 +136,7 @@ void tac_perfetto_stack(struct tac_perfetto *o, const struct tac_event *e)
 {
     uint32_t count = (uint32_t)(e->payload & 0x3f);
     count = count < TAC_STACK_MAX ? count : TAC_STACK_MAX;
-    if (!o->symbols && tac_symbols_open(o->c, o->options->symbols, &o->symbols))
-        o->failed = true;
+    (void)has_symbols(o);
     uint64_t track = tac_perfetto_track(o, THREAD, e->thread);
     tac_perfetto_packet(o, e->ns, SEQUENCE_STACKS);
     tac_proto_uint(&o->p, PACKET_FLAGS,
@@ -144,28 +150,45 @@ void tac_perfetto_stack(struct tac_perfetto *o, const struct tac_event *e)
     tac_perfetto_event_end(o, at);
 }
 
-/* Named by the symbols of the recording, inline: their addresses mean nothing elsewhere. */
+/* One frame with its names in it: of the kernel by the symbols of the recording, for its addresses
+ * mean nothing elsewhere; of the program as its other stacks. */
+static void plain_frame(struct tac_perfetto *o, uint64_t pc, bool is_kernel, bool is_innermost)
+{
+    char text[160];
+    const struct tac_symbol *s = NULL;
+    const char *name = is_kernel ? tac_capture_symbol_of(o->c, pc) : NULL;
+    if (!is_kernel && has_symbols(o)) {
+        s = tac_symbols_find(o->symbols, pc, is_innermost ? TAC_SYMBOL_EXACT : TAC_SYMBOL_RETURN);
+        name = *s->function ? s->function : tac_symbol_text(s, text, sizeof text);
+    }
+    if (!name) {
+        snprintf(text, sizeof text, "0x%llx", (unsigned long long)pc);
+        name = text;
+    }
+    size_t at = tac_proto_begin(&o->p, 1);
+    tac_proto_string(&o->p, 1, name);
+    if (s && s->line) {
+        tac_proto_string(&o->p, 2, s->file);
+        tac_proto_uint(&o->p, 3, s->line);
+    }
+    tac_proto_end(&o->p, at);
+}
+
 void tac_perfetto_kernel_stack(struct tac_perfetto *o, const struct tac_event *e)
 {
     uint32_t thread = tac_capture_thread_of(o->c, e->stack->tid, e->ns);
     uint64_t track = thread != TAC_CAPTURE_NONE ? tac_perfetto_uuid(OFF_CPU, thread)
                                                 : tac_perfetto_uuid(CPU, e->stack->cpu);
+    bool is_kernel = e->stack->kind == TAC_STACK_KERNEL;
     size_t at = tac_perfetto_event(o, e->ns, INSTANT, track);
-    tac_proto_string(&o->p, EVENT_NAME,
-                     e->stack->kind == TAC_STACK_KERNEL ? "kernel stack" : "stack");
+    tac_proto_string(&o->p, EVENT_NAME, is_kernel ? "kernel stack" : "stack");
     tac_perfetto_annotate(o, "tid", e->stack->tid);
     size_t inner = tac_proto_begin(&o->p, EVENT_CALLSTACK);
     uint32_t count = e->stack->count < TAC_STACK_MAX ? e->stack->count : TAC_STACK_MAX;
-    for (uint32_t i = count; i > 0; i--) {
+    for (uint32_t i = count; i > 0; i--) { /* the outermost first */
         uint64_t pc;
-        char number[24];
         memcpy(&pc, e->data + (i - 1) * sizeof pc, sizeof pc);
-        const char *name =
-            e->stack->kind == TAC_STACK_KERNEL ? tac_capture_symbol_of(o->c, pc) : NULL;
-        snprintf(number, sizeof number, "0x%llx", (unsigned long long)pc);
-        size_t frame = tac_proto_begin(&o->p, 1);
-        tac_proto_string(&o->p, 1, name ? name : number);
-        tac_proto_end(&o->p, frame);
+        plain_frame(o, pc, is_kernel, i == 1);
     }
     tac_proto_end(&o->p, inner);
     tac_perfetto_event_end(o, at);
