@@ -5,7 +5,9 @@
 usage: run.py TACTUS VICTIM    Prints TAP.
 """
 import os
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -63,5 +65,38 @@ ok(r.returncode == 3 and len(lines(r)) == 1 and "cannot be written" in r.stderr,
    "an unwritable recording is one line", r)
 r = run("--quiet", "--size", "nonsense", "--", VICTIM)
 ok(r.returncode == 0 and len(lines(r)) >= 1 and "size" in r.stderr, "a wrong size is named", r)
+
+
+def without_interpreter(path):
+    """A copy of a program whose header asks for no loader, as that of a static one."""
+    with open(VICTIM, "rb") as file:
+        data = bytearray(file.read())
+    wide = data[4] == 2
+    at = struct.unpack_from("<Q" if wide else "<I", data, 32 if wide else 28)[0]
+    size, number = struct.unpack_from("<HH", data, 54 if wide else 42)
+    for i in range(number):
+        if struct.unpack_from("<I", data, at + i * size)[0] == 3:  # PT_INTERP
+            struct.pack_into("<I", data, at + i * size, 0)
+    with open(path, "wb") as file:
+        file.write(data)
+    os.chmod(path, 0o755)
+
+
+with tempfile.TemporaryDirectory() as folder:
+    static = os.path.join(folder, "static")
+    without_interpreter(static)
+    r = run("--", static)
+    ok(r.returncode == 3 and len(lines(r)) == 1 and "statically linked" in r.stderr,
+       "a static program is not started, and one line says why", r)
+    if os.geteuid() == 0:
+        other = os.path.join(folder, "other")
+        shutil.copy(VICTIM, other)
+        os.chown(other, 65534, 65534)
+        os.chmod(other, 0o4755)
+        r = run("--", other)
+        ok(r.returncode == 3 and len(lines(r)) == 1 and "setuid" in r.stderr,
+           "a setuid program is not started, and one line says why", r)
+    r = run("--quiet", "--", "env", "-i", VICTIM)
+    ok(r.returncode == 0 and r.stdout == well, "a program with an empty environment runs", r)
 print(f"1..{count}")
 sys.exit(1 if failures else 0)
