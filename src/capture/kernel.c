@@ -54,6 +54,29 @@ static void put_opening(struct tac_kernel *k, const struct tac_kernel_config *co
     put_meta(k, ".blind", k->tier->blind);
 }
 
+static const char *sentence(const struct tac_kernel_config *config, int error)
+{
+    switch (-error) {
+    case EACCES:
+    case EPERM:
+        return "kernel events need root: who pre-empted a thread cannot be named";
+    case ENOENT:
+        return config->tier == TAC_KERNEL_TIER_BPF ? "this kernel does not describe its types (BTF)"
+                                                   : "this kernel has no tracefs: no kernel events";
+    case TAC_E_NOT_BUILT:
+        return config->tier == TAC_KERNEL_TIER_BPF
+                   ? "the BPF tier (libtactus-bpf) is not installed"
+                   : "kernel events were not built in (libtraceevent): who pre-empted a thread "
+                     "cannot be named";
+    case EOPNOTSUPP:
+        return "the BPF tier sees all CPUs: leave the choice of CPUs out";
+    case EINVAL:
+        return "CPUs are written like 0-3,6, and must be there";
+    default:
+        return tac_error_sentence(error);
+    }
+}
+
 /* The library among the system's or this program's own ones, where TACTUS_BPF says, or where the
  * build has it. */
 static void *open_library(void)
@@ -95,8 +118,12 @@ static int start(struct tac_kernel *k, const struct tac_kernel_config *config)
         return error;
     struct tac_kernel_out out = {k->writer, tac_kernel_writer_event, tac_kernel_writer_comm};
     error = k->tier->start(config, &out, &k->state, &k->kinds);
-    if (error)
+    if (error) {
+        char text[128];
+        snprintf(text, sizeof text, "refused: %s", sentence(config, error));
+        put_meta(k, "", text); /* so that the recording says what it lacks, and why */
         return error;
+    }
     put_opening(k, config);
     error = -pthread_create(&k->thread, NULL, run, k);
     if (error)
@@ -111,29 +138,6 @@ static int discard(struct tac_kernel *k)
         dlclose(k->library);
     free(k);
     return error;
-}
-
-static const char *sentence(const struct tac_kernel_config *config, int error)
-{
-    switch (-error) {
-    case EACCES:
-    case EPERM:
-        return "kernel events need root: who pre-empted a thread cannot be named";
-    case ENOENT:
-        return config->tier == TAC_KERNEL_TIER_BPF ? "this kernel does not describe its types (BTF)"
-                                                   : "this kernel has no tracefs: no kernel events";
-    case TAC_E_NOT_BUILT:
-        return config->tier == TAC_KERNEL_TIER_BPF
-                   ? "the BPF tier (libtactus-bpf) is not installed"
-                   : "kernel events were not built in (libtraceevent): who pre-empted a thread "
-                     "cannot be named";
-    case EOPNOTSUPP:
-        return "the BPF tier sees all CPUs: leave the choice of CPUs out";
-    case EINVAL:
-        return "CPUs are written like 0-3,6, and must be there";
-    default:
-        return tac_error_sentence(error);
-    }
 }
 
 int tac_kernel_start(const struct tac_kernel_config *config, struct tac_error *err,

@@ -132,7 +132,7 @@ static void start_kernel(struct capture *c)
     close(c->kernel_pipe[1]); /* the kernel's writer has one of its own */
     if (error) {
         fprintf(stderr, "tactus capture: %s\n", err.text);
-        close(c->kernel_pipe[0]);
+        read_kernel(c); /* the line that says so in the recording; nobody writes any more */
         c->kernel = NULL;
         return;
     }

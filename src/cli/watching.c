@@ -96,11 +96,11 @@ int tac_watching_run(const struct tac_watching *watching, int *ret_status, struc
     snprintf(kernel_path, sizeof kernel_path, "%s.kernel", path);
     struct tac_kernel_config config = {.path = kernel_path, .want = TAC_KERNEL_WANT_STACKS};
     struct tac_kernel *kernel = NULL;
-    bool has_kernel = !watching->no_kernel && tac_kernel_start(&config, NULL, &kernel) == 0;
+    if (!watching->no_kernel && tac_kernel_start(&config, NULL, &kernel) < 0)
+        kernel = NULL; /* the file has a line that says so */
     r = launch(watching, path, ret_status, err);
-    if (has_kernel) {
-        struct tac_kernel_stats stats;
-        (void)tac_kernel_stop(kernel, &stats); /* what it could write is there */
+    (void)!tac_kernel_stop(kernel, NULL); /* what it could write is there */
+    if (!watching->no_kernel && access(kernel_path, F_OK) == 0) {
         int joined = join(path, kernel_path, err);
         r = r < 0 ? r : joined;
     }

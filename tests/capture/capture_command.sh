@@ -44,6 +44,9 @@ check no_recording 3 'not a Tactus recording' "$tactus" info "$program"
 check nothing_to_record 3 'nothing was recorded' "$tactus" capture -o "$dir/n.tac" -- true
 check chosen_kernel_events_are_captured 0 'recorded to' \
     "$tactus" capture -o "$dir/chosen.tac" --kernel switches,stacks --cpus 0 -- "$program" "$dir/unused"
+check a_capture_without_its_events_goes_on 0 'recorded to' \
+    "$tactus" capture -o "$dir/refused.tac" --cpus x -- "$program" "$dir/unused"
+check the_recording_says_that_they_were_refused 0 'ftrace refused: ' "$tactus" info "$dir/refused.tac"
 check unknown_kernel_events_are_refused 2 'say faults' \
     "$tactus" capture -o "$dir/x.tac" --kernel fault -- "$program" "$dir/unused"
 check own_wants_a_process 2 'with --pid' \
