@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-enum { EVERY = 8, BLOCK_BYTES = 40 << 20, PAGE = 4096, TOUCH_BYTES = 768 << 20 };
+enum { EVERY = 8, BLOCK_BYTES = 40 << 20, PAGE = 4096, TOUCH_BYTES = 400 << 20 };
 
 static unsigned cycles = 240;
 static uint64_t period_ns = 3000000, steps; /* steps: of normal arithmetic in a tenth of a period */
