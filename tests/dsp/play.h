@@ -167,4 +167,13 @@ static inline double play_db(double ratio)
         for (const struct tac_variant *v = tac_blocks_variant(v##_i), *v##_once = v; v##_once;     \
              v##_once = NULL)
 
+/* The narrowest and the widest variant alone, for tests that take long: that the others agree with
+ * them is tested over all blocks (tests/contract). */
+#define EACH_EXTREME(v)                                                                            \
+    for (int v##_i = 0; v##_i < 2; v##_i++)                                                        \
+        for (const struct tac_variant *v = v##_i ? tac_blocks_variant_for(TAC_BLOCK_LANES_MAX)     \
+                                                 : tac_blocks_variant(0),                          \
+                                      *v##_once = v;                                               \
+             v##_once; v##_once = NULL)
+
 #endif

@@ -70,7 +70,7 @@ static void readings_are_those_of_libebur128(void)
 {
     static const size_t seconds[] = {4, 8, 14, 20};
     compose(7);
-    EACH_VARIANT(v)
+    EACH_EXTREME(v)
     {
         struct play p;
         size_t done = 0;
@@ -110,7 +110,7 @@ static void true_peak_is_that_of_libebur128(void)
     for (unsigned c = 0; c < 2; c++)
         ebur128_true_peak(e, c, &peak[c]);
     ebur128_destroy(&e);
-    EACH_VARIANT(v)
+    EACH_EXTREME(v)
     {
         struct play p;
         play_open(&p, v, "meter");
@@ -124,7 +124,7 @@ static void true_peak_is_that_of_libebur128(void)
 /* EBU Tech 3341, case 1: a stereo sine of 1 kHz at -23 dBFS is -23 LUFS. */
 static void a_sine_reads_as_the_standard_says(void)
 {
-    EACH_VARIANT(v)
+    EACH_EXTREME(v)
     {
         struct play p;
         float size = powf(10, -23.0f / 20);
@@ -146,7 +146,7 @@ static void a_sine_reads_as_the_standard_says(void)
 /* A sine at a quarter of the rate whose samples all miss its crests by 3 dB. */
 static void true_peak_is_found_between_the_samples(void)
 {
-    EACH_VARIANT(v)
+    EACH_EXTREME(v)
     {
         struct play p;
         for (size_t i = 0; i < N; i++)
