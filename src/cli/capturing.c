@@ -159,7 +159,8 @@ static void *launch(void *arg)
     struct capture *c = arg;
     char watch[160];
     snprintf(watch, sizeof watch, "TACTUS_WATCH=heap=system,record=%s", c->address);
-    const char *const env[] = {watch, NULL};
+    /* what leads other recorders elsewhere does not hold for ours */
+    const char *const env[] = {watch, "TACTUS_RECORD=", "TACTUS_TOKEN=", NULL};
     struct tac_launch l = {.argv = (const char *const *)c->config->argv,
                            .preload = TAC_PRELOAD_WATCH,
                            .env = env,
@@ -318,8 +319,11 @@ int tac_capturing_run(const struct tac_capturing *k, struct tac_capturing_result
     if (!c)
         return tac_error_set(err, -ENOMEM, NULL, 0, 0, "not enough memory");
     c->config = k;
-    struct tac_receive_config r = {
-        .token = k->token, .owner = c, .begin = begin, .chunk = chunk, .news = news};
+    struct tac_receive_config r = {.token = k->argv ? NULL : k->token,
+                                   .owner = c,
+                                   .begin = begin,
+                                   .chunk = chunk,
+                                   .news = news};
     int error = open_all(c, &r, err);
     if (!error) {
         catch_signals(k);

@@ -42,6 +42,12 @@ check the_first_is_whole 0 'callback  *50 ' "$tactus" info one.tac
 check the_second_is_whole 0 'callback  *50 ' "$tactus" info one.2.tac
 check it_said_what_it_did 0 'and 1 more beside it' cat log
 
+port=$((20000 + $$ % 20000))
+capture --listen=127.0.0.1:$port -o tcp.tac
+check a_recorder_connects_over_tcp 0 '^$' "$program" tcp:127.0.0.1:$port
+finish
+check that_one_is_whole 0 'callback  *50 ' "$tactus" info tcp.tac
+
 "$program" $sock 300 & # nobody is there yet
 recorder=$!
 capture --listen=$sock -o later.tac
@@ -81,6 +87,8 @@ check nothing_without_a_miss 0 'zones 0,' "$tactus" info flight.2.tac
 check another_format_while_it_comes 0 'recorded to' \
     "$tactus" capture --no-kernel -o live.pftrace -- "$program" unused
 check it_has_the_zone 0 'work' grep -a -o work live.pftrace
+check settings_for_others_do_not_hold_here 0 'recorded to' env TACTUS_RECORD=/no/such TACTUS_TOKEN=x \
+    "$tactus" capture --no-kernel -o own.tac -- "$program" unused
 check a_full_disk_is_told 3 'No space left' \
     "$tactus" capture --no-kernel -o /dev/full -- "$program" unused
 check a_file_that_cannot_be 3 'cannot be written' "$tactus" capture --listen=$sock -o /no/such/x.tac
