@@ -63,7 +63,7 @@ void tac_outside_switch(bool on)
 static long next_distance(uint64_t number, uint32_t mean)
 {
     uint64_t mixed = (number + 1) * 0x9e3779b97f4a7c15u >> 32;
-    return (long)(mean / 2 + (uint32_t)(mixed * mean >> 32));
+    return (long)(mean / 2) + (long)(mixed * mean >> 32);
 }
 
 void tac_outside_note(size_t bytes, const void *site)

@@ -144,7 +144,7 @@ int tac_outside_load(pid_t pid, uint64_t address, struct tac_error *err)
         return lost(err, r);
     size_t arena = (size_t)head.arena_bytes;
     if (arena != head.arena_bytes || !arena || arena >> TAC_UNIT_SHIFT > TAC_SPANS_UNITS_MAX ||
-        arena != tac_align_up(arena, TAC_CHUNK_UNITS * TAC_UNIT_BYTES) || !remote.threads ||
+        arena != tac_align_up(arena, (size_t)TAC_CHUNK_UNITS * TAC_UNIT_BYTES) || !remote.threads ||
         remote.threads > TAC_HEAP_THREADS_MAX)
         return corrupt(err, "its sizes make no sense");
     struct tac_mem_layout l = tac_mem_lay_out(arena, remote.threads);
