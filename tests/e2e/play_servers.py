@@ -83,11 +83,16 @@ def record_jack(folder, environment, port):
     return wav
 
 
-def is_the_sine(wav, level=LEVEL):
-    rms, hz = measure(wav)
-    print(f"# rms {rms:.4f}, {hz:.0f} Hz")
-    assert abs(rms - level / math.sqrt(2)) < 0.01, f"rms {rms}"
-    assert abs(hz - 440) <= 4, f"{hz} Hz"
+def is_the_sine(record, level=LEVEL):
+    """Measures what record() gives. These servers have no real-time priority and a busy machine tears
+    holes into their sound, each of which adds a crossing or two: up to three recordings are made
+    until one is nearly whole. The nearest wrong rate would be 9 % off."""
+    for again in reversed(range(3)):
+        rms, hz = measure(record())
+        print(f"# rms {rms:.4f}, {hz:.0f} Hz")
+        if abs(rms - level / math.sqrt(2)) < 0.01 and abs(hz - 440) <= 12:
+            return
+        assert again, f"rms {rms}, {hz} Hz"
 
 
 def alsa_plays_a_sine_in_time(tactus, folder):
@@ -98,7 +103,7 @@ def alsa_plays_a_sine_in_time(tactus, folder):
             playing(tactus, folder, environment, "--backend", "alsa", "--device", "jk", "--rate",
                     str(RATE), "--block", str(PERIOD), "--seconds", str(seconds)) as child:
         port = port_of(child, environment, "out_000")
-        is_the_sine(record_jack(folder, environment, port))
+        is_the_sine(lambda: record_jack(folder, environment, port))
         output = child.communicate(timeout=30)[0]
         assert child.returncode == 0, f"exit {child.returncode}: {output}"
     played = float(output.split(" s played")[0].split()[-1])
@@ -120,7 +125,7 @@ def jack_plays_a_sine_at_the_servers_rate(tactus, folder):
     with jack(folder, rate=44100) as environment, \
             playing(tactus, folder, environment, "--backend", "jack") as child:
         port = port_of(child, environment, "sine:out_1")
-        is_the_sine(record_jack(folder, environment, port))
+        is_the_sine(lambda: record_jack(folder, environment, port))
         links = ports(environment, "-c")
         assert links[links.index("system:playback_1") + 1] == "sine:out_1", links
         output = finish(child)
@@ -134,9 +139,9 @@ def jack_comes_back_with_another_period(tactus, folder):
         end(environment.server)
         environment.server = start_jack(environment, period=128)
         port = port_of(child, environment, "sine:out_1")
-        is_the_sine(record_jack(folder, environment, port))
+        is_the_sine(lambda: record_jack(folder, environment, port))
         run(["jack_bufsize", "512"], environment)
-        is_the_sine(record_jack(folder, environment, port))
+        is_the_sine(lambda: record_jack(folder, environment, port))
         output = finish(child)
     assert "1 time" in output, output
 
@@ -154,7 +159,7 @@ def jack_goes_in_and_out(tactus, folder):
         time.sleep(2)
         finish(child)
         finish(source)
-    is_the_sine(wav, LEVEL * 10 ** (-6 / 20))
+    is_the_sine(lambda: wav, LEVEL * 10 ** (-6 / 20))
 
 
 def jack_may_freewheel(tactus, folder):
@@ -216,13 +221,13 @@ def pipewire_plays_through_changes_of_quantum_and_server(tactus, folder):
             playing(tactus, folder, environment, "--backend", "pipewire", "--device",
                     "nowhere") as child:
         linked(child, environment)
-        is_the_sine(record_pipewire(folder, environment))
+        is_the_sine(lambda: record_pipewire(folder, environment))
         run(["pw-metadata", "-n", "settings", "0", "clock.force-quantum", "1024"], environment)
-        is_the_sine(record_pipewire(folder, environment))
+        is_the_sine(lambda: record_pipewire(folder, environment))
         end_pipewire(environment)
         start_pipewire(folder, environment)
         linked(child, environment)
-        is_the_sine(record_pipewire(folder, environment))
+        is_the_sine(lambda: record_pipewire(folder, environment))
         output = finish(child)
     assert " time" in output, output
 
