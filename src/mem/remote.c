@@ -20,6 +20,13 @@ static struct tac_slab *slab_of(struct tac_link *link)
     return (struct tac_slab *)(void *)((char *)link - offsetof(struct tac_slab, link));
 }
 
+/* Sequential: see enqueue. */
+static struct tac_heap *owner_of(const struct tac_slab *slab)
+{
+    uintptr_t owner = atomic_load(&slab->owner);
+    return (struct tac_heap *)(owner & ~(uintptr_t)TAC_SLAB_FULL); /* NOLINT: tagged pointer */
+}
+
 static void push(struct tac_heap *heap, struct tac_link *link)
 {
     atomic_store_explicit(&link->next, NULL, memory_order_relaxed);
@@ -57,10 +64,12 @@ void tac_heap_queue_init(struct tac_heap *heap)
     heap->queue_head = &heap->queue_stub;
 }
 
+/* Sequential, as are the loads of drain_one: a sender sets the summary and then looks at queued,
+ * the owner clears queued and then looks at owner and summary. If both could look before their own
+ * stores are seen, neither would queue the slab, and its blocks would stay away. */
 static void enqueue(struct tac_heap *heap, struct tac_slab *slab)
 {
-    if (!atomic_load_explicit(&slab->queued, memory_order_relaxed) &&
-        !atomic_exchange(&slab->queued, 1))
+    if (!atomic_load(&slab->queued) && !atomic_exchange(&slab->queued, 1))
         push(heap, &slab->link);
 }
 
@@ -109,15 +118,15 @@ void tac_heap_drain_one(struct tac_heap *heap)
         return;
     struct tac_slab *slab = slab_of(link);
     atomic_store(&slab->queued, 0);
-    struct tac_heap *owner = tac_slab_heap(slab);
+    struct tac_heap *owner = owner_of(slab);
     if (owner != heap) {
         if (owner && atomic_load(&slab->summary))
             enqueue(owner, slab);
         return;
     }
-    if (atomic_load_explicit(&slab->summary, memory_order_relaxed))
+    if (atomic_load(&slab->summary))
         tac_slab_drain(slab);
-    if (atomic_load_explicit(&slab->summary, memory_order_relaxed))
+    if (atomic_load(&slab->summary))
         enqueue(heap, slab);
     tac_slab_settle(heap, slab);
 }
