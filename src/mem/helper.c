@@ -58,6 +58,7 @@ static void populate_units(size_t unit, size_t n)
 static bool look(size_t *ready, size_t *seen)
 {
     size_t fresh = atomic_load(&tac_mem.fresh_unit);
+    fresh = fresh < tac_mem.units ? fresh : tac_mem.units; /* see note_fresh */
     size_t grown = fresh - *seen, ahead = 2 * grown > ahead_units ? 2 * grown : ahead_units;
     ahead = ahead > 4 * ahead_units ? 4 * ahead_units : ahead;
     size_t want = tac_mem.units - fresh < ahead ? tac_mem.units : fresh + ahead;

@@ -30,15 +30,22 @@ static bool account(const struct tac_heap *heap, size_t n)
     return true;
 }
 
-/* Units are fresh while nobody was handed anything at or above them. */
+/* Units are fresh while nobody was handed anything at or above them. The mark must get past them in
+ * any case, or a calloc would later take them for zeros; who lost TRIES races to others that raised
+ * it adds what was missing then, which is too much by what they add meanwhile. */
 static bool note_fresh(size_t unit, size_t n)
 {
-    size_t mark = atomic_load(&tac_mem.fresh_unit);
+    size_t mark = atomic_load(&tac_mem.fresh_unit), end = unit + n;
     bool fresh = unit >= mark;
-    for (int tries = 0; tries < TAC_SPANS_TRIES && unit + n > mark; tries++)
-        if (atomic_compare_exchange_strong(&tac_mem.fresh_unit, &mark, unit + n))
-            return fresh;
-    return false;
+    for (int tries = 0; end > mark; tries++) {
+        if (tries == TAC_SPANS_TRIES) {
+            atomic_fetch_add(&tac_mem.fresh_unit, end - mark);
+            break;
+        }
+        if (atomic_compare_exchange_strong(&tac_mem.fresh_unit, &mark, end))
+            break;
+    }
+    return fresh;
 }
 
 /* After the search: nothing was found, or n units from `unit` on. Wanted were more, perhaps. */
