@@ -111,12 +111,10 @@ static void fill_step(struct tac_file_stream *s)
 
 static void turn_back(struct tac_file_stream *s, uint32_t asked)
 {
-    if (sf_seek(s->file, 0, SEEK_SET) < 0)
-        s->file_ended = true;
+    s->file_ended = sf_seek(s->file, 0, SEEK_SET) < 0;
     if (s->converter)
         src_reset(s->converter);
     s->convert.input_frames = 0;
-    s->file_ended = false;
     s->skip = s->base.head_frames;
     atomic_store_explicit(&s->ended, false, memory_order_relaxed);
     atomic_store_explicit(&s->start, atomic_load_explicit(&s->ring.head, memory_order_relaxed),
@@ -157,10 +155,13 @@ static uint32_t take(struct tac_file_stream *s, float *out, uint32_t frames)
 /* Reader: throw away what is older than the latest wish; true when what it wished is there. */
 static bool is_answered(struct tac_file_stream *s)
 {
+    /* before the look at answered: what comes into the ring after the answer is not to be lost, and
+     * the tail must not pass start */
+    uint32_t old = tac_ring_used(&s->ring);
     /* pairs with the release in turn_back */
     if (atomic_load_explicit(&s->answered, memory_order_acquire) !=
         atomic_load_explicit(&s->asked, memory_order_relaxed)) {
-        tac_ring_pop_n(&s->ring, tac_ring_used(&s->ring));
+        tac_ring_pop_n(&s->ring, old);
         return false;
     }
     if (!s->aligned) {
