@@ -64,7 +64,7 @@ static int open_recording(struct tac_node *node, const char *path, const struct 
                           struct tac_setup *setup, struct tac_error *err)
 {
     char name[TAC_ERROR_FILE_MAX];
-    const char *dot = strrchr(path, '.');
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
     int stem = dot ? (int)(dot - path) : (int)strlen(path);
     if (setup->lane_first)
         snprintf(name, sizeof name, "%.*s-%u%s", stem, path, setup->lane_first + 1, dot ? dot : "");

@@ -3,9 +3,11 @@
 #include "rig_engine.h"
 #include "test.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <sndfile.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { RATE = 48000, LONG = 2 * RATE };
@@ -165,6 +167,37 @@ static void a_recorder_writes_what_it_hears(void)
     sf_close(file);
 }
 
+/* More channels than one bank has go to further files; a dot in a folder's name is no extension. */
+static void a_wide_recording_stays_in_its_folder(void)
+{
+    char wide[300], name[600];
+    snprintf(wide, sizeof wide, "%s", path_of("takes.1"));
+    REQUIRE(mkdir(wide, 0700) == 0);
+    struct tac_engine *e =
+        open_patch("output: 1\nnodes:\n  n: {block: noise, channels: 20}\n"
+                   "  r: {block: recorder, channels: 20, file: '%s/takes.1/all'}\n"
+                   "cables:\n  - n -> r\n  - r.out[1] -> output\n");
+    REQUIRE(e);
+    rig_play(e, 0, 1000, 100);
+    tac_engine_free(e);
+    int channels = 0;
+    DIR *made = opendir(wide);
+    REQUIRE(made);
+    for (struct dirent *d; (d = readdir(made));) {
+        SF_INFO info = {0};
+        snprintf(name, sizeof name, "%s/%s", wide, d->d_name);
+        SNDFILE *file = d->d_name[0] == '.' ? NULL : sf_open(name, SFM_READ, &info);
+        channels += file && info.frames == 1000 ? info.channels : 0;
+        if (file) {
+            sf_close(file);
+            unlink(name);
+        }
+    }
+    closedir(made);
+    rmdir(wide);
+    CHECK_MSG(channels == 20, "%d channels are in its files", channels);
+}
+
 static void what_cannot_be_opened_is_one_line(void)
 {
     struct tac_engine *e;
@@ -193,6 +226,7 @@ int main(int argc, char **argv)
     TEST(a_player_plays_its_file);
     TEST(a_midi_file_plays_into_voices);
     TEST(a_recorder_writes_what_it_hears);
+    TEST(a_wide_recording_stays_in_its_folder);
     TEST(what_cannot_be_opened_is_one_line);
     static const char *const made[] = {"long.wav", "short.wav", "song.mid", "take.wav"};
     for (int i = 0; i < 4; i++)
