@@ -108,8 +108,10 @@ static void read_input(const struct tac_plan *p, const float *const *in, uint32_
     uint32_t lanes = n->node->bank_lanes;
     for (uint32_t c = 0; c < n->node->lanes; c++) {
         float *out = n->io[0][c / lanes]->out[0] + c % lanes;
-        for (uint32_t f = 0; f < frames; f++)
-            out[f * lanes] = in && in[c] ? in[c][offset + f] : 0;
+        for (uint32_t f = 0; f < frames; f++) {
+            float x = in && in[c] ? in[c][offset + f] : 0;
+            out[f * lanes] = isfinite(x) ? x : 0; /* it would stay in filters for ever */
+        }
     }
 }
 
@@ -124,7 +126,7 @@ static void measure(struct tac_engine *e, uint32_t channel, const float *out, ui
     atomic_store_explicit(&e->peak[channel], peak, memory_order_relaxed);
     float power = atomic_load_explicit(&e->power[channel], memory_order_relaxed);
     float decay = (float)frames / (0.3f * (float)e->config.rate_hz);
-    power += decay * (sum / (float)frames - power);
+    power += decay * ((isfinite(sum) ? sum / (float)frames : 0) - power);
     atomic_store_explicit(&e->power[channel], power, memory_order_relaxed);
 }
 

@@ -280,6 +280,25 @@ static void a_missing_sound_file_is_one_line(void)
     tac_engine_free(e);
 }
 
+static void what_is_no_number_does_not_stay(void)
+{
+    struct tac_engine *e = rig_open("input: 1\noutput: 1\nnodes: {f: {block: svf}}\n"
+                                    "cables: ['input -> f', 'f -> output']\n");
+    struct tac_engine_meter meter = {0};
+    REQUIRE(e);
+    for (int i = 0; i < RIG_FRAMES; i++)
+        rig_in[i] = i == 100 ? NAN : i == 101 ? INFINITY : 0.5f;
+    rig_play(e, 0, RIG_FRAMES, 64);
+    uint32_t bad = 0;
+    for (int i = 0; i < RIG_FRAMES; i++)
+        bad += !isfinite(rig_out[0][i]);
+    CHECK_MSG(!bad, "%u frames are no numbers", bad);
+    CHECK(fabsf(rig_out[0][RIG_FRAMES - 1] - 0.5f) < 0.01f);
+    CHECK(tac_engine_meter(e, 0, &meter) == 0 && meter.rms > 0.1f);
+    memset(rig_in, 0, sizeof rig_in);
+    tac_engine_free(e);
+}
+
 static void nonsense_configurations_are_refused(void)
 {
     struct tac_engine *e = NULL;
@@ -304,6 +323,7 @@ int main(int argc, char **argv)
     TEST(a_parameter_change_is_a_ramp);
     TEST(same_bits_for_every_length_of_the_calls);
     TEST(a_missing_sound_file_is_one_line);
+    TEST(what_is_no_number_does_not_stay);
     TEST(nonsense_configurations_are_refused);
     return test_end();
 }
