@@ -83,14 +83,16 @@ static void put_lost(struct state *s, int cpu, uint64_t lost)
     s->out.event(s->out.writer, &e);
 }
 
-/* True when the slot still holds the event of that number, before and after it was copied. */
-static bool copy(const struct event *slot, uint64_t number, struct tac_format_kernel *ret_event)
+/* True when the slot holds the event that follows `tail` others, and nobody had begun to write over
+ * it when it was copied: who does moves the head first, and the number last. */
+static bool copy(const struct ring *r, uint64_t tail, struct tac_format_kernel *ret_event)
 {
-    if (__atomic_load_n(&slot->number, __ATOMIC_ACQUIRE) != number)
+    const struct event *slot = &r->event[tail % EVENTS];
+    if (__atomic_load_n(&slot->number, __ATOMIC_ACQUIRE) != tail + 1)
         return false;
     *ret_event = slot->event;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return __atomic_load_n(&slot->number, __ATOMIC_RELAXED) == number;
+    return __atomic_load_n(&r->head, __ATOMIC_RELAXED) - tail <= EVENTS;
 }
 
 /* An event that is still being written ends the pass; one that was written over is lost. */
@@ -105,7 +107,7 @@ static void read_cpu(struct state *s, int cpu)
     for (; tail != head; tail++) {
         const struct event *slot = &r->event[tail % EVENTS];
         struct tac_format_kernel e;
-        if (copy(slot, tail + 1, &e)) {
+        if (copy(r, tail, &e)) {
             learn_name(s, e.tid);
             learn_name(s, (uint32_t)(e.a >> 32));
             s->out.event(s->out.writer, &e);
