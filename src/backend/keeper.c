@@ -9,11 +9,11 @@
 static void sleep_between(struct tac_keeper *k)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until); // the clock of sem_timedwait
+    clock_gettime(CLOCK_MONOTONIC, &until); // whoever sets the time must not hold us up
     until.tv_nsec += TAC_KEEPER_MS * 1000000l;
     until.tv_sec += until.tv_nsec / 1000000000l;
     until.tv_nsec %= 1000000000l;
-    sem_timedwait(&k->wake, &until);
+    sem_clockwait(&k->wake, CLOCK_MONOTONIC, &until);
 }
 
 static void *keep(void *user)
