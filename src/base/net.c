@@ -134,7 +134,8 @@ static const char *path_of(const struct tac_net_address *a)
 
 void tac_net_unlink(const struct tac_net_address *a)
 {
-    if (path_of(a))
+    struct stat st;
+    if (path_of(a) && !lstat(path_of(a), &st) && S_ISSOCK(st.st_mode))
         unlink(path_of(a));
 }
 

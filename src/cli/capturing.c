@@ -8,6 +8,7 @@
 #include "capture/receive.h"
 #include "cli/launch.h"
 #include "cli/preloadable.h"
+#include "cli/recording_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -289,7 +290,7 @@ static int close_all(struct capture *c, int error, struct tac_error *err)
     }
     int closed = tac_outlet_close(c->first, error ? NULL : err);
     if (c->first && !c->sessions) /* the kernel's account alone is no recording */
-        unlink(c->config->outlet.path);
+        tac_recording_file_remove(c->config->outlet.path);
     tac_receive_close(c->receive);
     return error ? error : closed;
 }

@@ -45,8 +45,8 @@ bool tac_cmd_number(const char *name, const char *text, double min, double max, 
     errno = 0;
     double value = strtod(text, &end);
     if (end == text || *end || errno || !isfinite(value) || value < min || value > max) {
-        tac_cmd_fail(TAC_EXIT_USAGE, "--%s: '%s' is not a number from %g to %g", name, text, min,
-                     max);
+        tac_cmd_fail(TAC_EXIT_USAGE, "--%s: '%s' is not a number from %.10g to %.10g", name, text,
+                     min, max);
         return false;
     }
     *ret_value = value;
@@ -215,8 +215,13 @@ static int run(const struct tac_cmd *cmd, int argc, char **argv)
     if (cmd->operands_max >= 0 && args.count > cmd->operands_max)
         return tac_cmd_fail(TAC_EXIT_USAGE, "'%s' is one argument too many; usage: tactus %s %s",
                             args.operand[cmd->operands_max], cmd->name, cmd->synopsis);
-    int code = cmd->run(&args);
-    if (fflush(stdout) || ferror(stdout))
+    return cmd->run(&args);
+}
+
+/* What was printed must have arrived; a command that failed has said its line already. */
+static int finish(int code)
+{
+    if ((fflush(stdout) || ferror(stdout)) && code != TAC_EXIT_FAILED)
         return tac_cmd_fail(TAC_EXIT_FAILED, "standard output: %s", strerror(errno));
     return code;
 }
@@ -233,14 +238,14 @@ int main(int argc, char **argv)
             print_help(current);
         else
             print_overview(stdout);
-        return TAC_EXIT_OK;
+        return finish(TAC_EXIT_OK);
     }
     if (!strcmp(argv[1], "--version"))
-        return print_version();
+        return finish(print_version());
     const struct tac_cmd *cmd = find(argv[1]);
     if (!cmd)
         return tac_cmd_fail(TAC_EXIT_USAGE, "unknown command '%s'; tactus --help lists them",
                             argv[1]);
     current = cmd;
-    return run(cmd, argc - 2, argv + 2);
+    return finish(run(cmd, argc - 2, argv + 2));
 }

@@ -5,6 +5,7 @@
 #include "capture/kernel.h"
 #include "cli/launch.h"
 #include "cli/preloadable.h"
+#include "cli/recording_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,28 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int absolute(const char *path, char *full, size_t size, struct tac_error *err)
-{
-    char folder[PATH_MAX] = "";
-    if (path[0] != '/' && !getcwd(folder, sizeof folder))
-        return tac_error_set(err, -errno, NULL, 0, 0, "the current folder: %s", strerror(errno));
-    int n = snprintf(full, size, "%s%s%s", folder, folder[0] ? "/" : "", path);
-    if (n < 0 || (size_t)n >= size)
-        return tac_error_set(err, -ENAMETOOLONG, path, 0, 0, "the path is too long");
-    return 0;
-}
-
-/* The recorder makes the file itself; only see whether it can. */
-static int make_free(const char *path, struct tac_error *err)
-{
-    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return tac_error_set(err, -errno, path, 0, 0, "cannot be written: %s", strerror(errno));
-    close(fd);
-    unlink(path);
-    return 0;
-}
 
 static int append(int out, const char *from)
 {
@@ -88,9 +67,7 @@ int tac_watching_run(const struct tac_watching *watching, int *ret_status, struc
     char path[PATH_MAX], kernel_path[PATH_MAX + 8];
     int r = tac_preloadable_check(watching->argv[0], err);
     if (r == 0)
-        r = absolute(watching->path, path, sizeof path, err);
-    if (r == 0)
-        r = make_free(path, err);
+        r = tac_recording_file_prepare(watching->path, path, sizeof path, err);
     if (r < 0)
         return r;
     snprintf(kernel_path, sizeof kernel_path, "%s.kernel", path);

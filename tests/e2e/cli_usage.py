@@ -6,8 +6,10 @@ usage: cli_usage.py TACTUS    Prints TAP. What is asked of each command: --help 
 exits 0; an unknown option, a missing value and too many arguments give exit 2 and one line on
 standard error that begins with the command's name.
 """
+import os
 import subprocess
 import sys
+import tempfile
 
 TACTUS = sys.argv[1]
 count, failures = 0, 0
@@ -53,7 +55,7 @@ def check_command(name):
                                     ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS")),
        f"{name} --help is a manual page", page.stdout + page.stderr)
     longest = max(len(line) for line in page.stdout.splitlines())
-    ok(longest <= 100, f"{name} --help fits a terminal", f"{longest} columns")
+    ok(longest <= 80, f"{name} --help fits a terminal", f"{longest} columns")
     result = run(name, "--no-such-option")
     ok(one_line(result, 2, f"tactus {name}: "), f"{name} refuses an unknown option", result.stderr)
     valued = [line.split()[-2].lstrip("-") for line in page.stdout.splitlines()
@@ -65,6 +67,31 @@ def check_command(name):
            result.stderr)
 
 
+def refuse_harm():
+    """What is no plain file is never removed, and a heap that cannot be is never started."""
+    with tempfile.TemporaryDirectory() as folder:
+        pipe, sock = os.path.join(folder, "pipe"), os.path.join(folder, "precious")
+        os.mkfifo(pipe)
+        for command in (["run", "--record", pipe, "--", "true"], ["run", "--record", folder, "--", "true"]):
+            result = run(*command)
+            ok(one_line(result, 3, "tactus run: ") and os.path.exists(command[2]),
+               "run --record refuses a pipe or a folder and leaves it", result.stderr)
+        with open(sock, "w", encoding="ascii") as file:
+            file.write("mine")
+        run("capture", "-o", os.path.join(folder, "r.tac"), "--seconds", "1", f"--listen=unix:{sock}")
+        ok(os.path.exists(sock), "capture --listen leaves a file that is no socket")
+    for size in ("abc", "0", "1000T", "99999999999999999999G"):
+        result = run("run", "--size", size, "--", "true")
+        ok(one_line(result, 2, "tactus run: --size"), f"run --size {size}", result.stderr)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        for words in (["help"], ["--version"], ["run", "--help"], ["blocks", "--html"]):
+            result = subprocess.run([TACTUS, *words], stdout=full, stderr=subprocess.PIPE, text=True,
+                                    timeout=60, check=False)
+            ok(result.returncode == 3 and len(result.stderr.splitlines()) == 1,
+               f"{' '.join(words)} tells that its output was lost", result.stderr)
+
+
+refuse_harm()
 for command in overview():
     check_command(command)
 print(f"1..{count}")

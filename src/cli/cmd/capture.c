@@ -174,10 +174,10 @@ static int run(const struct tac_cmd_args *args)
 
 TAC_CMD(capture) = {
     .name = "capture",
-    .summary = "record a program, or a board over the network, and what the machine did meanwhile",
-    .synopsis =
-        "-o FILE [options] [--] PROGRAM [ARGUMENT...]\n"
-        "tactus capture -o FILE (--pid PID | --socket ADDRESS | --listen[=ADDRESS]) [options]",
+    .summary = "record a program or a board, and what the machine did",
+    .synopsis = "-o FILE [options] [--] PROGRAM [ARGUMENT...]\n"
+                "    tactus capture -o FILE (--pid PID | --socket ADDRESS) [options]\n"
+                "    tactus capture -o FILE --listen[=ADDRESS] [options]",
     .text =
         "Runs a program on its own heap, watches its audio streams as tactus run --record does, "
         "and, as root, records beside it which thread ran on which core, who woke whom, "

@@ -240,8 +240,7 @@ static int run(const struct tac_cmd_args *args)
 
 TAC_CMD(demo) = {
     .name = "demo",
-    .summary = "the founding story: the same program on two heaps, and why it "
-               "was late",
+    .summary = "one program on two heaps, and why it was late",
     .synopsis = "[options]",
     .text = "Plays a patch in real time, 48 kHz and 64 frames, while the "
             "program around the sound "

@@ -220,7 +220,9 @@ static int run(const struct tac_cmd_args *args)
 TAC_CMD(doctor) = {
     .name = "doctor",
     .summary = "say why cycles were late, with evidence",
-    .synopsis = "[options] RECORDING... | [options] -- PROGRAM [ARGUMENT...] | [options] --pid PID",
+    .synopsis = "[options] RECORDING...\n"
+                "    tactus doctor [options] -- PROGRAM [ARGUMENT...]\n"
+                "    tactus doctor [options] --pid PID",
     .text = "Reads one or more recordings, or runs an unmodified program and records it, and "
             "accounts for every late cycle: each microsecond between its deadline and its end is "
             "charged to one cause. Prints, for each recording, the cycles, the missed deadlines, "

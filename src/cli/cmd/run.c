@@ -4,9 +4,9 @@
 
 #include "cli/launch.h"
 #include "cli/preloadable.h"
+#include "cli/recording_file.h"
+#include "tactus/mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,22 +23,17 @@ struct setting {
     const char *line[3];
 };
 
-/* An absolute path for the recording, whose place is made free: the library in the program refuses
- * to write over a file, since programs start others that record too. */
-static int prepare_recording(const char *path, char *full, size_t size)
+/* The heap's own parser judges it here, so that no program is started on another arena. */
+static bool size_is_good(const char *size)
 {
-    char folder[PATH_MAX] = "";
-    if (path[0] != '/' && !getcwd(folder, sizeof folder))
-        return tac_cmd_fail(TAC_EXIT_FAILED, "the current folder: %s", strerror(errno));
-    int n = snprintf(full, size, "%s%s%s", folder, folder[0] ? "/" : "", path);
-    if (n < 0 || (size_t)n >= size)
-        return tac_cmd_fail(TAC_EXIT_FAILED, "%s: the path is too long", path);
-    int fd = open(full, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return tac_cmd_fail(TAC_EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-    close(fd);
-    unlink(full);
-    return 0;
+    struct tac_heap_config config = {0};
+    char word[128];
+    int n = snprintf(word, sizeof word, "size=%s", size ? size : "1M");
+    if (n < (int)sizeof word && tac_heap_config_parse(&config, word, NULL) == 0)
+        return true;
+    tac_cmd_fail(0, "--size: '%s' is not a size: write bytes, or a number with K, M or G, from 1M",
+                 size);
+    return false;
 }
 
 static void add(struct setting *s, const char *text)
@@ -82,12 +77,14 @@ static int run(const struct tac_cmd_args *args)
     char full[PATH_MAX] = "";
     if (!tactus && strcmp(heap, "system") != 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "--heap: '%s' is neither tactus nor system", heap);
+    if (!size_is_good(args->option[OPTION_SIZE]))
+        return TAC_EXIT_USAGE;
     if (args->option[OPTION_DEBUG] && (record || !tactus))
         return tac_cmd_fail(TAC_EXIT_USAGE, "--debug goes with neither --record nor --heap system");
     if (tac_preloadable_check(args->operand[0], &err) < 0)
         return tac_cmd_fail_error(&err);
-    if (record && prepare_recording(record, full, sizeof full))
-        return TAC_EXIT_FAILED;
+    if (record && tac_recording_file_prepare(record, full, sizeof full, &err) < 0)
+        return tac_cmd_fail_error(&err);
     if (tactus)
         set_heap(args, &s);
     if (record) {

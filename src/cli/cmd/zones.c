@@ -223,13 +223,17 @@ static int run(const struct tac_cmd_args *args)
         print_categories(&r);
     else
         print_all(&r);
+    bool damaged = r.c->problems & (TAC_CAPTURE_TRUNCATED | TAC_CAPTURE_DAMAGED);
     done(&r);
+    if (damaged && code == TAC_EXIT_OK)
+        return tac_cmd_fail(TAC_EXIT_FOUND, "%s is cut off or damaged; counted what could be read",
+                            args->operand[0]);
     return code;
 }
 
 TAC_CMD(zones) = {
     .name = "zones",
-    .summary = "print what each zone of a recording costs, or compare two recordings",
+    .summary = "what each zone of a recording costs, or two compared",
     .synopsis = "RECORDING [--compare EARLIER | --histogram ZONE | --categories]",
     .text = "One line for each zone name, the largest total first: how often, the time in it, the "
             "time in it without the zones inside, and the median, the 99th percentile and the "
