@@ -6,10 +6,16 @@
 
 #include <string.h>
 
+/* A cycle that is open, and the accounts at its begin. */
+struct open_cycle {
+    uint32_t index;
+    uint64_t cpu_ns, switches, faults;
+};
+
 /* What is open on one thread. */
 struct opened {
-    struct tac_list zones, cycles;     /* uint32_t: indices */
-    uint64_t cpu_ns, switches, faults; /* accounts at the begin of the open cycle */
+    struct tac_list zones;  /* uint32_t: indices */
+    struct tac_list cycles; /* struct open_cycle */
 };
 
 static struct opened *opened_of(struct tac_reader *r, uint32_t thread)
@@ -151,7 +157,7 @@ static void stack(struct tac_reader *r, const struct tac_event *e)
 
 static void cycle_begin(struct tac_reader *r, const struct tac_event *e, struct opened *o)
 {
-    uint32_t *open = tac_list_add(&o->cycles, sizeof *open);
+    struct open_cycle *open = tac_list_add(&o->cycles, sizeof *open);
     struct tac_capture_cycle *c = open ? tac_list_add(&r->cycles, sizeof *c) : NULL;
     if (!c)
         return;
@@ -161,17 +167,17 @@ static void cycle_begin(struct tac_reader *r, const struct tac_event *e, struct 
                                     .source = e->source,
                                     .thread = e->thread,
                                     .frames = (uint32_t)e->payload};
-    *open = (uint32_t)r->cycles.count - 1;
+    open->index = (uint32_t)r->cycles.count - 1;
     if (e->payload >> 48 & 1) {
         c->flags = TAC_CYCLE_EVIDENCE;
-        o->cpu_ns = tac_event_data(e, 1).counter;
-        o->switches = tac_event_data(e, 1).word;
-        o->faults = tac_event_data(e, 2).counter;
+        open->cpu_ns = tac_event_data(e, 1).counter;
+        open->switches = tac_event_data(e, 1).word;
+        open->faults = tac_event_data(e, 2).counter;
     }
 }
 
 static void cycle_evidence(struct tac_capture_cycle *c, const struct tac_event *e,
-                           const struct opened *o)
+                           const struct open_cycle *o)
 {
     uint64_t switches = tac_event_data(e, 1).word, faults = tac_event_data(e, 2).counter;
     c->cpu_ns = tac_event_data(e, 1).counter - o->cpu_ns;
@@ -185,17 +191,17 @@ static void cycle_evidence(struct tac_capture_cycle *c, const struct tac_event *
 /* Ends the innermost open cycle of its source. */
 static void cycle_end(struct tac_reader *r, const struct tac_event *e, struct opened *o)
 {
-    uint32_t *open = o->cycles.data;
+    struct open_cycle *open = o->cycles.data;
     struct tac_capture_cycle *cycles = r->cycles.data;
     size_t i = o->cycles.count;
-    while (i && cycles[open[i - 1]].source != e->source)
+    while (i && cycles[open[i - 1].index].source != e->source)
         i--;
     if (!i)
         return;
-    struct tac_capture_cycle *c = &cycles[open[i - 1]];
+    struct tac_capture_cycle *c = &cycles[open[i - 1].index];
     c->end_ns = e->ns;
     if (c->flags & TAC_CYCLE_EVIDENCE && e->payload >> 48 & 1)
-        cycle_evidence(c, e, o);
+        cycle_evidence(c, e, &open[i - 1]);
     else
         c->flags &= ~(uint32_t)TAC_CYCLE_EVIDENCE;
     /* others, of independent sources, may go on */

@@ -160,6 +160,32 @@ static __attribute__((noinline)) char *touch_a_page(void)
     return page;
 }
 
+static uint64_t cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* A program that marks its own cycles inside those of a library. */
+static void cycles_inside_cycles_keep_their_own_evidence(void)
+{
+    int outer = tac_cycle_source_open("outer", 0), inner = tac_cycle_source_open("inner", 0);
+    REQUIRE(begin((struct tac_trace_config){.evidence = TAC_EVIDENCE_CLOCK}) == 0);
+    tac_cycle_begin(outer, 0, 0);
+    uint64_t start = cpu_ns();
+    while (cpu_ns() - start < 2000000)
+        continue;
+    uint64_t before = cpu_ns() - start;
+    tac_cycle_begin(inner, 0, 0);
+    tac_cycle_end(inner);
+    tac_cycle_end(outer);
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->cycles_count == 2);
+    CHECK_MSG(c->cycles[0].cpu_ns >= before, "%llu", (unsigned long long)c->cycles[0].cpu_ns);
+    CHECK(c->cycles[1].cpu_ns < c->cycles[0].cpu_ns);
+}
+
 static void sleeps_and_faults_have_stacks_of_the_program(void)
 {
     struct timespec nap = {0, 2000000};
@@ -388,6 +414,7 @@ int main(int argc, char **argv)
     TEST(zones_plots_and_messages_come_back);
     TEST(memory_locks_flows_and_stacks_come_back);
     TEST(cycles_carry_deadline_frames_and_evidence);
+    TEST(cycles_inside_cycles_keep_their_own_evidence);
     TEST(sleeps_and_faults_have_stacks_of_the_program);
     TEST(denormals_are_seen);
     TEST(modules_have_build_ids_and_new_ones_are_seen);
