@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SEGMENTS = 8 };
 
@@ -64,6 +65,9 @@ static bool report(struct tac_object *o, const char *path, const char *build_id)
 
 struct tac_object *tac_object_open(const char *path, const char *build_id, const char *folders)
 {
+    struct stat st;
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) /* a recording may name a pipe or a device */
+        return NULL;
     struct tac_object *o = calloc(1, sizeof *o);
     if (!o || asprintf(&o->folders, ":.debug:/usr/lib/debug%s%s", *folders ? ":" : "", folders) < 0)
         goto failed;

@@ -153,6 +153,22 @@ static void a_file_with_another_build_id_is_not_believed(void)
     tac_capture_close(c);
 }
 
+/* A recording comes from anywhere; to open a pipe that nobody writes to would wait for ever. */
+static void a_pipe_is_no_program(void)
+{
+    char pipe[160];
+    struct tac_symbols *s;
+    snprintf(pipe, sizeof pipe, "%s/pipe", dir);
+    uint64_t back = caller_of_reverb();
+    REQUIRE(find_mapping(back) && mkfifo(pipe, 0600) == 0);
+    struct tac_capture *c = record("-", pipe);
+    REQUIRE(c && tac_symbols_open(c, "", &s) == 0);
+    CHECK_STR(tac_symbols_find(s, back, TAC_SYMBOL_RETURN)->function, "");
+    tac_symbols_close(s);
+    tac_capture_close(c);
+    unlink(pipe);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -163,6 +179,7 @@ int main(int argc, char **argv)
         return 99;
     self[n] = 0;
     TEST(what_no_mapping_holds_is_not_guessed);
+    TEST(a_pipe_is_no_program);
 #if TAC_HAVE_SYMBOLS
     TEST(function_file_and_line_are_found_in_its_own_file);
     TEST(a_program_that_is_gone_is_found_by_its_build_id);
