@@ -46,20 +46,21 @@ int tac_watch_stream_open(const char *library, const char *name, uint64_t period
     return source;
 }
 
-/* A ring that is too small for cycles is exchanged. */
+/* A ring that is too small for cycles is exchanged. Who gets none is not to ask in each cycle. */
 static void give_ring(const char *name)
 {
     struct tac_watch_shim shim = tac_watch_shim_begin();
     if (tac_trace_lane_here->record)
         tac_thread_unregister();
-    TAC_WATCH_REAL(tac_thread_register)(name, RING_RECORDS);
+    shim.thread->refused = TAC_WATCH_REAL(tac_thread_register)(name, RING_RECORDS) < 0;
     tac_watch_shim_end(&shim);
 }
 
 void tac_watch_thread_register(const char *name)
 {
     const struct tac_trace_lane *lane = tac_trace_lane_here;
-    if (TAC_UNLIKELY(!lane->record || lane->mask + 1 < RING_RECORDS))
+    if (TAC_UNLIKELY(!lane->record || lane->mask + 1 < RING_RECORDS) &&
+        !tac_watch_thread()->refused)
         give_ring(name);
 }
 

@@ -25,6 +25,7 @@ static void give_back(void *slot)
     struct tac_watch_thread *t = slot;
     tac_watch_here = &shared;
     t->cycle = t->shim = 0;
+    t->refused = false;
     t->stream = NULL;
     atomic_store_explicit(&t->taken, 0, memory_order_release);
 }
@@ -74,6 +75,7 @@ void tac_watch_thread_forked(void)
     tac_watch_recorder_forked();
     tac_thread_unregister(); /* the ring is that of a thread of the parent */
     t->cycle = 0;
+    t->refused = false;
     t->stream = NULL;
     t->shim--;
 }

@@ -43,6 +43,7 @@ struct tac_watch_thread {
     uint32_t stacks;             /* stacks that may still be taken in this cycle */
     uint32_t tid;                /* the kernel's id of the thread */
     _Atomic uint32_t taken;
+    bool refused; /* it cannot have a ring: there is no more room */
     void *stream; /* the blocking stream that this thread writes or reads, or NULL */
 };
 
