@@ -159,7 +159,8 @@ static int open_now(const struct tac_heap_config *config)
         tac_mem_report_at_exit(config->stats_exit);
     tac_sizing_begin();
     tac_memcheck_begin();
-    tac_mem.bytes = l.arena; /* from here on the heap is open */
+    /* from here on the heap is open; pairs with the acquire load of a thread's first call */
+    __atomic_store_n(&tac_mem.bytes, l.arena, __ATOMIC_RELEASE);
     return r;
 }
 

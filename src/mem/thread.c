@@ -70,7 +70,8 @@ static long claim_index(void)
 
 static struct tac_heap *attach(void)
 {
-    if (!tac_mem.bytes && !tac_mem_open_default())
+    /* pairs with the release store in open_now */
+    if (!__atomic_load_n(&tac_mem.bytes, __ATOMIC_ACQUIRE) && !tac_mem_open_default())
         return NULL;
     long index = claim_index();
     if (index < 0)
