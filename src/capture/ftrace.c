@@ -6,6 +6,7 @@
 #include "capture/kernel.h"
 #include "tactus/error.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,7 @@ struct tac_ftrace {
     uint8_t kind_of[IDS]; /* event id -> kind + 1, or STACK */
     struct field field[KINDS_MAX][FIELDS];
     struct field flags, pid, stack_size, stack_caller;
+    size_t long_bytes;             /* of the kernel's long */
     size_t page_bytes, data_bytes; /* of a page, and of its events at most */
 };
 
@@ -93,12 +95,10 @@ struct tac_ftrace *tac_ftrace_new(struct tac_kernel_writer *writer)
         return NULL;
     f->writer = writer;
     f->tep = tep_alloc();
-    f->pages = kbuffer_alloc(KBUFFER_LSIZE_SAME_AS_HOST, KBUFFER_ENDIAN_SAME_AS_HOST);
-    if (!f->tep || !f->pages) {
+    if (!f->tep) {
         tac_ftrace_free(f);
         return NULL;
     }
-    tep_set_long_size(f->tep, sizeof(long));
     tep_set_loglevel(TEP_LOG_NONE);
     return f;
 }
@@ -108,7 +108,8 @@ void tac_ftrace_free(struct tac_ftrace *f)
     if (!f)
         return;
     tep_free(f->tep);
-    kbuffer_free(f->pages);
+    if (f->pages)
+        kbuffer_free(f->pages);
     free(f);
 }
 
@@ -118,9 +119,18 @@ long tac_ftrace_learn_page(struct tac_ftrace *f, const char *header_page)
     int bad = !text || tep_parse_header_page(f->tep, text, strlen(header_page), sizeof(long));
     free(text);
     int bytes = bad ? 0 : tep_get_sub_buffer_size(f->tep);
-    int head = bad ? 0 : tep_get_header_timestamp_size(f->tep) + (int)sizeof(long);
-    if (bytes < PAGE_MIN || head > bytes)
+    int long_bytes = bad ? 0 : tep_get_header_page_size(f->tep);
+    int head = bad ? 0 : tep_get_header_timestamp_size(f->tep) + long_bytes;
+    if (bytes < PAGE_MIN || head > bytes || (long_bytes != 4 && long_bytes != 8))
         return -TAC_E_VERSION;
+    if (f->pages)
+        kbuffer_free(f->pages);
+    f->pages = kbuffer_alloc(long_bytes == 8 ? KBUFFER_LSIZE_8 : KBUFFER_LSIZE_4,
+                             KBUFFER_ENDIAN_SAME_AS_HOST);
+    if (!f->pages)
+        return -ENOMEM;
+    tep_set_long_size(f->tep, long_bytes);
+    f->long_bytes = (size_t)long_bytes;
     f->page_bytes = (size_t)bytes;
     f->data_bytes = (size_t)(bytes - head);
     return bytes;
@@ -248,6 +258,18 @@ static void fill(struct tac_ftrace *f, const struct tac_ftrace_kind *kind, const
     }
 }
 
+/* A program of 32 bits may run on a kernel of 64. */
+static uint64_t kernel_long(const struct tac_ftrace *f, const void *at)
+{
+    uint64_t wide;
+    uint32_t narrow;
+    memcpy(&narrow, at, sizeof narrow);
+    if (f->long_bytes == 4)
+        return narrow;
+    memcpy(&wide, at, sizeof wide);
+    return wide;
+}
+
 /* The kernel writes a stack right behind its event on the same CPU, so it belongs to the last. */
 static void take_stack(struct tac_ftrace *f, const struct event *e, uint16_t cpu,
                        const struct tac_format_kernel *last)
@@ -255,10 +277,9 @@ static void take_stack(struct tac_ftrace *f, const struct event *e, uint16_t cpu
     uint64_t pc[TAC_STACK_MAX], size = get_at(e, &f->stack_size);
     uint32_t n = 0;
     for (size_t at = f->stack_caller.offset;
-         n < TAC_STACK_MAX && n < size && at + sizeof(long) <= e->bytes; at += sizeof(long)) {
-        unsigned long address;
-        memcpy(&address, e->data + at, sizeof address);
-        if (address + 1 > 1) /* 0 and ~0 end it */
+         n < TAC_STACK_MAX && n < size && at + f->long_bytes <= e->bytes; at += f->long_bytes) {
+        uint64_t address = kernel_long(f, e->data + at);
+        if (address && address != (f->long_bytes == 8 ? UINT64_MAX : UINT32_MAX)) /* the end */
             pc[n++] = address;
     }
     if (last->ns && n)
@@ -292,15 +313,12 @@ static void take_event(struct tac_ftrace *f, const struct event *raw, uint64_t n
  * a time extension (libtraceevent 1.7). */
 static uint64_t lost_before(const struct tac_ftrace *f, const unsigned char *page)
 {
-    const unsigned long missed = 1ul << 31, stored = 1ul << 30;
-    unsigned long commit, lost = 1;
-    memcpy(&commit, page + tep_get_header_timestamp_size(f->tep), sizeof commit);
+    const uint64_t missed = 1u << 31, stored = 1u << 30;
+    uint64_t commit = kernel_long(f, page + tep_get_header_timestamp_size(f->tep));
     if (!(commit & missed))
         return 0;
     size_t start = f->page_bytes - f->data_bytes, at = start + (commit & 0xfffff);
-    if (commit & stored && at + sizeof lost <= f->page_bytes)
-        memcpy(&lost, page + at, sizeof lost);
-    return lost;
+    return commit & stored && at + f->long_bytes <= f->page_bytes ? kernel_long(f, page + at) : 1;
 }
 
 uint64_t tac_ftrace_decode(struct tac_ftrace *f, unsigned char *page, size_t bytes, uint16_t cpu)

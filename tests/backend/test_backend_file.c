@@ -25,7 +25,7 @@ static int play(const struct tac_backend_config *config, struct tac_error *err)
         return code;
     code = file->start(stream, err);
     struct tac_backend_stats stats = {0};
-    for (int i = 0; code >= 0 && i < 10000 && !stats.done; i++) {
+    for (int i = 0; code >= 0 && i < 60000 && !stats.done; i++) {
         usleep(500);
         file->stats(stream, &stats);
     }

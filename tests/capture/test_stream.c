@@ -149,7 +149,8 @@ static uint64_t gaps_of(const struct tac_capture *c)
 static void check_sums(const struct tac_capture *c, uint64_t emitted)
 {
     const struct tac_capture_thread *t = &c->threads[0];
-    CHECK_MSG(c->problems == 0, "%x", c->problems);
+    /* a machine that stalls makes pairs of clocks that contradict, which is said, and is no loss */
+    CHECK_MSG((c->problems & ~(unsigned)TAC_CAPTURE_CLOCK_POOR) == 0, "%x", c->problems);
     CHECK_MSG(t->stored + t->dropped == emitted && t->damaged == 0, "%llu + %llu is not %llu",
               (unsigned long long)t->stored, (unsigned long long)t->dropped,
               (unsigned long long)emitted);

@@ -165,6 +165,8 @@ static void the_cycle_obeys_the_law(void)
 #ifdef SANITIZED
     SKIP("sanitizers allocate and call the kernel themselves");
 #else
+    if (test_emulated())
+        SKIP("an emulator faults and calls the kernel by itself");
     int code = run_in_child(0);
     if (code == NO_FILTER)
         SKIP("the kernel refuses a system-call filter here");
@@ -181,6 +183,8 @@ static void the_traps_work(void)
 #ifdef SANITIZED
     SKIP("sanitizers allocate and call the kernel themselves");
 #else
+    if (test_emulated())
+        SKIP("an emulator faults and calls the kernel by itself");
     int code = run_in_child(1);
     if (code == NO_FILTER)
         SKIP("the kernel refuses a system-call filter here");
