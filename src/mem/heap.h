@@ -243,6 +243,9 @@ struct tac_mem_layout tac_mem_lay_out(size_t arena, unsigned threads);
 /* Make tac_mem refer to a zeroed mapping of that layout. */
 void tac_mem_place(char *base, const struct tac_mem_layout *layout);
 
+/* image.c: have the pages of our own code and data in memory, locked if that is permitted. */
+void tac_mem_image_populate(bool lock);
+
 /* After guard, hooks or heap changed: choose tac_heap_fast. */
 void tac_thread_choose(void);
 

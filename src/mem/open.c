@@ -110,7 +110,7 @@ static bool lock_range(char *base, size_t bytes)
     return mlock(base, bytes) == 0;
 }
 
-/* Touch and lock the tables and the first part of the arena. */
+/* Touch and lock the tables, the first part of the arena, and our own code. */
 static int populate(const struct tac_heap_config *config, char *base)
 {
     size_t arena = tac_mem.units << TAC_UNIT_SHIFT, first = config->populate_bytes;
@@ -130,6 +130,7 @@ static int populate(const struct tac_heap_config *config, char *base)
         r = config->lock == TAC_HEAP_LOCK_YES ? -TAC_E_MEMLOCK : 0;
     if (!tac_mem.locked_bytes)
         tac_region_touch(base, bytes);
+    tac_mem_image_populate(tac_mem.locked_bytes);
     tac_mem.populated_bytes = first;
     return r;
 }
