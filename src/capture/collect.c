@@ -155,6 +155,17 @@ static void stack(struct tac_reader *r, const struct tac_event *e)
         *s = (struct tac_capture_stack){e->ns, e->thread, count, keep_addresses(r, e->data, count)};
 }
 
+/* The processor's flag is cleared where a cycle begins and ends: what it said then is true of the
+ * cycles around, too. */
+static void mark_denormal(struct tac_reader *r, const struct opened *o, size_t count)
+{
+    const struct open_cycle *open = o->cycles.data;
+    struct tac_capture_cycle *cycles = r->cycles.data;
+    for (size_t i = 0; i < count; i++)
+        if (cycles[open[i].index].flags & TAC_CYCLE_EVIDENCE)
+            cycles[open[i].index].flags |= TAC_CYCLE_DENORMAL;
+}
+
 static void cycle_begin(struct tac_reader *r, const struct tac_event *e, struct opened *o)
 {
     struct open_cycle *open = tac_list_add(&o->cycles, sizeof *open);
@@ -173,6 +184,8 @@ static void cycle_begin(struct tac_reader *r, const struct tac_event *e, struct 
         open->cpu_ns = tac_event_data(e, 1).counter;
         open->switches = tac_event_data(e, 1).word;
         open->faults = tac_event_data(e, 2).counter;
+        if (tac_event_data(e, 2).word & 1)
+            mark_denormal(r, o, o->cycles.count - 1);
     }
 }
 
@@ -204,6 +217,8 @@ static void cycle_end(struct tac_reader *r, const struct tac_event *e, struct op
         cycle_evidence(c, e, &open[i - 1]);
     else
         c->flags &= ~(uint32_t)TAC_CYCLE_EVIDENCE;
+    if (c->flags & TAC_CYCLE_DENORMAL)
+        mark_denormal(r, o, i - 1);
     /* others, of independent sources, may go on */
     memmove(&open[i - 1], &open[i], (o->cycles.count - i) * sizeof *open);
     o->cycles.count--;

@@ -236,6 +236,30 @@ static void denormals_are_seen(void)
 #endif
 }
 
+/* The flag is read and cleared at the edges of the inner cycle. */
+static void denormals_around_and_in_inner_cycles_are_seen(void)
+{
+    int outer = tac_cycle_source_open("outer", 0), inner = tac_cycle_source_open("inner", 0);
+    volatile float tiny = 1e-40f, big = 2.0f, result;
+    REQUIRE(begin((struct tac_trace_config){.evidence = TAC_EVIDENCE_CLOCK}) == 0);
+    for (int place = 0; place < 3; place++) {
+        tac_cycle_begin(outer, 0, 0);
+        result = (place == 0 ? tiny : big) * big;
+        tac_cycle_begin(inner, 0, 0);
+        result = (place == 1 ? tiny : big) * big;
+        tac_cycle_end(inner);
+        tac_cycle_end(outer);
+    }
+    (void)result;
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->cycles_count == 6);
+#if defined(__x86_64__)
+    static const bool expected[6] = {true, false, true, true, false, false};
+    for (int i = 0; i < 6; i++)
+        CHECK_MSG(!(c->cycles[i].flags & TAC_CYCLE_DENORMAL) == !expected[i], "%d", i);
+#endif
+}
+
 static void modules_have_build_ids_and_new_ones_are_seen(void)
 {
     struct timespec nap = {0, 250000000};
@@ -419,6 +443,7 @@ int main(int argc, char **argv)
     TEST(cycles_inside_cycles_keep_their_own_evidence);
     TEST(sleeps_and_faults_have_stacks_of_the_program);
     TEST(denormals_are_seen);
+    TEST(denormals_around_and_in_inner_cycles_are_seen);
     TEST(modules_have_build_ids_and_new_ones_are_seen);
     TEST(overload_is_counted_exactly);
     TEST(budget_suppresses_and_counts);
