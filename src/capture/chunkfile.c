@@ -16,7 +16,7 @@ enum { READ_BYTES = 1 << 20 };
 int tac_chunkfile_open(struct tac_chunkfile *f, const char *path, struct tac_error *err)
 {
     struct stat st;
-    *f = (struct tac_chunkfile){.fd = open(path, O_RDONLY | O_CLOEXEC), .name = path};
+    *f = (struct tac_chunkfile){.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), .name = path};
     int error = f->fd < 0 || fstat(f->fd, &st) ? -errno : 0;
     if (!error && !S_ISREG(st.st_mode))
         error = -EINVAL;

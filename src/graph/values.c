@@ -38,9 +38,9 @@ int tac_graph_read_number(const struct tac_graph_reader *r, const struct tac_yam
     double slack = 1e-6 * fmax(fabs(min), fabs(max));
     if (!isfinite(number) || number < min - slack || number > max + slack)
         return tac_graph_fail(r, -TAC_E_RANGE, value->line, value->column,
-                              "%.40s is out of range: %s goes from %g to %g %s", value->text,
+                              "%.40s is out of range: %s goes from %g to %g%s%s", value->text,
                               value->key ? value->key : "it", shown(unit, min), shown(unit, max),
-                              tac_units_name(unit));
+                              *tac_units_name(unit) ? " " : "", tac_units_name(unit));
     *ret_value = fmin(fmax(number, min), max);
     return 0;
 }

@@ -76,6 +76,8 @@ def refuse_harm():
             result = run(*command)
             ok(one_line(result, 3, "tactus run: ") and os.path.exists(command[2]),
                "run --record refuses a pipe or a folder and leaves it", result.stderr)
+        result = run("info", pipe)
+        ok(one_line(result, 3, "tactus info: "), "a pipe is no recording, and not waited for", result.stderr)
         with open(sock, "w", encoding="ascii") as file:
             file.write("mine")
         run("capture", "-o", os.path.join(folder, "r.tac"), "--seconds", "1", f"--listen=unix:{sock}")

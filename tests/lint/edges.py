@@ -20,10 +20,8 @@ MAY = {
     "watch": ["base", "mem", "trace"],
     "backend": ["base"],
     "engine": ["base", "mem", "trace", "dsp", "graph", "backend/backend.h"],
-    "control": ["base", "engine"],
-    "web": ["base", "capture", "doctor", "control"],
     "cli": ["base", "mem", "trace", "dsp", "graph", "capture", "doctor", "watch", "backend",
-            "engine", "control", "web"],
+            "engine"],
 }
 # The part that a public header belongs to.
 PUBLIC = {"error.h": "base", "version.h": "base", "mem.h": "mem", "pool.h": "mem",
