@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * misses.c - see misses.h. A lane's last begin is enough: cycles do not nest within a lane but for
- * streams inside streams, whose inner deadline counts then. */
+ * misses.c - see misses.h. The last begin of a source on a lane is enough: cycles of one source do
+ * not nest. */
 #include "capture/misses.h"
 
 #include "capture/unpack.h"
@@ -8,16 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t *deadline_of(struct tac_misses *m, uint32_t lane)
+/* Of the cycle that the record begins or ends. NULL: no memory is left. */
+static uint64_t *deadline_of(struct tac_misses *m, uint32_t lane,
+                             const struct tac_format_record *cycle)
 {
-    uint32_t place = tac_idmap_get(&m->place_of, lane);
+    uint64_t key = (uint64_t)lane << 16 | (cycle->word >> 32 & 0xffff);
+    uint32_t place = tac_idmap_get(&m->place_of, key);
     if (place)
         return (uint64_t *)m->deadlines.data + place - 1;
     uint64_t *added = tac_list_add(&m->deadlines, sizeof *added);
-    return added && tac_idmap_put(&m->place_of, lane, (uint32_t)m->deadlines.count) ? added : NULL;
+    return added && tac_idmap_put(&m->place_of, key, (uint32_t)m->deadlines.count) ? added : NULL;
 }
 
-static uint32_t look_at(struct tac_misses *m, uint64_t *deadline,
+static uint32_t look_at(struct tac_misses *m, uint32_t lane,
                         const struct tac_format_record *records, uint32_t n)
 {
     uint32_t late = 0;
@@ -26,12 +29,14 @@ static uint32_t look_at(struct tac_misses *m, uint64_t *deadline,
         extra = tac_record_extra(records[i].word);
         if (extra >= n - i)
             break;
-        if (type == TAC_REC_CYCLE_BEGIN) {
-            *deadline = records[i + 1].counter;
-        } else if (type == TAC_REC_CYCLE_END && *deadline) {
-            late += tac_clockmap_ns(&m->clock, records[i].counter) > *deadline;
-            *deadline = 0;
-        }
+        if (type != TAC_REC_CYCLE_BEGIN && type != TAC_REC_CYCLE_END)
+            continue;
+        uint64_t *deadline = deadline_of(m, lane, &records[i]);
+        if (!deadline)
+            return late;
+        late += type == TAC_REC_CYCLE_END && *deadline &&
+                tac_clockmap_ns(&m->clock, records[i].counter) > *deadline;
+        *deadline = type == TAC_REC_CYCLE_BEGIN ? records[i + 1].counter : 0;
     }
     return late;
 }
@@ -39,9 +44,8 @@ static uint32_t look_at(struct tac_misses *m, uint64_t *deadline,
 static uint32_t look_into(struct tac_misses *m, const struct tac_format_chunk *head,
                           const void *payload, size_t bytes)
 {
-    uint64_t *deadline = deadline_of(m, head->id);
     uint32_t max = head->count < bytes ? head->count : (uint32_t)bytes, n;
-    if (!deadline || m->clock.pairs.count < 2)
+    if (m->clock.pairs.count < 2)
         return 0;
     if (max > m->room) {
         struct tac_format_record *grown = realloc(m->records, max * sizeof *grown);
@@ -58,7 +62,7 @@ static uint32_t look_into(struct tac_misses *m, const struct tac_format_chunk *h
         if (n)
             memcpy(m->records, payload, n * sizeof *m->records);
     }
-    return look_at(m, deadline, m->records, n);
+    return look_at(m, head->id, m->records, n);
 }
 
 uint32_t tac_misses_in(struct tac_misses *m, const struct tac_format_chunk *head,

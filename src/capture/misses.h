@@ -11,8 +11,8 @@
 
 struct tac_misses { /* {0} has seen nothing */
     struct tac_clockmap clock;
-    struct tac_idmap place_of; /* lane -> place in deadlines + 1 */
-    struct tac_list deadlines; /* uint64_t: of the open cycle of a lane; 0: none */
+    struct tac_idmap place_of; /* lane << 16 | source -> place in deadlines + 1 */
+    struct tac_list deadlines; /* uint64_t: of the open cycle; 0: none */
     struct tac_zip *zip;
     struct tac_format_record *records;
     uint32_t room;
