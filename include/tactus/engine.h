@@ -193,8 +193,9 @@ TAC_API int tac_engine_note(struct tac_engine *engine, const char *section, floa
 /* ---- audio --------------------------------------------------------------------------------- */
 
 /* Compute frames (0 or more) of sound. in: info.inputs channels (may be NULL when silent), out:
- * info.outputs channels, each an array of frames floats. Before the first load out is not touched.
- * Sets and restores the FTZ/DAZ bits of the calling thread. */
+ * info.outputs channels, each an array of frames floats. What is no number in `in` (NaN,
+ * infinities) counts as 0. Before the first load out is not touched. Sets and restores the FTZ/DAZ
+ * bits of the calling thread. */
 TAC_API void tac_engine_process(struct tac_engine *engine, const float *const *in,
                                 float *const *out, uint32_t frames);
 
