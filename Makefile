@@ -52,7 +52,7 @@ test-guest: all
 	@tools/run-tests $(BUILD) --setup long --suite guest
 
 test-programs: all
-	@tools/test-programs $(BUILD)
+	@tools/run-tests $(BUILD) --setup long --suite programs
 
 test-soak: all
 	@tools/run-tests $(BUILD) --setup long --suite soak
