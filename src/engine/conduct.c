@@ -293,8 +293,14 @@ void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_
 {
     struct tac_crew *crew = (struct tac_crew *)workers;
     crew->slice++;
-    struct tac_run run = {plan, TAC_BY_AUDIO, frames, false,
-                          crew->time_next || crew->slice % TAC_TIMED_EVERY == 0};
+    struct tac_run run = {plan,
+                          TAC_BY_AUDIO,
+                          frames,
+                          false,
+                          crew->time_next || crew->slice % TAC_TIMED_EVERY == 0,
+                          atomic_load_explicit(&crew->traced, memory_order_relaxed)};
+    struct tac_zone zone =
+        tac_zone_begin(crew->helper[0].site, tac_traced_has(run.traced, TAC_CAT_TASK));
     crew->time_next = false;
     plan->frame_io[0]->frames = frames;
     tac_run_copy(&run, &plan->opening);
@@ -303,11 +309,12 @@ void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_
     atomic_store_explicit(&crew->alone, run.alone, memory_order_relaxed);
     run_slice(crew, plan, &run, sum);
     tac_run_copy(&run, &plan->closing);
+    tac_zone_end(&zone);
 }
 
 /* ---- cycles and plans ---------------------------------------------------------------------- */
 
-void tac_workers_begin(struct tac_workers *workers, uint64_t now_ns)
+void tac_workers_begin(struct tac_workers *workers, uint64_t now_ns, uint32_t traced)
 {
     struct tac_crew *crew = (struct tac_crew *)workers;
     uint64_t period = now_ns - crew->last_begin_ns;
@@ -315,6 +322,7 @@ void tac_workers_begin(struct tac_workers *workers, uint64_t now_ns)
     uint64_t shorter = period < crew->period_ns ? period : crew->period_ns;
     crew->period_ns = period;
     crew->last_begin_ns = now_ns;
+    atomic_store_explicit(&crew->traced, traced, memory_order_relaxed);
     atomic_store_explicit(&crew->in_cycle, 1, memory_order_relaxed);
     atomic_store_explicit(&crew->due_ns, now_ns + shorter, memory_order_relaxed);
 }

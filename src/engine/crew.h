@@ -25,8 +25,9 @@ struct tac_helper {
     _Atomic uint64_t answer;      /* counter ticks from the call for the slice to its notice */
     struct tac_crew *crew;
     uint32_t worker;
-    uint64_t margin_ns; /* how early to wake */
-    uint64_t idle_ns;   /* how long to sleep with no cycle in sight */
+    const struct tac_trace_site *site; /* of its zones */
+    uint64_t margin_ns;                /* how early to wake */
+    uint64_t idle_ns;                  /* how long to sleep with no cycle in sight */
     pthread_t thread;
     struct tac_region stack;
     bool runs;
@@ -39,6 +40,7 @@ struct tac_crew {
     _Atomic uint64_t go_at; /* counter when it was written */
     uint32_t frames;
     bool timed;                           /* the slice, node by node */
+    _Atomic uint32_t traced;              /* tac_traced_now() of the cycle */
     _Alignas(64) _Atomic uint64_t due_ns; /* when the next cycle is expected */
     _Atomic uint32_t in_cycle, alone, dismissed;
     _Alignas(64) _Atomic uint32_t away; /* helpers that lost a task and have not noticed */

@@ -166,6 +166,7 @@ static int fill_node(struct tac_node *node, const struct tac_graph *graph,
     if (!name || take_memory(vault, node) < 0)
         return -ENOMEM;
     node->name = strcpy(name, n->name);
+    node->site = tac_traced_node(name);
     set_params(node, n);
     int code = 0;
     if (n->block == &tac_graph_block_voices)

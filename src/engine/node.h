@@ -11,6 +11,7 @@
 #define TAC_ENGINE_NODE_H
 
 #include "dsp/block.h"
+#include "engine/traced.h"
 #include "engine/vault.h"
 #include "graph/graph.h"
 
@@ -60,7 +61,8 @@ struct tac_node {
     _Atomic uint32_t held;     /* lost helpers that may still write to a spare state */
     /* Counter ticks of timed slices: their sum over all banks, the largest of one bank, how many */
     _Atomic uint64_t cost_sum, cost_worst, cost_count;
-    _Atomic uint64_t cost_now; /* ticks since shed.c set it to 0 */
+    _Atomic uint64_t cost_now;         /* ticks since shed.c set it to 0 */
+    const struct tac_trace_site *site; /* of its zones */
 };
 
 struct tac_node_build {

@@ -111,6 +111,12 @@ static int index_nodes(struct tac_plan *plan)
     return 0;
 }
 
+static void name_tasks(struct tac_plan *plan)
+{
+    for (uint32_t t = 0; t < plan->tasks; t++)
+        plan->task[t].site = tac_traced_numbered("task", t);
+}
+
 static void add_up_memory(struct tac_plan *plan)
 {
     plan->locked = !plan->vault.unlocked;
@@ -152,6 +158,7 @@ int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
         tac_plan_free(plan);
         return code;
     }
+    name_tasks(plan);
     add_up_memory(plan);
     *ret_plan = plan;
     return 0;

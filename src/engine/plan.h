@@ -74,7 +74,8 @@ struct tac_task {
     struct tac_task_copy copy[TAC_RUNNERS];
     struct tac_range pred, slot; /* tasks that it reads from; its states */
     unsigned char *snapshot;
-    uint32_t worker;   /* 0: the audio thread; helpers from 1 */
+    const struct tac_trace_site *site; /* of its zones */
+    uint32_t worker;                   /* 0: the audio thread; helpers from 1 */
     uint32_t flip;     /* 1: its states were moved to their spare places once more */
     float estimate_ns; /* when the plan was made */
 };

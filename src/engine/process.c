@@ -174,6 +174,15 @@ static void count_cycle(struct tac_engine *e, uint64_t ns, uint32_t frames)
     atomic_fetch_add_explicit(&e->cycles, 1, memory_order_relaxed);
 }
 
+static void plot(const struct tac_engine *e, double load)
+{
+    const struct tac_plan *p = e->playing;
+    tac_traced_plot(&(struct tac_traced_cycle){
+        .load = load,
+        .bytes = p->vault.bytes + p->node_bytes + e->vault.bytes + e->home.bytes,
+        .shed_level = atomic_load_explicit(&e->shed.level, memory_order_relaxed)});
+}
+
 void tac_engine_process(struct tac_engine *e, const float *const *in, float *const *out,
                         uint32_t frames)
 {
@@ -183,15 +192,19 @@ void tac_engine_process(struct tac_engine *e, const float *const *in, float *con
         return;
     unsigned fp = tac_denormals_flush();
     take_events(e);
-    tac_workers_begin(e->workers, begin);
+    uint32_t traced = tac_traced_now();
+    tac_workers_begin(e->workers, begin, traced);
     for (uint32_t done = 0; done < frames;)
         done += run_slice(e, in, out, done, frames - done);
     tac_workers_end(e->workers);
     tac_denormals_restore(fp);
     uint64_t busy = tac_clock_ns() - begin;
     count_cycle(e, busy, frames);
+    double period_ns = (double)frames * 1e9 / e->config.rate_hz;
     tac_shed_judge(&e->shed, &(struct tac_shed_scene){e->playing, &e->ramps, e->workers}, busy,
-                   (uint64_t)((double)frames * 1e9 / e->config.rate_hz));
+                   (uint64_t)period_ns);
+    if (tac_traced_has(traced, TAC_CAT_PLOT) && frames)
+        plot(e, (double)busy / period_ns);
 }
 
 void tac_engine_process_interleaved(struct tac_engine *e, const float *in, float *out,

@@ -118,6 +118,23 @@ static void run_ops_timed(const struct tac_plan *plan, const struct tac_op *op, 
     }
 }
 
+/* A zone for each stretch of operations of one node. */
+static void run_ops_traced(const struct tac_run *run, const struct tac_op *op, uint32_t ops)
+{
+    for (const struct tac_op *end = op + ops; op < end;) {
+        uint32_t count = 1;
+        while (op + count < end && op[count].node == op->node)
+            count++;
+        struct tac_zone zone = tac_zone_begin(run->plan->node[op->node].node->site, 1);
+        if (run->timed)
+            run_ops_timed(run->plan, op, count);
+        else
+            run_ops_checked(run->plan, op, count);
+        tac_zone_end(&zone);
+        op += count;
+    }
+}
+
 static void set_frames(const struct tac_run *run, struct tac_task_copy *copy)
 {
     if (copy->frames == run->frames)
@@ -145,7 +162,9 @@ void tac_run_copy(const struct tac_run *run, struct tac_task_copy *copy)
     const struct tac_op *op = run->plan->op[run->runner] + copy->op.first;
     set_frames(run, copy);
     take_imports(run, copy);
-    if (run->timed)
+    if (tac_traced_has(run->traced, TAC_CAT_NODE))
+        run_ops_traced(run, op, copy->op.count);
+    else if (run->timed)
         run_ops_timed(run->plan, op, copy->op.count);
     else if (run->plan->checked)
         run_ops_checked(run->plan, op, copy->op.count);
@@ -155,9 +174,11 @@ void tac_run_copy(const struct tac_run *run, struct tac_task_copy *copy)
 
 uint64_t tac_run_task(const struct tac_run *run, struct tac_task *task)
 {
+    struct tac_zone zone = tac_zone_begin(task->site, tac_traced_has(run->traced, TAC_CAT_TASK));
     uint64_t begin = tac_counter();
     tac_run_copy(run, &task->copy[run->runner]);
     uint64_t took = tac_counter() - begin;
+    tac_zone_end(&zone);
     uint64_t mean = atomic_load_explicit(&task->cost, memory_order_relaxed);
     mean = mean ? mean + (took >> 4) - (mean >> 4) : took;
     atomic_store_explicit(&task->cost, mean, memory_order_relaxed);

@@ -2,7 +2,7 @@
  * run.h - runs the operations of a task, whoever the runner is, and takes their time.
  *
  * Threads: the audio thread or a helper. Real-time: yes. Cost: that of the operations, two readings
- * of the counter, and one more for each operation in timed slices. */
+ * of the counter, and one more for each operation in timed slices; zones when a session records. */
 #ifndef TAC_ENGINE_RUN_H
 #define TAC_ENGINE_RUN_H
 
@@ -14,8 +14,9 @@ struct tac_run {
     struct tac_plan *plan;
     enum tac_runner runner;
     uint32_t frames;
-    bool alone; /* no helper takes part: all imports are the audio thread's */
-    bool timed; /* node by node */
+    bool alone;      /* no helper takes part: all imports are the audio thread's */
+    bool timed;      /* node by node */
+    uint32_t traced; /* tac_traced_now() of the cycle */
 };
 
 /* Statuses of a task in a slice; see workers.h. */

@@ -86,7 +86,9 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
         return;
     if (copy->flip != task->flip)
         tac_task_point(plan, task, TAC_BY_HELPER);
-    struct tac_run run = {plan, TAC_BY_HELPER, crew->frames, false, crew->timed};
+    struct tac_run run = {plan,         TAC_BY_HELPER,
+                          crew->frames, false,
+                          crew->timed,  atomic_load_explicit(&crew->traced, memory_order_relaxed)};
     plan->frame_io[worker]->frames = run.frames;
     tac_run_task(&run, task);
     uint64_t mine = tac_task_word(slice, TAC_TASK_HELPER);
@@ -139,8 +141,12 @@ static void take_part(struct tac_crew *crew, uint32_t worker, uint64_t slice)
     struct tac_plan *plan = atomic_load(&crew->plan);
     atomic_store(&h->inside, plan);
     if (plan && plan == atomic_load(&crew->plan) && slice >= plan->first_slice &&
-        worker < plan->threads)
+        worker < plan->threads) {
+        uint32_t traced = atomic_load_explicit(&crew->traced, memory_order_relaxed);
+        struct tac_zone zone = tac_zone_begin(h->site, tac_traced_has(traced, TAC_CAT_TASK));
         run_slice(crew, worker, plan, slice);
+        tac_zone_end(&zone);
+    }
     atomic_store_explicit(&h->seen, slice, memory_order_relaxed);
     atomic_store(&h->inside, NULL);
 }
@@ -178,6 +184,12 @@ static uint64_t wait_for_slice(struct tac_crew *crew, struct tac_helper *h, uint
     }
 }
 
+static const char *thread_name(const struct tac_helper *h, char buffer[16])
+{
+    snprintf(buffer, 16, "tactus-help-%u", h->worker % 100);
+    return buffer;
+}
+
 static void *help(void *user)
 {
     struct tac_helper *h = user;
@@ -186,6 +198,8 @@ static void *help(void *user)
     unsigned char stack[STACK_TOUCHED];
     tac_region_touch(stack, sizeof stack);
     tac_denormals_flush();
+    char name[16];
+    (void)tac_thread_register(thread_name(h, name), 0); /* without it: no zones of this thread */
     while (!atomic_load_explicit(&crew->dismissed, memory_order_acquire)) {
         uint64_t slice = wait_for_slice(crew, h, last);
         if (slice != last) {
@@ -226,8 +240,7 @@ static int start_thread(struct tac_helper *h, const struct tac_workers_config *c
     h->runs = code == 0;
     if (h->runs) {
         char name[16];
-        snprintf(name, sizeof name, "tactus-help-%u", h->worker % 100);
-        pthread_setname_np(h->thread, name);
+        pthread_setname_np(h->thread, thread_name(h, name));
     }
     return -code;
 }
@@ -242,7 +255,9 @@ int tac_workers_new(const struct tac_workers_config *config, struct tac_workers 
     crew->config = *config;
     crew->ticks_per_us = (uint64_t)(1000 / tac_costs_ns(1)) + 1;
     int code = 0;
+    crew->helper[0].site = tac_traced_numbered("worker", 0);
     for (uint32_t w = 1; w < config->threads && code >= 0; w++) {
+        crew->helper[w].site = tac_traced_numbered("worker", w);
         crew->helper[w].crew = crew;
         crew->helper[w].worker = w;
         crew->helper[w].margin_ns = MARGIN_LEAST_NS * 4;

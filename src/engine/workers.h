@@ -40,8 +40,8 @@ struct tac_workers_config {
 int tac_workers_new(const struct tac_workers_config *config, struct tac_workers **ret_workers);
 void tac_workers_free(struct tac_workers *workers);
 
-/* Around the slices of a process call. */
-void tac_workers_begin(struct tac_workers *workers, uint64_t now_ns);
+/* Around the slices of a process call. traced: tac_traced_now(). */
+void tac_workers_begin(struct tac_workers *workers, uint64_t now_ns, uint32_t traced);
 void tac_workers_end(struct tac_workers *workers);
 
 /* One slice of the plan. */

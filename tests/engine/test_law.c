@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * test_law.c - the engine's cycle under the real-time law, by trap.
  *
- * Two helpers take part. In a child, after the first cycles, a filter turns every system call into
- * SIGSYS and the heap aborts; then notes, parameter changes, a stream from disk and an exchange of
- * plans go by. */
+ * Two helpers take part, and a session records all that the engine shows. In a child, after the
+ * first cycles, a filter turns every system call into SIGSYS and the heap aborts; then notes,
+ * parameter changes, a stream from disk and an exchange of plans go by. */
 #include "rig_engine.h"
+#include "tactus/trace.h"
 #include "test.h"
 #include "trap.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sndfile.h>
 #include <stdatomic.h>
@@ -100,6 +102,13 @@ static void filter_helpers(void)
         _exit(NO_FILTER);
 }
 
+/* All that the engine shows is recorded while it obeys. */
+static int start_session(void)
+{
+    int null = open("/dev/null", O_WRONLY);
+    return null < 0 ? -1 : tac_trace_start(&(struct tac_trace_config){.fd = null});
+}
+
 static void obey_or_die(const char *sound, int plant)
 {
     static char text[2000];
@@ -115,6 +124,8 @@ static void obey_or_die(const char *sound, int plant)
     if (rig_load(e, text) < 0 || tac_engine_param_set(e, id, 3000, 700) < 0 ||
         tac_engine_note(e, NULL, 44, 1, 300) < 0)
         _exit(NO_PATCH);
+    if (tac_thread_register("audio", 0) < 0 || start_session() < 0)
+        _exit(NO_PATCH);
     mlockall(MCL_CURRENT); /* as a backend does: code that has not run yet is there, too */
     long before = faults();
     rig_play(e, 0, 4096, 64);
@@ -128,6 +139,10 @@ static void obey_or_die(const char *sound, int plant)
         tac_engine_stats(e, &stats);
         given = stats.tasks_given;
     }
+    struct tac_trace_stats traced;
+    tac_trace_get_stats(&traced);
+    if (!traced.stored || traced.unregistered)
+        _exit(NO_PATCH);
     if (plant == 3) {
         signal_helpers(SIGUSR2);
         sleep(10); /* the first that gets it ends the process */
