@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { THREADS = 3 };
+enum { THREADS = 3, NOT_TRACED = 50 };
 
 #ifndef SANITIZED
 static const char patch[] =
@@ -109,6 +109,18 @@ static int start_session(void)
     return null < 0 ? -1 : tac_trace_start(&(struct tac_trace_config){.fd = null});
 }
 
+/* What was played so far is in the recording: the recorder counts when it drains. */
+static void wait_for_recording(void)
+{
+    struct tac_trace_stats traced = {0};
+    for (int i = 0; i < 5000 && !traced.stored; i++) {
+        usleep(1000);
+        tac_trace_get_stats(&traced);
+    }
+    if (!traced.stored || traced.unregistered)
+        _exit(NOT_TRACED);
+}
+
 static void obey_or_die(const char *sound, int plant)
 {
     static char text[2000];
@@ -139,10 +151,7 @@ static void obey_or_die(const char *sound, int plant)
         tac_engine_stats(e, &stats);
         given = stats.tasks_given;
     }
-    struct tac_trace_stats traced;
-    tac_trace_get_stats(&traced);
-    if (!traced.stored || traced.unregistered)
-        _exit(NO_PATCH);
+    wait_for_recording();
     if (plant == 3) {
         signal_helpers(SIGUSR2);
         sleep(10); /* the first that gets it ends the process */
