@@ -1,7 +1,7 @@
 # Thin front over Meson. `make demo` and `make test` are all that a newcomer needs: each first
 # installs what is missing (tools/bootstrap says what and asks apt), then builds, then runs.
 BUILD ?= build
-.PHONY: all bootstrap bootstrap-test demo test test-guest test-soak test-cross test-sanitize test-doctor test-programs lint bench bench-hour clean help
+.PHONY: all bootstrap bootstrap-test demo test test-guest test-soak test-heap-long test-cross test-sanitize test-doctor test-programs lint bench bench-hour clean help
 
 help:
 	@echo "make demo           install what is missing, build, run the main job"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-guest     tactus play on the sound drivers of a PREEMPT_RT kernel, under emulation"
 	@echo "make test-programs  programs of the distribution, watched and on our heap"
 	@echo "make test-soak      half an hour under load, watched by the doctor (TACTUS_SOAK_S=10800: three hours)"
+	@echo "make test-heap-long ten million operations on the heap, its invariants checked after each"
 	@echo "make test-cross     the tests for arm64 and armhf under qemu-user, in a chroot of its own"
 	@echo "make lint           formatting, static analysis, structure"
 	@echo "make bench          every benchmark, us and the peers interleaved"
@@ -56,6 +57,11 @@ test-programs: all
 
 test-soak: all
 	@tools/run-tests $(BUILD) --setup long --suite soak
+
+test-heap-long: bootstrap-test
+	@test -f build-checked/build.ninja || meson setup build-checked --buildtype=release -Db_lto=false -Dchecked=true >/dev/null
+	@ninja -C build-checked --quiet
+	@tools/run-tests build-checked --setup long --suite heap-long
 
 test-cross:
 	@tools/test-cross

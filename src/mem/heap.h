@@ -284,6 +284,8 @@ void tac_mem_report_at_exit(int stats);
 /* Is this the process that reports at its end, and not one that it forked or started? */
 bool tac_mem_reports_here(void);
 void tac_low_water_check(size_t taken_units);
+/* What is wrong with the slab, or NULL. For its owner, or while nobody allocates. */
+const char *tac_slab_fault(const struct tac_slab *slab);
 /* Blocks of the slab that other threads freed and the owner has not taken back yet. */
 unsigned tac_slab_marked(const struct tac_slab *slab);
 

@@ -108,6 +108,7 @@ unsigned tac_slab_drain(struct tac_slab *slab)
         atomic_fetch_or(&slab->summary, 1u << w);
     slab->used -= n;
     tac_slab_heap(slab)->counters.remote_frees += n;
+    TAC_ASSERT_SLOW(!tac_slab_fault(slab));
     return n;
 }
 

@@ -58,7 +58,7 @@ static unsigned list_length(const struct tac_slab *slab, void *const *block)
     return n;
 }
 
-static const char *slab_fault(const struct tac_slab *slab)
+const char *tac_slab_fault(const struct tac_slab *slab)
 {
     const struct tac_heap *heap = tac_slab_heap(slab);
     const struct tac_class *class = &tac_class_table[slab->class_index];
@@ -94,7 +94,7 @@ static const char *units_fault(void)
         size_t n = 1;
         if (TAC_KIND_GET(slab) == TAC_KIND_SLAB) {
             n = tac_class_table[slab->class_index].units;
-            const char *fault = slab_fault(slab);
+            const char *fault = tac_slab_fault(slab);
             if (fault)
                 return fault;
         } else if (TAC_KIND_GET(large) == TAC_KIND_LARGE) {

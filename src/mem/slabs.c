@@ -224,6 +224,7 @@ void *tac_heap_refill(struct tac_heap *heap, unsigned c)
 {
     struct tac_slab *slab = heap->current[c];
     heap->counters.slow_mallocs++;
+    TAC_ASSERT_SLOW(!slab || !tac_slab_fault(slab));
     if (slab && !slab->free && atomic_load_explicit(&slab->summary, memory_order_relaxed) &&
         tac_slab_drain(slab))
         return take_free(heap, slab);
@@ -270,6 +271,7 @@ void tac_slab_free_local(struct tac_heap *heap, struct tac_slab *slab, void *blo
         tac_slab_emptied(heap, slab);
     else
         now_partial(heap, slab);
+    TAC_ASSERT_SLOW(!slab->used || !tac_slab_fault(slab));
 }
 
 /* Whoever drained has done enough for one call: an empty slab is owed. */
