@@ -69,6 +69,7 @@ struct tac_backend_stats {
     bool realtime;          /* the thread runs under SCHED_FIFO */
     bool locked;            /* the process' memory is locked */
     bool away;              /* the device is away now: no cycles, and it is looked for */
+    bool idle;              /* it is there, but wants no cycles now (nothing is connected) */
     bool done;              /* the stream has ended by itself: end of file, device lost */
     int error;              /* why, negative; 0: nothing is wrong */
 };

@@ -38,8 +38,8 @@ struct side {
     struct pw_stream *stream;
     struct spa_hook hook;
     const struct spa_io_position *position; /* of the graph; NULL outside of it */
-    uint64_t expected;                      /* position of the next cycle; 0: not known */
-    enum pw_stream_state state;
+    _Atomic uint64_t expected;              /* position of the next cycle; 0: not known */
+    _Atomic enum pw_stream_state state;
     char why[96]; /* what the server says about an error */
 };
 
@@ -259,7 +259,10 @@ static int add_stream(struct pipewire *p, struct side *s, bool out, struct tac_e
                        (unsigned)(p->base.rate_hz + 0.5));
     if (target)
         pw_properties_set(props, PW_KEY_TARGET_OBJECT, target);
-    *s = (struct side){.owner = p};
+    s->owner = p;
+    s->position = NULL;
+    s->expected = 0;
+    s->state = PW_STREAM_STATE_UNCONNECTED;
     s->stream = pw_stream_new(p->core, name, props);
     if (!s->stream)
         return tac_error_set(err, -TAC_E_DEVICE, NULL, 0, 0, "no stream: %s", strerror(errno));
@@ -316,10 +319,16 @@ static int add_streams(struct pipewire *p, struct tac_error *err)
     return code;
 }
 
+/* The side whose cycles compute. */
+static struct side *main_side(struct pipewire *p)
+{
+    return p->base.outputs ? &p->play : &p->record;
+}
+
 /* Wait until the streams run; a session manager has to link them, and there may be none. */
 static int wait_for_streams(struct pipewire *p, struct tac_error *err)
 {
-    struct side *s = p->base.outputs ? &p->play : &p->record;
+    struct side *s = main_side(p);
     struct timespec until;
     pw_thread_loop_get_time(p->loop, &until, (int64_t)START_SECONDS * SPA_NSEC_PER_SEC);
     while (s->state >= 0 && s->state != PW_STREAM_STATE_STREAMING)
@@ -487,9 +496,11 @@ static bool is_realtime(struct pipewire *p)
 static void pipewire_stats(struct tac_backend_stream *stream, struct tac_backend_stats *ret_stats)
 {
     struct pipewire *p = (struct pipewire *)stream;
-    *ret_stats = (struct tac_backend_stats){.realtime = p->running && is_realtime(p),
-                                            .locked = p->locked,
-                                            .away = p->running && tac_keeper_is_lost(&p->keeper)};
+    *ret_stats =
+        (struct tac_backend_stats){.realtime = p->running && is_realtime(p),
+                                   .locked = p->locked,
+                                   .idle = main_side(p)->state != PW_STREAM_STATE_STREAMING,
+                                   .away = p->running && tac_keeper_is_lost(&p->keeper)};
     tac_cycle_stats(&p->runner, ret_stats);
 }
 

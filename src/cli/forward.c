@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
-enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, GROUP_NS = 20000000 };
+enum { PASSED_ON = sizeof passed_on / sizeof *passed_on, GROUP_NS = 150000000 };
 
 static struct sigaction before[PASSED_ON];
 static sigset_t signals, mask_before;
@@ -45,7 +45,8 @@ static unsigned long long pending(void)
     return word;
 }
 
-/* The sender goes through the group one by one; give it time. */
+/* The sender goes through the group one by one, or tells us first and the group then, as timeout(1)
+ * does; give it time. */
 static bool group_got(int number)
 {
     if (forget_fd < 0)

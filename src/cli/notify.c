@@ -35,10 +35,10 @@ void tac_notify_ready(void)
     send_text("READY=1");
 }
 
-void tac_notify_status(const char *line)
+void tac_notify_status(const char *line, bool alive)
 {
-    char text[256];
-    snprintf(text, sizeof text, "STATUS=%s\nWATCHDOG=1", line);
+    char text[320];
+    snprintf(text, sizeof text, "STATUS=%s%s", line, alive ? "\nWATCHDOG=1" : "");
     send_text(text);
 }
 

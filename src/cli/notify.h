@@ -10,11 +10,13 @@
 #ifndef TAC_CLI_NOTIFY_H
 #define TAC_CLI_NOTIFY_H
 
+#include <stdbool.h>
+
 /* The sound runs. */
 void tac_notify_ready(void);
 
-/* One line that the service manager shows; also the sign of life. */
-void tac_notify_status(const char *line);
+/* One line that the service manager shows. alive: also the sign of life. */
+void tac_notify_status(const char *line, bool alive);
 
 /* The command ends by its own will. */
 void tac_notify_stopping(void);

@@ -64,7 +64,7 @@ r = run("--quiet", "--record", "/nonexistent/folder/x.tac", "--", VICTIM)
 ok(r.returncode == 3 and len(lines(r)) == 1 and "cannot be written" in r.stderr,
    "an unwritable recording is one line", r)
 r = run("--quiet", "--size", "nonsense", "--", VICTIM)
-ok(r.returncode == 0 and len(lines(r)) >= 1 and "size" in r.stderr, "a wrong size is named", r)
+ok(r.returncode == 2 and len(lines(r)) == 1 and "size" in r.stderr, "a wrong size is named", r)
 
 
 def without_interpreter(path):

@@ -73,8 +73,11 @@ static void play(struct tac_player *p, const char *patch, double seconds, bool w
     while (!tac_player_is_interrupted() && !stats.done && (seconds <= 0 || tac_clock_ns() < end)) {
         uint64_t next = tac_clock_ns() + 200000000; // also the sign of life, five a second
         tac_clock_sleep_until(seconds > 0 && next > end ? end : next);
+        uint64_t cycles = stats.cycles;
         p->stream->backend->stats(p->stream, &stats);
-        tac_notify_status(tac_play_status(p, line, sizeof line));
+        // an audio thread that hangs must not look alive; one that has nothing to do is
+        bool alive = stats.cycles > cycles || stats.away || stats.idle;
+        tac_notify_status(tac_play_status(p, line, sizeof line), alive);
         if (terminal)
             fprintf(stderr, "\r%s\033[K", line);
         if (watch)
