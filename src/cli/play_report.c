@@ -3,6 +3,7 @@
 #include "cli/play_report.h"
 
 #include "base/text.h"
+#include "cli/overload_words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -29,22 +30,25 @@ const char *tac_play_status(struct tac_player *p, char *buffer, size_t size)
     struct tac_backend_stats b;
     struct tac_engine_stats e;
     struct tac_engine_meter m;
-    char busy[16], crew[48];
+    struct tac_engine_overload o;
+    char busy[16], crew[48], shed[256];
     float peak = 0;
     p->stream->backend->stats(p->stream, &b);
     tac_engine_stats(p->engine, &e);
+    tac_engine_overload(p->engine, &o);
+    tac_overload_status(&o, shed, sizeof shed);
     for (uint32_t c = 0; tac_engine_meter(p->engine, c, &m) == 0; c++)
         peak = m.peak > peak ? m.peak : peak;
     double played_s = (double)b.frames / p->stream->rate_hz;
     snprintf(
         buffer, size,
         "%.1f s  load %.1f %%  worst %s  late %llu  skipped %llu  xruns %llu  voices %u  memory "
-        "%.1f MiB  peak %.1f dB%s%s",
+        "%.1f MiB  peak %.1f dB%s%s%s%s",
         played_s, played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
         tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy), (unsigned long long)b.late,
         (unsigned long long)b.skipped, (unsigned long long)b.xruns, e.voices_active,
         (double)p->info.memory_bytes / 1048576, decibels(peak), helpers(&e, crew, sizeof crew),
-        b.away ? "  DEVICE AWAY" : "");
+        b.away ? "  DEVICE AWAY" : "", shed[0] ? "  " : "", shed);
     return buffer;
 }
 
@@ -60,6 +64,15 @@ static void print_costliest(struct tac_player *p)
         printf("costliest node: %s (%s, %u lanes), %s a slice, worst %s\n", most.node, most.block,
                most.lanes, tac_text_duration(most.mean_ns, mean, sizeof mean),
                tac_text_duration(most.worst_ns, worst, sizeof worst));
+}
+
+static void print_overload(struct tac_player *p)
+{
+    struct tac_engine_overload o;
+    char line[320];
+    tac_engine_overload(p->engine, &o);
+    if (tac_overload_summary(&o, line, sizeof line)[0])
+        printf("%s\n", line);
 }
 
 void tac_play_summary(struct tac_player *p)
@@ -90,6 +103,7 @@ void tac_play_summary(struct tac_player *p)
     if (b.losses)
         printf("the device was away %llu time%s%s\n", (unsigned long long)b.losses,
                b.losses == 1 ? "" : "s", b.away ? ", and still is" : " and came back");
+    print_overload(p);
     if (b.late)
         print_costliest(p);
     if (p->record && tac_wav_writer_dropped(p->record))

@@ -147,6 +147,21 @@ def play(folder):
        and len(read_wav(out)[0]) > 4800, "play plays and records", result.stderr + result.stdout)
 
 
+def overload(folder):
+    """More than any machine computes in time, so something is given up, and play says what."""
+    patch = os.path.join(folder, "heavy.yaml")
+    shapers = range(300)
+    with open(patch, "w", encoding="utf-8") as file:
+        file.write("nodes:\n  n: {block: noise, channels: 64, level: 1 %}\n  sum: {block: gain}\n")
+        file.writelines(f"  hard{i}: {{block: shaper, channels: 64}}\n" for i in shapers)
+        file.write("cables:\n  - sum -> output\n")
+        file.writelines(f"  - n -> hard{i} -> sum\n" for i in shapers)
+    result = run("play", patch, "-s", "1.5")
+    lines = [line for line in result.stdout.splitlines() if line.startswith("overload: ")]
+    ok(result.returncode == 0 and len(lines) == 1 and " muted; " in lines[0] and "cost most, " in lines[0],
+       "play names what was given up in an overload", result.stderr + result.stdout)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         examples(folder)
@@ -154,6 +169,7 @@ def main():
         failures_of_the_world(folder)
         interrupted(folder)
         play(folder)
+        overload(folder)
     print(f"1..{count}")
     return 1 if failures else 0
 

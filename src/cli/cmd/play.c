@@ -66,7 +66,7 @@ static void reload(struct tac_player *p, const char *path, struct timespec *last
 static void play(struct tac_player *p, const char *patch, double seconds, bool watch)
 {
     bool terminal = isatty(STDERR_FILENO);
-    char line[256];
+    char line[512];
     struct timespec last = changed(patch);
     uint64_t end = tac_clock_ns() + (uint64_t)(seconds * 1e9);
     struct tac_backend_stats stats = {0};
@@ -164,7 +164,9 @@ TAC_CMD(play) = {
         "says how well it went. The audio thread runs under SCHED_FIFO with locked memory where "
         "the system permits it; one line says so when it does not.\n\nOn a terminal a line "
         "shows the load, the longest cycle, late cycles, skipped cycles and xruns, the voices "
-        "that sound, the engine's memory and the level. Under a service manager that asks for it "
+        "that sound, the engine's memory and the level; in an overload how many steps of what the "
+        "patch may give up are in force, the latest of them and the node that cost most. Under a "
+        "service manager that asks for it "
         "(Type=notify, WatchdogSec=) the same line is its status.",
     .option =
         {[O_BACKEND] = {"backend", 'B', "NAME", "Where the sound goes; timer when not given."},
