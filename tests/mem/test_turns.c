@@ -41,6 +41,7 @@ static char fault_text[128];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t passed = PTHREAD_COND_INITIALIZER;
 static int turn;
+static long life_end; /* of the threads that live now, in operations */
 
 static uint64_t seed = 88172645463325252u;
 
@@ -194,15 +195,14 @@ static void operate(void)
 static void *live(void *argument)
 {
     int self = (int)(intptr_t)argument;
-    long end = done / LIFE * LIFE + LIFE;
     pthread_mutex_lock(&mutex);
-    while (done < end && done < operations) {
-        while (turn != self && done < end)
+    while (done < life_end) {
+        while (turn != self && done < life_end)
             pthread_cond_wait(&passed, &mutex);
-        for (unsigned n = 1 + random_below(64); n && done < end && !faults; n--)
+        for (unsigned n = 1 + random_below(64); n && done < life_end && !faults; n--)
             operate();
         if (faults)
-            done = operations;
+            done = life_end = operations;
         turn = (int)random_below(THREADS);
         pthread_cond_broadcast(&passed);
     }
@@ -230,6 +230,7 @@ static void every_step_agrees_with_the_model(void)
 {
     REQUIRE(open_small_arena());
     while (done < operations) {
+        life_end = done + LIFE < operations ? done + LIFE : operations;
         pthread_t thread[THREADS];
         for (int i = 0; i < THREADS; i++)
             REQUIRE(pthread_create(&thread[i], NULL, live, (void *)(intptr_t)i) == 0);
