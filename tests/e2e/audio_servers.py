@@ -112,7 +112,7 @@ def start_jack(environment, rate=RATE, period=PERIOD):
 def jack(folder, rate=RATE, period=PERIOD):
     """A JACK server, and ALSA's jack PCM "jk" on it; gives the environment of its clients. The
     attribute `server` of the environment is its process, which a test may end."""
-    need("jackd", "jack_lsp", "jack_rec", "jack_connect")
+    need("jackd", "jack_lsp", "jack_connect")
     conf = pathlib.Path(folder, "asound.conf")
     conf.write_text(ALSA_CONFIGURATION, encoding="utf-8")
     environment = Environment(os.environ, JACK_DEFAULT_SERVER=f"tactus{os.getpid()}",

@@ -37,6 +37,7 @@ cables:
   - input[1] -> half.in
   - half.out -> output[1]
 """
+EAR = THROUGH.replace("through", "ear").replace("-6 dB", "0 dB")
 
 
 @contextlib.contextmanager
@@ -70,16 +71,16 @@ def port_of(child, environment, ending):
     return wait_for(f"the port {ending}", look)[0]
 
 
-def record_jack(folder, environment, port):
-    """Two seconds of a port. jack_rec sleeps through its own end at times: then it is asked again."""
-    wav = pathlib.Path(folder, "rec.wav")
-    command = ["timeout", "6", "jack_rec", "-f", str(wav), "-d", "2", "-b", "16", port]
-    for _ in range(4):
-        wav.unlink(missing_ok=True)
-        record = run(command, environment)
-        if record.returncode != 124:
-            break
-    assert wav.exists() and record.returncode == 0, f"jack_rec: {record.stderr}"
+def record_jack(tactus, folder, environment, port):
+    """Two seconds of a port, by a player of ours. (jack_rec sleeps through its own end at times.)"""
+    wav = pathlib.Path(folder, "ear.wav")
+    wav.unlink(missing_ok=True)
+    with playing(tactus, folder, environment, "--backend", "jack", "--device", "none", "--record",
+                 str(wav), "--seconds", "2.5", patch=EAR) as child:
+        mine = port_of(child, environment, "ear:in_1")
+        assert run(["jack_connect", port, mine], environment).returncode == 0
+        output = child.communicate(timeout=30)[0]
+        assert child.returncode == 0, output
     return wav
 
 
@@ -103,7 +104,7 @@ def alsa_plays_a_sine_in_time(tactus, folder):
                     str(RATE), "--block", str(PERIOD)) as child:
         port = port_of(child, environment, "out_000")
         begin = time.monotonic()
-        is_the_sine(lambda: record_jack(folder, environment, port))
+        is_the_sine(lambda: record_jack(tactus, folder, environment, port))
         took = time.monotonic() - begin
         output = finish(child)
     played = float(output.split(" s played")[0].split()[-1])
@@ -125,7 +126,7 @@ def jack_plays_a_sine_at_the_servers_rate(tactus, folder):
     with jack(folder, rate=44100) as environment, \
             playing(tactus, folder, environment, "--backend", "jack") as child:
         port = port_of(child, environment, "sine:out_1")
-        is_the_sine(lambda: record_jack(folder, environment, port))
+        is_the_sine(lambda: record_jack(tactus, folder, environment, port))
         links = ports(environment, "-c")
         assert links[links.index("system:playback_1") + 1] == "sine:out_1", links
         output = finish(child)
@@ -139,9 +140,9 @@ def jack_comes_back_with_another_period(tactus, folder):
         end(environment.server)
         environment.server = start_jack(environment, period=128)
         port = port_of(child, environment, "sine:out_1")
-        is_the_sine(lambda: record_jack(folder, environment, port))
+        is_the_sine(lambda: record_jack(tactus, folder, environment, port))
         run(["jack_bufsize", "512"], environment)
-        is_the_sine(lambda: record_jack(folder, environment, port))
+        is_the_sine(lambda: record_jack(tactus, folder, environment, port))
         output = finish(child)
     assert "1 time" in output, output
 
