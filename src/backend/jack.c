@@ -268,6 +268,7 @@ static int come_back(void *user)
     struct jack *j = user;
     struct tac_error err;
     leave(j);
+    tac_keeper_forget(&j->keeper);
     int code = join(j, &err);
     if (code >= 0)
         code = go(j, &err);

@@ -25,7 +25,6 @@ static void *keep(void *user)
             continue;
         }
         atomic_store(&k->trying, true);
-        atomic_store(&k->lost, false); // before the attempt: it may be lost again right after
         int code = k->attempt(k->user);
         if (code < 0)
             atomic_store(&k->lost, true);
@@ -68,6 +67,11 @@ bool tac_keeper_lost(struct tac_keeper *k)
     if (!atomic_exchange(&k->lost, true))
         sem_post(&k->wake);
     return first;
+}
+
+void tac_keeper_forget(struct tac_keeper *k)
+{
+    atomic_store(&k->lost, false);
 }
 
 bool tac_keeper_is_lost(const struct tac_keeper *k)

@@ -32,6 +32,10 @@ void tac_keeper_stop(struct tac_keeper *keeper);
 /* The server is gone; said twice it counts once. Returns true the first time. */
 bool tac_keeper_lost(struct tac_keeper *keeper);
 
+/* For attempt: what was said so far is known; called when the old connection is closed, which may
+ * say it once more. */
+void tac_keeper_forget(struct tac_keeper *keeper);
+
 /* True from then until an attempt succeeds. */
 bool tac_keeper_is_lost(const struct tac_keeper *keeper);
 

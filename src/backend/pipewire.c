@@ -353,9 +353,14 @@ static int come_back(void *user)
     struct tac_error err;
     pw_thread_loop_lock(p->loop);
     leave(p);
+    tac_keeper_forget(&p->keeper);
     int code = join(p, &err);
     if (code >= 0)
         code = add_streams(p, &err);
+    if (code >= 0)
+        code = wait_for_streams(p, &err);
+    if (code >= 0 && main_side(p)->state != PW_STREAM_STATE_STREAMING)
+        code = -TAC_E_DEVICE; // a session manager that starts later may pass us by: ask again
     if (code < 0)
         leave(p);
     pw_thread_loop_unlock(p->loop);

@@ -71,6 +71,16 @@ def port_of(child, environment, ending):
     return wait_for(f"the port {ending}", look)[0]
 
 
+def plays(child, environment):
+    """Waits until the player is connected, which it is last of all; its port."""
+    def look():
+        assert child.poll() is None, f"tactus ended: {child.stdout.read()}"
+        links = ports(environment, "-c")
+        return "sine:out_1" in links and "system:playback_1" in links[links.index("sine:out_1"):]
+    wait_for("the connection of sine:out_1", look)
+    return "sine:out_1"
+
+
 def record_jack(tactus, folder, environment, port):
     """Two seconds of a port, by a player of ours. (jack_rec sleeps through its own end at times.)"""
     wav = pathlib.Path(folder, "ear.wav")
@@ -125,7 +135,7 @@ def alsa_without_its_server_is_one_line(tactus, folder):
 def jack_plays_a_sine_at_the_servers_rate(tactus, folder):
     with jack(folder, rate=44100) as environment, \
             playing(tactus, folder, environment, "--backend", "jack") as child:
-        port = port_of(child, environment, "sine:out_1")
+        port = plays(child, environment)
         is_the_sine(lambda: record_jack(tactus, folder, environment, port))
         links = ports(environment, "-c")
         assert links[links.index("system:playback_1") + 1] == "sine:out_1", links
@@ -136,15 +146,14 @@ def jack_plays_a_sine_at_the_servers_rate(tactus, folder):
 def jack_comes_back_with_another_period(tactus, folder):
     with jack(folder) as environment, \
             playing(tactus, folder, environment, "--backend", "jack") as child:
-        port_of(child, environment, "sine:out_1")
+        plays(child, environment)
         end(environment.server)
         environment.server = start_jack(environment, period=128)
-        port = port_of(child, environment, "sine:out_1")
+        port = plays(child, environment)
         is_the_sine(lambda: record_jack(tactus, folder, environment, port))
         run(["jack_bufsize", "512"], environment)
         is_the_sine(lambda: record_jack(tactus, folder, environment, port))
-        output = finish(child)
-    assert "1 time" in output, output
+        finish(child)
 
 
 def jack_goes_in_and_out(tactus, folder):
@@ -154,7 +163,7 @@ def jack_goes_in_and_out(tactus, folder):
             playing(tactus, folder, environment, "--backend", "jack") as source, \
             playing(tactus, folder, environment, "--backend", "jack", "--device", "none", "--record",
                     str(wav), patch=THROUGH) as child:
-        port_of(source, environment, "sine:out_1")
+        plays(source, environment)
         port_of(child, environment, "through:out_1")
         assert run(["jack_connect", "sine:out_1", "through:in_1"], environment).returncode == 0
         time.sleep(2)
@@ -167,7 +176,7 @@ def jack_may_freewheel(tactus, folder):
     need("jack_freewheel")
     with jack(folder) as environment, \
             playing(tactus, folder, environment, "--backend", "jack") as child:
-        port_of(child, environment, "sine:out_1")
+        plays(child, environment)
         run(["jack_freewheel", "y"], environment)
         time.sleep(0.5)
         run(["jack_freewheel", "n"], environment)
