@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 /* Measured maxima are in docs/heap.md; the limits leave room for another compiler. */
-enum { MALLOC_MAX = 680, FIRST_MAX = 760, FREE_MAX = 510, RESIZE_MAX = 1100, ALIGNED_MAX = 1400 };
+enum { MALLOC_MAX = 680, FIRST_MAX = 760, FREE_MAX = 510, RESIZE_MAX = 1100, ALIGNED_MAX = 1450 };
 
 static long worst_malloc, worst_first, worst_free, worst_local_free, slow_mallocs, slow_frees,
     sum_malloc, sum_free;
