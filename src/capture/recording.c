@@ -300,7 +300,7 @@ int tac_capture_open(const char *path, struct tac_error *err, struct tac_capture
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     int error = fd < 0 ? -errno : read_file(fd, &bytes, &size);
     if (fd >= 0)
         close(fd);
