@@ -71,7 +71,7 @@ static struct result check_rt_runtime(void)
     return r;
 }
 
-/* The cgroup of this session, where real-time budgets are given by group. */
+/* The cgroup that we run in, where real-time budgets are given by group. */
 static struct result check_rt_group(void)
 {
     struct result r = {GOOD, "real-time budget of the cgroup: this kernel has none by group"};

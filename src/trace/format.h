@@ -236,7 +236,7 @@ static_assert(sizeof(struct tac_format_kernel) == 32, "kernel event");
 
 /* ---- over a connection -------------------------------------------------------------------------
  * Who connects sends a KNOCK. Then the recorder sends HELLO and waits for the ANSWER, which says
- * how many chunks of this session are there already, and goes on with the one after them. While
+ * how many chunks of the recording are there already, and goes on with the one after them. While
  * chunks flow, the other end acknowledges them by further ANSWERs. */
 
 #define TAC_WIRE_VERSION 1u

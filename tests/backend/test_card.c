@@ -124,6 +124,14 @@ static struct tac_backend_stream *started(const struct tac_backend_config *confi
     return stream;
 }
 
+/* Stereo on a new card of 16 bits. */
+static struct tac_backend_stream *playing_on_new_card(struct player *p)
+{
+    new_card(48000, 2, SND_PCM_FORMAT_S16, false);
+    struct tac_backend_config config = wish(p, 0, 2);
+    return started(&config);
+}
+
 static void plays_in(snd_pcm_format_t format, uint32_t channels, bool planar)
 {
     struct player p = {0};
@@ -167,9 +175,7 @@ static void both_directions_run_together(void)
 static void an_xrun_is_counted_and_the_sound_goes_on(void)
 {
     struct player p = {0};
-    new_card(48000, 2, SND_PCM_FORMAT_S16, false);
-    struct tac_backend_config config = wish(&p, 0, 2);
-    struct tac_backend_stream *stream = started(&config);
+    struct tac_backend_stream *stream = playing_on_new_card(&p);
     REQUIRE(stream);
     CHECK(more_cycles(stream, 20));
     uint64_t before = stats_of(stream).xruns;
@@ -183,9 +189,7 @@ static void an_xrun_is_counted_and_the_sound_goes_on(void)
 static void a_card_that_was_pulled_out_is_played_on_again(void)
 {
     struct player p = {0};
-    new_card(48000, 2, SND_PCM_FORMAT_S16, false);
-    struct tac_backend_config config = wish(&p, 0, 2);
-    struct tac_backend_stream *stream = started(&config);
+    struct tac_backend_stream *stream = playing_on_new_card(&p);
     REQUIRE(stream);
     CHECK(more_cycles(stream, 20));
     uint32_t opens = page->opens;
@@ -206,9 +210,7 @@ static void a_card_that_was_pulled_out_is_played_on_again(void)
 static void a_stream_whose_card_is_gone_stops_at_once(void)
 {
     struct player p = {0};
-    new_card(48000, 2, SND_PCM_FORMAT_S16, false);
-    struct tac_backend_config config = wish(&p, 0, 2);
-    struct tac_backend_stream *stream = started(&config);
+    struct tac_backend_stream *stream = playing_on_new_card(&p);
     REQUIRE(stream);
     CHECK(more_cycles(stream, 5));
     page->gone = 1;
@@ -220,9 +222,7 @@ static void a_stream_whose_card_is_gone_stops_at_once(void)
 static void a_card_that_stands_still_is_opened_anew(void)
 {
     struct player p = {0};
-    new_card(48000, 2, SND_PCM_FORMAT_S16, false);
-    struct tac_backend_config config = wish(&p, 0, 2);
-    struct tac_backend_stream *stream = started(&config);
+    struct tac_backend_stream *stream = playing_on_new_card(&p);
     REQUIRE(stream);
     CHECK(more_cycles(stream, 5));
     page->stuck = 1;
