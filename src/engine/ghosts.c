@@ -14,7 +14,7 @@ struct merge {
     const struct tac_graph *old;
     uint32_t *kept;    /* [old nodes]: the same node in the new graph, or NONE */
     uint32_t *ghost;   /* [old nodes]: its ghost in the new graph, or NONE */
-    uint32_t *section; /* [old sections]: their ghosts, or NONE */
+    uint32_t *section; /* [old sections]: the same in the new graph, their ghosts, or NONE */
     bool *stays;       /* [new nodes] */
     uint32_t *todo;    /* old nodes whose ghosts have no cables yet */
     uint32_t todos;
@@ -38,6 +38,15 @@ static void match_nodes(struct merge *m)
             continue;
         m->kept[i] = (uint32_t)now;
         m->stays[now] = true;
+    }
+}
+
+/* Ghosts among voices that stay are their nodes still. */
+static void match_sections(struct merge *m)
+{
+    for (uint32_t i = 0; i < m->old->section_count; i++) {
+        uint32_t now = m->kept[m->old->section[i].node];
+        m->section[i] = now == NONE ? NONE : m->g->node[now].section;
     }
 }
 
@@ -228,6 +237,7 @@ static void forget(struct merge *m)
 static int merge(struct merge *m)
 {
     match_nodes(m);
+    match_sections(m);
     int code = list_cables(m);
     if (code >= 0)
         code = call_ghosts(m);
@@ -254,10 +264,8 @@ int tac_ghosts_add(struct tac_graph *graph, const struct tac_plan *heard, bool *
     m.section = malloc((m.old->section_count + 1) * sizeof *m.section);
     m.stays = calloc(graph->node_count + 1, sizeof *m.stays);
     int code = m.kept && m.ghost && m.todo && m.section && m.stays ? 0 : -ENOMEM;
-    if (code >= 0) {
-        memset(m.section, 0xff, (m.old->section_count + 1) * sizeof *m.section);
+    if (code >= 0)
         code = merge(&m);
-    }
     *ret_fades = m.fades;
     free(m.kept);
     free(m.ghost);

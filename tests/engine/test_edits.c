@@ -196,6 +196,37 @@ static void what_replaces_what_is_cross_faded(void)
     tac_engine_free(e);
 }
 
+/* The section stays with its voices, so the ghosts are fed by what feeds the new node. */
+static void a_node_among_voices_is_cross_faded(void)
+{
+    static const char text[] = "output: 1\nvoices: {v: {count: %d, nodes: {c: " CONSTANT
+                               "1}, f: {block: %s}}, cables: [v.gate -> f%s]}}\n"
+                               "cables: [f -> output]\n";
+    static const char *const blocks[][2] = {
+        {"gain", ""}, {"mix", ".in2"}, {"gain", ", c -> f.control"}, {"mix", ".in1"}};
+    for (int count = 4; count <= 40; count += 36) {
+        struct tac_engine *e = NULL;
+        for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+            char patch[400];
+            snprintf(patch, sizeof patch, text, count, blocks[i][0], blocks[i][1]);
+            if (e)
+                REQUIRE(rig_load(e, patch) == 0);
+            else
+                REQUIRE((e = rig_open(patch)));
+            if (i == 0)
+                tac_engine_note(e, "v", 60, 1, 0);
+            rig_play(e, 0, 1300, 64);
+            CHECK_MSG(i == 0 || steepest(1300) < 0.003f, "%d voices, edit %zu: a step of %g", count,
+                      i, (double)steepest(1300));
+            CHECK(fabsf(rig_out[0][1299] - 1) < 1e-6f);
+            struct tac_engine_stats stats;
+            tac_engine_stats(e, &stats);
+            CHECK(stats.voices_active == 1 && stats.notes == 1);
+        }
+        tac_engine_free(e);
+    }
+}
+
 /* A loop that only the old and the new cables together would close. */
 static void turning_a_chain_around_is_no_loop(void)
 {
@@ -257,6 +288,7 @@ int main(int argc, char **argv)
     TEST(a_change_that_was_not_played_is_not_lost);
     TEST(a_thousand_edits_around_a_held_sine_leave_no_trace);
     TEST(what_replaces_what_is_cross_faded);
+    TEST(a_node_among_voices_is_cross_faded);
     TEST(notes_delays_and_tails_survive_edits);
     TEST(turning_a_chain_around_is_no_loop);
     return test_end();
