@@ -130,8 +130,7 @@ static void on_shutdown(jack_status_t status, const char *reason, void *user)
     struct jack *j = user;
     (void)status;
     (void)reason;
-    if (tac_keeper_lost(&j->keeper))
-        atomic_fetch_add_explicit(&j->runner.counts.losses, 1, memory_order_relaxed);
+    tac_keeper_lost(&j->keeper);
 }
 
 static void widen(jack_latency_range_t *range, jack_port_t *port, jack_latency_callback_mode_t mode)
@@ -295,6 +294,7 @@ static int jack_open(const struct tac_backend_config *config,
                                           .rate_hz = config->rate_hz,
                                           .inputs = config->inputs,
                                           .outputs = config->outputs};
+    tac_keeper_init(&j->keeper, come_back, j);
     struct tac_backend_config largest = *config;
     largest.frames = TAC_BACKEND_FRAMES_MAX; // the period may grow while the sound runs
     int code = tac_cycle_open(&j->runner, &largest, err);
@@ -308,15 +308,21 @@ static int jack_open(const struct tac_backend_config *config,
     return 0;
 }
 
+/* No cycle runs, and nobody changes the client, when it returns. */
+static void silence(struct jack *j)
+{
+    tac_keeper_stop(&j->keeper);
+    if (j->client)
+        jack_deactivate(j->client);
+    j->running = false;
+}
+
 static int jack_stop(struct tac_backend_stream *stream)
 {
     struct jack *j = (struct jack *)stream;
     if (!j->running)
         return 0;
-    tac_keeper_stop(&j->keeper);
-    if (j->client)
-        jack_deactivate(j->client);
-    j->running = false;
+    silence(j);
     return atomic_load(&j->error);
 }
 
@@ -326,13 +332,15 @@ static int jack_start(struct tac_backend_stream *stream, struct tac_error *err)
     if (j->running)
         return 0;
     j->locked = j->locked || tac_cycle_lock_process();
-    int code = tac_keeper_start(&j->keeper, come_back, j);
+    int code = go(j, err);
+    j->running = code >= 0;
+    if (code >= 0) {
+        code = tac_keeper_start(&j->keeper);
+        if (code < 0)
+            tac_error_set(err, code, NULL, 0, 0, "no thread to watch the server");
+    }
     if (code < 0)
-        return tac_error_set(err, code, NULL, 0, 0, "no thread to watch the server");
-    j->running = true;
-    code = go(j, err);
-    if (code < 0)
-        jack_stop(stream);
+        silence(j);
     else if (!atomic_load(&j->realtime))
         snprintf(j->base.notice, sizeof j->base.notice,
                  "the JACK server runs without real-time priority (start it with -R): expect late "
@@ -347,6 +355,7 @@ static void jack_close(struct tac_backend_stream *stream)
         return;
     jack_stop(stream);
     leave(j);
+    tac_keeper_fini(&j->keeper);
     tac_cycle_close(&j->runner);
     free(j);
 }
@@ -361,6 +370,7 @@ static void jack_stats(struct tac_backend_stream *stream, struct tac_backend_sta
                                             .done = atomic_load(&j->done),
                                             .error = atomic_load(&j->error)};
     tac_cycle_stats(&j->runner, ret_stats);
+    ret_stats->losses = tac_keeper_losses(&j->keeper);
 }
 
 /* The clients whose ports take sound, each once. */

@@ -1,10 +1,57 @@
 /* SPDX-License-Identifier: MIT
- * keeper.c - waits for a loss, then tries until the server is back; see keeper.h. */
+ * keeper.c - waits for a loss, then tries until the server is back; see keeper.h.
+ *
+ * States  THERE -lost-> LOST -thread-> TRYING -attempt-> THERE or LOST. A loss that is told during
+ *         an attempt makes it TRYING_LOST: the old connection's, which forget takes back, or the
+ *         new one's. The thread alone leaves LOST and the two after it. */
 #include "backend/keeper.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <time.h>
+
+enum { THERE, LOST, TRYING, TRYING_LOST, STATES };
+
+static uint32_t state_of(uint32_t word)
+{
+    return word % STATES;
+}
+
+static uint32_t with_state(uint32_t word, uint32_t state)
+{
+    return word - state_of(word) + state;
+}
+
+/* What becomes of the word by each of the things that happen; all of them are one atomic step. */
+static uint32_t after_loss(uint32_t word)
+{
+    if (state_of(word) == THERE)
+        return with_state(word, LOST) + STATES;
+    return state_of(word) == TRYING ? with_state(word, TRYING_LOST) : word;
+}
+
+static uint32_t after_forgetting(uint32_t word)
+{
+    return state_of(word) == TRYING_LOST ? with_state(word, TRYING) : word;
+}
+
+static uint32_t after_success(uint32_t word)
+{
+    return state_of(word) == TRYING ? with_state(word, THERE) : with_state(word, LOST) + STATES;
+}
+
+static uint32_t after_failure(uint32_t word)
+{
+    return with_state(word, LOST);
+}
+
+/* Returns the word that the step began at. */
+static uint32_t step(struct tac_keeper *k, uint32_t (*after)(uint32_t word))
+{
+    uint32_t word = atomic_load(&k->word);
+    while (!atomic_compare_exchange_weak(&k->word, &word, after(word)))
+        continue;
+    return word;
+}
 
 static void sleep_between(struct tac_keeper *k)
 {
@@ -20,15 +67,14 @@ static void *keep(void *user)
 {
     struct tac_keeper *k = user;
     while (!atomic_load(&k->stop)) {
-        if (!atomic_load(&k->lost)) {
+        uint32_t word = atomic_load(&k->word);
+        if (state_of(word) == THERE) {
             sem_wait(&k->wake); // a signal or an old post leads to one more look
             continue;
         }
-        atomic_store(&k->trying, true);
+        atomic_store(&k->word, with_state(word, TRYING)); // nobody else changes LOST
         int code = k->attempt(k->user);
-        if (code < 0)
-            atomic_store(&k->lost, true);
-        atomic_store(&k->trying, false);
+        step(k, code == 0 ? after_success : after_failure);
         if (code > 0)
             break;
         if (code < 0)
@@ -37,14 +83,17 @@ static void *keep(void *user)
     return NULL;
 }
 
-int tac_keeper_start(struct tac_keeper *k, int (*attempt)(void *user), void *user)
+void tac_keeper_init(struct tac_keeper *k, int (*attempt)(void *user), void *user)
 {
     k->attempt = attempt;
     k->user = user;
+    atomic_store(&k->word, THERE);
+    sem_init(&k->wake, 0, 0); // cannot fail for a semaphore of one process that starts at 0
+}
+
+int tac_keeper_start(struct tac_keeper *k)
+{
     atomic_store(&k->stop, false);
-    atomic_store(&k->lost, false);
-    if (sem_init(&k->wake, 0, 0) < 0)
-        return -errno;
     int code = pthread_create(&k->thread, NULL, keep, k);
     k->running = code == 0;
     return -code;
@@ -57,24 +106,34 @@ void tac_keeper_stop(struct tac_keeper *k)
     atomic_store(&k->stop, true);
     sem_post(&k->wake);
     pthread_join(k->thread, NULL);
-    sem_destroy(&k->wake);
     k->running = false;
 }
 
-bool tac_keeper_lost(struct tac_keeper *k)
+void tac_keeper_fini(struct tac_keeper *k)
 {
-    bool first = !atomic_load(&k->trying) && !atomic_load(&k->lost);
-    if (!atomic_exchange(&k->lost, true))
+    tac_keeper_stop(k);
+    if (k->attempt)
+        sem_destroy(&k->wake);
+    k->attempt = NULL;
+}
+
+void tac_keeper_lost(struct tac_keeper *k)
+{
+    if (state_of(step(k, after_loss)) == THERE)
         sem_post(&k->wake);
-    return first;
 }
 
 void tac_keeper_forget(struct tac_keeper *k)
 {
-    atomic_store(&k->lost, false);
+    step(k, after_forgetting);
 }
 
 bool tac_keeper_is_lost(const struct tac_keeper *k)
 {
-    return atomic_load(&k->trying) || atomic_load(&k->lost);
+    return state_of(atomic_load(&k->word)) != THERE;
+}
+
+uint32_t tac_keeper_losses(const struct tac_keeper *k)
+{
+    return atomic_load(&k->word) / STATES;
 }

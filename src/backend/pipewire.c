@@ -195,13 +195,6 @@ static void on_io(void *user, uint32_t id, void *area, uint32_t size)
 
 /* ---- the loop's thread ---- */
 
-/* Said by the server, or by a stream that it ended: while the sound runs the keeper must act. */
-static void lose(struct pipewire *p)
-{
-    if (p->running && tac_keeper_lost(&p->keeper))
-        atomic_fetch_add_explicit(&p->runner.counts.losses, 1, memory_order_relaxed);
-}
-
 static void on_state(void *user, enum pw_stream_state old, enum pw_stream_state state,
                      const char *why)
 {
@@ -210,8 +203,8 @@ static void on_state(void *user, enum pw_stream_state old, enum pw_stream_state 
     snprintf(s->why, sizeof s->why, "%s", why ? why : "no reason given");
     s->state = state;
     s->expected = 0; // a pause is no xrun
-    if (state == PW_STREAM_STATE_ERROR)
-        lose(s->owner);
+    if (state == PW_STREAM_STATE_ERROR && s->owner->running)
+        tac_keeper_lost(&s->owner->keeper); // one that start waits for is start's failure
     pw_thread_loop_signal(s->owner->loop, false);
 }
 
@@ -221,7 +214,7 @@ static void on_core_error(void *user, uint32_t id, int seq, int code, const char
     (void)seq;
     (void)text;
     if (id == PW_ID_CORE && code == -EPIPE)
-        lose(p);
+        tac_keeper_lost(&p->keeper); // before start, too: the keeper begins with it
     pw_thread_loop_signal(p->loop, false);
 }
 
@@ -410,6 +403,7 @@ static int pipewire_open(const struct tac_backend_config *config,
                                           .frames = config->frames,
                                           .inputs = config->inputs,
                                           .outputs = config->outputs};
+    tac_keeper_init(&p->keeper, come_back, p);
     struct tac_backend_config largest = *config;
     largest.frames = TAC_BACKEND_FRAMES_MAX; // the quantum may grow while the sound runs
     int code = tac_cycle_check(config, err);
@@ -451,15 +445,17 @@ static int pipewire_start(struct tac_backend_stream *stream, struct tac_error *e
     if (p->running)
         return 0;
     p->locked = p->locked || tac_cycle_lock_process();
-    int code = tac_keeper_start(&p->keeper, come_back, p);
-    if (code < 0)
-        return tac_error_set(err, code, NULL, 0, 0, "no thread to watch the server");
     pw_thread_loop_lock(p->loop);
-    code = add_streams(p, err);
+    int code = add_streams(p, err);
     if (code >= 0)
         code = wait_for_streams(p, err);
     p->running = code >= 0;
     pw_thread_loop_unlock(p->loop);
+    if (code >= 0) {
+        code = tac_keeper_start(&p->keeper);
+        if (code < 0)
+            tac_error_set(err, code, NULL, 0, 0, "no thread to watch the server");
+    }
     if (code < 0)
         end_streams(p);
     return code;
@@ -482,6 +478,7 @@ static void pipewire_close(struct tac_backend_stream *stream)
     if (p->loop)
         pw_thread_loop_destroy(p->loop);
     pw_deinit();
+    tac_keeper_fini(&p->keeper);
     tac_cycle_close(&p->runner);
     free(p->ring_data);
     free(p);
@@ -507,6 +504,7 @@ static void pipewire_stats(struct tac_backend_stream *stream, struct tac_backend
                                    .idle = main_side(p)->state != PW_STREAM_STATE_STREAMING,
                                    .away = p->running && tac_keeper_is_lost(&p->keeper)};
     tac_cycle_stats(&p->runner, ret_stats);
+    ret_stats->losses = tac_keeper_losses(&p->keeper);
 }
 
 TAC_BACKEND(pipewire) = {

@@ -153,7 +153,8 @@ def jack_comes_back_with_another_period(tactus, folder):
         is_the_sine(lambda: record_jack(tactus, folder, environment, port))
         run(["jack_bufsize", "512"], environment)
         is_the_sine(lambda: record_jack(tactus, folder, environment, port))
-        finish(child)
+        output = finish(child)
+    assert "away 1 time and came back" in output, output
 
 
 def jack_goes_in_and_out(tactus, folder):
