@@ -7,6 +7,7 @@
  * stats; what was written before stays.
  * Threads the backend's own, of normal priority. Not real-time: nobody waits for it. */
 #include "backend/backend_cycle.h"
+#include "base/sound_words.h"
 
 #include <errno.h>
 #include <sndfile.h>
@@ -48,6 +49,14 @@ static int format_of(const char *path)
     return 0;
 }
 
+/* What libsndfile could not open. */
+static int refuse(const char *path, const char *done, struct tac_error *err)
+{
+    char why[96];
+    return tac_error_set(err, -EIO, path, 0, 0, "cannot be %s: %s", done,
+                         tac_sound_words(sf_error(NULL), sf_strerror(NULL), why, sizeof why));
+}
+
 static int open_out(struct file *f, const struct tac_backend_config *c, struct tac_error *err)
 {
     if (!c->device)
@@ -63,8 +72,7 @@ static int open_out(struct file *f, const struct tac_backend_config *c, struct t
                              c->outputs, c->rate_hz);
     f->out = sf_open(c->device, SFM_WRITE, &info);
     if (!f->out)
-        return tac_error_set(err, -EIO, c->device, 0, 0, "cannot be written: %s",
-                             sf_strerror(NULL));
+        return refuse(c->device, "written", err);
     sf_command(f->out, SFC_RF64_AUTO_DOWNGRADE, NULL, SF_TRUE);
     return 0;
 }
@@ -76,7 +84,7 @@ static int open_in(struct file *f, const struct tac_backend_config *c, struct ta
     SF_INFO info = {0};
     f->in = sf_open(c->capture, SFM_READ, &info);
     if (!f->in)
-        return tac_error_set(err, -EIO, c->capture, 0, 0, "cannot be read: %s", sf_strerror(NULL));
+        return refuse(c->capture, "read", err);
     if (info.channels != (int)c->inputs || info.samplerate != (int)c->rate_hz)
         return tac_error_set(err, -TAC_E_RANGE, c->capture, 0, 0,
                              "has %d channels at %d Hz; %u channels at %g Hz are wanted",

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/ring.h"
+#include "base/sound_words.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -297,10 +298,11 @@ static int open_file(struct tac_file_stream *s, const char *path, double rate_hz
                      struct tac_error *err)
 {
     SF_INFO info = {0};
+    char why[96];
     s->file = sf_open(path, SFM_READ, &info);
     if (!s->file)
         return tac_error_set(err, -TAC_E_CORRUPT, NULL, 0, 0, "%s cannot be played: %s", path,
-                             sf_strerror(NULL));
+                             tac_sound_words(sf_error(NULL), sf_strerror(NULL), why, sizeof why));
     if (info.channels < 1 || info.channels > FILE_CHANNELS_MAX || info.samplerate < 1000 ||
         info.samplerate > 1536000)
         return tac_error_set(

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT
  * wav_writer.c - a ring of interleaved frames between the audio thread and a writing thread.
  *
- * Invariants  I1 written <= pushed, pushed - written <= capacity (free-running frame counts).
- *             I2 only the audio thread changes pushed, only the helper changes written.
- * Threads     push: audio; the helper reads and writes the file; open and close: control. */
+ * How         The file is opened at once, so that what cannot be written is refused, but a file
+ * that was there keeps its content until the first frame comes: a patch that is only checked, or a
+ * player that cannot start, destroys nothing. One that we made and never wrote to is taken away
+ * again. Invariants  I1 written <= pushed, pushed - written <= capacity (free-running frame
+ * counts). I2 only the audio thread changes pushed, only the helper changes written. Threads push:
+ * audio; the helper reads and writes the file; open and close: control. */
 #include "engine/wav_writer.h"
 
 #include "base/bits.h"
 #include "base/clock.h"
 #include "base/region.h"
+#include "base/sound_words.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sndfile.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { POLL_NS = 20000000 };
 
@@ -27,10 +33,34 @@ struct tac_wav_writer {
     uint32_t channels;
     _Atomic uint64_t pushed, written, dropped;
     _Atomic bool stop, failed;
-    SNDFILE *file;
+    int fd;       /* until file has it */
+    bool is_ours; /* nobody had a file of that name before */
+    SF_INFO info;
+    SNDFILE *file; /* NULL until the first frame is written */
     pthread_t helper;
     char path[TAC_ERROR_FILE_MAX], problem[128];
 };
+
+static void fail(struct tac_wav_writer *w)
+{
+    tac_sound_words(sf_error(w->file), sf_strerror(w->file), w->problem, sizeof w->problem);
+    atomic_store(&w->failed, true);
+}
+
+/* From here on the file is the recording. RF64 where WAV ends, at 4 GiB: three hours in stereo. */
+static void begin(struct tac_wav_writer *w)
+{
+    (void)!ftruncate(w->fd, 0); // not possible for a pipe, nor needed
+    w->info.format = SF_FORMAT_RF64 | SF_FORMAT_FLOAT;
+    w->file = sf_open_fd(w->fd, SFM_WRITE, &w->info, SF_TRUE);
+    if (!w->file) {
+        fail(w);
+        return;
+    }
+    w->fd = -1;
+    sf_command(w->file, SFC_RF64_AUTO_DOWNGRADE, NULL, SF_TRUE);
+    sf_command(w->file, SFC_SET_UPDATE_HEADER_AUTO, NULL, SF_TRUE);
+}
 
 /* Write all that is there; contiguous runs, at most two a call. */
 static void drain(struct tac_wav_writer *w)
@@ -41,12 +71,12 @@ static void drain(struct tac_wav_writer *w)
     while (written < pushed) {
         uint64_t at = written & (w->capacity - 1);
         uint64_t run = pushed - written < w->capacity - at ? pushed - written : w->capacity - at;
+        if (!w->file && !atomic_load(&w->failed))
+            begin(w);
         if (!atomic_load(&w->failed)) {
             sf_count_t n = sf_writef_float(w->file, w->frame + at * w->channels, (sf_count_t)run);
-            if (n != (sf_count_t)run) {
-                strncpy(w->problem, sf_strerror(w->file), sizeof w->problem - 1);
-                atomic_store(&w->failed, true);
-            }
+            if (n != (sf_count_t)run)
+                fail(w);
         }
         written += run;
         /* pairs with the acquire in tac_wav_writer_push */
@@ -67,15 +97,28 @@ static void *help(void *argument)
     return NULL;
 }
 
+/* Without a reader a pipe is refused, not waited for. */
+static int open_path(struct tac_wav_writer *w, struct tac_error *err)
+{
+    const int how = O_WRONLY | O_CLOEXEC | O_NONBLOCK;
+    w->fd = open(w->path, how | O_CREAT | O_EXCL, 0666);
+    w->is_ours = w->fd >= 0;
+    if (w->fd < 0 && errno == EEXIST)
+        w->fd = open(w->path, how);
+    if (w->fd < 0)
+        return tac_error_set(err, -errno, w->path, 0, 0, "cannot be written: %s",
+                             errno == ENXIO ? "nobody reads from it" : strerror(errno));
+    fcntl(w->fd, F_SETFL, O_WRONLY);
+    return 0;
+}
+
 static int start(struct tac_wav_writer *w, double rate_hz, struct tac_error *err)
 {
-    SF_INFO info = {.samplerate = (int)(rate_hz + 0.5),
-                    .channels = (int)w->channels,
-                    .format = SF_FORMAT_WAV | SF_FORMAT_FLOAT};
-    w->file = sf_open(w->path, SFM_WRITE, &info);
-    if (!w->file)
-        return tac_error_set(err, -EIO, w->path, 0, 0, "cannot be written: %s", sf_strerror(NULL));
-    sf_command(w->file, SFC_SET_UPDATE_HEADER_AUTO, NULL, SF_TRUE);
+    w->info.samplerate = (int)(rate_hz + 0.5);
+    w->info.channels = (int)w->channels;
+    int code = open_path(w, err);
+    if (code < 0)
+        return code;
     w->capacity = tac_power_of_two_ceil((uint64_t)(2 * rate_hz));
     size_t bytes = (size_t)w->capacity * w->channels * sizeof(float);
     int r = tac_region_open(bytes, TAC_REGION_TRY_LOCK, &w->region);
@@ -91,6 +134,10 @@ static void drop(struct tac_wav_writer *w)
 {
     if (w->file)
         sf_close(w->file);
+    if (w->fd >= 0)
+        close(w->fd);
+    if (!w->file && w->is_ours)
+        unlink(w->path);
     tac_region_close(&w->region);
     free(w);
 }
@@ -101,6 +148,7 @@ int tac_wav_writer_open(const char *path, double rate_hz, uint32_t channels,
     struct tac_wav_writer *w = calloc(1, sizeof *w);
     if (!w)
         return tac_error_set(err, -ENOMEM, path, 0, 0, "no memory");
+    w->fd = -1;
     strncpy(w->path, path, sizeof w->path - 1);
     w->channels = channels;
     int r = start(w, rate_hz, err);

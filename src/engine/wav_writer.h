@@ -3,7 +3,9 @@
  *
  * The audio thread pushes frames into a pre-touched ring; a helper thread of normal priority writes
  * them as 32-bit float through libsndfile and keeps the header up to date, so that the file is
- * whole whenever the process dies. A ring that is full (a slow disk) drops and counts. */
+ * whole whenever the process dies; beyond 4 GiB it becomes RF64. A file that was there is written
+ * over when the first frame comes, not before. A ring that is full (a slow disk) drops and counts.
+ */
 #ifndef TAC_ENGINE_WAV_WRITER_H
 #define TAC_ENGINE_WAV_WRITER_H
 
@@ -13,7 +15,7 @@
 
 struct tac_wav_writer;
 
-/* Make the file and start the helper. Room for two seconds of sound in the ring. Control thread.
+/* Open the file and start the helper. Room for two seconds of sound in the ring. Control thread.
  * 0, or a negative code with err filled. */
 TAC_MUST_CHECK int tac_wav_writer_open(const char *path, double rate_hz, uint32_t channels,
                                        struct tac_wav_writer **ret_writer, struct tac_error *err);

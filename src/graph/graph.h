@@ -65,7 +65,7 @@ struct tac_graph_node {
     uint32_t *numbers_count;
     uint32_t cable_first, cable_count; /* in graph.by_target[] */
     uint32_t ghost; /* 0, or 1 + its index in the graph before the edit that took it away */
-    uint32_t reaches_output; /* 1: what it does can be heard or is sent out as notes */
+    uint32_t reaches_output; /* 1: what it does can be heard, is recorded or sent out as notes */
 };
 
 /* What an edit does to a cable; see engine/ghosts.h. */

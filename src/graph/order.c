@@ -9,6 +9,7 @@
 #include "graph/graph.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,12 +106,23 @@ static int search_all(struct search *s)
     return code;
 }
 
-/* Backwards from the output, feedback cables included. */
+static bool is_recorder(const struct tac_graph_node *n)
+{
+    for (int i = 0; n->file && i < TAC_BLOCK_OPTIONS_MAX && n->block->option[i].name; i++)
+        if (n->block->option[i].kind == TAC_OPTION_RECORDING && n->file[i])
+            return true;
+    return false;
+}
+
+/* Backwards from the output and from what writes files, feedback cables included. */
 static void mark_heard(struct tac_graph *g, uint32_t *stack)
 {
     uint32_t depth = 0;
-    stack[depth++] = g->output;
-    g->node[g->output].reaches_output = 1;
+    for (uint32_t i = 0; i < g->node_count; i++)
+        if (i == g->output || is_recorder(&g->node[i])) {
+            stack[depth++] = i;
+            g->node[i].reaches_output = 1;
+        }
     while (depth) {
         const struct tac_graph_node *n = &g->node[stack[--depth]];
         for (uint32_t i = 0; i < n->cable_count; i++) {

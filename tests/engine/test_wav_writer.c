@@ -6,6 +6,7 @@
 
 #include <sndfile.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +50,34 @@ static void pushed_frames_are_in_the_file(void)
     unlink(path);
 }
 
+static off_t size_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+static void what_was_there_stays_until_a_frame_comes(void)
+{
+    char path[] = "/tmp/tactus-wav-XXXXXX";
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0 && write(fd, "precious", 8) == 8);
+    close(fd);
+    struct tac_wav_writer *writer;
+    struct tac_error err;
+    REQUIRE(tac_wav_writer_open(path, 48000, 1, &writer, &err) == 0);
+    CHECK(tac_wav_writer_close(writer, &err) == 0);
+    CHECK(size_of(path) == 8);
+    float x[4] = {0};
+    REQUIRE(tac_wav_writer_open(path, 48000, 1, &writer, &err) == 0);
+    tac_wav_writer_push(writer, (const float *const[]){x}, 4);
+    CHECK(tac_wav_writer_close(writer, &err) == 0);
+    CHECK(size_of(path) > 8);
+    unlink(path);
+    REQUIRE(tac_wav_writer_open(path, 48000, 1, &writer, &err) == 0);
+    CHECK(tac_wav_writer_close(writer, &err) == 0);
+    CHECK(size_of(path) < 0);
+}
+
 static void unwritable_path_is_one_line(void)
 {
     struct tac_wav_writer *writer = NULL;
@@ -63,6 +92,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(pushed_frames_are_in_the_file);
+    TEST(what_was_there_stays_until_a_frame_comes);
     TEST(unwritable_path_is_one_line);
     return test_end();
 }
