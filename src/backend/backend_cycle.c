@@ -178,6 +178,11 @@ int tac_cycle_spawn(const struct tac_backend_config *c, const char *name, void *
     int refused = c->priority < 0 ? -1 : spawn(c, run, user, true, ret_thread);
     *ret_realtime = refused == 0;
     int code = refused ? spawn(c, run, user, false, ret_thread) : 0;
+    if (code == EINVAL && c->cpu > 0)
+        return tac_error_set(err, -code, NULL, 0, 0,
+                             "there is no core %d to play on; nproc says how many there are, the "
+                             "first is 0",
+                             c->cpu - 1);
     if (code)
         return tac_error_set(err, -code, NULL, 0, 0, "the audio thread cannot be started: %s",
                              strerror(code));

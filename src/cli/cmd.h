@@ -61,4 +61,7 @@ int tac_cmd_fail_error(const struct tac_error *err);
  * *ret_value alone. */
 _Bool tac_cmd_number(const char *name, const char *text, double min, double max, double *ret_value);
 
+/* The same for a whole number. */
+_Bool tac_cmd_whole(const char *name, const char *text, double min, double max, double *ret_value);
+
 #endif

@@ -10,12 +10,14 @@
 #include "tactus/version.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct tac_cmd *current;
 
@@ -47,6 +49,19 @@ bool tac_cmd_number(const char *name, const char *text, double min, double max, 
     if (end == text || *end || errno || !isfinite(value) || value < min || value > max) {
         tac_cmd_fail(TAC_EXIT_USAGE, "--%s: '%s' is not a number from %.10g to %.10g", name, text,
                      min, max);
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+bool tac_cmd_whole(const char *name, const char *text, double min, double max, double *ret_value)
+{
+    double value = *ret_value;
+    if (!tac_cmd_number(name, text, min, max, &value))
+        return false;
+    if (value != floor(value)) {
+        tac_cmd_fail(TAC_EXIT_USAGE, "--%s: '%s' is not a whole number", name, text);
         return false;
     }
     *ret_value = value;
@@ -226,8 +241,21 @@ static int finish(int code)
     return code;
 }
 
+/* Were one of the three closed, the next file that is opened would get its number, and what is
+ * printed would be written into a recording. Open for reading, they still refuse what is printed.
+ */
+static void keep_standard_files(void)
+{
+    for (int fd = open("/dev/null", O_RDONLY); fd >= 0; fd = dup(fd))
+        if (fd > STDERR_FILENO) {
+            close(fd);
+            break;
+        }
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_files();
     if (argc < 2) {
         print_overview(stderr);
         return TAC_EXIT_USAGE;

@@ -3,6 +3,7 @@
  */
 #include "cli/patch_player.h"
 
+#include "cli/clashes.h"
 #include "tactus/cycle.h"
 
 #include <signal.h>
@@ -101,8 +102,11 @@ static int helper_priority(const struct tac_backend_config *stream)
 int tac_player_open(struct tac_player *p, const struct tac_player_config *c, struct tac_error *err)
 {
     struct tac_backend_config stream = c->stream;
-    *p = (struct tac_player){.cycles = -1};
-    int code = tac_backend_ask(c->backend, &stream, err);
+    *p = (struct tac_player){
+        .cycles = -1, .file = c->backend->realtime ? NULL : c->stream.device, .trace = c->trace};
+    int code = tac_clashes_refuse(c, err);
+    if (code >= 0)
+        code = tac_backend_ask(c->backend, &stream, err);
     if (code < 0)
         return code;
     struct tac_engine_config engine = {.rate_hz = stream.rate_hz,
@@ -126,7 +130,9 @@ int tac_player_close(struct tac_player *p, struct tac_error *err)
     if (p->stream) {
         code = p->stream->backend->stop(p->stream);
         if (code < 0)
-            tac_error_set(err, code, NULL, 0, 0, "the sound could not be written: %s",
+            tac_error_set(err, code, p->file, 0, 0,
+                          p->file ? "writing stopped: %s; what was written is kept"
+                                  : "the sound stopped: %s",
                           tac_error_sentence(code));
         p->stream->backend->close(p->stream);
     }
@@ -134,7 +140,8 @@ int tac_player_close(struct tac_player *p, struct tac_error *err)
     code = code < 0 ? code : recorded;
     int traced = p->traces ? tac_trace_stop() : 0;
     if (traced < 0 && code >= 0)
-        code = tac_error_set(err, traced, NULL, 0, 0, "the trace could not be written: %s",
+        code = tac_error_set(err, traced, p->trace, 0, 0,
+                             "the trace stopped: %s; what was written is kept",
                              tac_error_sentence(traced));
     tac_engine_free(p->engine);
     *p = (struct tac_player){.cycles = -1};

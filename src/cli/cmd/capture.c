@@ -68,7 +68,7 @@ static bool read_origin(const struct tac_cmd_args *args, struct tac_capturing *k
     k->address = address;
     k->kernel =
         !args->option[OPT_NO_KERNEL] && !listen && !(socket && strncmp(socket, "unix:", 5) != 0);
-    if (pid && !tac_cmd_number("pid", pid, 1, 4194304, &number))
+    if (pid && !tac_cmd_whole("pid", pid, 1, 4194304, &number))
         return false;
     k->pid = (uint32_t)number;
     if (listen)
@@ -84,7 +84,7 @@ static bool read_limits(const struct tac_cmd_args *args, struct tac_capturing *k
 {
     double flight = 0, max_mib = 0;
     if (!tac_cmd_number("seconds", args->option[OPT_SECONDS], 0.1, 1e9, &k->seconds) ||
-        !tac_cmd_number("flight", args->option[OPT_FLIGHT], 1, 3600, &flight) ||
+        !tac_cmd_whole("flight", args->option[OPT_FLIGHT], 1, 3600, &flight) ||
         !tac_cmd_number("max-size", args->option[OPT_MAX], 1, 1e9, &max_mib))
         return false;
     if (args->option[OPT_ON_MISS] && !args->option[OPT_FLIGHT]) {

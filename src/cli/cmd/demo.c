@@ -226,8 +226,8 @@ static int run(const struct tac_cmd_args *args)
     };
     double number;
     if (!tac_cmd_number("seconds", demo.seconds, 0.5, 3600, &number) ||
-        !tac_cmd_number("messages", demo.messages, 0, 4096, &number) ||
-        !tac_cmd_number("frames", demo.frames, 16, 4096, &number))
+        !tac_cmd_whole("messages", demo.messages, 0, 4096, &number) ||
+        !tac_cmd_whole("frames", demo.frames, 16, 4096, &number))
         return TAC_EXIT_USAGE;
     if (!demo.patch) {
         if (tac_launch_share("examples/demo.yaml", patch, sizeof patch) < 0)

@@ -148,7 +148,7 @@ static int judge_process(const struct tac_cmd_args *args)
     struct tac_capturing capturing = {.outlet.path = path, .address = address, .kernel = 1};
     if (args->count)
         return tac_cmd_fail(TAC_EXIT_USAGE, "give --pid, or recordings, or -- and a program");
-    if (!tac_cmd_number("pid", args->option[OPTION_PID], 1, 4194304, &pid) ||
+    if (!tac_cmd_whole("pid", args->option[OPTION_PID], 1, 4194304, &pid) ||
         !tac_cmd_number("seconds", args->option[OPTION_SECONDS], 0.1, 1e6, &capturing.seconds))
         return TAC_EXIT_USAGE;
     capturing.pid = (uint32_t)pid;
@@ -177,7 +177,7 @@ static int prove(const struct tac_cmd_args *args)
     if (args->separator < 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "--prove runs a program: tactus doctor --prove -- "
                                             "PROGRAM");
-    if (!tac_cmd_number("rounds", args->option[OPTION_ROUNDS], 1, TAC_PROOF_RUNS_MAX, &rounds) ||
+    if (!tac_cmd_whole("rounds", args->option[OPTION_ROUNDS], 1, TAC_PROOF_RUNS_MAX, &rounds) ||
         !tac_cmd_number("seconds", args->option[OPTION_SECONDS], 0.1, 1e6, &p.seconds))
         return TAC_EXIT_USAGE;
     p.rounds = (unsigned)rounds;

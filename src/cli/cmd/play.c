@@ -122,12 +122,12 @@ static int run(const struct tac_cmd_args *args)
     if (!args->count)
         return tac_cmd_fail(TAC_EXIT_USAGE, "which patch? usage: tactus play PATCH [options]");
     if (!tac_cmd_number("seconds", args->option[O_SECONDS], 0.001, 1e9, &seconds) ||
-        !tac_cmd_number("rate", args->option[O_RATE], 8000, 768000, &rate) ||
-        !tac_cmd_number("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block) ||
-        !tac_cmd_number("priority", args->option[O_PRIORITY], 0, 99, &priority) ||
-        !tac_cmd_number("cpu", args->option[O_CPU], 0, 1023, &cpu) ||
-        !tac_cmd_number("threads", args->option[O_THREADS], 1, TAC_ENGINE_THREADS_MAX, &threads) ||
-        !tac_cmd_number("flight", args->option[O_FLIGHT], 1, 3600, &flight))
+        !tac_cmd_whole("rate", args->option[O_RATE], 8000, 768000, &rate) ||
+        !tac_cmd_whole("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block) ||
+        !tac_cmd_whole("priority", args->option[O_PRIORITY], 0, 99, &priority) ||
+        !tac_cmd_whole("cpu", args->option[O_CPU], 0, 1023, &cpu) ||
+        !tac_cmd_whole("threads", args->option[O_THREADS], 1, TAC_ENGINE_THREADS_MAX, &threads) ||
+        !tac_cmd_whole("flight", args->option[O_FLIGHT], 1, 3600, &flight))
         return TAC_EXIT_USAGE;
     if (args->option[O_FLIGHT] && !args->option[O_TRACE])
         return tac_cmd_fail(TAC_EXIT_USAGE, "--flight needs --trace FILE");
@@ -137,7 +137,7 @@ static int run(const struct tac_cmd_args *args)
                                        .record = args->option[O_RECORD],
                                        .trace = args->option[O_TRACE],
                                        .flight_s = (uint32_t)flight,
-                                       .stream = {.rate_hz = (double)(long)rate,
+                                       .stream = {.rate_hz = rate,
                                                   .frames = (uint32_t)block,
                                                   .device = args->option[O_DEVICE],
                                                   .priority = priority > 0 ? (int)priority : -1,

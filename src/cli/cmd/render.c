@@ -62,12 +62,12 @@ static int run(const struct tac_cmd_args *args)
     if (!args->option[O_OUTPUT])
         return tac_cmd_fail(TAC_EXIT_USAGE, "say where the sound goes: -o FILE");
     if (!tac_cmd_number("seconds", args->option[O_SECONDS], 0.001, 864000, &seconds) ||
-        !tac_cmd_number("rate", args->option[O_RATE], 8000, 768000, &rate) ||
-        !tac_cmd_number("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block))
+        !tac_cmd_whole("rate", args->option[O_RATE], 8000, 768000, &rate) ||
+        !tac_cmd_whole("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block))
         return TAC_EXIT_USAGE;
     struct tac_player_config config = {.patch = args->operand[0],
                                        .backend = tac_backend_find("file"),
-                                       .stream = {.rate_hz = (double)(long)rate,
+                                       .stream = {.rate_hz = rate,
                                                   .frames = (uint32_t)block,
                                                   .device = args->option[O_OUTPUT],
                                                   .capture = args->option[O_INPUT]}};

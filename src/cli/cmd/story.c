@@ -157,11 +157,11 @@ static int run(const struct tac_cmd_args *args)
     static struct story story;
     story = (struct story){.seconds = 8, .messages = 400, .frames = 64, .rate_hz = 48000};
     if (!tac_cmd_number("seconds", args->option[OPT_SECONDS], 0.1, 86400, &story.seconds) ||
-        !tac_cmd_number("messages", args->option[OPT_MESSAGES], 0, TAC_FRAMEWORK_MESSAGES_MAX,
-                        &story.messages) ||
-        !tac_cmd_number("frames", args->option[OPT_FRAMES], 1, TAC_BACKEND_FRAMES_MAX,
-                        &story.frames) ||
-        !tac_cmd_number("rate", args->option[OPT_RATE], 8000, 192000, &story.rate_hz))
+        !tac_cmd_whole("messages", args->option[OPT_MESSAGES], 0, TAC_FRAMEWORK_MESSAGES_MAX,
+                       &story.messages) ||
+        !tac_cmd_whole("frames", args->option[OPT_FRAMES], 1, TAC_BACKEND_FRAMES_MAX,
+                       &story.frames) ||
+        !tac_cmd_whole("rate", args->option[OPT_RATE], 8000, 192000, &story.rate_hz))
         return TAC_EXIT_USAGE;
     story.wav_path = args->option[OPT_WAV] ? args->option[OPT_WAV] : "story.wav";
     story.record_path = args->option[OPT_RECORD] ? args->option[OPT_RECORD] : "story.tac";
