@@ -31,7 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LEVELS = 1 << 14, EVERY = 50, BUDGET_NS = 1000000, HOLD_NS = 4000000 };
+enum { LEVELS = 1 << 15, EVERY = 50, BUDGET_NS = 1000000, HOLD_NS = 4000000 };
 
 struct message {
     uint64_t sent_ns; /* CLOCK_MONOTONIC */
@@ -171,6 +171,13 @@ static void *handle_feed(void *unused)
     return unused;
 }
 
+/* The prices of a market that is open: a book of zeros would be sorted in no time. */
+static void fill_book(void)
+{
+    for (uint32_t i = 0; i < LEVELS; i++)
+        book.price[i] = 100 + (double)(i * 40503u % LEVELS) / LEVELS;
+}
+
 static void open_sockets(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -193,6 +200,7 @@ int main(int argc, char **argv)
     char log[] = "/var/tmp/market-data-XXXXXX";
     log_fd = mkstemp(log);
     unlink(log);
+    fill_book();
     open_sockets();
     struct tac_trace_config config = {.path = argc > 3 ? argv[3] : "market_data.tac",
                                       .evidence = TAC_EVIDENCE_CLOCK | TAC_EVIDENCE_PERF};

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 
-CASES = [("sort", "own_work", None), ("lock", "lock_hold", "report_risk"),
-         ("log", "blocking_call", "fdatasync"), ("heap", "heap_work", None)]
+# On a busy machine the thread that holds the lock is pre-empted meanwhile: then that is the cause.
+CASES = [("sort", ["own_work"], None), ("lock", ["lock_hold", "lock_inversion"], "report_risk"),
+         ("log", ["blocking_call"], "fdatasync"), ("heap", ["heap_work"], None)]
 
 
 def judge(tactus, program, mistake, folder):
@@ -23,8 +24,8 @@ def judge(tactus, program, mistake, folder):
     return json.loads(result.stdout)["runs"][0]
 
 
-def is_named(run, cause, word):
-    misses = [m for m in run["misses"] if m["verdicts"][0]["rule"] == cause]
+def is_named(run, causes, word):
+    misses = [m for m in run["misses"] if m["verdicts"][0]["rule"] in causes]
     wide = [m for m in run["misses"] if m["verdicts"][0]["rule"] not in ("hypervisor", "late_wake")]
     said = word is None or any(word in v["text"] for m in misses for v in m["verdicts"])
     return len(misses) >= 5 and len(misses) * 2 > len(wide) and said
@@ -34,14 +35,14 @@ def main():
     tactus, program = sys.argv[1:3]
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
-        for i, (mistake, cause, word) in enumerate(CASES, 1):
+        for i, (mistake, causes, word) in enumerate(CASES, 1):
             for _ in range(3):
                 run = judge(tactus, program, mistake, folder)
-                good = is_named(run, cause, word)
+                good = is_named(run, causes, word)
                 if good:
                     break
             bad += not good
-            print(f"{'ok' if good else 'not ok'} {i} - {mistake} is {cause}")
+            print(f"{'ok' if good else 'not ok'} {i} - {mistake} is {causes[0]}")
             if not good:
                 print("#", json.dumps(run["causes"])[:600])
     print(f"1..{len(CASES)}")
