@@ -33,7 +33,7 @@ struct hand {
 
 static void run_mine(struct hand *h, struct tac_task *task)
 {
-    tac_run_task(&h->run, task);
+    tac_run_count(task, tac_run_task(&h->run, task));
     /* release: who reads the task's signals finds them complete */
     atomic_store_explicit(&task->word, tac_task_word(h->slice, TAC_TASK_AUDIO_DONE),
                           memory_order_release);
@@ -189,7 +189,7 @@ static void run_together(struct tac_crew *crew, struct tac_plan *plan, const str
 static void run_alone(struct tac_plan *plan, const struct tac_run *run)
 {
     for (uint32_t t = 0; t < plan->tasks; t++)
-        tac_run_task(run, &plan->task[t]);
+        tac_run_count(&plan->task[t], tac_run_task(run, &plan->task[t]));
 }
 
 /* ---- alone or together --------------------------------------------------------------------- */
@@ -334,14 +334,13 @@ void tac_workers_end(struct tac_workers *workers)
 }
 
 /* Tasks may have been lost since the plan was built: its operations point to where their states
- * were. Rare, so all are looked at then. */
+ * were, whoever runs them in this plan. Rare, so all are looked at then. */
 static void point_again(struct tac_plan *plan)
 {
-    for (uint32_t t = 0; t < plan->tasks; t++)
-        if (plan->task[t].worker) {
-            plan->task[t].flip++;
-            tac_task_point(plan, &plan->task[t], TAC_BY_AUDIO);
-        }
+    for (uint32_t t = 0; t < plan->tasks; t++) {
+        plan->task[t].flip++;
+        tac_task_point(plan, &plan->task[t], TAC_BY_AUDIO);
+    }
 }
 
 void tac_workers_time_next(struct tac_workers *workers)

@@ -154,31 +154,31 @@ static int add_slot(struct tac_layout *l, struct tac_task *t, struct tac_slot sl
     return tac_layout_append(&l->slot, &slot, sizeof slot) ? 0 : -ENOMEM;
 }
 
-/* The states that the i-th operation of the task changes. */
+/* The states that the i-th operation of the task changes, if helpers may ever come to change them.
+ */
 static int add_slots(struct tac_layout *l, struct tac_task *t, uint32_t i, size_t *bytes)
 {
     struct tac_slot slot = {.op = {t->copy[0].op.first + i, t->copy[1].op.first + i}};
-    const struct tac_op *by[TAC_RUNNERS];
-    for (int r = 0; r < TAC_RUNNERS; r++)
-        by[r] = (struct tac_op *)l->op[r].items + slot.op[r];
-    slot.node = l->plan->node[by[0]->node].node;
+    const struct tac_op *op = (struct tac_op *)l->op[0].items + slot.op[0];
+    slot.node = l->plan->node[op->node].node;
+    slot.bank = op->bank;
     const struct tac_block *block = slot.node->block;
-    bool pair = block->process2 && by[0]->run == block->process2;
-    if (!block->state_bytes || (by[0]->run != block->process && !pair))
+    bool pair = block->process2 && op->run == block->process2;
+    if (!slot.node->movable || !block->state_bytes || (op->run != block->process && !pair))
         return 0;
-    void *const *state = pair ? by[0]->self : &by[0]->self;
-    while (slot.node->state[slot.bank] != state[0])
-        slot.bank++;
     int code = 0;
     for (int k = 0; k < (pair ? 2 : 1) && code >= 0; k++, slot.bank++) {
-        for (int r = 0; pair && r < TAC_RUNNERS; r++)
-            slot.pair[r] = (void **)by[r]->self + k;
+        for (int r = 0; pair && r < (t->worker ? TAC_RUNNERS : 1); r++) {
+            const struct tac_op *by = (struct tac_op *)l->op[r].items + slot.op[r];
+            slot.pair[r] = (void **)by->self + k;
+        }
         code = add_slot(l, t, slot, bytes);
     }
     return code;
 }
 
-/* States that a helper changes are listed, with room to keep what they were. */
+/* States that may be moved while the plan lives are listed; those that a helper changes with room
+ * to keep what they were. */
 static int list_slots(struct tac_layout *l, struct tac_task *t)
 {
     size_t bytes = 0;
@@ -186,17 +186,17 @@ static int list_slots(struct tac_layout *l, struct tac_task *t)
     t->slot.first = l->slot.count;
     for (uint32_t i = 0; i < t->copy[0].op.count && code >= 0; i++)
         code = add_slots(l, t, i, &bytes);
-    t->snapshot = code < 0 ? NULL : tac_vault_take(&l->plan->vault, bytes);
-    return t->snapshot ? 0 : -ENOMEM;
+    if (code >= 0 && t->worker && !(t->snapshot = tac_vault_take(&l->plan->vault, bytes)))
+        code = -ENOMEM;
+    return code;
 }
 
 static int lay_task(struct tac_layout *l, uint32_t task, const uint32_t *unit, uint32_t units)
 {
     int code = lay_copy(l, task, TAC_BY_AUDIO, unit, units);
-    if (code < 0 || !l->plan->task[task].worker)
-        return code;
-    code = lay_copy(l, task, TAC_BY_HELPER, unit, units);
-    return code < 0 ? code : list_slots(l, &l->plan->task[task]);
+    if (code >= 0 && l->plan->task[task].worker)
+        code = lay_copy(l, task, TAC_BY_HELPER, unit, units);
+    return code < 0 || l->plan->threads < 2 ? code : list_slots(l, &l->plan->task[task]);
 }
 
 /* Units in their order, task by task. first: [tasks + 1]. */

@@ -59,7 +59,8 @@ struct tac_task_copy {
     uint32_t flip;   /* which states its operations point to, see tac_task.flip */
 };
 
-/* A state that a task changes, so that it can be taken back; see workers.h. */
+/* A state that a task changes and that may be moved, in this plan or in the one before it, when a
+ * helper is lost with it; see workers.h. Helpers' tasks keep copies of them. */
 struct tac_slot {
     struct tac_node *node;
     uint32_t bank, bytes;
@@ -70,7 +71,7 @@ struct tac_slot {
 
 struct tac_task {
     _Alignas(64) _Atomic uint64_t word; /* slice and status: workers.h */
-    _Atomic uint64_t cost, worst;       /* counter ticks: running mean, largest */
+    _Atomic uint64_t cost, worst; /* counter ticks: running mean (at first the estimate), largest */
     struct tac_task_copy copy[TAC_RUNNERS];
     struct tac_range pred, slot; /* tasks that it reads from; its states */
     unsigned char *snapshot;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { HICCUP = 4 }; /* times the mean: a runner that was interrupted says nothing about the task */
+
 static void run_ops(const struct tac_op *op, uint32_t ops)
 {
     for (const struct tac_op *end = op + ops; op < end; op++)
@@ -179,10 +181,15 @@ uint64_t tac_run_task(const struct tac_run *run, struct tac_task *task)
     tac_run_copy(run, &task->copy[run->runner]);
     uint64_t took = tac_counter() - begin;
     tac_zone_end(&zone);
+    return took;
+}
+
+void tac_run_count(struct tac_task *task, uint64_t took)
+{
     uint64_t mean = atomic_load_explicit(&task->cost, memory_order_relaxed);
-    mean = mean ? mean + (took >> 4) - (mean >> 4) : took;
+    uint64_t usual = took > HICCUP * mean ? HICCUP * mean : took;
+    mean += (usual >> 4) - (mean >> 4);
     atomic_store_explicit(&task->cost, mean, memory_order_relaxed);
     if (took > atomic_load_explicit(&task->worst, memory_order_relaxed))
         atomic_store_explicit(&task->worst, took, memory_order_relaxed);
-    return took;
 }

@@ -37,7 +37,10 @@ static inline uint64_t tac_task_word(uint64_t slice, enum tac_task_status status
 /* All operations of a copy (of a task, or the opening or closing ones). */
 void tac_run_copy(const struct tac_run *run, struct tac_task_copy *copy);
 
-/* The same, with the time kept in the task. Returns counter ticks. */
+/* All operations of a task. Returns counter ticks. */
 uint64_t tac_run_task(const struct tac_run *run, struct tac_task *task);
+
+/* Keep in the task what it took, when nobody else has done it meanwhile. */
+void tac_run_count(struct tac_task *task, uint64_t took);
 
 #endif

@@ -11,6 +11,7 @@
  *           They decide who runs what, never what is computed.
  * Threads: control. Cost: (units + edges) x threads. Source: H. Topcuoglu, S. Hariri, M.-Y. Wu
  * 2002, "Performance-effective and low-complexity task scheduling for heterogeneous computing". */
+#include "engine/costs.h"
 #include "engine/work.h"
 
 #include <errno.h>
@@ -381,8 +382,11 @@ static int form_all(struct forming *f, struct tac_units *u, struct tac_plan *pla
     plan->tasks = f->clusters;
     plan->task = TAC_VAULT_NEW(&plan->vault, struct tac_task, f->clusters);
     code = plan->task ? 0 : -ENOMEM;
-    for (uint32_t t = 0; t < f->clusters && code >= 0; t++)
+    for (uint32_t t = 0; t < f->clusters && code >= 0; t++) {
         plan->task[t].estimate_ns = f->cluster[t].cost;
+        atomic_init(&plan->task[t].cost,
+                    (uint64_t)((double)f->cluster[t].cost / tac_costs_ns(1)) + 64);
+    }
     if (code >= 0)
         code = link_tasks(f);
     return code < 0 ? code : schedule(f);

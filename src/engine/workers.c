@@ -79,26 +79,29 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
     struct tac_task_copy *copy = &task->copy[TAC_BY_HELPER];
     uint64_t copying = tac_task_word(slice, TAC_TASK_COPYING);
     keep_states(plan, task);
+    /* before the task is ours: later the places may already be those that the audio thread uses */
+    if (copy->flip != task->flip)
+        tac_task_point(plan, task, TAC_BY_HELPER);
     /* release: who takes the task over finds the copy of the states complete */
     if (!atomic_compare_exchange_strong_explicit(&task->word, &copying,
                                                  tac_task_word(slice, TAC_TASK_HELPER),
                                                  memory_order_acq_rel, memory_order_relaxed))
         return;
-    if (copy->flip != task->flip)
-        tac_task_point(plan, task, TAC_BY_HELPER);
     struct tac_run run = {plan,         TAC_BY_HELPER,
                           crew->frames, false,
                           crew->timed,  atomic_load_explicit(&crew->traced, memory_order_relaxed)};
     plan->frame_io[worker]->frames = run.frames;
-    tac_run_task(&run, task);
+    uint64_t took = tac_run_task(&run, task);
     uint64_t mine = tac_task_word(slice, TAC_TASK_HELPER);
     /* release: who reads the task's signals finds them complete */
     if (atomic_compare_exchange_strong_explicit(&task->word, &mine,
                                                 tac_task_word(slice, TAC_TASK_HELPER_DONE),
-                                                memory_order_release, memory_order_relaxed))
+                                                memory_order_release, memory_order_relaxed)) {
+        tac_run_count(task, took);
         crew->helper[worker].given++;
-    else
+    } else {
         come_back(crew, plan, task);
+    }
 }
 
 /* False: the slice is over, or the task was begun by the audio thread. */

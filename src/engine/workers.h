@@ -8,7 +8,8 @@
  * Claim     A task's word holds the number of the slice and a status. Whoever changes it from an
  *           older slice to "mine" by compare-and-swap runs it, and writes "done".
  * Loss      A helper may be stopped at any instruction: by the scheduler, a signal, the hypervisor.
- *           Before it runs a task it keeps a copy of the task's states. When a task is needed and
+ *           Before a task is its own it keeps a copy of the task's states and points its operations
+ *           to them; from then on it does not look where they are. When a task is needed and
  *           has been with a helper for much longer than it takes, the audio thread takes the word
  *           over, puts the copy into the spare places of the states, and runs the task there with
  *           its own buffers. The helper, when it goes on, writes only to what nobody reads any

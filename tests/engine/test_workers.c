@@ -114,12 +114,11 @@ static void same_bits_for_every_number_of_threads(void)
 
 /* ---- helpers that are stopped -------------------------------------------------------------- */
 
-static atomic_int stop, stopped;
+static atomic_int stop;
 
 static void stay(int signal)
 {
     (void)signal;
-    atomic_fetch_add(&stopped, 1);
     while (atomic_load(&stop))
         nanosleep(&(struct timespec){0, 50000}, NULL);
 }
@@ -164,6 +163,7 @@ static void *torment(void *user)
     return NULL;
 }
 
+/* Whether a task is lost in these rounds is luck; test_halted.c halts helpers at chosen places. */
 static void stopped_helpers_change_nothing(void)
 {
 #ifdef __SANITIZE_THREAD__
@@ -171,25 +171,19 @@ static void stopped_helpers_change_nothing(void)
 #endif
     struct sigaction action = {.sa_handler = stay, .sa_flags = SA_RESTART};
     sigaction(SIGUSR2, &action, NULL);
-    struct tac_engine_stats stats = {0};
     unsigned rounds = 0;
-    uint64_t lost = 0;
-    for (int again = 0; again < 12 || (!lost && again < 200); again++) {
+    for (uint32_t again = 0; again < 12; again++) {
         struct tac_engine *e = rig_open_threads(all, 3);
         REQUIRE(e);
         pthread_t thread;
         atomic_store(&done, 0);
         REQUIRE(pthread_create(&thread, NULL, torment, &rounds) == 0);
         play_all(e, 64);
-        check_first("stopped helpers, round", (uint32_t)again);
-        tac_engine_stats(e, &stats);
-        lost += stats.tasks_lost;
+        check_first("stopped helpers, round", again);
         atomic_store(&done, 1);
         pthread_join(thread, NULL);
         tac_engine_free(e);
     }
-    CHECK_MSG(lost > 0 && rounds > 0 && atomic_load(&stopped) > 0,
-              "nothing was lost in %u rounds with %d stops", rounds, atomic_load(&stopped));
 }
 
 /* Edits while helpers are stopped: plans that a stopped helper is in outlive it. */

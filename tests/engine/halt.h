@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ * halt.h - halts a helper of an engine at a chosen instruction of a slice, for tests.
+ *
+ * How it works: the processor's trap flag raises SIGTRAP after each instruction. The thread that
+ * calls halt_process() steps until the number of the slice has been published and waits there; the
+ * helper is stepped from where it sees that number on and stays at the chosen instruction, until
+ * halt_release(). So where it is stopped does not depend on the scheduler.
+ *
+ * One engine with two threads at a time. x86-64 only, not under an emulator, valgrind or
+ * ThreadSanitizer (which delays signals): halt_supported() says so. Cost: 1 to 30 us a step. */
+#ifndef TAC_TESTS_HALT_H
+#define TAC_TESTS_HALT_H
+
+#include "engine/crew.h"
+#include "engine/internal.h"
+#include "test.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum halt_state {
+    HALT_OFF,
+    HALT_ARMED,    /* the helper steps and waits for the slice */
+    HALT_COUNTING, /* it is in the slice */
+    HALT_HALTED,   /* it stays where it is */
+    HALT_GONE_ON,  /* and was released */
+    HALT_THROUGH,  /* it got through the slice before it was to halt */
+};
+
+static struct {
+    struct tac_crew *crew;
+    uint64_t before; /* number of the slice before */
+    long at, count;
+    _Atomic int state, released;
+    _Atomic pid_t helper;
+} halt;
+
+/* Called once while the other thread waits in the slice, or NULL. */
+static void (*halt_meanwhile)(void);
+
+static pid_t halt_tid(void)
+{
+    return (pid_t)syscall(SYS_gettid);
+}
+
+static void halt_nap(void)
+{
+    nanosleep(&(struct timespec){0, 20000}, NULL);
+}
+
+#if defined(__x86_64__)
+enum { HALT_TRAP_FLAG = 0x100 };
+
+static void halt_wait_for(enum halt_state least)
+{
+    while (atomic_load(&halt.state) < (int)least)
+        halt_nap();
+}
+
+/* The helper, after an instruction. */
+static void halt_step_helper(greg_t *flags)
+{
+    if (atomic_load(&halt.state) == HALT_ARMED && atomic_load(&halt.crew->go) != halt.before)
+        atomic_store(&halt.state, HALT_COUNTING);
+    if (atomic_load(&halt.state) != HALT_COUNTING)
+        return;
+    halt.count++;
+    const struct tac_helper *h = &halt.crew->helper[1];
+    bool through = atomic_load(&h->seen) == atomic_load(&halt.crew->go) && !atomic_load(&h->inside);
+    if (halt.count < halt.at && !through)
+        return;
+    if (!through)
+        atomic_store(&halt.state, HALT_HALTED);
+    while (!through && !atomic_load(&halt.released))
+        halt_nap();
+    *flags &= ~HALT_TRAP_FLAG;
+    atomic_store(&halt.state, through ? HALT_THROUGH : HALT_GONE_ON);
+}
+
+static void halt_step(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info;
+    greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+    if (halt_tid() == atomic_load(&halt.helper)) {
+        halt_step_helper(flags);
+    } else if (atomic_load(&halt.crew->go) != halt.before) {
+        halt_wait_for(HALT_HALTED);
+        if (halt_meanwhile)
+            halt_meanwhile();
+        *flags &= ~HALT_TRAP_FLAG;
+    }
+}
+
+static void halt_begin(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info;
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] |= HALT_TRAP_FLAG;
+    atomic_store(&halt.helper, halt_tid());
+    atomic_store(&halt.state, HALT_ARMED);
+}
+
+/* A call of tac_engine_process() in whose slice the helper halts at its at-th instruction, if it
+ * does not get through the slice before: halt.count says how many it ran. */
+static void halt_process(struct tac_engine *e, long at, float *const *out, uint32_t frames)
+{
+    halt.crew = (struct tac_crew *)e->workers;
+    halt.before = atomic_load(&halt.crew->go);
+    halt.at = at;
+    halt.count = 0;
+    atomic_store(&halt.state, HALT_OFF);
+    atomic_store(&halt.released, 0);
+    pthread_kill(halt.crew->helper[1].thread, SIGUSR2);
+    halt_wait_for(HALT_ARMED);
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\t"
+                     "lea 128(%%rsp), %%rsp" ::
+                         : "memory", "cc");
+    tac_engine_process(e, NULL, out, frames);
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\t"
+                     "lea 128(%%rsp), %%rsp" ::
+                         : "memory", "cc");
+}
+
+/* Let it go on, and wait until it is a helper again. */
+static void halt_release(void)
+{
+    atomic_store(&halt.released, 1);
+    halt_wait_for(HALT_GONE_ON);
+    while (atomic_load(&halt.crew->helper[1].inside))
+        halt_nap();
+}
+#endif
+
+/* Why it does not work here, or NULL. */
+static const char *halt_supported(void)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    struct sigaction action = {.sa_sigaction = halt_step, .sa_flags = SA_SIGINFO | SA_RESTART};
+    sigaddset(&action.sa_mask, SIGUSR2);
+    sigaction(SIGTRAP, &action, NULL);
+    action.sa_sigaction = halt_begin;
+    sigaction(SIGUSR2, &action, NULL);
+    return test_emulated() ? "an emulator has no trap flag" : NULL;
+#else
+    return "written for x86-64, and not for ThreadSanitizer";
+#endif
+}
+
+#endif

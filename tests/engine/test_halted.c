@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * test_halted.c - a helper that is stopped at any instruction of a slice, and goes on when its
+ * task has long been recovered, changes nothing of what is heard; nor does an edit meanwhile. */
+#include "halt.h"
+#include "rig_engine.h"
+
+/* Two chains; the longer is the audio thread's. */
+#define NODES                                                                                      \
+    "output: 2\n"                                                                                  \
+    "nodes:\n"                                                                                     \
+    "  n: {block: noise, level: 10 %, channels: 16}\n"                                             \
+    "  f: {block: svf, cutoff: 900 Hz, channels: 16}\n"                                            \
+    "  g: {block: svf, cutoff: 300 Hz, channels: 16}\n"                                            \
+    "  h: {block: ladder, cutoff: 400 Hz, channels: 16}\n"                                         \
+    "  s: {block: saw, channels: 32, level: 2 %}\n"                                                \
+    "  t: {block: svf, cutoff: 2 kHz, channels: 32}\n"                                             \
+    "  u: {block: ladder, cutoff: 1 kHz, channels: 32}\n"
+#define CABLES(more_of_n, more_of_s)                                                               \
+    "cables:\n"                                                                                    \
+    "  - n -> f -> g -> h" more_of_n " -> output[1]\n"                                             \
+    "  - s -> t -> u" more_of_s " -> output[2]\n"
+
+static const char patch[] = NODES CABLES("", "");
+static const char longer[] =
+    NODES "  a: {block: ladder, channels: 32}\n  b: {block: ladder, channels: 32}\n"
+          "  c: {block: ladder, channels: 32}\n  d: {block: ladder, channels: 32}\n" CABLES(
+              "", " -> a -> b -> c -> d");
+
+enum { AFTER = 3, POINTS = TEST_SANITIZED ? 40 : 100, EDITS = 20, FADE_SLICES = 20, LONGEST = 64 };
+
+static struct tac_engine *one, *two; /* by threads; they play the same */
+
+static const char *next_patch;
+
+/* The audio thread waits in the slice meanwhile. */
+static void load_next(void)
+{
+    CHECK(rig_load(two, next_patch) == 0);
+}
+
+static bool open_both(void)
+{
+    one = rig_open_threads(patch, 1);
+    two = rig_open_threads(patch, 2);
+    return one && two;
+}
+
+static void free_both(void)
+{
+    tac_engine_free(one);
+    tac_engine_free(two);
+}
+
+static uint64_t lost(void)
+{
+    struct tac_engine_stats stats;
+    tac_engine_stats(two, &stats);
+    return stats.tasks_lost;
+}
+
+/* A slice of both: whether they are the same. */
+static bool play_both(uint32_t frames)
+{
+    float a[2][LONGEST], b[2][LONGEST];
+    tac_engine_process(one, NULL, (float *const[]){a[0], a[1]}, frames);
+    tac_engine_process(two, NULL, (float *const[]){b[0], b[1]}, frames);
+    return !memcmp(a[0], b[0], frames * sizeof(float)) &&
+           !memcmp(a[1], b[1], frames * sizeof(float));
+}
+
+/* A frame of both, in which the helper halts, unless it gets through before; and some more without
+ * it, then with it again. `edit`: a text that is loaded while it has halted, or NULL. */
+static void halt_once(long at, const char *edit, long number)
+{
+    float a[2], b[2];
+    next_patch = edit;
+    halt_meanwhile = edit ? load_next : NULL;
+    tac_engine_process(one, NULL, (float *const[]){a, a + 1}, 1);
+    halt_process(two, at, (float *const[]){b, b + 1}, 1);
+    CHECK(!edit || rig_load(one, edit) == 0);
+    bool same = !memcmp(a, b, sizeof a);
+    for (int i = 0; i < AFTER; i++)
+        same = play_both(1) && same;
+    halt_release();
+    for (int i = 0; i < AFTER; i++)
+        same = play_both(1) && same;
+    CHECK_MSG(same, "%ld, halted at instruction %ld", number, at);
+}
+
+/* How many instructions a helper's part in a slice has. */
+static long measure_slice(void)
+{
+    halt_once(LONG_MAX, NULL, 0);
+    return halt.count;
+}
+
+/* Until fades of edits are over and all is warm. */
+static void settle(void)
+{
+    struct tac_engine_stats stats;
+    for (int i = 0; i < FADE_SLICES; i++)
+        CHECK(play_both(LONGEST));
+    tac_engine_stats(one, &stats);
+    tac_engine_stats(two, &stats);
+    CHECK(play_both(LONGEST));
+}
+
+static void a_helper_that_halts_anywhere_changes_nothing(void)
+{
+    const char *why = halt_supported();
+    if (why)
+        SKIP(why);
+    REQUIRE(open_both());
+    settle();
+    long all = measure_slice(), at = 1;
+    for (int i = 0; i < POINTS && !test_bad; i++, at += 1 + all / POINTS)
+        halt_once(at, NULL, i);
+    CHECK_MSG(lost() > 0, "nothing was lost at %d of %ld instructions", POINTS, all);
+    free_both();
+}
+
+/* The plan is built before the task is lost, and taken over after it: its operations point to where
+ * the states were, and in the other patch other threads have them. */
+static void edits_find_states_that_were_moved_meanwhile(void)
+{
+    const char *why = halt_supported();
+    if (why)
+        SKIP(why);
+    REQUIRE(open_both());
+    long all = measure_slice(), at = 1;
+    for (int i = 0; i < EDITS && !test_bad; i++, at += 1 + all / EDITS) {
+        settle();
+        halt_once(at, i & 1 ? patch : longer, i);
+    }
+    CHECK_MSG(lost() > 0, "nothing was lost in %d edits over %ld instructions", EDITS, all);
+    free_both();
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(a_helper_that_halts_anywhere_changes_nothing);
+    TEST(edits_find_states_that_were_moved_meanwhile);
+    return test_end();
+}
