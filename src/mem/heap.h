@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * heap.h - the inside of the heap: arena, slabs, thread heaps.
  *
- * One mapping: [tables][arena]. The arena is cut into 16 KiB units. The table of units has 256
- * bytes for each, four lines: a unit that starts a slab uses them as struct tac_slab, one that
- * starts a large block uses the first as struct tac_large, and the further units of a slab say how
- * far back it starts. What a unit is, `kind` says, at the same place in both.
+ * One mapping: [tables][arena]. The arena is cut into 16 KiB units. A table has a line of 64 bytes
+ * for each: a unit that starts a slab uses it as struct tac_slab, one that starts a large block as
+ * struct tac_large, and the further units of a slab say how far back it starts. What a unit is,
+ * `kind` says, at the same place in both. These lines lie side by side, since every free reads one:
+ * at a distance of four lines they would share a quarter of the nearest cache's sets. What other
+ * threads write lies in a second table, struct tac_remote, three lines a unit.
  *
  * Who writes what.
  *   thread heap   its owner thread only (list, current, partial, counters), but for the queue's
- * tail slab line 0   the owner of its heap only; `owner` is read by all slab line 1   any thread:
- * the queue link. Survives the slab: a late sender may still touch it lines 2, 3    any thread: one
- * bit for each block freed by another thread than the owner
+ * tail
+ *   slab          the owner of its heap only; `owner` is read by all
+ *   remote, 1st   any thread: the queue link. Survives the slab: a late sender may still touch it
+ *   2nd and 3rd   any thread: one bit for each block freed by another thread than the owner
  *
  * Blocks of a slab are in exactly one place: in use, in the heap's list of the class (only the
- * current slab's blocks), in slab->free, marked in slab->freed, or never made (made < capacity).
+ * current slab's blocks), in slab->free, marked in remote->freed, or never made (made < capacity).
  *   used = blocks made that are not in slab->free.
  * A slab of a heap is: current for its class; in the list of partial slabs (it has free blocks); or
  * full (owner carries TAC_SLAB_FULL, so that the next local free leaves the fast path). */
@@ -31,7 +34,7 @@
 
 enum {
     TAC_LINE_BYTES = 64,
-    TAC_SLAB_SHIFT = 8,
+    TAC_SLAB_SHIFT = 6,
     TAC_HEAP_BATCH = 16, /* blocks made ready at a time */
     TAC_HEAP_DRAIN = 8,  /* remote frees taken in at a time */
     TAC_HEAP_SPARES = 4, /* empty small slabs a thread heap keeps, and takes at a time */
@@ -53,7 +56,6 @@ struct tac_link {
 };
 
 struct tac_slab {
-    /* line 0: the owner's */
     alignas(TAC_LINE_BYTES) _Atomic uintptr_t owner; /* struct tac_heap * | TAC_SLAB_FULL */
     void *free;
     uint32_t used, made;
@@ -62,11 +64,13 @@ struct tac_slab {
     uint16_t capacity;
     uint8_t kind;        /* offset 50 on 64-bit; the same in struct tac_large */
     uint8_t class_index; /* of a part: units back to the slab's first */
-    /* line 1: senders of remote frees */
+};
+
+/* What senders of remote frees write; of the same unit as the slab. */
+struct tac_remote {
     alignas(TAC_LINE_BYTES) struct tac_link link;
     _Atomic uint32_t queued;
     _Atomic uint32_t summary; /* which words of freed may be set */
-    /* lines 2 and 3 */
     alignas(TAC_LINE_BYTES) _Atomic uint64_t freed[TAC_CLASS_BLOCKS_MAX / 64];
 };
 
@@ -77,7 +81,8 @@ struct tac_large {
     uint8_t kind;
 };
 
-_Static_assert(sizeof(struct tac_slab) == 1 << TAC_SLAB_SHIFT, "four lines");
+_Static_assert(sizeof(struct tac_slab) == 1 << TAC_SLAB_SHIFT, "one line");
+_Static_assert(sizeof(struct tac_remote) == 3 << TAC_SLAB_SHIFT, "three lines");
 _Static_assert(sizeof(struct tac_large) == TAC_LINE_BYTES, "one line");
 _Static_assert(offsetof(struct tac_slab, kind) == offsetof(struct tac_large, kind), "same place");
 
@@ -110,8 +115,9 @@ struct tac_heap {
 struct tac_mem {
     alignas(TAC_LINE_BYTES) uintptr_t base; /* of the arena */
     size_t bytes;
-    char *lines; /* the table of units */
+    char *lines; /* the table of units, struct tac_slab or struct tac_large */
     struct tac_spans spans;
+    char *remotes; /* struct tac_remote of each unit */
     struct tac_heap *heaps;
     unsigned threads;
     size_t units, reserve_units, locked_bytes, populated_bytes;
@@ -168,6 +174,12 @@ static inline char *tac_unit_address(size_t unit)
 static inline size_t tac_slab_unit(const struct tac_slab *slab)
 {
     return (size_t)((const char *)slab - tac_mem.lines) >> TAC_SLAB_SHIFT;
+}
+
+static inline struct tac_remote *tac_remote_of(const struct tac_slab *slab)
+{
+    size_t offset = (size_t)((const char *)slab - tac_mem.lines);
+    return (struct tac_remote *)(void *)(tac_mem.remotes + 3 * offset);
 }
 
 static inline struct tac_heap *tac_slab_heap(const struct tac_slab *slab)
@@ -236,7 +248,7 @@ int tac_thread_key_init(void);
 
 /* Where what lies: bytes of each table, of the arena, and of all with edges. */
 struct tac_mem_layout {
-    size_t lines, spans, heaps, tables, arena, total;
+    size_t lines, remotes, spans, heaps, tables, arena, total;
     unsigned threads;
 };
 struct tac_mem_layout tac_mem_lay_out(size_t arena, unsigned threads);

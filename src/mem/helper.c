@@ -52,6 +52,7 @@ static void populate_units(size_t unit, size_t n)
 {
     populate(tac_unit_address(unit), n << TAC_UNIT_SHIFT);
     populate(tac_mem.lines + (unit << TAC_SLAB_SHIFT), n << TAC_SLAB_SHIFT);
+    populate(tac_mem.remotes + 3 * (unit << TAC_SLAB_SHIFT), 3 * (n << TAC_SLAB_SHIFT));
 }
 
 /* One look. Returns whether the heap grew. */

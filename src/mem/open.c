@@ -54,9 +54,10 @@ struct tac_mem_layout tac_mem_lay_out(size_t arena, unsigned threads)
 {
     struct tac_mem_layout l = {.arena = tac_align_up(arena, ARENA_ALIGN), .threads = threads};
     l.lines = l.arena >> TAC_UNIT_SHIFT << TAC_SLAB_SHIFT;
+    l.remotes = 3 * l.lines;
     l.spans = tac_align_up(tac_spans_table_bytes(l.arena >> TAC_UNIT_SHIFT), TAC_LINE_BYTES);
     l.heaps = threads * sizeof(struct tac_heap);
-    l.tables = l.lines + l.spans + l.heaps;
+    l.tables = l.lines + l.remotes + l.spans + l.heaps;
     l.total = TAC_OUTSIDE_BYTES + l.tables + l.arena + 2 * ARENA_ALIGN;
     return l;
 }
@@ -98,11 +99,13 @@ void tac_mem_place(char *base, const struct tac_mem_layout *l)
 {
     char *lines = base + TAC_OUTSIDE_BYTES;
     tac_mem.lines = lines;
-    tac_mem.heaps = (struct tac_heap *)(void *)(lines + l->lines + l->spans);
+    tac_mem.remotes = lines + l->lines;
+    char *spans = tac_mem.remotes + l->remotes;
+    tac_mem.heaps = (struct tac_heap *)(void *)(spans + l->spans);
     tac_mem.threads = l->threads;
     tac_mem.units = l->arena >> TAC_UNIT_SHIFT;
     tac_mem.base = tac_align_up((uintptr_t)lines + l->tables, ARENA_ALIGN);
-    tac_spans_init(&tac_mem.spans, tac_mem.units, lines + l->lines);
+    tac_spans_init(&tac_mem.spans, tac_mem.units, spans);
 }
 
 static bool lock_range(char *base, size_t bytes)

@@ -19,6 +19,7 @@ uint32_t tac_outside_layout(void)
         sizeof(struct tac_mem),
         sizeof(struct tac_heap),
         sizeof(struct tac_slab),
+        sizeof(struct tac_remote),
         sizeof(struct tac_outside),
         sizeof(struct tac_spans),
         sizeof(struct tac_heap_counters),

@@ -123,10 +123,13 @@ static int read_tables(pid_t pid, const struct tac_outside *head, const struct t
     size_t units = atomic_load(&tac_mem.fresh_unit);
     units = units < tac_mem.units ? units : tac_mem.units;
     size_t lines = units << TAC_SLAB_SHIFT;
-    int r = read_remote(pid, head->tables, tac_mem.lines, lines < l->lines ? lines : l->lines);
+    uint64_t remotes = head->tables + l->lines, spans = remotes + l->remotes;
+    int r = read_remote(pid, head->tables, tac_mem.lines, lines);
     if (r == 0)
-        r = read_remote(pid, head->tables + l->lines, tac_mem.lines + l->lines, l->spans);
-    return r ? r : read_heaps(pid, head->tables + l->lines + l->spans);
+        r = read_remote(pid, remotes, tac_mem.remotes, 3 * lines);
+    if (r == 0)
+        r = read_remote(pid, spans, tac_mem.remotes + l->remotes, l->spans);
+    return r ? r : read_heaps(pid, spans + l->spans);
 }
 
 int tac_outside_load(pid_t pid, uint64_t address, struct tac_error *err)

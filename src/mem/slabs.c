@@ -225,7 +225,8 @@ void *tac_heap_refill(struct tac_heap *heap, unsigned c)
     struct tac_slab *slab = heap->current[c];
     heap->counters.slow_mallocs++;
     TAC_ASSERT_SLOW(!slab || !tac_slab_fault(slab));
-    if (slab && !slab->free && atomic_load_explicit(&slab->summary, memory_order_relaxed) &&
+    if (slab && !slab->free &&
+        atomic_load_explicit(&tac_remote_of(slab)->summary, memory_order_relaxed) &&
         tac_slab_drain(slab))
         return take_free(heap, slab);
     if (has_source(heap, c))

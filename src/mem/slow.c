@@ -115,7 +115,9 @@ static void *malloc_checked(struct tac_heap *heap, size_t bytes)
     return block;
 }
 
-static void *malloc_watched(struct tac_heap *heap, size_t bytes, const void *site)
+/* Apart, as its like below: what it keeps in registers would be saved in every call. */
+static __attribute__((noinline)) void *malloc_watched(struct tac_heap *heap, size_t bytes,
+                                                      const void *site)
 {
     if (!tac_heap_may_alloc(bytes, site))
         return NULL;
@@ -193,7 +195,7 @@ static void give_back(void *block)
         tac_mem_fatal("block was freed twice, or is not one of this heap", block);
 }
 
-static void free_watched(void *block, const void *site)
+static __attribute__((noinline)) void free_watched(void *block, const void *site)
 {
     struct tac_thread *thread = &tac_thread;
     if (!thread->busy) {
@@ -213,8 +215,10 @@ static void free_watched(void *block, const void *site)
 
 __attribute__((noinline)) void tac_heap_free_slow(void *block)
 {
+    if (!block)
+        return;
     if (TAC_UNLIKELY((uintptr_t)block - tac_mem.base >= tac_mem.bytes))
-        atomic_fetch_add(&tac_mem.foreign_frees, block != NULL);
+        atomic_fetch_add(&tac_mem.foreign_frees, 1);
     else if (TAC_UNLIKELY(is_watched(&tac_thread)))
         free_watched(block, __builtin_return_address(0));
     else

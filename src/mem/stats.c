@@ -16,9 +16,10 @@
 unsigned tac_slab_marked(const struct tac_slab *slab)
 {
     unsigned n = 0, capacity = tac_class_table[slab->class_index].capacity;
+    const struct tac_remote *remote = tac_remote_of(slab);
     for (unsigned w = 0; w * 64 < capacity; w++)
         n += (unsigned)__builtin_popcountll(
-            atomic_load_explicit(&slab->freed[w], memory_order_relaxed));
+            atomic_load_explicit(&remote->freed[w], memory_order_relaxed));
     return n;
 }
 
