@@ -3,6 +3,8 @@
  * makes vectors of them. */
 #include "engine/cable_ops.h"
 
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* The same loops for several instruction sets, chosen when the program is loaded. Sanitizers cannot
@@ -169,10 +171,23 @@ INLINE void gather(const struct tac_gather *g, uint32_t lanes, uint32_t frames)
         }
 }
 
+INLINE void gather_faded(const struct tac_gather *g, uint32_t frames)
+{
+    uint32_t lanes = g->lanes;
+    for (uint32_t f = 0; f < frames; f++)
+        for (uint32_t l = 0; l < lanes; l++) {
+            float x = l < g->used ? g->in.data[f * g->in.stride + l] : 0;
+            x *= g->gain->data[f * lanes + l];
+            g->out[f * lanes + l] = g->first ? x : g->out[f * lanes + l] + x;
+        }
+}
+
 WIDE void tac_gather_run(void *self, const struct tac_io *io)
 {
     const struct tac_gather *g = self;
-    if (g->used == g->lanes && g->in.stride == g->lanes && !g->first)
+    if (g->gain && g->gain->stride)
+        gather_faded(g, io->frames);
+    else if (g->used == g->lanes && g->in.stride == g->lanes && !g->first)
         add_whole(g->out, g->lanes, io->frames, &g->in);
     else if (g->used == g->lanes && g->in.stride == g->lanes)
         memcpy(g->out, g->in.data, (size_t)io->frames * g->lanes * sizeof(float));
@@ -190,6 +205,14 @@ INLINE void halve(const float *restrict in, float *restrict out, uint32_t lanes,
 
 enum { FOLD_FRAMES = 64 };
 
+INLINE void add_shaped(float *restrict sum, uint32_t lanes, uint32_t used, uint32_t frames,
+                       const struct tac_signal *in, const struct tac_signal *gain)
+{
+    for (uint32_t f = 0; f < frames; f++)
+        for (uint32_t l = 0; l < used; l++)
+            sum[f * lanes + l] += in->data[f * in->stride + l] * gain->data[f * lanes + l];
+}
+
 INLINE void add_groups(const struct tac_fold *s, float *restrict sum, uint32_t lanes,
                        uint32_t frames)
 {
@@ -197,7 +220,10 @@ INLINE void add_groups(const struct tac_fold *s, float *restrict sum, uint32_t l
     for (uint32_t g = 0; g < s->groups; g++) {
         const struct tac_signal *in = &s->group[g];
         uint32_t used = g + 1 < s->groups ? lanes : s->last_used;
-        if (used == lanes)
+        bool fades = g + 1 == s->groups && s->last_gain && s->last_gain->stride;
+        if (fades)
+            add_shaped(sum, lanes, used, frames, in, s->last_gain);
+        else if (used == lanes)
             add_whole(sum, lanes, frames, in);
         else
             for (uint32_t f = 0; f < frames; f++)
@@ -236,6 +262,35 @@ WIDE void tac_fold_run(void *self, const struct tac_io *io)
         break;
     default:
         fold(s, s->lanes, io->frames);
+    }
+}
+
+INLINE void find_peaks(const struct tac_peak *p, uint32_t lanes, uint32_t frames)
+{
+    float most[TAC_BLOCK_LANES_MAX] = {0};
+    for (uint32_t f = 0; f < frames; f++)
+        for (uint32_t l = 0; l < lanes; l++) {
+            float x = fabsf(p->in.data[f * p->in.stride + l]);
+            most[l] = x > most[l] ? x : most[l];
+        }
+    memcpy(p->peak, most, lanes * sizeof *most);
+}
+
+WIDE void tac_peak_run(void *self, const struct tac_io *io)
+{
+    const struct tac_peak *p = self;
+    switch (p->lanes) {
+    case 16:
+        find_peaks(p, 16, io->frames);
+        break;
+    case 8:
+        find_peaks(p, 8, io->frames);
+        break;
+    case 4:
+        find_peaks(p, 4, io->frames);
+        break;
+    default:
+        find_peaks(p, p->lanes, io->frames);
     }
 }
 

@@ -34,10 +34,12 @@ struct tac_mix {
 };
 
 /* A running sum, lane by lane, over the banks of a group: out = in for the first, out += in for the
- * others. Lanes that carry nothing count as 0. */
+ * others. Lanes that carry nothing count as 0. gain: NULL, or a factor for each lane, which counts
+ * where its stride is not 0: voices that are stolen fade. */
 struct tac_gather {
     float *out;
     struct tac_signal in;
+    const struct tac_signal *gain;
     uint32_t lanes, used, first;
 };
 
@@ -47,6 +49,14 @@ struct tac_fold {
     float *out;
     uint32_t lanes, groups, last_used; /* last_used: lanes that count in the last group */
     struct tac_signal *group;
+    const struct tac_signal *last_gain; /* of the last group, as in tac_gather */
+};
+
+/* The largest value of each lane in this slice, without its sign. */
+struct tac_peak {
+    float *peak; /* [lanes] */
+    struct tac_signal in;
+    uint32_t lanes;
 };
 
 /* Delay by one slice: out holds what was heard TAC_ENGINE_SLICE_FRAMES frames earlier. The ring
@@ -62,6 +72,7 @@ struct tac_feedback {
 void tac_mix_run(void *mix, const struct tac_io *io);
 void tac_gather_run(void *gather, const struct tac_io *io);
 void tac_fold_run(void *fold, const struct tac_io *io);
+void tac_peak_run(void *peak, const struct tac_io *io);
 void tac_feedback_read(void *feedback, const struct tac_io *io);
 void tac_feedback_write(void *feedback, const struct tac_io *io);
 

@@ -230,6 +230,8 @@ static int lay_closing(struct tac_layout *l, uint32_t reads)
         code = tac_layout_bank(l, l->units.bank_unit[output] + b);
     if (code >= 0)
         code = lay_late_writes(l, reads);
+    if (code >= 0)
+        code = tac_layout_levels(l);
     end_copy(l, &l->plan->closing);
     return code;
 }

@@ -4,6 +4,7 @@
  * layout_pool.c    buffers, growing lists, and their move to memory that does not fault
  * layout_cables.c  inlets: from cables to signals and mixes
  * layout_units.c   units: notes, nodes, sums over banks; and when a buffer is free again
+ * layout_voices.c  voices sections, and what becomes of the signals that leave them
  * layout.c         tasks, feedback, and the whole
  * Threads: control. Results: 0 or -ENOMEM. */
 #ifndef TAC_ENGINE_LAYOUT_H
@@ -13,12 +14,13 @@
 #include "engine/work.h"
 #include "tactus/engine.h"
 
-enum { TAC_LAYOUT_WIDTHS = 5 };
+enum { TAC_LAYOUT_WIDTHS = 5, TAC_LAYOUT_NOTES_MAX = 32 };
 
 /* One output of a node while the plan is laid out. */
 struct tac_layout_port {
     struct tac_signal *bank[TAC_RUNNERS]; /* [banks] */
     float **group[TAC_RUNNERS];           /* [groups]: running sums; NULL: nobody wants the sum */
+    float **peak[TAC_RUNNERS];            /* [banks]: of voices; NULL: nobody asks */
     struct tac_signal fold[TAC_RUNNERS];  /* sum over the lanes */
     struct tac_signal *late;              /* [banks] one slice later; NULL: nobody wants it */
     struct tac_signal late_fold;          /* the sum one slice later; data NULL */
@@ -107,6 +109,15 @@ int tac_layout_unit(struct tac_layout *l, uint32_t unit);
 int tac_layout_finish(struct tac_layout *l, uint32_t unit);
 /* The same for a unit of banks. */
 int tac_layout_bank(struct tac_layout *l, uint32_t unit);
+/* A voices section: its operation, and the levels of its voices when all has run. */
+int tac_layout_section(struct tac_layout *l, uint32_t node);
+int tac_layout_levels(struct tac_layout *l);
+/* The fade of a bank's voices, where the node's signals leave its section; or NULL. */
+const struct tac_signal *tac_layout_fade(const struct tac_layout *l, uint32_t node, uint32_t bank);
+/* Take the peaks of a bank where the section asks for levels. */
+int tac_layout_peaks(struct tac_layout *l, uint32_t node, uint32_t bank, uint32_t port);
+uint32_t tac_layout_notes(struct tac_layout *l, uint32_t node, const struct tac_notes **lists);
+
 /* True when the bank is a group of its own: it is summed without a running sum. */
 bool tac_layout_is_alone(const struct tac_node *node, uint32_t bank);
 

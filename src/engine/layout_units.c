@@ -10,11 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
-enum { NOTE_LISTS_MAX = 32 };
-
 /* ---- notes: always the audio thread's ------------------------------------------------------ */
 
-static uint32_t collect_notes(struct tac_layout *l, uint32_t node, const struct tac_notes **lists)
+uint32_t tac_layout_notes(struct tac_layout *l, uint32_t node, const struct tac_notes **lists)
 {
     struct tac_range inlets = l->units.node_inlets[node];
     uint32_t count = 0;
@@ -22,7 +20,7 @@ static uint32_t collect_notes(struct tac_layout *l, uint32_t node, const struct 
         const struct tac_inlet *inlet = &l->units.inlet[i];
         for (uint32_t k = 0; inlet->target == TAC_CABLE_NOTES && k < inlet->cable.count; k++) {
             const struct tac_graph_cable *c = tac_layout_cable(l, inlet, k);
-            if (count < NOTE_LISTS_MAX)
+            if (count < TAC_LAYOUT_NOTES_MAX)
                 lists[count++] = tac_layout_port_of(l, c->from.node, c->from.port)->notes;
         }
     }
@@ -31,8 +29,8 @@ static uint32_t collect_notes(struct tac_layout *l, uint32_t node, const struct 
 
 static int lay_notes_in(struct tac_layout *l, uint32_t node)
 {
-    const struct tac_notes *lists[NOTE_LISTS_MAX];
-    uint32_t count = collect_notes(l, node, lists);
+    const struct tac_notes *lists[TAC_LAYOUT_NOTES_MAX];
+    uint32_t count = tac_layout_notes(l, node, lists);
     struct tac_io *io = tac_layout_io(l, node, 0);
     if (!count)
         return 0;
@@ -60,44 +58,6 @@ static int lay_notes_out(struct tac_layout *l, uint32_t node, struct tac_layout_
     return 0;
 }
 
-static int take_section_buffers(struct tac_layout *l, uint32_t node, struct tac_plan_section *s)
-{
-    struct tac_vault *vault = &l->plan->vault;
-    float **out = TAC_VAULT_NEW(vault, float *, s->node->banks *TAC_VOICES_OUTS);
-    if (!out)
-        return -ENOMEM;
-    s->out = (struct tac_voices_output){out, s->node->bank_lanes, s->node->banks};
-    for (uint32_t bank = 0; bank < s->node->banks; bank++)
-        for (uint32_t o = 0; o < TAC_VOICES_OUTS; o++) {
-            float *buffer =
-                TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES * s->node->bank_lanes);
-            if (!buffer)
-                return -ENOMEM;
-            out[bank * TAC_VOICES_OUTS + o] = buffer;
-            tac_layout_port_of(l, node, o)->bank[0][bank] =
-                (struct tac_signal){buffer, s->node->bank_lanes, 1};
-        }
-    return 0;
-}
-
-static int lay_section(struct tac_layout *l, uint32_t node)
-{
-    struct tac_plan_section *s = &l->plan->section[l->g->node[node].section];
-    const struct tac_notes *lists[NOTE_LISTS_MAX];
-    uint32_t count = collect_notes(l, node, lists);
-    const struct tac_notes **list =
-        TAC_VAULT_NEW(&l->plan->vault, const struct tac_notes *, count + 1);
-    s->own = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes, 1);
-    s->node = l->plan->node[node].node;
-    s->asleep_from = s->node->banks;
-    if (!list || !s->own || take_section_buffers(l, node, s) < 0)
-        return -ENOMEM;
-    list[0] = s->own;
-    memcpy(list + 1, lists, count * sizeof *list);
-    s->in = (struct tac_voices_input){.lists = list, .count = count + 1};
-    return tac_layout_op(l, node, tac_plan_section_run, s, l->plan->frame_io[0]);
-}
-
 /* ---- outputs ------------------------------------------------------------------------------- */
 
 /* The buffers of inputs are the plan's own: the audio thread fills them. */
@@ -123,12 +83,6 @@ static int lay_outputs(struct tac_layout *l, uint32_t unit, uint32_t node, uint3
     return 0;
 }
 
-static uint32_t lanes_used(const struct tac_node *n, uint32_t bank)
-{
-    uint32_t left = n->lanes - bank * n->bank_lanes;
-    return left < n->bank_lanes ? left : n->bank_lanes;
-}
-
 bool tac_layout_is_alone(const struct tac_node *n, uint32_t bank)
 {
     return bank % TAC_GROUP_BANKS == 0 && bank + 1 == n->banks;
@@ -148,8 +102,12 @@ static int lay_gather(struct tac_layout *l, uint32_t node, uint32_t bank, struct
         *group = tac_layout_take(l, n->bank_lanes, true);
     if (!g || !*group)
         return -ENOMEM;
-    *g = (struct tac_gather){*group, p->bank[l->runner][bank], n->bank_lanes, lanes_used(n, bank),
-                             first};
+    *g = (struct tac_gather){.out = *group,
+                             .in = p->bank[l->runner][bank],
+                             .gain = tac_layout_fade(l, node, bank),
+                             .lanes = n->bank_lanes,
+                             .used = tac_node_lanes_used(n, bank),
+                             .first = first};
     if (n->voices) {
         struct tac_layout_reader item = {l->g->node[node].section, &g->in};
         if (!tac_layout_append(&l->reader, &item, sizeof item))
@@ -161,8 +119,11 @@ static int lay_gather(struct tac_layout *l, uint32_t node, uint32_t bank, struct
 static int lay_gathers(struct tac_layout *l, uint32_t node, uint32_t bank)
 {
     int code = 0;
-    for (uint32_t o = 0; o < tac_ports_count(l->g->node[node].block->out) && code >= 0; o++)
-        code = lay_gather(l, node, bank, tac_layout_port_of(l, node, o));
+    for (uint32_t o = 0; o < tac_ports_count(l->g->node[node].block->out) && code >= 0; o++) {
+        code = tac_layout_peaks(l, node, bank, o);
+        if (code >= 0)
+            code = lay_gather(l, node, bank, tac_layout_port_of(l, node, o));
+    }
     return code;
 }
 
@@ -199,8 +160,13 @@ static int lay_fold(struct tac_layout *l, uint32_t unit)
     if (!fold || !group || !out)
         return -ENOMEM;
     bool alone = tac_layout_is_alone(n, (groups - 1) * TAC_GROUP_BANKS);
-    *fold = (struct tac_fold){out, n->bank_lanes, groups,
-                              alone ? lanes_used(n, n->banks - 1) : n->bank_lanes, group};
+    *fold =
+        (struct tac_fold){.out = out,
+                          .lanes = n->bank_lanes,
+                          .groups = groups,
+                          .last_used = alone ? tac_node_lanes_used(n, n->banks - 1) : n->bank_lanes,
+                          .group = group,
+                          .last_gain = alone ? tac_layout_fade(l, u->node, n->banks - 1) : NULL};
     p->fold[l->runner] = (struct tac_signal){out, 1, 1};
     for (uint32_t g = 0; g < groups; g++)
         if (connect_group(l, u->node, p, g, &group[g]) < 0)
@@ -251,7 +217,7 @@ int tac_layout_bank(struct tac_layout *l, uint32_t unit)
     for (uint32_t b = u->bank; b < u->bank + u->banks && code >= 0; b++)
         code = lay_ends(l, unit, b);
     if (code >= 0)
-        code = pn->node->voices ? lay_section(l, u->node) : lay_process(l, u);
+        code = pn->node->voices ? tac_layout_section(l, u->node) : lay_process(l, u);
     for (uint32_t b = u->bank; b < u->bank + u->banks && code >= 0; b++)
         code = lay_gathers(l, u->node, b);
     return code;

@@ -85,6 +85,13 @@ float tac_node_bank_ns(const struct tac_node *node);
 
 void tac_batch_unref(struct tac_batch *batch);
 
+/* Lanes of a bank that carry voices or channels. */
+static inline uint32_t tac_node_lanes_used(const struct tac_node *node, uint32_t bank)
+{
+    uint32_t left = node->lanes - bank * node->bank_lanes;
+    return left < node->bank_lanes ? left : node->bank_lanes;
+}
+
 static inline float *tac_node_row(const struct tac_node *node, uint32_t param)
 {
     return node->rows + (size_t)param * TAC_BLOCK_LANES_MAX;

@@ -193,9 +193,19 @@ void tac_plan_section_run(void *section, const struct tac_io *io)
     if (!s->begun)
         tac_voices_renew(s->node->voices);
     s->begun = true;
-    bool moving = tac_voices_run(s->node->voices, &s->in, &s->out);
+    bool fades, moving = tac_voices_run(s->node->voices, &s->in, &s->out, &fades);
     for (uint32_t i = 0; i < s->readers; i++)
         s->reader[i]->stride = moving ? s->out.bank_lanes : 0;
+    for (uint32_t i = 0; s->fade && i < s->out.banks; i++)
+        s->fade[i].stride = fades ? s->out.bank_lanes : 0;
+}
+
+void tac_plan_levels_run(void *levels, const struct tac_io *io)
+{
+    const struct tac_plan_levels *l = levels;
+    for (uint32_t i = 0; i < l->count; i++)
+        tac_voices_hear(l->voices, l->level[i].first, l->level[i].lanes, l->level[i].peak.data);
+    tac_voices_heard(l->voices, *l->position + io->frames == TAC_ENGINE_SLICE_FRAMES);
 }
 
 /* From the frame number, so the bits do not depend on where slices begin. */

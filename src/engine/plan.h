@@ -104,13 +104,27 @@ struct tac_plan_section {
     struct tac_node *node;
     struct tac_voices_input in;
     struct tac_voices_output out;
-    struct tac_notes *own; /* in.lists[0]: notes from the program */
+    struct tac_signal *fade; /* [banks]: for what leaves the section; NULL: nothing is stolen */
+    struct tac_notes *own;   /* in.lists[0]: notes from the program */
     struct tac_signal **reader;
     uint32_t readers;
     uint32_t asleep_from,
         ramp_from; /* banks that do not run; that fade in this slice, as ramp says */
     uint8_t ramp;  /* enum tac_hush */
     bool begun;    /* its signals stand in the buffers */
+};
+
+/* How loud the voices of a section are where they leave it. */
+struct tac_plan_level {
+    struct tac_signal peak;
+    uint32_t first, lanes;
+};
+
+struct tac_plan_levels {
+    struct tac_voices *voices;
+    struct tac_plan_level *level;
+    uint32_t count;
+    const uint32_t *position;
 };
 
 struct tac_notes_merge {
@@ -208,5 +222,6 @@ void tac_plan_fade_run(struct tac_plan *plan, uint32_t frames);
 /* Operations that the plan itself provides. */
 void tac_plan_section_run(void *section, const struct tac_io *io);
 void tac_plan_merge_run(void *merge, const struct tac_io *io);
+void tac_plan_levels_run(void *levels, const struct tac_io *io);
 
 #endif

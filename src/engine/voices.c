@@ -2,14 +2,17 @@
  * voices.c - allocation of notes to voices, and the signals that follow from it; see voices.h.
  *
  * poly    a note takes the voice that has been silent for longest, else one that is stolen.
+ *         `fade` of a stolen voice counts frames, from twice the length of a fade down: it fades
+ *         out, strikes the note that waits in `next` half-way, and fades in.
  * mono    one voice, the last key wins; a released key gives the voice back to the key before it.
  * legato  as mono, and a key struck while another is held does not strike the envelope again. */
 #include "engine/voices.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
-enum { HELD_MAX = 32 };
+enum { HELD_MAX = 32, YOUNG_MS = 50 };
 
 struct voice {
     float pitch, target, velocity; /* pitch moves to target */
@@ -17,6 +20,12 @@ struct voice {
     float key;                     /* pitch of the note that is held, to find it when it ends */
     bool gate, pending;            /* pending: the gate goes up in the next frame */
     uint64_t struck, released;     /* serial numbers of events */
+    uint64_t began;                /* frame in which its note came */
+    uint32_t fade, end_in;         /* frames; end_in: until it is released, 0: nobody knows */
+    struct {
+        float pitch, velocity, glide_s;
+        uint32_t lasts; /* frames; 0: it is still held */
+    } next;
 };
 
 struct held {
@@ -30,12 +39,35 @@ struct tac_voices {
     enum tac_voices_steal steal;
     double rate_hz;
     uint64_t serial, notes, stolen, dropped;
-    bool stale; /* row 0 does not show the present state */
-    bool busy;  /* some voice slides or has a pending gate */
+    bool stale;   /* row 0 does not show the present state */
+    bool busy;    /* some voice slides, fades, or is about to begin or to end */
+    bool fades;   /* some voice fades */
+    uint64_t now; /* frame of the slice */
+    uint32_t fade_frames, young_frames;
+    float *curve;       /* [fade_frames + 1]: from 0 to 1 */
+    float *level, *top; /* [lanes]: of the last windows; largest in this one */
+    float fall;         /* of the level, in a window */
     uint32_t held_count;
     struct held held[HELD_MAX];
     struct voice voice[];
 };
+
+/* Half a period of a cosine: what is cut off spreads little in the spectrum. */
+static int prepare_fades(struct tac_voices *v, struct tac_vault *vault)
+{
+    uint32_t lanes = v->count * v->unison;
+    v->fade_frames = (uint32_t)(v->rate_hz * TAC_STEAL_FADE_MS / 1000 + 0.5);
+    v->young_frames = (uint32_t)(v->rate_hz * YOUNG_MS / 1000);
+    v->fall = (float)exp2(-64 / (v->rate_hz * 0.014));
+    v->curve = TAC_VAULT_NEW(vault, float, v->fade_frames + 1);
+    v->level = TAC_VAULT_NEW(vault, float, lanes);
+    v->top = TAC_VAULT_NEW(vault, float, lanes);
+    if (!v->curve || !v->level || !v->top)
+        return -ENOMEM;
+    for (uint32_t i = 0; i <= v->fade_frames; i++)
+        v->curve[i] = (float)(0.5 - 0.5 * cos(M_PI * i / v->fade_frames));
+    return 0;
+}
 
 int tac_voices_build(struct tac_vault *vault, const struct tac_graph_section *section,
                      double rate_hz, struct tac_voices **ret_voices)
@@ -49,10 +81,18 @@ int tac_voices_build(struct tac_vault *vault, const struct tac_graph_section *se
     v->steal = section->steal;
     v->rate_hz = rate_hz;
     v->stale = true;
+    if (prepare_fades(v, vault) < 0)
+        return -ENOMEM;
     for (uint32_t i = 0; i < v->count; i++)
         v->voice[i].pitch = v->voice[i].target = 69;
     *ret_voices = v;
     return 0;
+}
+
+/* It has a note that has not struck yet. */
+static bool waits(const struct tac_voices *v, const struct voice *voice)
+{
+    return voice->fade > v->fade_frames;
 }
 
 /* The silent voice that was released first, or count. */
@@ -60,33 +100,59 @@ static uint32_t find_silent(const struct tac_voices *v)
 {
     uint32_t best = v->count;
     for (uint32_t i = 0; i < v->limit; i++)
-        if (!v->voice[i].gate && !v->voice[i].pending &&
+        if (!v->voice[i].gate && !v->voice[i].pending && !waits(v, &v->voice[i]) &&
             (best == v->count || v->voice[i].released < v->voice[best].released))
             best = i;
     return best;
 }
 
+static float level_of(const struct tac_voices *v, uint32_t voice)
+{
+    float most = 0;
+    for (uint32_t k = 0; k < v->unison; k++)
+        most = fmaxf(most, v->level[voice * v->unison + k]);
+    return most;
+}
+
+/* A voice that has just been struck may be quiet yet: it is left alone where there is another. */
+static bool is_quieter(const struct tac_voices *v, uint32_t a, uint32_t b)
+{
+    bool young_a = v->now - v->voice[a].began < v->young_frames;
+    bool young_b = v->now - v->voice[b].began < v->young_frames;
+    float level_a = level_of(v, a), level_b = level_of(v, b);
+    if (young_a != young_b)
+        return young_b;
+    return level_a != level_b ? level_a < level_b : v->voice[a].struck < v->voice[b].struck;
+}
+
+/* True when voice a rather than b should give way. */
+static bool is_worse(const struct tac_voices *v, uint32_t a, uint32_t b)
+{
+    bool waits_a = waits(v, &v->voice[a]), waits_b = waits(v, &v->voice[b]);
+    if (waits_a != waits_b)
+        return waits_b;
+    switch (v->steal) {
+    case TAC_VOICES_ROUND_ROBIN:
+        return false;
+    case TAC_VOICES_LOWEST:
+        return v->voice[a].key < v->voice[b].key;
+    case TAC_VOICES_QUIETEST:
+        return is_quieter(v, a, b);
+    default:
+        return v->voice[a].struck < v->voice[b].struck;
+    }
+}
+
 static uint32_t find_victim(struct tac_voices *v)
 {
-    uint32_t best = 0;
-    switch (v->steal) {
-    case TAC_VOICES_NONE:
+    if (v->steal == TAC_VOICES_NONE)
         return v->count;
-    case TAC_VOICES_ROUND_ROBIN:
-        best = v->next % v->limit;
-        v->next = (best + 1) % v->limit;
-        return best;
-    case TAC_VOICES_LOWEST:
-        for (uint32_t i = 1; i < v->limit; i++)
-            if (v->voice[i].key < v->voice[best].key)
-                best = i;
-        return best;
-    default:
-        for (uint32_t i = 1; i < v->limit; i++)
-            if (v->voice[i].struck < v->voice[best].struck)
-                best = i;
-        return best;
-    }
+    uint32_t first = v->steal == TAC_VOICES_ROUND_ROBIN ? v->next % v->limit : 0, best = first;
+    for (uint32_t i = 1; i < v->limit; i++)
+        if (is_worse(v, (first + i) % v->limit, best))
+            best = (first + i) % v->limit;
+    v->next = (best + 1) % v->limit;
+    return best;
 }
 
 static void set_pitch(struct tac_voices *v, struct voice *voice, float pitch, float glide_s)
@@ -115,27 +181,52 @@ static void release(struct tac_voices *v, struct voice *voice)
 {
     voice->gate = voice->pending = false;
     voice->released = ++v->serial;
+    voice->end_in = 0;
+}
+
+/* A voice that fades out already just gets another note to strike. */
+static void steal(struct tac_voices *v, struct voice *voice, const struct tac_note *note,
+                  float glide_s)
+{
+    if (!waits(v, voice)) {
+        uint32_t up = v->fade_frames - voice->fade; /* a fade in may have got so far */
+        voice->fade = v->fade_frames + (up ? up : 1);
+    }
+    voice->struck = ++v->serial;
+    voice->end_in = 0;
+    voice->next.pitch = note->pitch;
+    voice->next.velocity = note->velocity;
+    voice->next.glide_s = glide_s;
+    voice->next.lasts = 0;
+    v->stolen++;
+    v->fades = true;
 }
 
 static void poly_on(struct tac_voices *v, const struct tac_note *note, float glide_s)
 {
-    uint32_t i = find_silent(v);
-    if (i == v->count) {
-        i = find_victim(v);
-        if (i == v->count) {
-            v->dropped++;
-            return;
-        }
-        v->stolen++;
+    uint32_t i = find_silent(v), victim = i < v->count ? i : find_victim(v);
+    if (victim == v->count) {
+        v->dropped++;
+        return;
     }
-    strike(v, &v->voice[i], note, glide_s);
+    if (i < v->count)
+        strike(v, &v->voice[i], note, glide_s);
+    else
+        steal(v, &v->voice[victim], note, glide_s);
+    v->voice[victim].began = v->now + note->frame;
 }
 
-static void poly_off(struct tac_voices *v, float pitch)
+static void poly_off(struct tac_voices *v, float pitch, uint32_t frame)
 {
-    for (uint32_t i = 0; i < v->count; i++)
-        if ((v->voice[i].gate || v->voice[i].pending) && v->voice[i].key == pitch)
-            release(v, &v->voice[i]);
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct voice *x = &v->voice[i];
+        if (waits(v, x) && x->next.pitch == pitch && !x->next.lasts)
+            x->next.lasts = (uint32_t)(v->now + frame - x->began) + 1;
+        else if (waits(v, x) && x->key == pitch)
+            x->gate = x->pending = false;
+        else if ((x->gate || x->pending) && x->key == pitch)
+            release(v, x);
+    }
 }
 
 static void forget_held(struct tac_voices *v, float pitch)
@@ -180,7 +271,7 @@ static void take_note(struct tac_voices *v, const struct tac_note *note, float g
     if (v->mode == TAC_VOICES_POLY && on)
         poly_on(v, note, glide_s);
     else if (v->mode == TAC_VOICES_POLY)
-        poly_off(v, note->pitch);
+        poly_off(v, note->pitch, note->frame);
     else if (on)
         mono_on(v, note, glide_s);
     else
@@ -213,10 +304,34 @@ static void copy_row(const struct tac_voices_output *out, uint32_t from, uint32_
                out->out[i] + (size_t)from * out->bank_lanes, out->bank_lanes * sizeof(float));
 }
 
-/* Advance glides by a frame and raise gates that were held down for one. */
+/* A voice that has faded out, or one that there is no room for any more. */
+static void strike_next(struct tac_voices *v, struct voice *voice)
+{
+    struct tac_note note = {.on = 1, .pitch = voice->next.pitch, .velocity = voice->next.velocity};
+    if (voice >= v->voice + v->limit) {
+        release(v, voice);
+        return;
+    }
+    uint64_t struck = voice->struck; /* its turn is that of the frame in which the note came */
+    strike(v, voice, &note, voice->next.glide_s);
+    voice->struck = struck;
+    voice->end_in = voice->next.lasts;
+}
+
+static void step_fade(struct tac_voices *v, struct voice *x)
+{
+    if (x->end_in && --x->end_in == 0)
+        release(v, x);
+    if (x->fade && --x->fade == v->fade_frames)
+        strike_next(v, x);
+    v->fades = v->fades || x->fade;
+    v->busy = v->busy || x->fade || x->end_in || x->pending;
+}
+
+/* Advance glides and fades by a frame, and raise gates that were held down for one. */
 static void step(struct tac_voices *v)
 {
-    v->busy = false;
+    v->busy = v->fades = false;
     for (uint32_t i = 0; i < v->count; i++) {
         struct voice *x = &v->voice[i];
         if (x->pending) {
@@ -230,7 +345,28 @@ static void step(struct tac_voices *v)
             x->slide = there ? 0 : x->slide;
         }
         v->busy = v->busy || x->slide != 0;
+        if (x->fade || x->end_in)
+            step_fade(v, x);
     }
+}
+
+static void write_fades(const struct tac_voices *v, const struct tac_voices_output *out,
+                        uint32_t frame)
+{
+    for (uint32_t lane = 0; lane < v->count * v->unison; lane++) {
+        const struct voice *x = &v->voice[lane / v->unison];
+        uint32_t at = waits(v, x) ? x->fade - v->fade_frames : v->fade_frames - x->fade;
+        out->fade[lane / out->bank_lanes][frame * out->bank_lanes + lane % out->bank_lanes] =
+            v->curve[at];
+    }
+}
+
+/* Frames before the first fade of the slice. */
+static void write_full(const struct tac_voices_output *out, uint32_t frames)
+{
+    for (uint32_t bank = 0; bank < out->banks; bank++)
+        for (uint32_t i = 0; i < frames * out->bank_lanes; i++)
+            out->fade[bank][i] = 1;
 }
 
 struct merge {
@@ -255,16 +391,12 @@ static bool any_note(const struct tac_voices_input *in)
     return false;
 }
 
-bool tac_voices_run(struct tac_voices *v, const struct tac_voices_input *in,
-                    const struct tac_voices_output *out)
+/* Every frame gets its row. True when some voice fades in one of them. */
+static bool run_frames(struct tac_voices *v, const struct tac_voices_input *in,
+                       const struct tac_voices_output *out)
 {
-    if (!v->busy && !any_note(in)) {
-        if (v->stale)
-            write_row(v, out, 0, in->detune_semitones);
-        v->stale = false;
-        return false;
-    }
     struct merge m = {{0}};
+    bool fades = false;
     for (uint32_t frame = 0; frame < in->frames; frame++) {
         bool changed = v->busy || frame == 0;
         if (v->busy)
@@ -277,16 +409,46 @@ bool tac_voices_run(struct tac_voices *v, const struct tac_voices_input *in,
             write_row(v, out, frame, in->detune_semitones);
         else
             copy_row(out, frame - 1, frame);
+        if (v->fades && !fades)
+            write_full(out, frame);
+        fades = fades || v->fades;
+        if (fades)
+            write_fades(v, out, frame);
     }
-    v->stale = true;
-    return true;
+    return fades;
+}
+
+bool tac_voices_run(struct tac_voices *v, const struct tac_voices_input *in,
+                    const struct tac_voices_output *out, bool *ret_fades)
+{
+    bool moves = v->busy || any_note(in);
+    *ret_fades = moves && run_frames(v, in, out);
+    if (!moves && v->stale)
+        write_row(v, out, 0, in->detune_semitones);
+    v->stale = moves;
+    v->now += in->frames;
+    return moves;
+}
+
+void tac_voices_hear(struct tac_voices *v, uint32_t first, uint32_t lanes, const float *peak)
+{
+    for (uint32_t i = 0; i < lanes; i++)
+        v->top[first + i] = fmaxf(v->top[first + i], peak[i]);
+}
+
+void tac_voices_heard(struct tac_voices *v, bool complete)
+{
+    for (uint32_t i = 0; complete && i < v->count * v->unison; i++) {
+        v->level[i] = fmaxf(v->top[i], v->level[i] * v->fall);
+        v->top[i] = 0;
+    }
 }
 
 void tac_voices_limit(struct tac_voices *v, uint32_t limit)
 {
     v->limit = limit < v->count ? limit : v->count;
     for (uint32_t i = v->limit; i < v->count; i++)
-        if (v->voice[i].gate || v->voice[i].pending) {
+        if (v->voice[i].gate || v->voice[i].pending || waits(v, &v->voice[i])) {
             release(v, &v->voice[i]);
             v->stale = true;
         }
@@ -306,5 +468,5 @@ void tac_voices_count(const struct tac_voices *v, struct tac_voices_count *ret_c
 {
     *ret_count = (struct tac_voices_count){v->notes, v->stolen, v->dropped, 0};
     for (uint32_t i = 0; i < v->count; i++)
-        ret_count->active += v->voice[i].gate;
+        ret_count->active += v->voice[i].gate || waits(v, &v->voice[i]);
 }

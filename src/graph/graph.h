@@ -39,6 +39,7 @@ enum tac_voices_steal {
     TAC_VOICES_OLDEST,
     TAC_VOICES_ROUND_ROBIN,
     TAC_VOICES_LOWEST,
+    TAC_VOICES_QUIETEST,
     TAC_VOICES_NONE
 };
 
@@ -66,6 +67,7 @@ struct tac_graph_node {
     uint32_t cable_first, cable_count; /* in graph.by_target[] */
     uint32_t ghost; /* 0, or 1 + its index in the graph before the edit that took it away */
     uint32_t reaches_output; /* 1: what it does can be heard, is recorded or sent out as notes */
+    uint32_t follows_notes;  /* 1: it hears its section's pitch, gate or velocity, by any way */
 };
 
 /* What an edit does to a cable; see engine/ghosts.h. */

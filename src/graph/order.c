@@ -135,6 +135,22 @@ static void mark_heard(struct tac_graph *g, uint32_t *stack)
     }
 }
 
+/* In the order, so whatever a node hears has been looked at. */
+static void mark_followers(struct tac_graph *g)
+{
+    for (uint32_t i = 0; i < g->node_count; i++) {
+        struct tac_graph_node *n = &g->node[g->order[i]];
+        n->follows_notes = 0;
+        for (uint32_t k = 0; k < n->cable_count && n->section != TAC_GRAPH_NONE; k++) {
+            const struct tac_graph_cable *c = &g->cable[g->by_target[n->cable_first + k]];
+            const struct tac_graph_node *from = &g->node[c->from.node];
+            if (!c->feedback && from->section == n->section &&
+                (from->follows_notes || from->block == &tac_graph_block_voices))
+                n->follows_notes = 1;
+        }
+    }
+}
+
 static int warn_unheard(const struct tac_graph_reader *r)
 {
     struct tac_graph *g = r->graph;
@@ -163,6 +179,7 @@ int tac_graph_sort(const struct tac_graph_reader *r)
         code = search_all(&s);
     if (code >= 0) {
         mark_heard(g, (uint32_t *)s.stack);
+        mark_followers(g);
         code = warn_unheard(r);
     }
     free(s.state);

@@ -216,7 +216,8 @@ static int read_section_head(const struct tac_graph_reader *r, struct tac_graph_
                              struct tac_graph_node *n, const struct tac_yaml *map)
 {
     static const char *const modes[] = {"poly", "mono", "legato", NULL};
-    static const char *const steals[] = {"oldest", "round-robin", "lowest", "none", NULL};
+    static const char *const steals[] = {"oldest",   "round-robin", "lowest",
+                                         "quietest", "none",        NULL};
     const struct tac_yaml *count = tac_yaml_get(map, "count");
     const struct tac_yaml *unison = tac_yaml_get(map, "unison");
     const struct tac_yaml *mode = tac_yaml_get(map, "mode"), *steal = tac_yaml_get(map, "steal");

@@ -42,8 +42,21 @@ static const char all[] = "input: 2\n"
                           "      - v.gate -> env\n"
                           "      - env.out -> vca.control\n"
                           "      - osc -> vcf -> vca\n"
+                          "  w:\n"
+                          "    count: 20\n"
+                          "    steal: quietest\n"
+                          "    nodes:\n"
+                          "      tri: {block: saw, frequency: 8.1758 Hz}\n"
+                          "      hull: {block: adsr}\n"
+                          "      amp: {block: gain, level: -22 dB}\n"
+                          "    cables:\n"
+                          "      - w.pitch -> tri.pitch\n"
+                          "      - w.gate -> hull\n"
+                          "      - hull.out -> amp.control\n"
+                          "      - tri -> amp\n"
                           "cables:\n"
                           "  - seq.notes -> v\n"
+                          "  - amp -> output[3]\n"
                           "  - input -> tilt -> output[1-2]\n"
                           "  - input -> one\n"
                           "  - lfo.out -> vcf.cutoff\n"
@@ -67,6 +80,9 @@ static void play_all(struct tac_engine *e, uint32_t step)
     CHECK(tac_engine_param_set(e, id, -16, 1000) == 0);
     for (int note = 0; note < 40; note++)
         CHECK(tac_engine_note(e, "v", 40 + (float)note, 1, 100 * (uint32_t)note) == 0);
+    for (int note = 0; note < 80; note++)
+        CHECK(tac_engine_note(e, "w", 40 + (float)(note * 7 % 40), 1 - (float)(note % 5) / 8,
+                              99 * (uint32_t)note) == 0);
     rig_play(e, 0, FRAMES, step);
 }
 
