@@ -9,6 +9,7 @@
 #include "cli/optional.h"
 #include "tactus/version.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -204,6 +205,28 @@ static bool take_option(const struct tac_cmd *cmd, int argc, char **argv, int *i
     return true;
 }
 
+/* The first operand that the synopsis names: a word in capitals that is not an option's value. */
+static int print_operand(char *ret_name, size_t size, const char *synopsis)
+{
+    bool of_option = false;
+    for (const char *word = synopsis; *word; word += strspn(word, " ")) {
+        size_t length = strcspn(word, " \n");
+        if (isupper((unsigned char)*word) && !of_option)
+            return snprintf(ret_name, size, "%.*s", (int)strcspn(word, ". \n"), word);
+        of_option = *word == '-';
+        word += length;
+    }
+    return snprintf(ret_name, size, "something");
+}
+
+static int missing_operand(const struct tac_cmd *cmd)
+{
+    char name[40];
+    print_operand(name, sizeof name, cmd->synopsis);
+    return tac_cmd_fail(TAC_EXIT_USAGE, "%s is missing; usage: tactus %s %s", name, cmd->name,
+                        cmd->synopsis);
+}
+
 static int run(const struct tac_cmd *cmd, int argc, char **argv)
 {
     struct tac_cmd_args args = {.operand = argv, .separator = -1};
@@ -225,8 +248,7 @@ static int run(const struct tac_cmd *cmd, int argc, char **argv)
     }
     args.operand[args.count] = NULL;
     if (args.count < cmd->operands_min)
-        return tac_cmd_fail(TAC_EXIT_USAGE, "something is missing; usage: tactus %s %s", cmd->name,
-                            cmd->synopsis);
+        return missing_operand(cmd);
     if (cmd->operands_max >= 0 && args.count > cmd->operands_max)
         return tac_cmd_fail(TAC_EXIT_USAGE, "'%s' is one argument too many; usage: tactus %s %s",
                             args.operand[cmd->operands_max], cmd->name, cmd->synopsis);

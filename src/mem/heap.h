@@ -9,8 +9,7 @@
  * threads write lies in a second table, struct tac_remote, three lines a unit.
  *
  * Who writes what.
- *   thread heap   its owner thread only (list, current, partial, counters), but for the queue's
- * tail
+ *   thread heap   its owner thread only (list, current, partial, counters), but for `sent`
  *   slab          the owner of its heap only; `owner` is read by all
  *   remote, 1st   any thread: the queue link. Survives the slab: a late sender may still touch it
  *   2nd and 3rd   any thread: one bit for each block freed by another thread than the owner
@@ -104,11 +103,15 @@ struct tac_heap {
     struct tac_slab *owed; /* an empty slab that has to go back to the span layer, or NULL */
     unsigned index;
     int real_time;
-    int tid; /* of the thread that has it, for statistics */
-    struct tac_link *queue_head;
-    struct tac_link queue_stub;
+    int tid;            /* of the thread that has it, for statistics */
+    bool begun;         /* a thread has or had it */
+    bool draining;      /* its thread is in tac_heap_drain_class; for a handler that forks there */
+    unsigned tidy_next; /* the class whose remote frees are looked at next */
     struct tac_heap_counters counters;
-    alignas(TAC_LINE_BYTES) _Atomic(struct tac_link *) queue_tail;
+    /* slabs with remote frees, by class: what is taken off sent and not done with, see remote.c */
+    struct tac_link *pulled[TAC_CLASSES];
+    alignas(TAC_LINE_BYTES) _Atomic(struct tac_link *) sent[TAC_CLASSES];
+    _Atomic uint64_t sent_classes[(TAC_CLASSES + 63) / 64]; /* which have some, about */
 };
 
 /* What the fast path reads is in the first line. */
@@ -215,11 +218,17 @@ void tac_slab_emptied(struct tac_heap *heap, struct tac_slab *slab);
 /* ---- remote.c ---- */
 
 void tac_slab_free_remote(struct tac_slab *slab, void *block);
-/* Take one slab from the queue and up to TAC_HEAP_DRAIN of its blocks. */
+/* Of the first slab of the class in the queue, up to TAC_HEAP_DRAIN blocks. False: there is none.
+ */
+bool tac_heap_drain_class(struct tac_heap *heap, unsigned class_index);
+/* The same for whatever class is next. */
 void tac_heap_drain_one(struct tac_heap *heap);
+/* In a forked child: forget the queues, and enter the slab again if it is ours and has blocks to
+ * take in. */
+void tac_heap_queue_clear(struct tac_heap *heap);
+void tac_slab_requeue(struct tac_heap *heap, const struct tac_slab *slab);
 /* Up to TAC_HEAP_DRAIN blocks of the slab, whose summary is not 0, into slab->free; how many. */
 unsigned tac_slab_drain(struct tac_slab *slab);
-void tac_heap_queue_init(struct tac_heap *heap);
 /* After a drain that left some, or made the slab partial or empty. */
 void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab);
 
@@ -270,6 +279,11 @@ bool tac_heap_may_alloc(size_t bytes, const void *site);
 void tac_heap_note_alloc(void *block, size_t bytes, const void *site);
 void *tac_heap_failed(void);
 void tac_heap_free_slow(void *block);
+
+/* ---- fork.c ---- */
+
+/* Once, before the program has a second thread. */
+void tac_mem_fork_prepare(void);
 
 /* ---- helper.c ---- */
 

@@ -119,5 +119,6 @@ int tac_helper_start(tac_helper_create_fn *create)
 
 int tac_heap_helper_start(void)
 {
+    tac_mem_fork_prepare();
     return tac_thread_heap() ? tac_helper_start(pthread_create) : -ENOMEM;
 }

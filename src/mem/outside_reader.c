@@ -112,7 +112,7 @@ static int read_heaps(pid_t pid, uint64_t from)
     for (unsigned i = 0; i < tac_mem.threads; i++) {
         int r = read_remote(pid, from + i * sizeof(struct tac_heap), &tac_mem.heaps[i],
                             sizeof(struct tac_heap));
-        if (r || !tac_mem.heaps[i].queue_head)
+        if (r || !tac_mem.heaps[i].begun)
             return r;
     }
     return 0;

@@ -17,7 +17,9 @@
 #include "mem/sizing.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TRIES = 8, NONE = 0, COUNT_MAX = (1 << 24) - 1 };
 
@@ -34,18 +36,25 @@ struct tac_pool {
 
 _Static_assert(offsetof(struct tac_pool, shown) == 0, "read by other processes");
 
-/* The table is changed by control threads under a flag, so that a visit finds every pool whole. */
-static atomic_flag all_busy = ATOMIC_FLAG_INIT;
+/* The table is changed by control threads under a lock, so that a visit finds every pool whole. It
+ * is the number of the process whose thread has it, or 0: a forked child finds its parent's there
+ * when another thread had it, which does not exist in the child. Each change is one store, so the
+ * table is whole at any moment. */
+static _Atomic pid_t all_holder;
 
 static void all_lock(void)
 {
-    while (atomic_flag_test_and_set(&all_busy))
-        continue;
+    pid_t self = getpid(), holder = 0;
+    while (!atomic_compare_exchange_weak(&all_holder, &holder, self))
+        if (holder == self) {
+            sched_yield();
+            holder = 0;
+        }
 }
 
 static void all_unlock(void)
 {
-    atomic_flag_clear(&all_busy);
+    atomic_store(&all_holder, 0);
 }
 
 static void table_replace(struct tac_pool *from, struct tac_pool *to)

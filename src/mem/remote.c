@@ -5,15 +5,22 @@
  * touched (no cache miss, and a second free of the same block is seen). It sets the bit by an
  * atomic addition: an or whose old value is wanted is a loop on some machines. The first sender of
  * a word also marks the summary and, if the slab is not queued yet, puts it into the queue of its
- * heap: one exchange (the intrusive queue of D. Vyukov, written anew). The owner takes one slab off
- * the queue in each slow path, clears `queued` before it looks at the bits, and takes at most
- * TAC_HEAP_DRAIN blocks; a slab with more goes to the queue's end.
+ * heap and class.
+ *
+ * The queue. A sender exchanges the head, `sent`, for its link and then writes the former head into
+ * the link, which refers to `unlinked` until then: wait-free, and all zeros is an empty queue. The
+ * owner takes the whole of it with one exchange into `pulled` and works on the first slab there, at
+ * most TAC_HEAP_DRAIN blocks at a time; when it has them all and the link is made, the slab leaves,
+ * and `queued` is cleared before the last look at the summary. There is a queue for each class, so
+ * that a class in need of blocks finds its own instead of taking a new slab: what another thread
+ * freed comes back before the heap grows. A slow path that needs nothing from its queue looks after
+ * that of another class, in turn. tests/mem/model_remote.cpp is a model of all that.
  *
  * A sender that is stopped between its steps hides what it was about to announce, and what was
- * queued behind its half-made link, until it goes on: the owner meanwhile finds an empty queue and
- * uses other memory. A sender may also come so late that the slab was emptied, given back and has
- * another owner: link, queued and summary outlive the slab for that reason, a wrong summary bit
- * finds an empty word, and a slab in the wrong queue is sent on to its owner. */
+ * queued before its half-made link, until it goes on: the owner meanwhile uses other memory. A
+ * sender may also come so late that the slab was emptied, given back and has another owner: link,
+ * queued and summary outlive the slab for that reason, a wrong summary bit finds an empty word, and
+ * a slab in the wrong queue is sent on to its owner. */
 #include "mem/heap.h"
 
 static struct tac_remote *remote_of_link(struct tac_link *link)
@@ -34,56 +41,32 @@ static struct tac_heap *owner_of(const struct tac_slab *slab)
     return (struct tac_heap *)(owner & ~(uintptr_t)TAC_SLAB_FULL); /* NOLINT: tagged pointer */
 }
 
-static void push(struct tac_heap *heap, struct tac_link *link)
+/* What a link refers to until its sender has linked it. */
+static struct tac_link unlinked;
+
+static void push(struct tac_heap *heap, unsigned c, struct tac_link *link)
 {
-    atomic_store_explicit(&link->next, NULL, memory_order_relaxed);
-    struct tac_link *before = atomic_exchange(&heap->queue_tail, link);
-    atomic_store_explicit(&before->next, link, memory_order_release);
+    atomic_store_explicit(&link->next, &unlinked, memory_order_relaxed);
+    struct tac_link *before = atomic_exchange(&heap->sent[c], link);
+    atomic_store_explicit(&link->next, before, memory_order_release); /* pairs with leave */
+    if (!before)
+        atomic_fetch_or(&heap->sent_classes[c / 64], 1ull << (c & 63));
 }
 
-/* The oldest link, or NULL when there is none or its successor is only half there. */
-static struct tac_link *pull(struct tac_heap *heap)
-{
-    struct tac_link *head = heap->queue_head;
-    struct tac_link *next = atomic_load_explicit(&head->next, memory_order_acquire);
-    if (head == &heap->queue_stub) {
-        if (!next)
-            return NULL;
-        heap->queue_head = head = next;
-        next = atomic_load_explicit(&head->next, memory_order_acquire);
-    }
-    if (!next) {
-        if (atomic_load(&heap->queue_tail) != head)
-            return NULL;
-        push(heap, &heap->queue_stub);
-        next = atomic_load_explicit(&head->next, memory_order_acquire);
-        if (!next)
-            return NULL;
-    }
-    heap->queue_head = next;
-    return head;
-}
-
-void tac_heap_queue_init(struct tac_heap *heap)
-{
-    atomic_init(&heap->queue_stub.next, NULL);
-    atomic_init(&heap->queue_tail, &heap->queue_stub);
-    heap->queue_head = &heap->queue_stub;
-}
-
-/* Sequential, as are the loads of drain_one: a sender sets the summary and then looks at queued,
+/* Sequential, as are the loads of leave: a sender sets the summary and then looks at queued,
  * the owner clears queued and then looks at owner and summary. If both could look before their own
  * stores are seen, neither would queue the slab, and its blocks would stay away. */
-static void enqueue(struct tac_heap *heap, struct tac_remote *remote)
+static void enqueue(struct tac_heap *heap, unsigned c, struct tac_remote *remote)
 {
     if (!atomic_load(&remote->queued) && !atomic_exchange(&remote->queued, 1))
-        push(heap, &remote->link);
+        push(heap, c, &remote->link);
 }
 
 void tac_slab_free_remote(struct tac_slab *slab, void *block)
 {
     struct tac_heap *heap = tac_slab_heap(slab);
     struct tac_remote *remote = tac_remote_of(slab);
+    unsigned c = slab->class_index; /* before the bit is set, the slab cannot change */
     uintptr_t offset = (uintptr_t)block - (uintptr_t)tac_unit_address(tac_slab_unit(slab));
     unsigned i = (unsigned)((uint64_t)offset * slab->reciprocal >> 32);
     uint64_t bit = 1ull << (i & 63);
@@ -93,7 +76,7 @@ void tac_slab_free_remote(struct tac_slab *slab, void *block)
     if (before)
         return;
     atomic_fetch_or(&remote->summary, 1u << (i / 64));
-    enqueue(heap, remote);
+    enqueue(heap, c, remote);
 }
 
 /* Of one word of bits. */
@@ -121,23 +104,104 @@ unsigned tac_slab_drain(struct tac_slab *slab)
     return n;
 }
 
-void tac_heap_drain_one(struct tac_heap *heap)
+/* The slab, which is the first of its queue, leaves it; unless a sender has not linked it yet, then
+ * it stays. It may have come to the wrong queue, or changed its owner there: it is sent on. */
+static void leave(struct tac_heap *heap, unsigned c, struct tac_slab *slab)
 {
-    struct tac_link *link = pull(heap);
-    if (!link)
+    struct tac_remote *remote = tac_remote_of(slab);
+    struct tac_link *next = atomic_load_explicit(&remote->link.next, memory_order_acquire);
+    if (next == &unlinked)
         return;
-    struct tac_remote *remote = remote_of_link(link);
-    struct tac_slab *slab = slab_of(remote);
+    heap->pulled[c] = next;
     atomic_store(&remote->queued, 0);
     struct tac_heap *owner = owner_of(slab);
-    if (owner != heap) {
-        if (owner && atomic_load(&remote->summary))
-            enqueue(owner, remote);
+    if (owner && atomic_load(&remote->summary))
+        enqueue(owner, __atomic_load_n(&slab->class_index, __ATOMIC_RELAXED), remote);
+}
+
+static void drain_first(struct tac_heap *heap, unsigned c)
+{
+    struct tac_remote *remote = remote_of_link(heap->pulled[c]);
+    struct tac_slab *slab = slab_of(remote);
+    bool ours = owner_of(slab) == heap;
+    if (ours && atomic_load(&remote->summary))
+        tac_slab_drain(slab);
+    if (!ours || !atomic_load(&remote->summary))
+        leave(heap, c, slab);
+    if (ours)
+        tac_slab_settle(heap, slab);
+}
+
+bool tac_heap_drain_class(struct tac_heap *heap, unsigned c)
+{
+    if (!heap->pulled[c] && !atomic_load_explicit(&heap->sent[c], memory_order_relaxed))
+        return false;
+    heap->draining = true;
+    atomic_signal_fence(memory_order_seq_cst);
+    if (!heap->pulled[c])
+        heap->pulled[c] = atomic_exchange(&heap->sent[c], NULL);
+    drain_first(heap, c);
+    atomic_signal_fence(memory_order_seq_cst);
+    heap->draining = false;
+    return true;
+}
+
+/* The class has nothing more, unless a sender comes just now. */
+static void class_is_done(struct tac_heap *heap, unsigned c)
+{
+    atomic_fetch_and(&heap->sent_classes[c / 64], ~(1ull << (c & 63)));
+    if (atomic_load(&heap->sent[c]))
+        atomic_fetch_or(&heap->sent_classes[c / 64], 1ull << (c & 63));
+}
+
+/* The classes take turns: none waits for ever behind one that others free all the time. */
+void tac_heap_drain_one(struct tac_heap *heap)
+{
+    unsigned w = heap->tidy_next / 64;
+    uint64_t classes = atomic_load_explicit(&heap->sent_classes[w], memory_order_relaxed) &
+                       ~0ull << (heap->tidy_next & 63);
+    if (!classes) {
+        heap->tidy_next = w ? 0 : 64;
         return;
     }
-    if (atomic_load(&remote->summary))
-        tac_slab_drain(slab);
-    if (atomic_load(&remote->summary))
-        enqueue(heap, remote);
-    tac_slab_settle(heap, slab);
+    unsigned c = w * 64 + tac_bit_lowest(classes);
+    heap->tidy_next = (c + 1) % TAC_CLASSES;
+    if (!tac_heap_drain_class(heap, c))
+        class_is_done(heap, c);
+}
+
+/* ---- in a forked child ---- */
+
+void tac_heap_queue_clear(struct tac_heap *heap)
+{
+    for (unsigned c = 0; c < TAC_CLASSES; c++) {
+        heap->pulled[c] = NULL;
+        atomic_store_explicit(&heap->sent[c], NULL, memory_order_relaxed);
+    }
+    for (unsigned w = 0; w < sizeof heap->sent_classes / sizeof *heap->sent_classes; w++)
+        atomic_store_explicit(&heap->sent_classes[w], 0, memory_order_relaxed);
+}
+
+static uint32_t summary_of(const struct tac_slab *slab)
+{
+    uint32_t summary = 0;
+    for (unsigned w = 0; w * 64 < slab->capacity; w++)
+        if (atomic_load(&tac_remote_of(slab)->freed[w]))
+            summary |= 1u << w;
+    return summary;
+}
+
+void tac_slab_requeue(struct tac_heap *heap, const struct tac_slab *slab)
+{
+    struct tac_remote *remote = tac_remote_of(slab);
+    struct tac_heap *owner = owner_of(slab);
+    if (owner && owner != heap)
+        return;
+    if (atomic_load(&remote->queued)) /* most pages of this table stay shared with the parent */
+        atomic_store(&remote->queued, 0);
+    uint32_t summary = owner ? summary_of(slab) : 0;
+    if (!summary)
+        return;
+    atomic_store(&remote->summary, summary);
+    enqueue(heap, slab->class_index, remote);
 }

@@ -3,10 +3,12 @@
  * slab that fills or empties.
  *
  * A refill asks in this order: blocks of the current slab that came home (slow.c did so before);
- * blocks of it that other threads freed (up to TAC_HEAP_DRAIN); blocks of it that were never made
- * (up to TAC_HEAP_BATCH); a partial slab; a spare slab; the span layer. So that no call has to do
- * everything, only one that can do without the span layer tidies up before, and only one thing: it
- * gives an empty slab back that is owed, or takes in what one slab's blocks other threads freed.
+ * blocks of it that were never made
+ * (up to TAC_HEAP_BATCH); a partial slab; blocks of the class that other threads freed; a spare
+ * slab; the span layer. So a class grows only when no block of it that was freed is known. So that
+ * no call has to do everything, only one that can do without the span layer tidies up before, and
+ * only one thing: it gives an empty slab back that is owed, or takes in blocks of some class that
+ * other threads freed.
  * Threads: the owner of the heap only. */
 #include "mem/heap.h"
 
@@ -115,7 +117,7 @@ static struct tac_slab *small_from_spans(struct tac_heap *heap)
 
 static void mark_part(struct tac_slab *slab, unsigned i)
 {
-    slab[i].class_index = (uint8_t)i;
+    __atomic_store_n(&slab[i].class_index, (uint8_t)i, __ATOMIC_RELAXED); /* see leave, remote.c */
     TAC_KIND_SET(&slab[i], TAC_KIND_PART);
 }
 
@@ -171,7 +173,7 @@ static struct tac_slab *slab_new(struct tac_heap *heap, unsigned c)
     slab->block_bytes = class->block_bytes;
     slab->reciprocal = class->reciprocal;
     slab->capacity = class->capacity;
-    slab->class_index = (uint8_t)c;
+    __atomic_store_n(&slab->class_index, (uint8_t)c, __ATOMIC_RELAXED); /* see leave, remote.c */
     TAC_KIND_SET(slab, TAC_KIND_SLAB);
     owner_set(slab, heap, 0);
     return slab;
@@ -202,12 +204,16 @@ static void *take_partial(struct tac_heap *heap, struct tac_slab *slab)
     return slab->free ? take_free(heap, slab) : take_fresh(heap, slab);
 }
 
-/* Is there something that needs no search? */
-static bool has_source(const struct tac_heap *heap, unsigned c)
+/* Has the thread blocks of the class? */
+static bool has_blocks(const struct tac_heap *heap, unsigned c)
 {
     const struct tac_slab *slab = heap->current[c];
-    return (slab && (slab->free || slab->made < slab->capacity)) || heap->partial[c] ||
-           (c < TAC_CLASS_MEDIUM_FIRST && heap->spares + heap->fresh_spares);
+    return (slab && (slab->free || slab->made < slab->capacity)) || heap->partial[c];
+}
+
+static bool has_spare(const struct tac_heap *heap, unsigned c)
+{
+    return c < TAC_CLASS_MEDIUM_FIRST && heap->spares + heap->fresh_spares;
 }
 
 static void tidy(struct tac_heap *heap)
@@ -225,11 +231,7 @@ void *tac_heap_refill(struct tac_heap *heap, unsigned c)
     struct tac_slab *slab = heap->current[c];
     heap->counters.slow_mallocs++;
     TAC_ASSERT_SLOW(!slab || !tac_slab_fault(slab));
-    if (slab && !slab->free &&
-        atomic_load_explicit(&tac_remote_of(slab)->summary, memory_order_relaxed) &&
-        tac_slab_drain(slab))
-        return take_free(heap, slab);
-    if (has_source(heap, c))
+    if (has_blocks(heap, c) || (!tac_heap_drain_class(heap, c) && has_spare(heap, c)))
         tidy(heap);
     if (slab && slab->free)
         return take_free(heap, slab);

@@ -80,7 +80,7 @@ static void add_heaps(struct tac_heap_stats *stats)
     for (unsigned i = 0; i < tac_mem.threads; i++) {
         bool used = atomic_load(&tac_mem.thread_used[i / 64]) >> (i & 63) & 1;
         stats->threads += used;
-        if (used || tac_mem.heaps[i].queue_head)
+        if (used || tac_mem.heaps[i].begun)
             add_heap(stats, &tac_mem.heaps[i]);
     }
     stats->failures += atomic_load(&tac_mem.detached_failures);
@@ -150,7 +150,7 @@ unsigned tac_heap_threads_get(struct tac_heap_thread_stats *ret_list, unsigned m
     for (; tac_mem.bytes && n < tac_mem.threads && n < max; n++) {
         const struct tac_heap *heap = &tac_mem.heaps[n];
         const struct tac_heap_counters *c = &heap->counters;
-        if (!heap->queue_head)
+        if (!heap->begun)
             break;
         ret_list[n] = (struct tac_heap_thread_stats){
             .tid = heap->tid,

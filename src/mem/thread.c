@@ -7,7 +7,7 @@
  * costs more than a few instructions, and nothing is flushed. No lock, no system call: the thread
  * key is made when the heap opens, which is so early that glibc keeps its value inside the thread's
  * own descriptor. After fork the child has one thread; the heaps of the others stay as they were,
- * consistent for remote frees, and are not used again. */
+ * consistent for remote frees, and are not used again (fork.c). */
 #include "mem/heap.h"
 
 #include <errno.h>
@@ -77,10 +77,8 @@ static struct tac_heap *attach(void)
     if (index < 0)
         return NULL;
     struct tac_heap *heap = &tac_mem.heaps[index];
-    if (!heap->queue_head) { /* the first thread in this place */
-        heap->index = (unsigned)index;
-        tac_heap_queue_init(heap);
-    }
+    heap->index = (unsigned)index;
+    heap->begun = true;
     struct tac_thread *thread = &tac_thread;
     heap->tid = thread_number();
     thread->heap = heap;

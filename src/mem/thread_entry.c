@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * thread_entry.c - pthread_create of the shared library: with a program's first own thread the
  * helper that populates ahead is started (helper.c). So a program that has one thread keeps having
- * one, and nothing is started from inside malloc. */
+ * one, and nothing is started from inside malloc. From then on a forked child has something to put
+ * right (fork.c). */
 #include "mem/heap.h"
 
 #include <dlfcn.h>
@@ -19,6 +20,7 @@ __attribute__((visibility("default"))) int pthread_create(pthread_t *thread,
             return EAGAIN;
         atomic_store_explicit(&real, create, memory_order_relaxed);
     }
+    tac_mem_fork_prepare();
     tac_helper_start(create);
     return create(thread, attr, start, argument);
 }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * fork.c - what a forked child puts right: remote frees that another thread was in the middle of.
+ *
+ * The child has one thread. A sender that was between its steps at that moment (remote.c) will
+ * never finish them there: what it was about to announce, and what was queued before its half-made
+ * link, would be hidden for ever. So the child looks at all slabs once and makes the queues of its
+ * own thread heap anew, by the bits, which are what counts. It also clears the marks of slabs that
+ * have no owner, lest the next one's frees find them queued where nobody looks. Thread heaps of
+ * threads that the child does not have are left alone: their owners may have been anywhere in them,
+ * and a copy taken page by page cannot be trusted. Their memory stays held.
+ *
+ * Threads: the child's only one. Real-time: no; fork is not. Cost: a line for each unit ever used.
+ * pthread_atfork is called with a program's first thread, since only then there is somebody who
+ * can be in the middle of something. */
+#include "mem/heap.h"
+
+static void child(void)
+{
+    struct tac_heap *heap = tac_thread.heap;
+    if (!heap || heap->draining) /* a signal handler forked in the middle of our own draining */
+        return;
+    tac_heap_queue_clear(heap);
+    size_t units = atomic_load(&tac_mem.fresh_unit);
+    units = units < tac_mem.units ? units : tac_mem.units;
+    for (size_t unit = 0; unit < units; unit++)
+        tac_slab_requeue(heap, tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT));
+}
+
+void tac_mem_fork_prepare(void)
+{
+    static atomic_flag done = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&done))
+        pthread_atfork(NULL, NULL, child);
+}
