@@ -59,9 +59,11 @@ struct tac_engine_info {
     double length_s;          /* how long the patch says it plays; 0: it does not say */
     uint32_t inputs, outputs; /* channels of process; 0 before the first load */
     uint32_t nodes, banks, cables, voices;
-    size_t memory_bytes;    /* plan, buffers, states, streams */
-    uint32_t memory_locked; /* 1: all of it */
-    const char *variant;    /* the widest variant in use: "avx512_16" */
+    uint32_t latency_frames; /* by which what comes in is late when it goes out, by the longest way
+                                through blocks that look ahead; delays in the patch do not count */
+    size_t memory_bytes;     /* plan, buffers, states, streams */
+    uint32_t memory_locked;  /* 1: all of it */
+    const char *variant;     /* the widest variant in use: "avx512_16" */
 };
 
 /* Counted since tac_engine_new. Each number is exact; together they may be one cycle apart. */

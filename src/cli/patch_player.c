@@ -82,6 +82,7 @@ static int open_parts(struct tac_player *p, const struct tac_player_config *c,
     tac_engine_info(p->engine, &p->info);
     stream.inputs = p->info.inputs;
     stream.outputs = p->info.outputs;
+    stream.latency_frames = p->info.latency_frames;
     stream.name = p->info.name;
     stream.process = tac_player_process;
     stream.user = p;

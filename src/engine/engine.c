@@ -27,8 +27,8 @@ static int build(struct tac_engine *e)
 {
     e->vault.lock = !e->config.no_lock;
     e->inbox = TAC_VAULT_NEW(&e->vault, struct tac_inbox, 1);
-    e->pending = TAC_VAULT_NEW(&e->vault, struct tac_event, TAC_EVENTS_MAX);
-    if (!e->inbox || !e->pending)
+    e->agenda = TAC_VAULT_NEW(&e->vault, struct tac_agenda, 1);
+    if (!e->inbox || !e->agenda)
         return -ENOMEM;
     tac_inbox_init(e->inbox);
     tac_shed_init(&e->shed, e->config.offline || e->config.no_shed);
@@ -156,15 +156,16 @@ int tac_engine_param_get(struct tac_engine *e, uint32_t id, struct tac_engine_pa
     if (n) {
         uint32_t index = id % TAC_BLOCK_PARAMS_MAX;
         const struct tac_param *p = &n->node->block->param[index];
-        *ret_param = (struct tac_engine_param){.node = n->node->name,
-                                               .name = p->name,
-                                               .doc = p->doc,
-                                               .unit = tac_units_name(p->unit),
-                                               .min = p->min,
-                                               .max = p->max,
-                                               .fallback = p->fallback,
-                                               .value = n->node->ramp[index].target,
-                                               .choices = p->choices};
+        *ret_param = (struct tac_engine_param){
+            .node = n->node->name,
+            .name = p->name,
+            .doc = p->doc,
+            .unit = tac_units_name(p->unit),
+            .min = p->min,
+            .max = p->max,
+            .fallback = p->fallback,
+            .value = atomic_load_explicit(&n->node->target[index], memory_order_relaxed),
+            .choices = p->choices};
     }
     pthread_mutex_unlock(&e->lock);
     return code;
@@ -243,6 +244,7 @@ void tac_engine_info(struct tac_engine *e, struct tac_engine_info *ret_info)
             .length_s = p->graph->length_s,
             .inputs = p->graph->input == TAC_GRAPH_NONE ? 0 : p->graph->node[p->graph->input].lanes,
             .outputs = p->graph->node[p->graph->output].lanes,
+            .latency_frames = p->graph->latency_frames,
             .nodes = p->graph->node_count,
             .banks = p->banks,
             .cables = p->graph->cable_count,

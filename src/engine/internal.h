@@ -3,7 +3,7 @@
 #ifndef TAC_ENGINE_INTERNAL_H
 #define TAC_ENGINE_INTERNAL_H
 
-#include "engine/inbox.h"
+#include "engine/agenda.h"
 #include "engine/params.h"
 #include "engine/plan.h"
 #include "engine/shed.h"
@@ -23,6 +23,7 @@ struct tac_engine {
     struct tac_plan *heard;  /* the newest that the audio thread has taken; or NULL */
     char *text, *text_name, *text_folder; /* loaded last */
     size_t text_bytes;
+    bool untended; /* a plan without ghosts could not be made of the text: not tried again */
     struct tac_plan *grave; /* retired plans that a helper may still look into; by plan->after */
     struct tac_disk *disk;
     struct tac_workers *workers;
@@ -37,9 +38,8 @@ struct tac_engine {
 
     /* audio */
     struct tac_plan *playing;
-    uint64_t now;              /* frame of the next slice */
-    struct tac_event *pending; /* by due, oldest first */
-    uint32_t pending_count;
+    uint64_t now; /* frame of the next slice */
+    struct tac_agenda *agenda;
     struct tac_ramps ramps;
     struct tac_shed shed;
     uint32_t changes_done; /* of the plan that was taken over last */

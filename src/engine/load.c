@@ -162,6 +162,7 @@ static void keep_text(struct tac_engine *e, char *text, size_t bytes, const char
     e->text_bytes = bytes;
     e->text_name = strdup(name);
     e->text_folder = strdup(folder);
+    e->untended = false;
 }
 
 /* Takes the text over. */
@@ -217,9 +218,10 @@ void tac_engine_tend(struct tac_engine *e)
     struct tac_graph *graph = NULL;
     struct tac_error err;
     tac_engine_collect(e);
-    if (!e->latest || !e->latest->fade.used || !e->text || !e->text_name || !e->text_folder ||
-        !atomic_load_explicit(&e->latest->fade.done, memory_order_acquire))
+    if (!e->latest || !e->latest->fade.used || e->untended || !e->text || !e->text_name ||
+        !e->text_folder || !atomic_load_explicit(&e->latest->fade.done, memory_order_acquire))
         return;
-    if (tac_graph_read(e->text, e->text_bytes, e->text_name, e->text_folder, &graph, &err) >= 0)
-        (void)take_graph(e, graph, &err);
+    e->untended =
+        tac_graph_read(e->text, e->text_bytes, e->text_name, e->text_folder, &graph, &err) < 0 ||
+        take_graph(e, graph, &err) < 0;
 }

@@ -62,10 +62,13 @@ static int take_memory(struct tac_vault *vault, struct tac_node *node)
     node->rows = TAC_VAULT_NEW(vault, float, node->params *TAC_BLOCK_LANES_MAX);
     node->patch_value = TAC_VAULT_NEW(vault, float, node->params);
     node->ramp = TAC_VAULT_NEW(vault, struct tac_ramp, node->params);
+    node->target = TAC_VAULT_NEW(vault, _Atomic float, node->params);
     node->state = TAC_VAULT_NEW(vault, void *, node->banks);
     node->spare = TAC_VAULT_NEW(vault, void *, node->banks);
-    return node->spare && node->rows && node->patch_value && node->ramp && node->state ? 0
-                                                                                       : -ENOMEM;
+    return node->spare && node->target && node->rows && node->patch_value && node->ramp &&
+                   node->state
+               ? 0
+               : -ENOMEM;
 }
 
 static void set_params(struct tac_node *node, const struct tac_graph_node *n)
@@ -73,6 +76,7 @@ static void set_params(struct tac_node *node, const struct tac_graph_node *n)
     for (uint32_t p = 0; p < node->params; p++) {
         node->patch_value[p] = n->param[p];
         node->ramp[p] = (struct tac_ramp){.value = n->param[p], .target = n->param[p]};
+        atomic_init(&node->target[p], n->param[p]);
         for (uint32_t lane = 0; lane < TAC_BLOCK_LANES_MAX; lane++)
             tac_node_row(node, p)[lane] = n->param[p];
     }

@@ -53,6 +53,7 @@ struct tac_node {
     float *rows;               /* [params][TAC_BLOCK_LANES_MAX]: the value at rest, in every lane */
     float *patch_value;        /* [params]: what the patch text says */
     struct tac_ramp *ramp;     /* [params] */
+    _Atomic float *target;     /* [params]: the same as the ramp's, for control */
     void **state;              /* [banks] */
     void **spare;              /* [banks]: where a state goes when a helper was lost with it */
     struct tac_voices *voices; /* of a voices section, else NULL */

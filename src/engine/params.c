@@ -64,15 +64,17 @@ bool tac_ramps_set(struct tac_ramps *ramps, struct tac_plan *plan, uint32_t id, 
     struct tac_ramp *r = &n->node->ramp[param];
     value = value > p->min ? value : p->min;
     value = value < p->max ? value : p->max;
+    bool at_rest = !r->left && p->curve != TAC_CURVE_STEP;
+    if (at_rest && value == r->value)
+        return true;
+    if (at_rest && ramps->count == TAC_RAMPS_MAX)
+        return false;
+    atomic_store_explicit(&n->node->target[param], value, memory_order_relaxed);
     if (p->curve == TAC_CURVE_STEP) {
         *r = (struct tac_ramp){.value = value, .target = value};
         rest(n, param, value);
         return true;
     }
-    if (!r->left && value == r->value)
-        return true;
-    if (!r->left && ramps->count == TAC_RAMPS_MAX)
-        return false;
     if (!r->left) {
         ramps->active[ramps->count].id = id;
         ramps->active[ramps->count].param = param;

@@ -36,20 +36,12 @@ static void take_plan(struct tac_engine *e)
                           memory_order_relaxed);
 }
 
-static void insert_pending(struct tac_engine *e, const struct tac_event *event)
-{
-    uint32_t i = e->pending_count++;
-    for (; i && e->pending[i - 1].due > event->due; i--)
-        e->pending[i] = e->pending[i - 1];
-    e->pending[i] = *event;
-}
-
 static void take_events(struct tac_engine *e)
 {
     struct tac_event event;
-    while (e->pending_count < TAC_EVENTS_MAX && tac_inbox_try_pop(e->inbox, &event)) {
+    while (!tac_agenda_is_full(e->agenda) && tac_inbox_try_pop(e->inbox, &event)) {
         event.due += e->now;
-        insert_pending(e, &event);
+        tac_agenda_push(e->agenda, &event);
     }
 }
 
@@ -74,27 +66,35 @@ static void apply_changes(struct tac_engine *e)
     }
 }
 
+static bool apply_param(struct tac_engine *e, const struct tac_event *event)
+{
+    return tac_ramps_set(&e->ramps, e->playing, event->target, event->param, event->value);
+}
+
+/* Changes that found no free ramp go first; those that come behind them wait their turn. */
+static void apply_late(struct tac_engine *e)
+{
+    const struct tac_event *late;
+    while ((late = tac_agenda_late(e->agenda)) && apply_param(e, late))
+        tac_agenda_drop_late(e->agenda);
+}
+
 /* How long the slice may be: until a parameter changes. Applies what is due now, and gives the
  * notes of the slice to the sections. */
 static uint32_t apply_events(struct tac_engine *e, uint32_t frames)
 {
-    uint32_t kept = 0, limit = frames;
-    for (uint32_t i = 0; i < e->pending_count; i++) {
-        struct tac_event event = e->pending[i];
-        bool due = event.due < e->now + limit;
-        if (due && event.kind == TAC_EVENT_PARAM && event.due > e->now) {
-            limit = (uint32_t)(event.due - e->now);
-            due = false;
-        } else if (due && event.kind == TAC_EVENT_PARAM) {
-            due = tac_ramps_set(&e->ramps, e->playing, event.target, event.param, event.value);
-        } else if (due) {
+    const struct tac_event *next;
+    apply_late(e);
+    while ((next = tac_agenda_next(e->agenda)) && next->due < e->now + frames) {
+        if (next->kind == TAC_EVENT_PARAM && next->due > e->now)
+            return (uint32_t)(next->due - e->now);
+        struct tac_event event = tac_agenda_pop(e->agenda);
+        if (event.kind == TAC_EVENT_NOTE)
             send_note(e, &event, event.due > e->now ? (uint32_t)(event.due - e->now) : 0);
-        }
-        if (!due)
-            e->pending[kept++] = event;
+        else if (tac_agenda_late(e->agenda) || !apply_param(e, &event))
+            tac_agenda_put_off(e->agenda, &event);
     }
-    e->pending_count = kept;
-    return limit;
+    return frames;
 }
 
 /* ---- a slice ------------------------------------------------------------------------------- */

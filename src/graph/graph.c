@@ -5,9 +5,12 @@
 #include "graph/read.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 void tac_graph_free(struct tac_graph *graph)
 {
@@ -87,12 +90,41 @@ int tac_graph_read(const char *text, size_t bytes, const char *name, const char 
     return 0;
 }
 
-/* A directory or a device is refused by its size or by read. */
+/* What is no file could keep the reader waiting for ever. */
+static int refuse_other(int fd, const char *path, struct tac_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return tac_error_set(err, -errno, path, 0, 0, "cannot be read: %s", strerror(errno));
+    if (S_ISREG(st.st_mode))
+        return 0;
+    return tac_error_set(err, -EINVAL, path, 0, 0, "is %s; a patch is read from a file",
+                         S_ISDIR(st.st_mode)    ? "a directory"
+                         : S_ISFIFO(st.st_mode) ? "a pipe"
+                                                : "a device or a socket");
+}
+
+static int open_file(const char *path, FILE **ret_file, struct tac_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return tac_error_set(err, -errno, path, 0, 0, "cannot be opened: %s", strerror(errno));
+    int code = refuse_other(fd, path, err);
+    FILE *file = code < 0 ? NULL : fdopen(fd, "rb");
+    if (!file)
+        close(fd);
+    if (!file && code >= 0)
+        return tac_error_set(err, -ENOMEM, path, 0, 0, "out of memory");
+    *ret_file = file;
+    return code;
+}
+
 int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes, struct tac_error *err)
 {
-    FILE *file = fopen(path, "rbe");
-    if (!file)
-        return tac_error_set(err, -errno, path, 0, 0, "cannot be opened: %s", strerror(errno));
+    FILE *file = NULL;
+    int code = open_file(path, &file, err);
+    if (code < 0)
+        return code;
     char *text = malloc(TAC_YAML_BYTES_MAX + 1);
     size_t bytes = text ? fread(text, 1, TAC_YAML_BYTES_MAX + 1, file) : 0;
     int failed = text ? (ferror(file) ? errno : 0) : ENOMEM;

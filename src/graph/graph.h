@@ -106,6 +106,7 @@ struct tac_graph {
     uint64_t seed;
     uint32_t input, output; /* indices of the pseudo nodes; input: TAC_GRAPH_NONE without inputs */
     uint32_t node_count, cable_count, section_count, voice_count;
+    uint32_t latency_frames; /* from input to output, the longest way; 0 without input */
     struct tac_graph_node *node;
     struct tac_graph_cable *cable;
     struct tac_graph_section *section;
@@ -176,7 +177,7 @@ int tac_graph_read_cables(const struct tac_graph_reader *r, const struct tac_yam
 /* overload.c: the list under `overload:`. */
 int tac_graph_read_overload(const struct tac_graph_reader *r, const struct tac_yaml *list);
 
-/* order.c: by_target[], order[], reaches_output, and the search for loops. */
+/* order.c: by_target[], order[], reaches_output, latency_frames, and the search for loops. */
 int tac_graph_sort(const struct tac_graph_reader *r);
 
 #endif

@@ -135,6 +135,24 @@ static void mark_heard(struct tac_graph *g, uint32_t *stack)
     }
 }
 
+/* late[node]: how late it gives what came in by the longest way, or NONE when nothing does. */
+static void add_latencies(struct tac_graph *g, uint32_t *late)
+{
+    for (uint32_t i = 0; i < g->node_count; i++) {
+        uint32_t at = g->order[i], most = at == g->input ? 0 : TAC_GRAPH_NONE;
+        const struct tac_graph_node *n = &g->node[at];
+        for (uint32_t k = 0; k < n->cable_count; k++) {
+            const struct tac_graph_cable *c = &g->cable[g->by_target[n->cable_first + k]];
+            uint32_t from = late[c->from.node];
+            if (!c->feedback && c->target == TAC_CABLE_INPUT && from != TAC_GRAPH_NONE &&
+                (most == TAC_GRAPH_NONE || from > most))
+                most = from;
+        }
+        late[at] = most == TAC_GRAPH_NONE ? most : most + n->block->latency_frames;
+    }
+    g->latency_frames = late[g->output] == TAC_GRAPH_NONE ? 0 : late[g->output];
+}
+
 /* In the order, so whatever a node hears has been looked at. */
 static void mark_followers(struct tac_graph *g)
 {
@@ -158,12 +176,17 @@ static int warn_unheard(const struct tac_graph_reader *r)
     g->warning = tac_stash_take(&g->stash, WARNINGS_MAX * sizeof *g->warning);
     if (!g->warning)
         return -ENOMEM;
+    uint32_t heard = 0;
     for (uint32_t i = 0; i < g->node_count && g->warning_count < WARNINGS_MAX; i++) {
         const struct tac_graph_node *n = &g->node[i];
+        heard += n->reaches_output;
         if (!n->reaches_output && i != g->input)
             tac_error_set(&g->warning[g->warning_count++], 0, g->file, n->line, n->column,
                           "'%s' is not heard: no cable leads from it to the output", n->name);
     }
+    if (heard == 1 && !g->warning_count) /* the output itself */
+        tac_error_set(&g->warning[g->warning_count++], 0, g->file, 0, 0,
+                      "the patch is silent: no cable leads to its output");
     return 0;
 }
 
@@ -179,6 +202,7 @@ int tac_graph_sort(const struct tac_graph_reader *r)
         code = search_all(&s);
     if (code >= 0) {
         mark_heard(g, (uint32_t *)s.stack);
+        add_latencies(g, (uint32_t *)s.stack);
         mark_followers(g);
         code = warn_unheard(r);
     }

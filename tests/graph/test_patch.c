@@ -2,6 +2,8 @@
  * test_patch.c - patches that are good, and every kind of mistake with its place and its code. */
 #include "graph/graph.h"
 
+#include "dsp/block.h"
+
 #include "test.h"
 
 #include <stdlib.h>
@@ -68,6 +70,47 @@ static void a_node_that_is_not_heard_is_warned_of(void)
     REQUIRE(g->warning_count == 1);
     CHECK(g->warning[0].line == 2 && strstr(g->warning[0].text, "'a'"));
     tac_graph_free(g);
+}
+
+static void a_patch_of_nothing_is_warned_of(void)
+{
+    static const struct {
+        const char *text;
+        uint32_t warnings;
+    } patches[] = {{"output: 2\n", 1},
+                   {"nodes: {}\n", 1},
+                   {"input: 2\n", 1},
+                   {"input: 2\ncables: [input -> output]\n", 0}};
+    for (size_t i = 0; i < sizeof patches / sizeof *patches; i++) {
+        struct tac_graph *g;
+        struct tac_error err;
+        REQUIRE(read_patch(patches[i].text, &g, &err) == 0);
+        CHECK_MSG(g->warning_count == patches[i].warnings, "%s", patches[i].text);
+        tac_graph_free(g);
+    }
+}
+
+static void latency_is_that_of_the_longest_way_from_the_input(void)
+{
+    static const char *const cables[] = {
+        "input -> output", "input -> l -> output", "input -> l -> s -> output, input -> output",
+        "input -> g -> output, s -> output", "input -> g, g -> s -> output, s ~> g"};
+    uint32_t l = tac_blocks_get((uint32_t)tac_blocks_find("limiter"))->latency_frames;
+    uint32_t s = tac_blocks_get((uint32_t)tac_blocks_find("shaper"))->latency_frames;
+    const uint32_t late[] = {0, l, l + s, 0, s};
+    CHECK(l && s);
+    for (size_t i = 0; i < sizeof cables / sizeof *cables; i++) {
+        char text[300];
+        struct tac_graph *g;
+        struct tac_error err;
+        snprintf(text, sizeof text,
+                 "input: 1\noutput: 1\nnodes: {l: {block: limiter}, s: {block: shaper}, g: {block: "
+                 "gain}}\ncables: [%s]\n",
+                 cables[i]);
+        REQUIRE(read_patch(text, &g, &err) == 0);
+        CHECK_MSG(g->latency_frames == late[i], "%s: %u", cables[i], g->latency_frames);
+        tac_graph_free(g);
+    }
 }
 
 #define N "nodes:\n  a: {block: sine}\n  b: {block: gain}\n  w: {block: gain, channels: 3}\n"
@@ -207,6 +250,8 @@ int main(int argc, char **argv)
     TEST(a_good_patch_is_resolved);
     TEST(each_node_follows_what_it_hears);
     TEST(a_node_that_is_not_heard_is_warned_of);
+    TEST(a_patch_of_nothing_is_warned_of);
+    TEST(latency_is_that_of_the_longest_way_from_the_input);
     TEST(every_mistake_has_its_line);
     TEST(a_loop_is_allowed_when_it_is_declared);
     TEST(deep_nesting_is_refused);
