@@ -63,7 +63,7 @@ static int check_patch(const char *const *output, const char *patch, struct tac_
     struct tac_error ignored;
     struct stat st;
     if (stat(patch, &st) < 0 || !S_ISREG(st.st_mode) || tac_graph_open(patch, &graph, &ignored) < 0)
-        return 0; // a pipe can be read once only
+        return 0; // said when it is loaded
     int code = 0;
     for (uint32_t i = 0; i < graph->node_count && code >= 0; i++)
         if (graph->node[i].block)
@@ -83,9 +83,11 @@ int tac_clashes_refuse(const struct tac_player_config *c, struct tac_error *err)
             if (output[k] && is_same(output[i], output[k]))
                 code = refuse(output[i], "asked for twice", err);
     }
-    if (code >= 0)
-        code = check(output, c->patch, "the patch", err);
+    for (uint32_t i = 0; i < c->patches && code >= 0; i++)
+        code = check(output, c->patch[i], "the patch", err);
     if (code >= 0 && file)
         code = check(output, c->stream.capture, "the sound that is played into the patch", err);
-    return code >= 0 && outputs ? check_patch(output, c->patch, err) : code;
+    for (uint32_t i = 0; i < c->patches && outputs && code >= 0; i++)
+        code = check_patch(output, c->patch[i], err);
+    return code;
 }

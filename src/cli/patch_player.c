@@ -40,7 +40,10 @@ void tac_player_process(void *user, const struct tac_cycle *cycle)
         tac_thread_register("audio", 0);
     }
     tac_cycle_begin(p->cycles, cycle->deadline_ns, cycle->frames);
-    tac_engine_process(p->engine, cycle->in, cycle->out, cycle->frames);
+    if (p->mixer)
+        tac_mixer_process(p->mixer, cycle->in, cycle->out, cycle->frames);
+    else
+        tac_engine_process(p->engine[0], cycle->in, cycle->out, cycle->frames);
     if (p->record)
         tac_wav_writer_push(p->record, (const float *const *)cycle->out, cycle->frames);
     tac_cycle_end(p->cycles);
@@ -59,7 +62,7 @@ static int mark_cycles(struct tac_player *p, const struct tac_player_config *c,
     if (!c->trace)
         return 0;
     char patch[512], backend[64];
-    snprintf(patch, sizeof patch, "patch=%s", c->patch);
+    snprintf(patch, sizeof patch, "patch=%s", c->patch[0]);
     snprintf(backend, sizeof backend, "config.backend=%s", c->backend->name);
     const char *const meta[] = {"program=tactus play", patch, backend, NULL};
     struct tac_trace_config trace = {.path = c->trace,
@@ -73,13 +76,62 @@ static int mark_cycles(struct tac_player *p, const struct tac_player_config *c,
                     : 0;
 }
 
+/* What the first is, with what all of them need. */
+static void add_info(struct tac_engine_info *sum, const struct tac_engine_info *info)
+{
+    sum->inputs = info->inputs > sum->inputs ? info->inputs : sum->inputs;
+    sum->outputs = info->outputs > sum->outputs ? info->outputs : sum->outputs;
+    sum->length_s = info->length_s > sum->length_s ? info->length_s : sum->length_s;
+    if (info->latency_frames > sum->latency_frames)
+        sum->latency_frames = info->latency_frames;
+    sum->nodes += info->nodes;
+    sum->banks += info->banks;
+    sum->cables += info->cables;
+    sum->voices += info->voices;
+    sum->memory_bytes += info->memory_bytes;
+    sum->memory_locked = sum->memory_locked && info->memory_locked;
+}
+
+static int load_patches(struct tac_player *p, const struct tac_player_config *c,
+                        struct tac_error *err)
+{
+    for (uint32_t i = 0; i < p->engines; i++) {
+        struct tac_engine_info info;
+        int code = tac_engine_load(p->engine[i], c->patch[i], err);
+        if (code < 0)
+            return code;
+        tac_engine_info(p->engine[i], &info);
+        if (i)
+            add_info(&p->info, &info);
+        else
+            p->info = info;
+    }
+    return 0;
+}
+
+static int open_mixer(struct tac_player *p, const struct tac_player_config *c,
+                      struct tac_error *err)
+{
+    struct tac_mixer_config config = {.rate_hz = p->info.rate_hz,
+                                      .inputs = p->info.inputs,
+                                      .outputs = p->info.outputs,
+                                      .no_lock = !c->backend->realtime};
+    int code = p->engines > 1 ? tac_mixer_new(&config, &p->mixer) : 0;
+    for (uint32_t i = 0, strip; p->mixer && i < p->engines && code >= 0; i++)
+        code = tac_mixer_add(p->mixer, p->engine[i], &strip);
+    return code < 0 ? tac_error_set(err, code, NULL, 0, 0, "the patches cannot be mixed: %s",
+                                    tac_error_sentence(code))
+                    : 0;
+}
+
 static int open_parts(struct tac_player *p, const struct tac_player_config *c,
                       struct tac_backend_config stream, struct tac_error *err)
 {
-    int code = tac_engine_load(p->engine, c->patch, err);
+    int code = load_patches(p, c, err);
+    if (code >= 0)
+        code = open_mixer(p, c, err);
     if (code < 0)
         return code;
-    tac_engine_info(p->engine, &p->info);
     stream.inputs = p->info.inputs;
     stream.outputs = p->info.outputs;
     stream.latency_frames = p->info.latency_frames;
@@ -115,11 +167,13 @@ int tac_player_open(struct tac_player *p, const struct tac_player_config *c, str
                                        .priority = helper_priority(&stream),
                                        .offline = !c->backend->realtime,
                                        .no_lock = !c->backend->realtime};
-    code = tac_engine_new(&engine, &p->engine);
+    for (; p->engines < c->patches && code >= 0; p->engines += code >= 0)
+        code = tac_engine_new(&engine, &p->engine[p->engines]);
     if (code < 0)
-        return tac_error_set(err, code, NULL, 0, 0, "the engine cannot start: %s",
-                             tac_error_sentence(code));
-    code = open_parts(p, c, stream, err);
+        tac_error_set(err, code, NULL, 0, 0, "the engine cannot start: %s",
+                      tac_error_sentence(code));
+    else
+        code = open_parts(p, c, stream, err);
     if (code < 0)
         tac_player_close(p, NULL);
     return code;
@@ -144,7 +198,64 @@ int tac_player_close(struct tac_player *p, struct tac_error *err)
         code = tac_error_set(err, traced, p->trace, 0, 0,
                              "the trace stopped: %s; what was written is kept",
                              tac_error_sentence(traced));
-    tac_engine_free(p->engine);
+    tac_mixer_free(p->mixer);
+    for (uint32_t i = 0; i < p->engines; i++)
+        tac_engine_free(p->engine[i]);
     *p = (struct tac_player){.cycles = -1};
     return code;
+}
+
+static void add_stats(struct tac_engine_stats *sum, const struct tac_engine_stats *s)
+{
+    sum->notes += s->notes;
+    sum->notes_dropped += s->notes_dropped;
+    sum->voices_stolen += s->voices_stolen;
+    sum->voices_active += s->voices_active;
+    sum->events_dropped += s->events_dropped;
+    sum->stream_underruns += s->stream_underruns;
+    sum->plans += s->plans;
+    sum->busy_ns += s->busy_ns;
+    sum->threads += s->threads - 1; /* the audio thread is one and the same */
+    sum->helping += s->helping;
+    sum->helpers_away += s->helpers_away;
+    sum->alone = sum->alone && s->alone;
+    sum->tasks_given += s->tasks_given;
+    sum->tasks_taken += s->tasks_taken;
+    sum->tasks_lost += s->tasks_lost;
+    sum->worst_ns = s->worst_ns > sum->worst_ns ? s->worst_ns : sum->worst_ns;
+}
+
+void tac_player_stats(struct tac_player *p, struct tac_engine_stats *ret_stats)
+{
+    struct tac_engine_stats one;
+    tac_engine_stats(p->engine[0], ret_stats);
+    for (uint32_t i = 1; i < p->engines; i++) {
+        tac_engine_stats(p->engine[i], &one);
+        add_stats(ret_stats, &one);
+    }
+}
+
+/* Of the patch that has given up most. */
+void tac_player_overload(struct tac_player *p, struct tac_engine_overload *ret_overload)
+{
+    struct tac_engine_overload one;
+    tac_engine_overload(p->engine[0], ret_overload);
+    for (uint32_t i = 1; i < p->engines; i++) {
+        tac_engine_overload(p->engine[i], &one);
+        if (one.level > ret_overload->level ||
+            (one.level == ret_overload->level && one.steps > ret_overload->steps))
+            *ret_overload = one;
+    }
+}
+
+float tac_player_peak(struct tac_player *p)
+{
+    struct tac_engine_meter m;
+    float peak = 0;
+    for (uint32_t c = 0; c < p->info.outputs; c++) {
+        int code = p->mixer ? tac_mixer_meter(p->mixer, TAC_MIXER_MIX, c, &m)
+                            : tac_engine_meter(p->engine[0], c, &m);
+        peak = code >= 0 && m.peak > peak ? m.peak : peak;
+    }
+    return peak;
 }

@@ -29,16 +29,12 @@ const char *tac_play_status(struct tac_player *p, char *buffer, size_t size)
 {
     struct tac_backend_stats b;
     struct tac_engine_stats e;
-    struct tac_engine_meter m;
     struct tac_engine_overload o;
     char busy[16], crew[48], shed[256];
-    float peak = 0;
     p->stream->backend->stats(p->stream, &b);
-    tac_engine_stats(p->engine, &e);
-    tac_engine_overload(p->engine, &o);
+    tac_player_stats(p, &e);
+    tac_player_overload(p, &o);
     tac_overload_status(&o, shed, sizeof shed);
-    for (uint32_t c = 0; tac_engine_meter(p->engine, c, &m) == 0; c++)
-        peak = m.peak > peak ? m.peak : peak;
     double played_s = (double)b.frames / p->stream->rate_hz;
     snprintf(
         buffer, size,
@@ -47,8 +43,8 @@ const char *tac_play_status(struct tac_player *p, char *buffer, size_t size)
         played_s, played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
         tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy), (unsigned long long)b.late,
         (unsigned long long)b.skipped, (unsigned long long)b.xruns, e.voices_active,
-        (double)p->info.memory_bytes / 1048576, decibels(peak), helpers(&e, crew, sizeof crew),
-        b.away ? "  DEVICE AWAY" : "", shed[0] ? "  " : "", shed);
+        (double)p->info.memory_bytes / 1048576, decibels(tac_player_peak(p)),
+        helpers(&e, crew, sizeof crew), b.away ? "  DEVICE AWAY" : "", shed[0] ? "  " : "", shed);
     return buffer;
 }
 
@@ -56,9 +52,10 @@ const char *tac_play_status(struct tac_player *p, char *buffer, size_t size)
 static void print_costliest(struct tac_player *p)
 {
     struct tac_engine_cost cost, most = {0};
-    for (uint32_t i = 0; tac_engine_cost(p->engine, i, &cost) == 0; i++)
-        if (cost.mean_ns > most.mean_ns)
-            most = cost;
+    for (uint32_t e = 0; e < p->engines; e++)
+        for (uint32_t i = 0; tac_engine_cost(p->engine[e], i, &cost) == 0; i++)
+            if (cost.mean_ns > most.mean_ns)
+                most = cost;
     char mean[16], worst[16];
     if (most.node)
         printf("costliest node: %s (%s, %u lanes), %s a slice, worst %s\n", most.node, most.block,
@@ -70,7 +67,7 @@ static void print_overload(struct tac_player *p)
 {
     struct tac_engine_overload o;
     char line[320];
-    tac_engine_overload(p->engine, &o);
+    tac_player_overload(p, &o);
     if (tac_overload_summary(&o, line, sizeof line)[0])
         printf("%s\n", line);
 }
@@ -81,7 +78,7 @@ void tac_play_summary(struct tac_player *p)
     struct tac_engine_stats e;
     char worst[16], late[16], wake[16];
     p->stream->backend->stats(p->stream, &b);
-    tac_engine_stats(p->engine, &e);
+    tac_player_stats(p, &e);
     double played_s = (double)b.frames / p->stream->rate_hz;
     printf("%.1f s played, %llu cycles of %u frames; load %.1f %%, worst cycle %s; woke at most %s "
            "after time\n",

@@ -50,6 +50,10 @@ struct tac_engine {
     _Atomic float peak[TAC_ENGINE_CHANNELS_MAX], power[TAC_ENGINE_CHANNELS_MAX];
 };
 
+/* process.c: tac_engine_process, where other engines took others_ns of the same time. */
+void tac_engine_process_beside(struct tac_engine *engine, const float *const *in, float *const *out,
+                               uint32_t frames, uint64_t others_ns);
+
 /* load.c, under the lock: free what the audio thread has given back; and replace a plan whose fades
  * are over. */
 void tac_engine_collect(struct tac_engine *engine);

@@ -183,8 +183,8 @@ static void plot(const struct tac_engine *e, double load)
         .shed_level = atomic_load_explicit(&e->shed.level, memory_order_relaxed)});
 }
 
-void tac_engine_process(struct tac_engine *e, const float *const *in, float *const *out,
-                        uint32_t frames)
+void tac_engine_process_beside(struct tac_engine *e, const float *const *in, float *const *out,
+                               uint32_t frames, uint64_t others_ns)
 {
     uint64_t begin = tac_clock_ns();
     take_plan(e);
@@ -201,10 +201,16 @@ void tac_engine_process(struct tac_engine *e, const float *const *in, float *con
     uint64_t busy = tac_clock_ns() - begin;
     count_cycle(e, busy, frames);
     double period_ns = (double)frames * 1e9 / e->config.rate_hz;
-    tac_shed_judge(&e->shed, &(struct tac_shed_scene){e->playing, &e->ramps, e->workers}, busy,
-                   (uint64_t)period_ns);
+    tac_shed_judge(&e->shed, &(struct tac_shed_scene){e->playing, &e->ramps, e->workers},
+                   busy + others_ns, (uint64_t)period_ns);
     if (tac_traced_has(traced, TAC_CAT_PLOT) && frames)
         plot(e, (double)busy / period_ns);
+}
+
+void tac_engine_process(struct tac_engine *e, const float *const *in, float *const *out,
+                        uint32_t frames)
+{
+    tac_engine_process_beside(e, in, out, frames, 0);
 }
 
 void tac_engine_process_interleaved(struct tac_engine *e, const float *in, float *out,

@@ -153,6 +153,26 @@ def play(folder):
        and len(read_wav(out)[0]) > 4800, "play plays and records", result.stderr + result.stdout)
 
 
+def several(folder):
+    names = ["first", "bass"]
+    alone = [read_wav(os.path.join(folder, name + ".wav")) for name in names]
+    patches = [os.path.join(EXAMPLES, name + ".yaml") for name in names]
+    out = os.path.join(folder, "several.wav")
+    result = run("render", *patches, "-o", out, "-s", "4", "-q")
+    mix = read_wav(out) if not result.returncode else []
+    worst = max((abs(m - a - b) for channel in range(len(mix))
+                 for m, a, b in zip(mix[channel], alone[0][channel], alone[1][channel])), default=1)
+    ok(len(mix) == 2 and worst < 1e-6, "several patches are rendered as their sum",
+       f"{worst} {result.stderr}")
+    mix.clear()
+    result = run("play", *patches, "-s", "0.5", "-R", out)
+    ok(result.returncode == 0 and "and others" in result.stdout and len(read_wav(out)) == 2
+       and "s played" in result.stdout, "play mixes several patches", result.stderr + result.stdout)
+    result = run("play", patches[0], os.path.join(folder, "no-such.yaml"))
+    ok(result.returncode == 3 and len(result.stderr.splitlines()) == 1 and "no-such" in result.stderr,
+       "one that is missing is one line", result.stderr)
+
+
 def overload(folder):
     """More than any machine computes in time, so something is given up, and play says what."""
     patch = os.path.join(folder, "heavy.yaml")
@@ -175,6 +195,7 @@ def main():
         failures_of_the_world(folder)
         interrupted(folder)
         play(folder)
+        several(folder)
         overload(folder)
     print(f"1..{count}")
     return 1 if failures else 0

@@ -25,7 +25,8 @@ MAY = {
 }
 # The part that a public header belongs to.
 PUBLIC = {"error.h": "base", "version.h": "base", "mem.h": "mem", "pool.h": "mem",
-          "trace.h": "trace", "cycle.h": "trace", "lock.h": "trace", "block.h": "dsp", "engine.h": "engine"}
+          "trace.h": "trace", "cycle.h": "trace", "lock.h": "trace", "block.h": "dsp", "engine.h": "engine",
+          "mixer.h": "engine"}
 PURE = re.compile(r"^(math|stdint|stddef|stdbool|string|float|limits|assert|stdatomic|stdalign"
                   r"|tgmath|\w*intrin|arm_neon)\.h$")
 # dsp/variants.c asks the CPU and the environment which variants to list; no block does.

@@ -49,7 +49,7 @@ static struct timespec changed(const char *path)
 }
 
 /* The patch was written again: play the new one, or say why not and go on. */
-static void reload(struct tac_player *p, const char *path, struct timespec *last)
+static void reload(struct tac_engine *engine, const char *path, struct timespec *last)
 {
     struct timespec now = changed(path);
     if (!now.tv_sec || (now.tv_sec == last->tv_sec && now.tv_nsec == last->tv_nsec))
@@ -57,17 +57,19 @@ static void reload(struct tac_player *p, const char *path, struct timespec *last
     *last = now;
     struct tac_error err = {0};
     char line[TAC_ERROR_FILE_MAX + TAC_ERROR_TEXT_MAX + 64];
-    if (tac_engine_load(p->engine, path, &err) < 0)
+    if (tac_engine_load(engine, path, &err) < 0)
         fprintf(stderr, "\n%s\n", tac_error_format(&err, line, sizeof line));
     else
         fprintf(stderr, "\n%s: loaded again\n", path);
 }
 
-static void play(struct tac_player *p, const char *patch, double seconds, bool watch)
+static void play(struct tac_player *p, const char *const *patch, double seconds, bool watch)
 {
     bool terminal = isatty(STDERR_FILENO);
     char line[512];
-    struct timespec last = changed(patch);
+    struct timespec last[TAC_MIXER_STRIPS_MAX];
+    for (uint32_t i = 0; i < p->engines; i++)
+        last[i] = changed(patch[i]);
     uint64_t end = tac_clock_ns() + (uint64_t)(seconds * 1e9);
     struct tac_backend_stats stats = {0};
     while (!tac_player_is_interrupted() && !stats.done && (seconds <= 0 || tac_clock_ns() < end)) {
@@ -80,8 +82,8 @@ static void play(struct tac_player *p, const char *patch, double seconds, bool w
         tac_notify_status(tac_play_status(p, line, sizeof line), alive);
         if (terminal)
             fprintf(stderr, "\r%s\033[K", line);
-        if (watch)
-            reload(p, patch, &last);
+        for (uint32_t i = 0; i < p->engines && watch; i++)
+            reload(p->engine[i], patch[i], &last[i]);
     }
     if (terminal)
         fputc('\n', stderr);
@@ -96,9 +98,10 @@ static int play_patch(const struct tac_player_config *config, double seconds, bo
         return tac_cmd_fail_error(&err);
     int code = player.stream->backend->start(player.stream, &err);
     if (code >= 0) {
-        printf("%s: %u nodes, %u voices, %u out, %s, %g Hz, %u frames on %s%s\n", player.info.name,
-               player.info.nodes, player.info.voices, player.info.outputs, player.info.variant,
-               player.stream->rate_hz, player.stream->frames, config->backend->name,
+        printf("%s%s: %u nodes, %u voices, %u out, %s, %g Hz, %u frames on %s%s\n",
+               player.info.name, player.engines > 1 ? " and others" : "", player.info.nodes,
+               player.info.voices, player.info.outputs, player.info.variant, player.stream->rate_hz,
+               player.stream->frames, config->backend->name,
                player.info.memory_locked ? "" : ", memory not locked");
         if (player.stream->notice[0])
             fprintf(stderr, "tactus play: %s\n", player.stream->notice);
@@ -120,7 +123,7 @@ static int run(const struct tac_cmd_args *args)
     if (args->option[O_LIST])
         return list_backends();
     if (!args->count)
-        return tac_cmd_fail(TAC_EXIT_USAGE, "which patch? usage: tactus play PATCH [options]");
+        return tac_cmd_fail(TAC_EXIT_USAGE, "which patch? usage: tactus play PATCH... [options]");
     if (!tac_cmd_number("seconds", args->option[O_SECONDS], 0.001, 1e9, &seconds) ||
         !tac_cmd_whole("rate", args->option[O_RATE], 8000, 768000, &rate) ||
         !tac_cmd_whole("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block) ||
@@ -131,7 +134,8 @@ static int run(const struct tac_cmd_args *args)
         return TAC_EXIT_USAGE;
     if (args->option[O_FLIGHT] && !args->option[O_TRACE])
         return tac_cmd_fail(TAC_EXIT_USAGE, "--flight needs --trace FILE");
-    struct tac_player_config config = {.patch = args->operand[0],
+    struct tac_player_config config = {.patch = (const char *const *)args->operand,
+                                       .patches = (uint32_t)args->count,
                                        .backend = tac_backend_find(name),
                                        .threads = (uint32_t)threads,
                                        .record = args->option[O_RECORD],
@@ -158,9 +162,11 @@ static int run(const struct tac_cmd_args *args)
 TAC_CMD(play) = {
     .name = "play",
     .summary = "play a patch in real time",
-    .synopsis = "PATCH [options]",
+    .synopsis = "PATCH... [options]",
     .text =
-        "Plays until it is interrupted (SIGINT, SIGTERM, SIGHUP) or the seconds are over, then "
+        "Several patches are mixed, each as it is: its first channel to the first that goes out, a "
+        "patch of one channel to the middle of the first two.\n\nPlays until it is interrupted "
+        "(SIGINT, SIGTERM, SIGHUP) or the seconds are over, then "
         "says how well it went. The audio thread runs under SCHED_FIFO with locked memory where "
         "the system permits it; one line says so when it does not.\n\nOn a terminal a line "
         "shows the load, the longest cycle, late cycles, skipped cycles and xruns, the voices "
@@ -196,6 +202,6 @@ TAC_CMD(play) = {
                       "on. A patch with a mistake changes nothing."},
          [O_LIST] = {"list", 'l', NULL, "List backends and devices."}},
     .operands_min = 0,
-    .operands_max = 1,
+    .operands_max = TAC_MIXER_STRIPS_MAX,
     .run = run,
 };

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/cmd.h"
 #include "cli/patch_player.h"
+#include "graph/graph.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -56,6 +57,23 @@ static int render(struct tac_player *p, const char *output, uint64_t frames, boo
     return tac_player_is_interrupted() ? 1 : 0;
 }
 
+/* The longest of the lengths that the patches name; known before they are loaded. */
+static int find_length(const struct tac_player_config *config, double *ret_seconds,
+                       struct tac_error *err)
+{
+    double longest = 0;
+    for (uint32_t i = 0; i < config->patches; i++) {
+        struct tac_graph *graph;
+        int code = tac_graph_open(config->patch[i], &graph, err);
+        if (code < 0)
+            return code;
+        longest = graph->length_s > longest ? graph->length_s : longest;
+        tac_graph_free(graph);
+    }
+    *ret_seconds = longest > 0 ? longest : 10;
+    return 0;
+}
+
 static int run(const struct tac_cmd_args *args)
 {
     double seconds = 0, rate = 48000, block = 256;
@@ -65,28 +83,17 @@ static int run(const struct tac_cmd_args *args)
         !tac_cmd_whole("rate", args->option[O_RATE], 8000, 768000, &rate) ||
         !tac_cmd_whole("block", args->option[O_BLOCK], 1, TAC_BACKEND_FRAMES_MAX, &block))
         return TAC_EXIT_USAGE;
-    struct tac_player_config config = {.patch = args->operand[0],
+    struct tac_player_config config = {.patch = (const char *const *)args->operand,
+                                       .patches = (uint32_t)args->count,
                                        .backend = tac_backend_find("file"),
                                        .stream = {.rate_hz = rate,
                                                   .frames = (uint32_t)block,
                                                   .device = args->option[O_OUTPUT],
                                                   .capture = args->option[O_INPUT]}};
-    /* the length that the patch names is known only once it is read: read it twice */
     struct tac_error err = {0};
     struct tac_player player;
-    if (seconds <= 0) {
-        struct tac_engine *engine;
-        struct tac_engine_info info = {0};
-        if (tac_engine_new(&(struct tac_engine_config){.offline = 1, .no_lock = 1}, &engine) < 0)
-            return tac_cmd_fail(TAC_EXIT_FAILED, "out of memory");
-        int code = tac_engine_load(engine, config.patch, &err);
-        if (code >= 0)
-            tac_engine_info(engine, &info);
-        seconds = info.length_s > 0 ? info.length_s : 10;
-        tac_engine_free(engine);
-        if (code < 0)
-            return tac_cmd_fail_error(&err);
-    }
+    if (seconds <= 0 && find_length(&config, &seconds, &err) < 0)
+        return tac_cmd_fail_error(&err);
     config.stream.frames_end = (uint64_t)(seconds * config.stream.rate_hz + 0.5);
     tac_player_catch_signals();
     if (tac_player_open(&player, &config, &err) < 0)
@@ -105,12 +112,14 @@ static int run(const struct tac_cmd_args *args)
 TAC_CMD(render) = {
     .name = "render",
     .summary = "play a patch into a sound file, faster than real time",
-    .synopsis = "PATCH -o FILE [options]",
-    .text = "Computes the patch as `tactus play` would, but waits for nobody, and writes the sound "
-            "to FILE: .wav (32-bit float), .flac, .aiff, .caf or .ogg. The same patch gives the "
-            "same bits each time, whatever the block size.\n\nOn a terminal a bar shows how far "
-            "it is. When it is interrupted or the disk is full, what was computed so far is kept "
-            "and the file is whole.",
+    .synopsis = "PATCH... -o FILE [options]",
+    .text =
+        "Computes the patch as `tactus play` would, but waits for nobody, and writes the sound "
+        "to FILE: .wav (32-bit float), .flac, .aiff, .caf or .ogg. The same patch gives the "
+        "same bits each time, whatever the block size. Several patches are mixed as `tactus play` "
+        "does, for the longest of their lengths.\n\nOn a terminal a bar shows how far "
+        "it is. When it is interrupted or the disk is full, what was computed so far is kept "
+        "and the file is whole.",
     .option = {[O_OUTPUT] = {"output", 'o', "FILE", "The sound file to write."},
                [O_INPUT] = {"input", 'i', "FILE",
                             "A sound file for the channels that the patch takes in, with the same "
@@ -122,6 +131,6 @@ TAC_CMD(render) = {
                [O_BLOCK] = {"block", 'b', "N", "Frames per cycle, 1 to 4096; 256 when not given."},
                [O_QUIET] = {"quiet", 'q', NULL, "Print nothing but errors."}},
     .operands_min = 1,
-    .operands_max = 1,
+    .operands_max = TAC_MIXER_STRIPS_MAX,
     .run = run,
 };
