@@ -41,7 +41,8 @@ struct tac_capture_source {
 enum tac_capture_cycle_flags {
     TAC_CYCLE_EVIDENCE = 1, /* cpu_ns ... denormal are valid */
     TAC_CYCLE_GAP = 2,      /* events of this thread were lost between its begin and end */
-    TAC_CYCLE_DENORMAL = 4, /* an operand was denormal (with EVIDENCE) */
+    TAC_CYCLE_DENORMAL = 4, /* an operand was denormal (with EVIDENCE or SPARED) */
+    TAC_CYCLE_SPARED = 8,   /* it ended well in time, and its accounts were left out */
 };
 
 struct tac_capture_cycle {

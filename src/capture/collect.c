@@ -201,6 +201,14 @@ static void cycle_evidence(struct tac_capture_cycle *c, const struct tac_event *
     c->flags |= tac_event_data(e, 2).word & 1 ? TAC_CYCLE_DENORMAL : 0;
 }
 
+static void cycle_without_evidence(struct tac_capture_cycle *c, uint64_t word)
+{
+    bool spared = c->flags & TAC_CYCLE_EVIDENCE && word & TAC_CYCLE_SPARED_BIT;
+    c->flags &= ~(uint32_t)TAC_CYCLE_EVIDENCE;
+    if (spared)
+        c->flags |= TAC_CYCLE_SPARED | (word & 1 ? TAC_CYCLE_DENORMAL : 0);
+}
+
 /* Ends the innermost open cycle of its source. */
 static void cycle_end(struct tac_reader *r, const struct tac_event *e, struct opened *o)
 {
@@ -216,7 +224,7 @@ static void cycle_end(struct tac_reader *r, const struct tac_event *e, struct op
     if (c->flags & TAC_CYCLE_EVIDENCE && e->payload >> 48 & 1)
         cycle_evidence(c, e, &open[i - 1]);
     else
-        c->flags &= ~(uint32_t)TAC_CYCLE_EVIDENCE;
+        cycle_without_evidence(c, tac_event_data(e, 0).word);
     if (c->flags & TAC_CYCLE_DENORMAL)
         mark_denormal(r, o, i - 1);
     /* others, of independent sources, may go on */

@@ -358,6 +358,8 @@ static void settle_faults(struct tac_layout *l, const struct tac_nominal *nomina
 void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nominal, unsigned has)
 {
     const struct tac_capture_cycle *c = layout->cycle;
+    if (c->flags & TAC_CYCLE_SPARED) /* well in time: what was seen with a place is all it needs */
+        return;
     if (!(c->flags & TAC_CYCLE_EVIDENCE)) {
         if (!(has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
             move_excess(layout, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_UNEXPLAINED, UINT64_MAX);

@@ -98,7 +98,8 @@ static double median(double *value, size_t count)
     return value[count / 2];
 }
 
-/* Cycles that the medians are made of: in time, seen without a hole. */
+/* Cycles that the medians are made of: in time, seen without a hole. The count of faults is known
+ * of those alone whose accounts were taken. */
 static bool is_nominal(const struct tac_diagnosis *d, size_t i, size_t source)
 {
     const struct tac_capture_cycle *c = &d->capture->cycles[i];
@@ -114,16 +115,16 @@ static void take_medians(struct tac_work *w, size_t source, double *value)
         size_t n = 0;
         for (size_t i = 0; i < d->cycles; i++) {
             const struct tac_capture_cycle *c = &d->capture->cycles[i];
-            if (is_nominal(d, i, source))
+            if (is_nominal(d, i, source) && !(a == -1 && c->flags & TAC_CYCLE_SPARED))
                 value[n++] = a == -2   ? (double)(c->end_ns - c->begin_ns)
                              : a == -1 ? (double)c->faults_minor
                                        : (double)d->cycle_account[i][a];
         }
         double m = median(value, n);
-        nominal->cycles = n;
-        if (a == -2)
+        if (a == -2) {
+            nominal->cycles = n;
             d->sources[source].nominal_ns = (uint64_t)m;
-        else if (a == -1)
+        } else if (a == -1)
             nominal->faults_minor = m;
         else
             nominal->ns[a] = m;

@@ -3,7 +3,13 @@
  *
  * Evidence: CLOCK_THREAD_CPUTIME_ID, getrusage(RUSAGE_THREAD), and the sticky "denormal operand"
  * flag of the floating-point unit (x86 MXCSR.DE, bit 1: Intel SDM vol. 1, 10.2.3; arm64 FPSR.IDC
- * and arm FPSCR.IDC, bit 7: Arm ARM), which is cleared at begin and read at end. */
+ * and arm FPSCR.IDC, bit 7: Arm ARM), which is cleared at begin and read at end.
+ *
+ * The accounts are the dear part (two system calls at an edge). Who will be asked about is not
+ * known at the begin, so they are taken there; at the end only of cycles that somebody may ask
+ * about: those that used more than half of their time, whose deadline is not known, and one in
+ * eight of the others, for comparison. The denormal flag costs nothing and is always in the record.
+ */
 #include "tactus/cycle.h"
 
 #include "base/clock.h"
@@ -91,6 +97,21 @@ static void put_evidence(struct tac_trace_lane *ring)
     tac_lane_put(ring, 3, minor << 32 | (uint32_t)usage.ru_majflt, take_denormal());
 }
 
+enum { SPARED_EVERY = 8 };
+
+static uint64_t half_way(uint64_t deadline_ns)
+{
+    uint64_t now = tac_clock_ns();
+    return deadline_ns > now ? now + (deadline_ns - now) / 2 : 0;
+}
+
+/* Whether the cycle that ends can do without accounts. Of cycles inside cycles only the last that
+ * began is known; the others have them. */
+static bool can_spare(const struct tac_lane *lane, int source)
+{
+    return lane->source == source && lane->cycles % SPARED_EVERY && tac_clock_ns() < lane->half_ns;
+}
+
 /* A new budget with the cycle; its own begin and end are always within. */
 static void renew_budget(struct tac_lane *lane, uint32_t begins)
 {
@@ -106,25 +127,48 @@ static void renew_budget(struct tac_lane *lane, uint32_t begins)
     }
 }
 
+static bool is_own(const struct tac_trace_lane *ring)
+{
+    return ring != &tac_lane_none.ring && ring != &tac_lane_silent.ring;
+}
+
+/* The evidence word of an edge: 1 with the accounts, 0 without. */
+static uint32_t choose_evidence(struct tac_trace_lane *ring, int source, uint64_t deadline_ns,
+                                uint32_t begins)
+{
+    struct tac_lane *lane = tac_lane_of(ring);
+    if (!begins)
+        return !can_spare(lane, source);
+    lane->source = source;
+    lane->cycles++;
+    lane->half_ns = half_way(deadline_ns);
+    return 1;
+}
+
 static void emit(int source, uint64_t deadline_ns, uint32_t frames, uint32_t begins)
 {
     struct tac_trace_lane *ring = tac_trace_lane_here;
     if (source < 0 || !TAC_TRACE_ON(TAC_CAT_CYCLE))
         return;
-    if (ring != &tac_lane_none.ring && ring != &tac_lane_silent.ring)
+    uint32_t wanted = atomic_load_explicit(&tac_cycle_evidence, memory_order_relaxed);
+    uint32_t evidence = 0;
+    if (is_own(ring)) {
         renew_budget(tac_lane_of(ring), begins);
-    uint32_t evidence = atomic_load_explicit(&tac_cycle_evidence, memory_order_relaxed);
+        evidence = wanted ? choose_evidence(ring, source, deadline_ns, begins) : 0;
+    }
     uint32_t n = evidence ? 4 : 2;
     if (!tac_lane_claim(n))
         return;
     uint64_t type = begins ? TAC_REC_CYCLE_BEGIN : TAC_REC_CYCLE_END;
     uint64_t word = type << 56 | (uint64_t)evidence << 48 | (uint64_t)(source & 0xffff) << 32;
     /* the accounts are taken inside the cycle, as close to its edge as can be */
-    uint64_t now = tac_trace_counter();
+    uint64_t now = tac_trace_counter(), spared = 0;
     if (evidence)
         put_evidence(ring);
+    else if (wanted)
+        spared = TAC_CYCLE_SPARED_BIT | take_denormal();
     tac_lane_put(ring, 0, now, word | frames);
-    tac_lane_put(ring, 1, deadline_ns, 0);
+    tac_lane_put(ring, 1, deadline_ns, spared);
     tac_lane_publish(ring, n);
 }
 

@@ -81,8 +81,8 @@ void tac_trace_flow(enum tac_trace_flow step, uint64_t id)
     emit1(TAC_REC_FLOW, (uint64_t)step << 48 | (id & 0xffffffffffffull), tac_trace_counter());
 }
 
-void tac_trace_memory(enum tac_memory_op op, const void *ptr, const void *old, size_t bytes,
-                      uint64_t begin)
+void tac_trace_memory_at(enum tac_memory_op op, const void *ptr, const void *old, size_t bytes,
+                         uint64_t begin, uint64_t end)
 {
     if (!TAC_TRACE_ON(TAC_CAT_MEMORY))
         return;
@@ -93,12 +93,17 @@ void tac_trace_memory(enum tac_memory_op op, const void *ptr, const void *old, s
     uint64_t size = bytes, most = 0xffffffffffff;
     size = size > most ? most : size;
     enum tac_record_type type = n == 3 ? TAC_REC_REALLOC : TAC_REC_MEMORY;
-    uint64_t now = tac_trace_counter();
-    tac_lane_put(ring, 0, now, head_word(type, (uint64_t)op << 48 | size));
-    tac_lane_put(ring, 1, (uintptr_t)ptr, now - begin);
+    tac_lane_put(ring, 0, end, head_word(type, (uint64_t)op << 48 | size));
+    tac_lane_put(ring, 1, (uintptr_t)ptr, end - begin);
     if (n == 3)
         tac_lane_put(ring, 2, (uintptr_t)old, 0);
     tac_lane_publish(ring, n);
+}
+
+void tac_trace_memory(enum tac_memory_op op, const void *ptr, const void *old, size_t bytes,
+                      uint64_t begin)
+{
+    tac_trace_memory_at(op, ptr, old, bytes, begin, tac_trace_counter());
 }
 
 void tac_trace_lock_wait(const void *lock, uint32_t holder, uint64_t begin)

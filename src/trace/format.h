@@ -154,11 +154,13 @@ enum tac_record_type {
     TAC_REC_CYCLE_BEGIN = 13, /* evidence << 48 | source << 32 | frames; + {deadline ns, 0};
                                  evidence 1: + {thread cpu ns, voluntary << 32 | involuntary}
                                              + {minflt << 32 | majflt, denormal flag seen} */
-    TAC_REC_CYCLE_END = 14,   /* as CYCLE_BEGIN, deadline 0 */
+    TAC_REC_CYCLE_END = 14,   /* as CYCLE_BEGIN, deadline 0. Evidence 0: + {0, TAC_CYCLE_SPARED_BIT
+                                 when the accounts were left out since the cycle ended well in
+                                 time | denormal flag seen} */
     TAC_REC_GAP = 15,         /* events dropped here; + {counter at the first, suppressed} */
 };
 
-enum { TAC_LOCK_TAKEN_AT = 2 };
+enum { TAC_LOCK_TAKEN_AT = 2, TAC_CYCLE_SPARED_BIT = 2 };
 
 /* Data records after a head record. */
 static inline uint32_t tac_record_extra(uint64_t word)

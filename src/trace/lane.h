@@ -40,6 +40,9 @@ struct tac_lane {
     uint32_t budgeted;
     uint64_t gap_dropped, gap_suppressed, gap_counter;
     _Atomic uint64_t dropped, suppressed; /* written by the owner alone */
+    uint64_t half_ns; /* CLOCK_MONOTONIC, half way from begin to deadline of the cycle begun last */
+    uint32_t cycles;  /* begun */
+    int source;       /* of the last */
     /* the helper's line */
     _Alignas(64) _Atomic uint32_t tail;
     uint64_t sequence;                      /* records drained since the recording began */

@@ -187,6 +187,31 @@ static void cycles_inside_cycles_keep_their_own_evidence(void)
     CHECK(c->cycles[1].cpu_ns < c->cycles[0].cpu_ns);
 }
 
+/* Cycles far from their deadline have accounts one time in eight; one that comes late has them. */
+static void cycles_well_in_time_are_spared(void)
+{
+    enum { CYCLES = 32 };
+    int source = tac_cycle_source_open("spared", 0);
+    REQUIRE(begin((struct tac_trace_config){.evidence = TAC_EVIDENCE_CLOCK}) == 0);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    for (int i = 0; i < CYCLES; i++) {
+        bool late = i == CYCLES - 1;
+        tac_cycle_begin(source, late ? ns : ns + 3600000000000u, 0);
+        tac_cycle_end(source);
+    }
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->cycles_count == CYCLES);
+    int spared = 0, taken = 0;
+    for (int i = 0; i < CYCLES; i++) {
+        spared += c->cycles[i].flags & TAC_CYCLE_SPARED ? 1 : 0;
+        taken += c->cycles[i].flags & TAC_CYCLE_EVIDENCE ? 1 : 0;
+    }
+    CHECK(c->cycles[CYCLES - 1].flags & TAC_CYCLE_EVIDENCE);
+    CHECK_MSG(spared + taken == CYCLES && taken >= 4 && taken <= 5, "%d spared", spared);
+}
+
 static void sleeps_and_faults_have_stacks_of_the_program(void)
 {
     struct timespec nap = {0, 2000000};
@@ -441,6 +466,7 @@ int main(int argc, char **argv)
     TEST(memory_locks_flows_and_stacks_come_back);
     TEST(cycles_carry_deadline_frames_and_evidence);
     TEST(cycles_inside_cycles_keep_their_own_evidence);
+    TEST(cycles_well_in_time_are_spared);
     TEST(sleeps_and_faults_have_stacks_of_the_program);
     TEST(denormals_are_seen);
     TEST(denormals_around_and_in_inner_cycles_are_seen);
