@@ -8,6 +8,9 @@
  */
 enum { LOOK_BACK_NS = 200 * 1000 * 1000 };
 
+/* What an operation counts for that was not timed (outside cycles most short ones are not). */
+enum { COARSE_NS = 50 };
+
 uint32_t tac_case_memory_rival(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns)
 {
     const struct tac_capture *cap = c->capture;
@@ -20,9 +23,10 @@ uint32_t tac_case_memory_rival(const struct tac_case *c, uint64_t from_ns, uint6
         const struct tac_capture_memory *m = &cap->memory[i];
         uint64_t from = m->begin_ns > from_ns ? m->begin_ns : from_ns;
         uint64_t to = m->end_ns < to_ns ? m->end_ns : to_ns;
-        if (m->thread == c->cycle->thread || m->thread >= 64 || to <= from)
+        bool meets = to > from || (m->begin_ns == m->end_ns && m->begin_ns >= from_ns);
+        if (m->thread == c->cycle->thread || m->thread >= 64 || !meets)
             continue;
-        time[m->thread] += to - from;
+        time[m->thread] += to > from ? to - from : COARSE_NS;
         if (time[m->thread] > most) {
             most = time[m->thread];
             best = m->thread;

@@ -6,12 +6,15 @@
  * block goes back to the heap that it came from, told by its address; so blocks of the time before
  * the choice are no problem.
  *
- * Cost: on threads that record, two reads of the counter and one ring record a call; on others one
- * call in 16 is timed. */
+ * Cost: on threads that record, two ring records a call, and inside cycles two reads of the
+ * counter. Outside, most calls stand in the recording at the moment of the reading before (COARSE
+ * below): reading the counter twice would cost more than the heap does. On threads that do not
+ * record one call in 16 is timed. */
 #include "watch/watch.h"
 
 #include "base/bits.h"
 #include "tactus/mem.h"
+#include "watch/away.h"
 #include "watch/heap_system.h"
 
 #include <dlfcn.h>
@@ -24,11 +27,18 @@
 
 enum { TIMED_EVERY = 16 };
 
+/* Outside cycles a call is timed when the thread left its CPU or recorded anything else since the
+ * reading before, when it asks for more than the caches of common heaps hold (so it may need a
+ * lock, or the kernel), and otherwise one time in COARSE_EVERY. One that was not, and in which the
+ * thread left its CPU, has its end read: it lasted from the reading before at most. */
+enum { COARSE_EVERY = 32, COARSE_BYTES = 1024 };
+
 /* One call of the family, from its begin to its record. */
 struct call {
     struct tac_watch_thread *thread;
-    uint64_t begin; /* 0: not timed */
+    uint64_t begin; /* 0: not timed, and not recorded */
     bool records;
+    bool coarse; /* begin is of a reading before */
 };
 
 /* Who answers; EARLY while that is not decided. */
@@ -86,12 +96,23 @@ static inline bool is_ours_block(const void *block)
     return tac_watch_heap == TAC_WATCH_HEAP_TACTUS && tac_heap_owns(block);
 }
 
-static inline struct call call_begin(void)
+static inline bool can_be_coarse(const struct tac_watch_thread *t, size_t bytes)
+{
+    return !tac_away() && !t->cycle && bytes <= COARSE_BYTES && t->calls % COARSE_EVERY &&
+           t->head == tac_trace_lane_here->head;
+}
+
+static inline struct call call_begin(size_t bytes)
 {
     struct tac_watch_thread *t = tac_watch_thread();
     struct call call = {.thread = t, .records = !t->shim && tac_watch_records(TAC_CAT_MEMORY)};
-    if (call.records || ++t->calls % TIMED_EVERY == 0)
+    t->calls++;
+    if (call.records) {
+        call.coarse = can_be_coarse(t, bytes);
+        call.begin = call.coarse ? t->seen : tac_trace_counter();
+    } else if (t->calls % TIMED_EVERY == 0) {
         call.begin = tac_trace_counter();
+    }
     return call;
 }
 
@@ -107,10 +128,14 @@ static __attribute__((noinline)) void record(const struct call *call, enum tac_m
                                              const void *caller)
 {
     struct tac_watch_thread *t = call->thread;
-    t->calls++;
-    count_ticks(t, tac_trace_counter() - call->begin);
+    uint64_t end = call->begin;
+    if (!call->coarse || tac_away())
+        end = t->seen = tac_trace_counter();
+    if (!call->coarse)
+        count_ticks(t, end - call->begin);
     t->shim++; /* a signal handler of this thread must not write into the ring now */
-    tac_trace_memory(op, block, old, bytes, call->begin);
+    tac_trace_memory_at(op, block, old, bytes, call->begin, end);
+    t->head = tac_trace_lane_here->head;
     if (t->cycle)
         tac_watch_stack(t, caller);
     t->shim--;
@@ -136,14 +161,14 @@ static inline void *allocated(const struct call *call, void *block, size_t bytes
 
 TAC_WATCH_EXPORT void *malloc(size_t bytes)
 {
-    struct call call = call_begin();
+    struct call call = call_begin(bytes);
     void *block = heap_malloc(bytes);
     return allocated(&call, block, bytes, TAC_WATCH_CALLER);
 }
 
 TAC_WATCH_EXPORT void *calloc(size_t count, size_t bytes)
 {
-    struct call call = call_begin();
+    struct call call = call_begin(count * bytes);
     void *block = heap_calloc(count, bytes);
     return allocated(&call, block, count * bytes, TAC_WATCH_CALLER);
 }
@@ -152,7 +177,7 @@ TAC_WATCH_EXPORT void free(void *block)
 {
     if (!block)
         return;
-    struct call call = call_begin();
+    struct call call = call_begin(0);
     if (is_ours_block(block))
         tac_heap_free(block);
     else if (!tac_early_owns(block))
@@ -162,7 +187,7 @@ TAC_WATCH_EXPORT void free(void *block)
 
 static void *resize(void *old, size_t bytes, const void *caller)
 {
-    struct call call = call_begin();
+    struct call call = call_begin(bytes);
     void *block;
     if (!old)
         block = heap_malloc(bytes);
@@ -198,7 +223,7 @@ TAC_WATCH_EXPORT void *reallocarray(void *block, size_t count, size_t bytes)
 /* alignment: a power of two. */
 static void *aligned(size_t alignment, size_t bytes, const void *caller)
 {
-    struct call call = call_begin();
+    struct call call = call_begin(bytes);
     void *block = heap_aligned(alignment, bytes);
     return allocated(&call, block, bytes, caller);
 }

@@ -4,6 +4,8 @@
  * locks are in the picture. A thread that gives itself a name has it in the recording, too. */
 #include "watch/watch.h"
 
+#include "tactus/mem.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -32,11 +34,24 @@ static void *begin(void *box)
     return start.function(start.argument);
 }
 
+/* Our heap populates memory ahead in a thread of its own, once the program has threads. */
+static void start_heap_helper(void)
+{
+    static atomic_flag tried = ATOMIC_FLAG_INIT;
+    if (tac_watch_heap != TAC_WATCH_HEAP_TACTUS || tac_watch_thread()->shim ||
+        atomic_flag_test_and_set(&tried))
+        return;
+    struct tac_watch_shim shim = tac_watch_shim_begin();
+    (void)!tac_heap_helper_start(); /* without it memory is populated on first touch */
+    tac_watch_shim_end(&shim);
+}
+
 TAC_WATCH_EXPORT int pthread_create(pthread_t *ret_thread, const pthread_attr_t *attributes,
                                     void *(*function)(void *), void *argument)
 {
     TAC_WATCH_SITE(site, "pthread_create");
     struct tac_watch_thread *t = tac_watch_thread();
+    start_heap_helper();
     bool registers = !t->shim && tac_watch_record_path();
     struct start *box = registers ? malloc(sizeof *box) : NULL;
     if (box)

@@ -7,13 +7,24 @@
 #include "watch/watch.h"
 
 #include "tactus/cycle.h"
+#include "tactus/mem.h"
 
 #include <stdio.h>
 
 enum { STACKS_PER_CYCLE = 2, RING_RECORDS = 16384 };
 
+/* The reserve of our heap is for the threads that have deadlines. */
+static void make_real_time(struct tac_watch_thread *t)
+{
+    t->real_time = true;
+    if (tac_watch_heap == TAC_WATCH_HEAP_TACTUS)
+        (void)!tac_heap_thread_real_time(1);
+}
+
 static void enter(struct tac_watch_thread *t)
 {
+    if (TAC_UNLIKELY(!t->real_time))
+        make_real_time(t);
     t->cycle++;
     t->stacks = STACKS_PER_CYCLE;
 }

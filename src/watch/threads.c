@@ -2,8 +2,8 @@
  * threads.c - the table of slots, one a thread.
  *
  * A slot is claimed at the thread's first call and given back by a destructor of thread-specific
- * data. What the thread does after that (destructors that run later) goes to the shared slot, whose
- * counts may then be off by a few: they are not atomic. */
+ * data. What the thread does after that (destructors that run later) goes to a slot in the thread's
+ * own memory, as does all of a thread that found the table full. */
 #include "watch/watch.h"
 
 #include "watch/descriptors.h"
@@ -14,7 +14,8 @@
 __thread struct tac_watch_thread *tac_watch_here;
 
 static struct tac_watch_thread table[TAC_WATCH_THREADS];
-static struct tac_watch_thread shared;
+/* Outside the table. */
+static __thread struct tac_watch_thread own __attribute__((tls_model("initial-exec")));
 static _Atomic uint32_t used; /* high-water mark of the table */
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -23,9 +24,10 @@ static _Atomic bool key_ready;
 static void give_back(void *slot)
 {
     struct tac_watch_thread *t = slot;
-    tac_watch_here = &shared;
+    own.tid = t->tid;
+    tac_watch_here = &own;
     t->cycle = t->shim = 0;
-    t->refused = false;
+    t->refused = t->real_time = false;
     t->stream = NULL;
     atomic_store_explicit(&t->taken, 0, memory_order_release);
 }
@@ -53,10 +55,10 @@ static struct tac_watch_thread *find(void)
 struct tac_watch_thread *tac_watch_thread_claim(void)
 {
     struct tac_watch_thread *t = find();
+    tac_watch_here = t ? t : &own;
+    tac_watch_here->tid = (uint32_t)gettid();
     if (!t)
-        return tac_watch_here = &shared;
-    tac_watch_here = t;
-    t->tid = (uint32_t)gettid();
+        return &own;
     t->shim++; /* setting the key may allocate */
     pthread_once(&once, make_key);
     if (atomic_load(&key_ready))
@@ -69,13 +71,12 @@ void tac_watch_thread_forked(void)
 {
     struct tac_watch_thread *t = tac_watch_thread();
     t->shim++;
-    if (t != &shared)
-        t->tid = (uint32_t)gettid();
+    t->tid = (uint32_t)gettid();
     tac_descriptor_forget_all();
     tac_watch_recorder_forked();
     tac_thread_unregister(); /* the ring is that of a thread of the parent */
     t->cycle = 0;
-    t->refused = false;
+    t->refused = t->real_time = false;
     t->stream = NULL;
     t->shim--;
 }
@@ -94,6 +95,5 @@ void tac_watch_thread_sum(struct tac_watch_thread *ret_sum)
     uint32_t count = atomic_load(&used);
     for (uint32_t i = 0; i < count; i++)
         add(&sum, &table[i]);
-    add(&sum, &shared);
     *ret_sum = sum;
 }

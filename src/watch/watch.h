@@ -12,11 +12,13 @@
  *
  * A thread has a slot in a static table; tac_watch_here points to it. A slot is used again when its
  * thread has ended; its counts go on, so that sums over the table are sums over the process.
+ * Threads that find the table full, and the last destructors of a thread, have one in their own
+ * memory, whose counts are lost.
  *
- * Real-time: with a session that is on, what is added to a call of a registered thread is two reads
- * of the counter and one record in its ring; without one, a read of the counter and a few stores.
- * Work of our own (starting the recorder, looking symbols up) runs with `shim` raised: the wrappers
- * then pass straight through. */
+ * Real-time: with a session that is on, what is added to a call of a registered thread is at most
+ * two reads of the counter and one event in its ring; without one, a read of the counter and a few
+ * stores. Work of our own (starting the recorder, looking symbols up) runs with `shim` raised: the
+ * wrappers then pass straight through. */
 #ifndef TAC_WATCH_WATCH_H
 #define TAC_WATCH_WATCH_H
 
@@ -38,19 +40,22 @@ struct tac_watch_thread {
     _Alignas(64) uint64_t calls; /* of the malloc family */
     uint64_t timed;              /* of them, those whose time was taken */
     uint64_t ticks, worst;       /* of the timed ones, tac_trace_counter() */
+    uint64_t seen;               /* the counter when a recorded call last read it */
+    uint32_t head;               /* of the ring after the last recorded call */
     uint32_t shim;               /* > 0: our own work, do not look */
     uint32_t cycle;              /* > 0: inside a cycle */
     uint32_t stacks;             /* stacks that may still be taken in this cycle */
     uint32_t tid;                /* the kernel's id of the thread */
     _Atomic uint32_t taken;
-    bool refused; /* it cannot have a ring: there is no more room */
-    void *stream; /* the blocking stream that this thread writes or reads, or NULL */
+    bool refused;   /* it cannot have a ring: there is no more room */
+    bool real_time; /* it has had a cycle, and the heap knows */
+    void *stream;   /* the blocking stream that this thread writes or reads, or NULL */
 };
 
 extern __thread struct tac_watch_thread *tac_watch_here
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Slow path: find a slot. Never NULL: when the table is full all others share one. */
+/* Slow path: find a slot. Never NULL. */
 struct tac_watch_thread *tac_watch_thread_claim(void);
 
 static inline struct tac_watch_thread *tac_watch_thread(void)
