@@ -37,6 +37,13 @@ static inline void tac_holder_set(const void *lock, uint32_t tid, const void *pc
     atomic_store_explicit(&h->lock, (uintptr_t)lock, memory_order_release);
 }
 
+/* Of what is waited for and waked (condition variables, semaphores): who did that last. Such
+ * objects are aligned, so that the key is no lock's. */
+static inline const void *tac_waker_key(const void *what)
+{
+    return (const void *)((uintptr_t)what | 1);
+}
+
 /* The lock is free again, or one more may have it. */
 static inline void tac_holder_clear(const void *lock)
 {

@@ -45,6 +45,8 @@ struct clock {
 };
 
 struct slot {
+    void *owner; /* the stream or filter; NULL: free, or being made */
+    bool taken;
     struct events events; /* the copy */
     void (*process)(void);
     void (*io_changed)(void);
@@ -53,7 +55,6 @@ struct slot {
 };
 
 static struct slot slots[SLOTS];
-static unsigned slots_used;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static uint64_t deadline_ns(const struct clock *clock)
@@ -111,10 +112,37 @@ static const struct {
 
 static unsigned take_slot(void)
 {
+    unsigned i = 0;
     pthread_mutex_lock(&lock);
-    unsigned i = slots_used < SLOTS ? slots_used++ : SLOTS;
+    while (i < SLOTS && slots[i].taken)
+        i++;
+    if (i < SLOTS)
+        slots[i] = (struct slot){.taken = true};
     pthread_mutex_unlock(&lock);
     return i;
+}
+
+/* The slot of a table that hook() gave belongs to a stream or filter; to none: it is free again. */
+static void *give_slot(const struct events *events, void *owner)
+{
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (&slots[i].events == events) {
+            slots[i].owner = owner;
+            slots[i].taken = owner != NULL;
+        }
+    pthread_mutex_unlock(&lock);
+    return owner;
+}
+
+/* It is gone, and with it whoever could call. */
+static void free_slots(const void *owner)
+{
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (slots[i].taken && slots[i].owner == owner)
+            slots[i].taken = false;
+    pthread_mutex_unlock(&lock);
 }
 
 /* The table to hand on: the copy, or the program's when there is nothing to do. */
@@ -147,6 +175,8 @@ void pw_stream_add_listener(void *stream, void *listener, const struct events *e
 void *pw_filter_new_simple(void *loop, const char *name, void *properties,
                            const struct events *events, void *data);
 void pw_filter_add_listener(void *filter, void *listener, const struct events *events, void *data);
+void pw_stream_destroy(void *stream);
+void pw_filter_destroy(void *filter);
 const char *pw_stream_get_name(void *stream);
 const char *pw_filter_get_name(void *filter);
 
@@ -155,25 +185,41 @@ const char *pw_filter_get_name(void *filter);
 TAC_WATCH_EXPORT void *pw_stream_new_simple(void *loop, const char *name, void *properties,
                                             const struct events *events, void *data)
 {
-    return PW(pw_stream_new_simple)(loop, name, properties, hook(events, true, name), data);
+    const struct events *hooked = hook(events, true, name);
+    return give_slot(hooked, PW(pw_stream_new_simple)(loop, name, properties, hooked, data));
 }
 
 TAC_WATCH_EXPORT void pw_stream_add_listener(void *stream, void *listener,
                                              const struct events *events, void *data)
 {
-    const char *name = PW(pw_stream_get_name)(stream);
-    PW(pw_stream_add_listener)(stream, listener, hook(events, true, name), data);
+    const struct events *hooked = hook(events, true, PW(pw_stream_get_name)(stream));
+    give_slot(hooked, stream);
+    PW(pw_stream_add_listener)(stream, listener, hooked, data);
 }
 
 TAC_WATCH_EXPORT void *pw_filter_new_simple(void *loop, const char *name, void *properties,
                                             const struct events *events, void *data)
 {
-    return PW(pw_filter_new_simple)(loop, name, properties, hook(events, false, name), data);
+    const struct events *hooked = hook(events, false, name);
+    return give_slot(hooked, PW(pw_filter_new_simple)(loop, name, properties, hooked, data));
 }
 
 TAC_WATCH_EXPORT void pw_filter_add_listener(void *filter, void *listener,
                                              const struct events *events, void *data)
 {
-    const char *name = PW(pw_filter_get_name)(filter);
-    PW(pw_filter_add_listener)(filter, listener, hook(events, false, name), data);
+    const struct events *hooked = hook(events, false, PW(pw_filter_get_name)(filter));
+    give_slot(hooked, filter);
+    PW(pw_filter_add_listener)(filter, listener, hooked, data);
+}
+
+TAC_WATCH_EXPORT void pw_stream_destroy(void *stream)
+{
+    PW(pw_stream_destroy)(stream);
+    free_slots(stream);
+}
+
+TAC_WATCH_EXPORT void pw_filter_destroy(void *filter)
+{
+    PW(pw_filter_destroy)(filter);
+    free_slots(filter);
 }

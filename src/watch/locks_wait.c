@@ -2,8 +2,10 @@
  * locks_wait.c - waits for what another thread is to do: condition variables, semaphores, barriers,
  * the end of a thread.
  *
- * Inside a cycle they are calls that block; waking others is a call without length. A semaphore
- * that another thread took and has not posted since serves as a lock: then the wait has a holder.
+ * Inside a cycle they are calls that block; waking others is a call without length. Who wakes
+ * leaves its name at the object, so the wait tells who ended it, and whom it had waited for when
+ * nobody did. A semaphore that another thread took and has not posted since serves as a lock: then
+ * the wait has a holder.
  *
  * pthread_cond_* have two versions with different layouts in glibc of x86 (GLIBC_2.3.2 is the one
  * of this century); the newer one is asked for by name. */
@@ -20,33 +22,52 @@ typedef const struct timespec *until_t;
 
 #define COND(name) TAC_WATCH_REAL_AS(__typeof__(&name), #name, "GLIBC_2.3.2", NULL)
 
-#define WAIT(name, real, params, args)                                                             \
+static inline bool looks(const struct tac_watch_thread *t)
+{
+    return TAC_UNLIKELY(tac_watch_records(TAC_CAT_LOCK)) && !t->shim;
+}
+
+/* The value of the call: the thread that woke (or, of old, wakes) whoever waits for this. */
+static void name_waker(const struct tac_watch_call *call, const void *what)
+{
+    uintptr_t pc;
+    uint32_t tid = call->thread && call->zone.lane ? tac_holder_get(tac_waker_key(what), &pc) : 0;
+    if (tid && tid != call->thread->tid)
+        tac_zone_value(tid);
+}
+
+#define WAIT(name, real, what, params, args)                                                       \
     TAC_WATCH_EXPORT int name params                                                               \
     {                                                                                              \
         TAC_WATCH_SITE(site, #name);                                                               \
         struct tac_watch_call call = tac_watch_call_begin(&site, TAC_WATCH_CALLER);                \
         int r = real(name) args;                                                                   \
+        name_waker(&call, what);                                                                   \
         tac_watch_call_end(&call);                                                                 \
         return r;                                                                                  \
     }
 
-WAIT(pthread_cond_wait, COND, (pthread_cond_t * cond, pthread_mutex_t *mutex), (cond, mutex))
-WAIT(pthread_cond_timedwait, COND, (pthread_cond_t * cond, pthread_mutex_t *mutex, until_t until),
-     (cond, mutex, until))
-WAIT(pthread_cond_clockwait, TAC_WATCH_REAL,
+WAIT(pthread_cond_wait, COND, cond, (pthread_cond_t * cond, pthread_mutex_t *mutex), (cond, mutex))
+WAIT(pthread_cond_timedwait, COND, cond,
+     (pthread_cond_t * cond, pthread_mutex_t *mutex, until_t until), (cond, mutex, until))
+WAIT(pthread_cond_clockwait, TAC_WATCH_REAL, cond,
      (pthread_cond_t * cond, pthread_mutex_t *mutex, clockid_t clock, until_t until),
      (cond, mutex, clock, until))
-WAIT(pthread_join, TAC_WATCH_REAL, (pthread_t thread, void **ret_result), (thread, ret_result))
-WAIT(pthread_timedjoin_np, TAC_WATCH_REAL, (pthread_t thread, void **ret_result, until_t until),
-     (thread, ret_result, until))
-WAIT(pthread_barrier_wait, TAC_WATCH_REAL, (pthread_barrier_t * barrier), (barrier))
+WAIT(pthread_join, TAC_WATCH_REAL, NULL, (pthread_t thread, void **ret_result),
+     (thread, ret_result))
+WAIT(pthread_timedjoin_np, TAC_WATCH_REAL, NULL,
+     (pthread_t thread, void **ret_result, until_t until), (thread, ret_result, until))
+WAIT(pthread_barrier_wait, TAC_WATCH_REAL, NULL, (pthread_barrier_t * barrier), (barrier))
 
 #define WAKE(name, real, type)                                                                     \
     TAC_WATCH_EXPORT int name(type *what)                                                          \
     {                                                                                              \
         TAC_WATCH_SITE(site, #name);                                                               \
         struct tac_watch_thread *t = tac_watch_thread();                                           \
-        tac_watch_note(t, &site, TAC_WATCH_CALLER);                                                \
+        if (looks(t)) {                                                                            \
+            tac_holder_set(tac_waker_key(what), t->tid, TAC_WATCH_CALLER);                         \
+            tac_watch_note(t, &site, TAC_WATCH_CALLER);                                            \
+        }                                                                                          \
         return real(name)(what);                                                                   \
     }
 
@@ -57,16 +78,12 @@ TAC_WATCH_EXPORT int sem_post(sem_t *sem)
 {
     TAC_WATCH_SITE(site, "sem_post");
     struct tac_watch_thread *t = tac_watch_thread();
-    if (TAC_UNLIKELY(tac_watch_records(TAC_CAT_LOCK))) {
+    if (looks(t)) {
         tac_holder_clear(sem);
+        tac_holder_set(tac_waker_key(sem), t->tid, TAC_WATCH_CALLER);
         tac_watch_note(t, &site, TAC_WATCH_CALLER);
     }
     return TAC_WATCH_REAL(sem_post)(sem);
-}
-
-static inline bool looks(const struct tac_watch_thread *t)
-{
-    return TAC_UNLIKELY(tac_watch_records(TAC_CAT_LOCK)) && !t->shim;
 }
 
 /* Taken without a wait? errno stays as it is when not. */
@@ -104,6 +121,7 @@ static struct wait wait_begin(const sem_t *sem, const struct tac_trace_site *sit
 static void wait_end(struct wait *w, struct tac_watch_thread *t, const sem_t *sem, int result,
                      const void *caller)
 {
+    name_waker(&w->call, sem);
     tac_watch_call_end(&w->call);
     if (result == 0)
         tac_holder_set(sem, tac_watch_tid(), caller);
