@@ -133,6 +133,21 @@ static enum tac_account account_before(const struct sweep *s, uint64_t ns, uint3
     return TAC_ACCOUNT_LATE_START;
 }
 
+/* The way back from a sleep inside a memory function, a lock wait or a call: woken, and the CPU had
+ * gone idle meanwhile. Without the sleep there would have been no way back. Longer ones are more
+ * than a CPU's idle state. */
+enum { WAY_BACK_NS = 500000 };
+
+static bool comes_back(const struct sweep *s)
+{
+    if (!s->open[TAC_SIGHT_READY])
+        return false;
+    const struct tac_sight *ready = &s->layout->sights.data[s->top[TAC_SIGHT_READY]];
+    return ready->flags & TAC_SIGHT_WOKEN && !ready->who && !(ready->flags & TAC_SIGHT_CHOSEN) &&
+           ready->to_ns - ready->from_ns < WAY_BACK_NS &&
+           (s->open[TAC_SIGHT_MEMORY] || s->open[TAC_SIGHT_LOCK] || s->open[TAC_SIGHT_CALL]);
+}
+
 /* The order of precedence while the cycle runs. */
 static enum tac_account account_within(const struct sweep *s, uint32_t *ret_sight)
 {
@@ -144,8 +159,8 @@ static enum tac_account account_within(const struct sweep *s, uint32_t *ret_sigh
         {TAC_SIGHT_COMPACT, TAC_ACCOUNT_FAULT},     {TAC_SIGHT_MEMORY, TAC_ACCOUNT_ALLOCATOR},
         {TAC_SIGHT_MMAP, TAC_ACCOUNT_BLOCKED},      {TAC_SIGHT_LOCK, TAC_ACCOUNT_BLOCKED},
     };
-    if (s->open[TAC_SIGHT_ASLEEP]) {
-        *ret_sight = s->top[TAC_SIGHT_ASLEEP];
+    if (s->open[TAC_SIGHT_ASLEEP] || comes_back(s)) {
+        *ret_sight = s->top[s->open[TAC_SIGHT_ASLEEP] ? TAC_SIGHT_ASLEEP : TAC_SIGHT_READY];
         return account_asleep(s, ret_sight);
     }
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
@@ -199,6 +214,21 @@ static size_t collect_edges(const struct tac_layout *l, struct edge *edges)
     return n;
 }
 
+/* Of several open sights of a kind one has closed: the last of the others that opened. */
+static uint32_t still_open(const struct sweep *s, const struct edge *closed, uint8_t kind)
+{
+    const struct tac_sights *all = &s->layout->sights;
+    uint32_t best = closed->sight;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct tac_sight *x = &all->data[i];
+        if (x->kind == kind && i != closed->sight && x->from_ns <= closed->ns &&
+            x->to_ns > closed->ns &&
+            (best == closed->sight || x->from_ns >= all->data[best].from_ns))
+            best = (uint32_t)i;
+    }
+    return best;
+}
+
 static void turn(struct sweep *s, const struct edge *e)
 {
     if (e->sight == TAC_SIGHT_NONE)
@@ -208,7 +238,8 @@ static void turn(struct sweep *s, const struct edge *e)
         s->open[kind]++;
         s->top[kind] = e->sight;
     } else if (s->open[kind]) {
-        s->open[kind]--;
+        if (--s->open[kind] && s->top[kind] == e->sight)
+            s->top[kind] = still_open(s, e, kind);
     }
 }
 

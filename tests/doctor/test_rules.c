@@ -229,6 +229,29 @@ static void idle_wake_is_slow(void)
     }
 }
 
+/* Slow ways back from sleeps inside malloc: without the sleep there were none. */
+static void the_way_back_from_a_sleep_is_part_of_it(void)
+{
+    enum { SLEEPS = 20 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_meta(f.make, "virtual", "yes");
+    fixture_cycle(&f, 0, 10, 2410,
+                  (struct tac_make_evidence){.cpu_ns = 700000, .voluntary = SLEEPS});
+    put_wake(&f, 7);
+    for (int i = 0; i < SLEEPS; i++) {
+        double at = 100 + 110 * i;
+        fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, at, at + 105);
+        put_sleep(&f, at + 5);
+        tac_make_kernel(f.make, (struct tac_format_kernel){
+                                    fixture_ns(at + 15), TAC_KERNEL_WAKING, 0, FIXTURE_OTHER,
+                                    (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32});
+        fixture_kernel(&f, at + 95, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    }
+    put_sleep(&f, 2411);
+    expect(&f, "heap_lock");
+}
+
 static void upstream_when_another_thread_wakes_it_late(void)
 {
     struct fixture f;
@@ -455,6 +478,30 @@ static void blocking_call_is_named(void)
     seen[seen_count++] = "blocking_call";
 }
 
+/* Who wakes, and what kept it from doing so. */
+static void a_wait_names_who_wakes_it(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 3210, (struct tac_make_evidence){.cpu_ns = 210000, .voluntary = 1});
+    put_wake(&f, 7);
+    tac_make_zone(f.make, f.audio, TAC_CAT_CALL, "pthread_cond_wait", fixture_ns(100),
+                  fixture_ns(3100));
+    tac_make_zone_value(f.make, f.audio, fixture_ns(3099), FIXTURE_OTHER);
+    fixture_kernel(&f, 60, TAC_KERNEL_SWITCH, FIXTURE_OTHER, (uint64_t)FIXTURE_HOG << 32 | 50, 120);
+    put_sleep(&f, 105);
+    fixture_kernel(&f, 3080, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_OTHER << 32 | 120,
+                   1ull << 32 | 50);
+    put_wake(&f, 3090);
+    put_sleep(&f, 3211);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    const char *text = fixture_miss(&f, 0)->verdict[0].text;
+    CHECK_STR(fixture_verdict(&f), "blocking_call");
+    CHECK_MSG(strstr(text, "wakes it, which could not run for 2980 us"), "%s", text);
+    fixture_close(&f);
+}
+
 static void blocked_when_nobody_says_on_what(void)
 {
     struct fixture f;
@@ -533,6 +580,7 @@ int main(int argc, char **argv)
     TEST(recorder_blames_itself);
     TEST(wrong_setup_when_normal_threads_take_turns);
     TEST(idle_wake_is_slow);
+    TEST(the_way_back_from_a_sleep_is_part_of_it);
     TEST(upstream_when_another_thread_wakes_it_late);
     TEST(signal_handler_in_the_cycle);
     TEST(shootdown_by_many_interrupts_from_other_cpus);
@@ -550,6 +598,7 @@ int main(int argc, char **argv)
     TEST(lock_inversion_when_the_holder_cannot_run);
     TEST(lock_hold_when_the_holder_runs);
     TEST(blocking_call_is_named);
+    TEST(a_wait_names_who_wakes_it);
     TEST(blocked_when_nobody_says_on_what);
     TEST(stopped_by_a_signal);
     TEST(own_work_names_the_zone);
