@@ -3,8 +3,8 @@
  *
  * usage: prove_target DEFECT [CYCLES [PERIOD_US]]
  *   clean      none
- *   denormal   every 8th cycle computes too long, on denormal numbers; with ftz it has none, and
- *              then computes too long on zeros: processors differ in what denormals cost
+ *   denormal   every 8th cycle computes too long, on denormal numbers, which cost this processor
+ *              more than normal ones; cured by ftz. Where they cost the same it computes too long
  *   touch      every 8th cycle touches memory for the first time; cured by mlockall
  *   compute    every 8th cycle computes too long; cured by nothing
  *   heap       every 8th cycle takes and gives back large blocks, which the system's heap maps and
@@ -24,6 +24,7 @@ enum { EVERY = 8, BLOCK_BYTES = 40 << 20, PAGE = 4096, TOUCH_BYTES = 400 << 20 }
 
 static unsigned cycles = 240;
 static uint64_t period_ns = 3000000, steps; /* steps: of normal arithmetic in a tenth of a period */
+static uint64_t denormal_steps;             /* of arithmetic on denormals: two periods */
 static size_t pages;                        /* first touches that take longer than a period */
 static const char *defect;
 static char *memory;
@@ -47,16 +48,34 @@ static void filter(float x, uint64_t count)
     sink = y;
 }
 
-static void calibrate(void)
+static double step_ns(float x)
 {
-    uint64_t best = UINT64_MAX, count = 100000;
-    for (int i = 0; i < 10; i++) {
+    uint64_t best = UINT64_MAX, count = 2000;
+    for (int i = 0; i < 100; i++) {
         uint64_t from = now();
-        filter(1, count);
+        filter(x, count);
         uint64_t took = now() - from;
         best = took < best ? took : best;
     }
-    steps = count * (period_ns / 10) / (best ? best : 1);
+    return (double)(best ? best : 1) / (double)count;
+}
+
+static void calibrate(void)
+{
+    steps = (uint64_t)((double)period_ns / 10 / step_ns(1));
+}
+
+/* What they cost when they are not flushed, also in a run in which they are. */
+static void calibrate_denormals(void)
+{
+#if defined(__SSE__)
+    unsigned mode = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(mode & ~0x8040u);
+#endif
+    denormal_steps = (uint64_t)((double)period_ns * 2 / step_ns(1e-39f));
+#if defined(__SSE__)
+    __builtin_ia32_ldmxcsr(mode);
+#endif
 }
 
 /* What a first touch costs differs tenfold between machines, and with what the host has to do. */
@@ -67,7 +86,7 @@ static void calibrate_touch(void)
     for (size_t end = (size_t)PROBE * PAGE; touched < end; touched += PAGE)
         memory[touched] = 1;
     uint64_t each_ns = (now() - from) / PROBE + 1;
-    pages = (size_t)(period_ns * 2 / each_ns);
+    pages = (size_t)(period_ns * 4 / each_ns);
     size_t most = (TOUCH_BYTES / PAGE - PROBE) / EVENTS;
     pages = pages < most ? pages : most;
 }
@@ -88,7 +107,7 @@ static void work(unsigned number)
     if (number % EVERY != 0 || number == 0)
         return;
     if (!strcmp(defect, "denormal"))
-        filter(1e-39f, steps * 15);
+        filter(1e-39f, denormal_steps);
     else if (!strcmp(defect, "touch"))
         for (size_t end = touched + pages * PAGE; touched < end; touched += PAGE)
             memory[touched % TOUCH_BYTES] = 1;
@@ -129,6 +148,7 @@ int main(int argc, char **argv)
         return 3;
     madvise(memory, TOUCH_BYTES, MADV_NOHUGEPAGE);
     calibrate();
+    calibrate_denormals();
     calibrate_touch();
     struct tac_trace_config config = {.path = "/dev/null", .evidence = TAC_EVIDENCE_CLOCK};
     if (tac_trace_start(&config))

@@ -56,10 +56,13 @@ static void prepare_pipe(void)
 static void help_pipe(void)
 {
     unsigned at = atomic_load(&tick) + 1;
+    once_fifo(50);
     if (is_struck(at)) {
-        wait_until(release_of(at) + period_ns / 10 + strike_ns(at));
+        uint64_t planned = release_of(at) + period_ns / 10 + strike_ns(at);
+        wait_until(planned);
         if (write(ends[1], "x", 1) < 0)
             abort();
+        injector_done(planned);
     }
     sleep_ns(period_ns / 8);
 }
@@ -74,8 +77,8 @@ static void strike_pipe(uint64_t want_ns)
 }
 
 const struct fault faults_calls[] = {
-    {"sleep", NULL, strike_sleep, NULL, 0},
-    {"silent-sleep", NULL, strike_silent_sleep, NULL, 0},
+    {"sleep", NULL, strike_sleep, NULL, FAULT_WANTED},
+    {"silent-sleep", NULL, strike_silent_sleep, NULL, FAULT_WANTED},
     {"sync", prepare_sync, strike_sync, NULL, 0},
     {"pipe", prepare_pipe, strike_pipe, help_pipe, 0},
     {0},

@@ -13,15 +13,19 @@ static void strike_mutex(uint64_t want_ns)
     unlock();
 }
 
-/* Hold the lock from before a struck cycle until well after its deadline. */
+/* Hold the lock from before a struck cycle until well after its deadline. The holder's priority
+ * keeps it from being pushed aside itself. */
 static void help_mutex(void)
 {
     unsigned at = atomic_load(&tick) + 1;
+    once_fifo(50);
     if (is_struck(at)) {
+        uint64_t planned = release_of(at) + strike_ns(at);
         wait_until(release_of(at) - period_ns / 8);
         lock();
-        sleep_ns(period_ns / 8 + strike_ns(at));
+        wait_until(planned);
         unlock();
+        injector_done(planned);
     }
     sleep_ns(period_ns / 8);
 }
@@ -30,11 +34,14 @@ static void help_mutex(void)
 static void help_busy(void)
 {
     unsigned at = atomic_load(&tick) + 1;
+    once_fifo(50);
     if (is_struck(at)) {
+        uint64_t planned = release_of(at) + strike_ns(at);
         wait_until(release_of(at) - period_ns / 8);
         lock();
-        spin(period_ns / 8 + strike_ns(at));
+        spin(planned > now() ? planned - now() : 0);
         unlock();
+        injector_done(planned);
     }
     sleep_ns(period_ns / 8);
 }

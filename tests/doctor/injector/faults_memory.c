@@ -149,9 +149,11 @@ static void help_copy(void)
         pid_t parent = getpid();
         drop_copier();
         last = at;
+        uint64_t from = now();
         copier = fork();
         if (copier == 0)
             sleep_until_orphaned(parent);
+        injector_outside("fork", from, now());
     }
     sleep_ns(period_ns);
     if (!atomic_load(&running))
@@ -203,6 +205,7 @@ static void strike_file(uint64_t want_ns)
 
 static char *big;
 static size_t big_bytes = (size_t)512 << 20;
+static double protect_bytes_per_ns;
 
 static void prepare_big(void)
 {
@@ -210,16 +213,32 @@ static void prepare_big(void)
     memset(big, 1, big_bytes);
 }
 
-/* Changes the protection of many pages: the lock is held for writing all the while. */
+static uint64_t protect(size_t bytes)
+{
+    static int writable = 1;
+    uint64_t from = now();
+    writable = !writable;
+    mprotect(big, bytes & ~(size_t)(PAGE - 1), writable ? PROT_READ | PROT_WRITE : PROT_READ);
+    return now() - from;
+}
+
+static void prepare_mapping(void)
+{
+    prepare_big();
+    protect(big_bytes / 4);
+    protect_bytes_per_ns = (double)(big_bytes / 4) / (double)protect(big_bytes / 4);
+}
+
+/* Changes the protection of as many pages as take the time wanted: the lock is held for writing all
+ * the while. */
 static void help_protect(void)
 {
     unsigned at = atomic_load(&tick) + 1;
+    once_fifo(50);
     if (is_struck(at)) {
+        double bytes = (double)(period_ns / 8 + strike_ns(at)) * protect_bytes_per_ns;
         wait_until(release_of(at) - period_ns / 8);
-        for (int i = 0; i < 3; i++) {
-            mprotect(big, big_bytes, PROT_READ);
-            mprotect(big, big_bytes, PROT_READ | PROT_WRITE);
-        }
+        protect(bytes < (double)big_bytes ? (size_t)bytes : big_bytes);
     }
     sleep_ns(period_ns / 8);
 }
@@ -243,7 +262,7 @@ static void help_fork(void)
         if (child == 0)
             _exit(0);
         waitpid(child, NULL, 0);
-        injector_outside(from, now());
+        injector_outside("fork", from, now());
     }
     sleep_ns(period_ns / 8);
 }
@@ -258,6 +277,7 @@ static void strike_few(uint64_t want_ns)
 
 static void prepare_fork(void)
 {
+    big_bytes = (size_t)192 << 20;
     prepare_big();
     map_fresh(&small, MADV_NOHUGEPAGE);
 }
@@ -281,11 +301,29 @@ static void leave_group(void)
     rmdir(group);
 }
 
-static char *cache;
+/* Pages of the file that are mapped many times over and used all the time: each that the kernel
+ * looks at costs it a walk through all mappings, and most are found in use and kept. */
+enum { MAPPINGS = 12 };
+
+static const char *mapping[MAPPINGS];
+static size_t mapping_bytes = (size_t)144 << 20;
+static double touch_ns; /* the first touch of a page while there is room */
 
 static void prepare_reclaim(void)
 {
     char path[160], number[32];
+    prepare_file();
+    for (int i = 0; i < MAPPINGS; i++) {
+        mapping[i] = mmap(NULL, mapping_bytes, PROT_READ, MAP_SHARED, file_fd, 0);
+        if (mapping[i] == MAP_FAILED)
+            abort();
+    }
+    map_fresh(&small, MADV_NOHUGEPAGE);
+    enum { PROBE = 4096 };
+    uint64_t from = now();
+    for (int i = 0; i < PROBE; i++, small.used += PAGE)
+        small.at[small.used] = 1;
+    touch_ns = (double)(now() - from) / PROBE;
     snprintf(group, sizeof group, "/sys/fs/cgroup/memory/tactus-%d", getpid());
     mkdir(group, 0755);
     atexit(leave_group);
@@ -294,27 +332,29 @@ static void prepare_reclaim(void)
     put_text(path, number);
     snprintf(path, sizeof path, "%s/cgroup.procs", group);
     put_text(path, "0");
-    prepare_file();
-    map_fresh(&small, MADV_NOHUGEPAGE);
-    cache = map(1 << 20, MADV_NOHUGEPAGE);
 }
 
-/* Fill the group with cached pages of the file, again and again, and give back what was touched. */
 static atomic_size_t given_back;
 
+/* Keep the group full of pages in use, and give back what was touched. */
 static void help_reclaim(void)
 {
-    file_used = (file_used + (1 << 20)) % (file_bytes - (1 << 20));
-    if (pread(file_fd, cache, 1 << 20, (off_t)file_used) < 0)
-        abort();
+    static size_t at;
+    for (int i = 0; i < MAPPINGS; i++)
+        for (size_t k = 0; k < 1 << 20; k += PAGE)
+            (void)((const volatile char *)mapping[i])[at + k];
+    at = (at + (1 << 20)) % mapping_bytes;
     size_t upto = atomic_load(&given_back);
     if (upto)
         madvise(small.at, upto, MADV_DONTNEED);
 }
 
+/* What the touches would have cost with room is theirs, the rest is the search for room. */
 static void strike_reclaim(uint64_t want_ns)
 {
-    strike_touch(want_ns);
+    size_t before = small.used;
+    touch_pages(small.at, &small.used, small.bytes, want_ns);
+    injector_part("touch", (uint64_t)((double)(small.used - before) / PAGE * touch_ns));
     atomic_store(&given_back, small.used & ~(size_t)(PAGE - 1));
 }
 
@@ -325,8 +365,8 @@ const struct fault faults_memory[] = {
     {"huge", prepare_huge, strike_huge, NULL, FAULT_CPU},
     {"copy", prepare_copy, strike_copy, help_copy, FAULT_CPU},
     {"file", prepare_file, strike_file, NULL, 0},
-    {"mapping", prepare_big, strike_map, help_protect, 0},
+    {"mapping", prepare_mapping, strike_map, help_protect, 0},
     {"fork", prepare_fork, strike_few, help_fork, FAULT_OUTSIDE},
-    {"reclaim", prepare_reclaim, strike_reclaim, help_reclaim, 0},
+    {"reclaim", prepare_reclaim, strike_reclaim, help_reclaim, FAULT_CPU},
     {0},
 };

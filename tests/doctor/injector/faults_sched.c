@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -22,31 +23,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void once(int priority)
-{
-    static int done;
-    if (!done && priority)
-        fifo(priority);
-    done = 1;
-}
-
 /* ---- of higher priority, on the same CPU ---- */
 
-static void press_from(unsigned at, uint64_t from_ns)
+static void press_from(const char *fault, unsigned at, uint64_t from_ns)
 {
     wait_until(from_ns);
     uint64_t from = now();
     spin(strike_ns(at));
-    injector_outside(from, now());
+    injector_outside(fault, from, now());
 }
 
 /* Takes the CPU in the middle of a struck cycle. */
 static void help_hog(void)
 {
-    once(80);
+    once_fifo(80);
     unsigned at = atomic_load(&tick) + 1;
     if (is_struck(at))
-        press_from(at, release_of(at) + period_ns / 20);
+        press_from("hog", at, release_of(at) + period_ns / 20);
     else
         sleep_ns(period_ns / 4);
 }
@@ -54,10 +47,10 @@ static void help_hog(void)
 /* Has it already when the cycle should begin. */
 static void help_early(void)
 {
-    once(80);
+    once_fifo(80);
     unsigned at = atomic_load(&tick) + 1;
     if (is_struck(at))
-        press_from(at, release_of(at) - period_ns / 20);
+        press_from("early-hog", at, release_of(at) - period_ns / 20);
     else
         sleep_ns(period_ns / 4);
 }
@@ -73,12 +66,12 @@ static void help_rival(void)
         uint64_t at = now();
         if (at - last > PAUSE_NS) {
             if (last - from > PAUSE_NS)
-                injector_outside(from, last);
+                injector_outside("normal", from, last);
             from = at;
         }
         last = at;
     }
-    injector_outside(from, last);
+    injector_outside("normal", from, last);
 }
 
 /* ---- the budget ---- */
@@ -107,7 +100,7 @@ static void help_fair(void)
     static int started;
     if (!started)
         started = !pthread_create(&normal, NULL, starve, NULL);
-    once(40);
+    once_fifo(40);
     spin(1500000000); /* shorter than the guard of real-time time allows */
     sleep_ns(100000);
     if (!atomic_load(&running))
@@ -155,7 +148,7 @@ static void stop_and_go(pid_t parent)
     kill(parent, SIGSTOP);
     sleep_ns(period_ns * 2);
     kill(parent, SIGCONT);
-    injector_outside(from, now());
+    injector_outside("stop", from, now());
 }
 
 static void freeze_and_thaw(pid_t parent)
@@ -168,7 +161,7 @@ static void freeze_and_thaw(pid_t parent)
     put_text(path, "FROZEN");
     sleep_ns(period_ns * 12);
     put_text(path, "THAWED");
-    injector_outside(from, now());
+    injector_outside("freeze", from, now());
 }
 
 /* A child that does it to its parent, until that is gone. */
@@ -220,12 +213,12 @@ static void prepare_server(void)
 static void help_server(void)
 {
     static unsigned next;
-    once(70);
+    once_fifo(70);
     wait_until(release_of(next));
     if (is_struck(next)) {
         uint64_t from = now();
         spin(strike_ns(next));
-        injector_outside(from, now());
+        injector_outside("server", from, now());
     }
     sem_post(&injector_wake);
     next++;
@@ -235,8 +228,8 @@ static void help_server(void)
 
 enum { RECEIVERS = 48 };
 
-static int out = -1;
-static struct sockaddr_in address;
+static int out = -1, last_in = -1;
+static struct sockaddr_in address, last_address;
 
 static void set_up_loopback(void)
 {
@@ -274,6 +267,24 @@ static void prepare_packets(void)
     }
     setsockopt(out, IPPROTO_IP, IP_MULTICAST_IF, &group_of.imr_interface,
                sizeof group_of.imr_interface);
+    last_in = socket(AF_INET, SOCK_DGRAM, 0);
+    last_address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(9001)};
+    last_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(last_in, (struct sockaddr *)&last_address, sizeof last_address))
+        fprintf(stderr, "injector: loopback: %s\n", strerror(errno));
+}
+
+/* What was sent waits in one queue for the CPU of the cycles: when a last packet has come through
+ * it, all have been received. It is sent again where the queue was full. */
+static void wait_for_receipt(void)
+{
+    struct pollfd fd = {.fd = last_in, .events = POLLIN};
+    char byte;
+    do
+        sendto(out, "x", 1, 0, (struct sockaddr *)&last_address, sizeof last_address);
+    while (poll(&fd, 1, 1) == 0 && atomic_load(&running));
+    while (recv(last_in, &byte, 1, MSG_DONTWAIT) > 0)
+        ;
 }
 
 static void help_packets(void)
@@ -290,7 +301,8 @@ static void help_packets(void)
         if (sendto(out, data, sizeof data, MSG_DONTWAIT, (struct sockaddr *)&address,
                    sizeof address) < 0)
             break;
-    injector_outside(from, now());
+    wait_for_receipt();
+    injector_outside("packets", from, now());
 }
 
 const struct fault faults_sched[] = {

@@ -13,7 +13,7 @@
  *
  * A thread (SCHED_FIFO where permitted, with RLIMIT_RTTIME as a guard, on the last CPU) runs the
  * cycles. TRUTH gets one line a cycle from the program's own clocks: number begin_ns deadline_ns
- * end_ns, then FAULT:wall_ns:cpu_ns for each strike, or -. The truth knows nothing of the
+ * end_ns, then FAULT:wall_ns:own_ns for each strike, or -. The truth knows nothing of the
  * recording; corpus.py compares the two. The heap, locks and calls are recorded through the public
  * functions of trace.h, as a program that is built with it would. */
 #include "injector.h"
@@ -28,6 +28,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ enum { CYCLES_MAX = 200000, FAULTS_MAX = 12, OUTSIDE_MAX = 20000, LEAD_PERIODS =
 
 struct piece {
     const struct fault *fault;
-    uint64_t wall_ns, cpu_ns;
+    uint64_t wall_ns, own_ns; /* how long it lasted; how much of that it did itself */
 };
 
 struct truth {
@@ -53,6 +54,7 @@ struct truth {
 struct outside {
     atomic_uint count;
     struct {
+        char name[16];
         uint64_t from_ns, to_ns;
     } at[OUTSIDE_MAX];
 };
@@ -106,13 +108,31 @@ uint64_t release_of(unsigned number)
     return plan.start_ns + number * period_ns;
 }
 
-void injector_outside(uint64_t from_ns, uint64_t to_ns)
+void injector_outside(const char *fault, uint64_t from_ns, uint64_t to_ns)
 {
     unsigned i = atomic_fetch_add(&outside->count, 1);
     if (i < OUTSIDE_MAX) {
+        snprintf(outside->at[i].name, sizeof outside->at[i].name, "%s", fault);
         outside->at[i].from_ns = from_ns;
         outside->at[i].to_ns = to_ns;
     }
+}
+
+void injector_done(uint64_t planned_ns)
+{
+    enum { SLACK_NS = 100000 };
+    uint64_t at = now();
+    if (at > planned_ns + SLACK_NS)
+        injector_outside("machine", planned_ns, at);
+}
+
+static const struct fault *fault_of(const char *name);
+
+static struct piece part; /* of the strike that runs */
+
+void injector_part(const char *fault, uint64_t ns)
+{
+    part = (struct piece){fault_of(fault), ns, ns};
 }
 
 /* ---- the cycles ---- */
@@ -120,9 +140,17 @@ void injector_outside(uint64_t from_ns, uint64_t to_ns)
 static void strike_one(struct truth *t, const struct fault *fault, uint64_t want_ns)
 {
     uint64_t wall = now(), cpu = cpu_now();
+    part = (struct piece){NULL, 0, 0};
     fault->strike(want_ns);
     cpu = cpu_now() - cpu;
-    t->piece[t->pieces++] = (struct piece){fault, now() - wall, cpu};
+    wall = now() - wall;
+    uint64_t own = fault->flags & FAULT_CPU                        ? cpu
+                   : fault->flags & FAULT_WANTED && want_ns < wall ? want_ns
+                                                                   : wall;
+    own = own > part.own_ns ? own - part.own_ns : 0;
+    t->piece[t->pieces++] = (struct piece){fault, wall, own};
+    if (part.fault && t->pieces < FAULTS_MAX)
+        t->piece[t->pieces++] = part;
 }
 
 static void strike(struct truth *t, unsigned number)
@@ -186,16 +214,34 @@ static void *run_helper(void *argument)
 
 /* ---- truth ---- */
 
-static uint64_t overlap(const struct truth *t)
+/* How much of the time from release to end the helpers' strikes of this name cover. Those of one
+ * name do not overlap. */
+static uint64_t overlap(const struct truth *t, const char *name)
 {
     uint64_t sum = 0, release = t->deadline_ns - period_ns;
     unsigned count = atomic_load(&outside->count);
     for (unsigned i = 0; i < count && i < OUTSIDE_MAX; i++) {
         uint64_t from = outside->at[i].from_ns > release ? outside->at[i].from_ns : release;
         uint64_t to = outside->at[i].to_ns < t->end_ns ? outside->at[i].to_ns : t->end_ns;
-        sum += to > from ? to - from : 0;
+        if (!strcmp(outside->at[i].name, name))
+            sum += to > from ? to - from : 0;
     }
     return sum;
+}
+
+static int write_outside(FILE *out, const struct truth *t)
+{
+    static const char *const other[] = {"machine", "fork"};
+    int written = 0;
+    for (unsigned k = 0; k < plan.faults + 2; k++) {
+        const char *name = k < plan.faults ? plan.fault[k]->name : other[k - plan.faults];
+        uint64_t ns = overlap(t, name);
+        bool twice = k >= plan.faults && !strcmp(plan.fault[0]->name, name);
+        if (ns && !twice)
+            written += fprintf(out, " %s:%llu:%llu", name, (unsigned long long)ns,
+                               (unsigned long long)ns) > 0;
+    }
+    return written;
 }
 
 static int write_truth(const char *path)
@@ -205,21 +251,14 @@ static int write_truth(const char *path)
         return -1;
     for (unsigned i = 0; i < plan.cycles; i++) {
         const struct truth *t = &truths[i];
-        unsigned written = 0;
         fprintf(out, "%u %llu %llu %llu", i, (unsigned long long)t->begin_ns,
                 (unsigned long long)t->deadline_ns, (unsigned long long)t->end_ns);
-        for (unsigned k = 0; k < t->pieces; k++, written++)
+        for (unsigned k = 0; k < t->pieces; k++)
             fprintf(out, " %s:%llu:%llu", t->piece[k].fault->name,
                     (unsigned long long)t->piece[k].wall_ns,
-                    (unsigned long long)(t->piece[k].fault->flags & FAULT_CPU
-                                             ? t->piece[k].cpu_ns
-                                             : t->piece[k].wall_ns));
-        uint64_t ns = overlap(t);
-        for (unsigned k = 0; ns && k < plan.faults; k++)
-            if (plan.fault[k]->flags & FAULT_OUTSIDE)
-                written += fprintf(out, " %s:%llu:%llu", plan.fault[k]->name,
-                                   (unsigned long long)ns, (unsigned long long)ns) > 0;
-        fputs(written ? "\n" : " -\n", out);
+                    (unsigned long long)t->piece[k].own_ns);
+        int written = write_outside(out, t);
+        fputs(written || t->pieces ? "\n" : " -\n", out);
     }
     return fclose(out);
 }
@@ -314,7 +353,7 @@ static int record(const char *recording, const struct recorder *recorder)
 static const struct fault *fault_of(const char *name)
 {
     static const struct fault *const lists[] = {faults_compute, faults_memory, faults_locks,
-                                                faults_calls, faults_sched};
+                                                faults_calls,   faults_sched,  faults_unseen};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const struct fault *f = lists[i]; f->name; f++)
             if (!strcmp(f->name, name))

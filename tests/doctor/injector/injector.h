@@ -22,6 +22,7 @@ enum fault_flags {
     FAULT_NORMAL = 8,   /* the cycles run with normal priority */
     FAULT_WOKEN = 16,   /* the cycles wait for the helper, not for a timer */
     FAULT_SMALL_RING = 32,
+    FAULT_WANTED = 64, /* the strike lasts as long as was wanted; what it lasts longer is others' */
 };
 
 struct fault {
@@ -33,17 +34,22 @@ struct fault {
 };
 
 extern const struct fault faults_compute[], faults_memory[], faults_locks[], faults_calls[],
-    faults_sched[]; /* each ended by an entry without a name */
+    faults_sched[], faults_unseen[]; /* each ended by an entry without a name */
 
 /* ---- the cycle that runs ---- */
 extern uint64_t period_ns;
 extern atomic_int running;
 extern atomic_uint tick; /* number of the cycle that runs or comes next */
 
-int is_struck(unsigned number);                          /* whether the plan puts a fault there */
-uint64_t strike_ns(unsigned number);                     /* how long the plan wants it to last */
-uint64_t release_of(unsigned number);                    /* ns */
-void injector_outside(uint64_t from_ns, uint64_t to_ns); /* a helper struck in between */
+int is_struck(unsigned number);       /* whether the plan puts a fault there */
+uint64_t strike_ns(unsigned number);  /* how long the plan wants it to last */
+uint64_t release_of(unsigned number); /* ns */
+/* A helper struck in between, with the fault of this name; "machine": something that nobody planned
+ * (a helper came late) went on in between. */
+void injector_outside(const char *fault, uint64_t from_ns, uint64_t to_ns);
+
+/* What a helper planned to have done by planned_ns it did now: a difference is the machine's. */
+void injector_done(uint64_t planned_ns);
 
 /* ---- clocks and time ---- */
 uint64_t now(void);
@@ -54,9 +60,17 @@ void wait_until(uint64_t ns);
 void pin(int last); /* 1: the CPU of the cycles */
 int fifo(int priority);
 
+/* Called by a strike: so much of its time was that of another fault. */
+void injector_part(const char *fault, uint64_t ns);
+
+/* The calling helper gets this real-time priority, where permitted; after the first time nothing.
+ */
+void once_fifo(int priority);
+
 /* ---- what a program does, recorded as one that is built with trace.h would ---- */
 void *heap_get(size_t bytes);
 void heap_put(void *p);
+void *heap_grow(void *p, size_t bytes);
 void lock(void);
 void unlock(void);
 

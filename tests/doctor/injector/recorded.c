@@ -67,6 +67,14 @@ int fifo(int priority)
     return pthread_setschedparam(pthread_self(), SCHED_FIFO, &p);
 }
 
+void once_fifo(int priority)
+{
+    static __thread int done;
+    if (!done)
+        fifo(priority);
+    done = 1;
+}
+
 void *heap_get(size_t bytes)
 {
     uint64_t begin = tac_trace_counter();
@@ -81,6 +89,15 @@ void heap_put(void *p)
     uint64_t begin = tac_trace_counter();
     free(p);
     tac_trace_memory(TAC_MEMORY_FREE, (void *)address, NULL, 0, begin);
+}
+
+void *heap_grow(void *p, size_t bytes)
+{
+    volatile uintptr_t before = (uintptr_t)p;
+    uint64_t begin = tac_trace_counter();
+    void *grown = realloc(p, bytes);
+    tac_trace_memory(TAC_MEMORY_REALLOC, grown, (void *)before, bytes, begin);
+    return grown;
 }
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
