@@ -23,7 +23,9 @@ TAC_INLINE struct tac_pair tac_half_band_up(tac_v *ring, uint32_t size, uint32_t
     ring[at % size] = x;
     tac_v sum = tac_v_set(0);
     for (uint32_t i = 0; i < pairs; i++)
-        sum += taps[i] * (ring[(at - (pairs - 1 - i)) % size] + ring[(at - (pairs + i)) % size]);
+        sum =
+            tac_v_madd(tac_v_set(taps[i]),
+                       ring[(at - (pairs - 1 - i)) % size] + ring[(at - (pairs + i)) % size], sum);
     return (struct tac_pair){ring[(at - pairs) % size], sum + sum};
 }
 
@@ -34,7 +36,8 @@ TAC_INLINE tac_v tac_half_band_down(tac_v *even, tac_v *odd, uint32_t size, uint
     odd[at % size] = x.second;
     tac_v sum = 0.5f * even[(at - (pairs - 1)) % size];
     for (uint32_t i = 0; i < pairs; i++)
-        sum += taps[i] * (odd[(at - (pairs - 1 - i)) % size] + odd[(at - (pairs + i)) % size]);
+        sum = tac_v_madd(tac_v_set(taps[i]),
+                         odd[(at - (pairs - 1 - i)) % size] + odd[(at - (pairs + i)) % size], sum);
     return sum;
 }
 

@@ -35,11 +35,11 @@ TAC_INLINE tac_v tac_v_sin_angle(tac_v t)
 {
     tac_v u = t * t;
     tac_v p = tac_v_set(2.59080298e-06f);
-    p = p * u + -0.00019801085f;
-    p = p * u + 0.00833290257f;
-    p = p * u + -0.166666463f;
-    p = p * u + -5.03327371e-08f;
-    return t * p + t;
+    p = tac_v_horner(p, u, -0.00019801085f);
+    p = tac_v_horner(p, u, 0.00833290257f);
+    p = tac_v_horner(p, u, -0.166666463f);
+    p = tac_v_horner(p, u, -5.03327371e-08f);
+    return tac_v_madd(t, p, t);
 }
 
 /* sin(2 pi x) for |x| <= 0.25. */
@@ -80,12 +80,12 @@ TAC_INLINE tac_v tac_v_exp2(tac_v x)
     tac_v whole = tac_v_floor(x);
     tac_v f = x - whole;
     tac_v p = tac_v_set(0.000218892259f);
-    p = p * f + 0.00123843044f;
-    p = p * f + 0.00968497622f;
-    p = p * f + 0.0554802211f;
-    p = p * f + 0.24023055f;
-    p = p * f + 0.693146925f;
-    p = p * f + 1.0f;
+    p = tac_v_horner(p, f, 0.00123843044f);
+    p = tac_v_horner(p, f, 0.00968497622f);
+    p = tac_v_horner(p, f, 0.0554802211f);
+    p = tac_v_horner(p, f, 0.24023055f);
+    p = tac_v_horner(p, f, 0.693146925f);
+    p = tac_v_horner(p, f, 1.0f);
     return p * (tac_v)((tac_v_to_int(whole) + 127) << 23);
 }
 
@@ -117,11 +117,11 @@ TAC_INLINE struct tac_ratio tac_v_tan_pi(tac_v x)
 {
     tac_v u = x * x;
     tac_v p = tac_v_set(-0.119060695f);
-    p = p * u + -0.203969344f;
-    p = p * u + -0.539671421f;
-    p = p * u + -2.23092628f;
-    p = p * u + 3.1415925f;
-    return (struct tac_ratio){p * x, 1.0f - 4.0f * u};
+    p = tac_v_horner(p, u, -0.203969344f);
+    p = tac_v_horner(p, u, -0.539671421f);
+    p = tac_v_horner(p, u, -2.23092628f);
+    p = tac_v_horner(p, u, 3.1415925f);
+    return (struct tac_ratio){p * x, tac_v_horner(u, tac_v_set(-4), 1)};
 }
 
 /* log2(x) for normal x > 0: absolute error below 2e-6. The mantissa is brought to sqrt(1/2) ..
@@ -132,10 +132,10 @@ TAC_INLINE tac_v tac_v_log2(tac_v x)
     tac_v m = (tac_v)((tac_u)(tac_m)x - ((tac_u)exponent << 23));
     tac_v t = (m - 1.0f) / (m + 1.0f);
     tac_v y = t * t;
-    tac_v p = y * 0.412198583f + 0.577078016f;
-    p = p * y + 0.961796694f;
-    p = p * y + 2.88539008f;
-    return t * p + tac_m_to_float(exponent);
+    tac_v p = tac_v_horner(tac_v_set(0.412198583f), y, 0.577078016f);
+    p = tac_v_horner(p, y, 0.961796694f);
+    p = tac_v_horner(p, y, 2.88539008f);
+    return tac_v_madd(t, p, tac_m_to_float(exponent));
 }
 
 /* tanh(x) = n / d: absolute error below 2e-5, odd. Lambert's continued fraction cut at degree 7
@@ -144,8 +144,10 @@ TAC_INLINE struct tac_ratio tac_v_tanh_ratio(tac_v x)
 {
     x = tac_v_clamp(x, -4.97f, 4.97f);
     tac_v y = x * x;
-    tac_v a = ((y * 7.4000074e-6f + 0.0027972028f) * y + 0.128205128f) * y + 1.0f;
-    tac_v b = ((y * 2.07200207e-4f + 0.0233100233f) * y + 0.461538462f) * y + 1.0f;
+    tac_v a = tac_v_horner(tac_v_set(7.4000074e-6f), y, 0.0027972028f);
+    a = tac_v_horner(tac_v_horner(a, y, 0.128205128f), y, 1);
+    tac_v b = tac_v_horner(tac_v_set(2.07200207e-4f), y, 0.0233100233f);
+    b = tac_v_horner(tac_v_horner(b, y, 0.461538462f), y, 1);
     return (struct tac_ratio){x * a, b};
 }
 

@@ -32,7 +32,7 @@ TAC_INLINE struct tac_svf_tuning tac_svf_tune(tac_v hz, float per_hz, tac_v k, t
 {
     struct tac_ratio g = tac_v_tan_pi(tac_v_clamp(hz * per_hz, 1e-5f, 0.49f));
     tac_v n = g.n * scale, d = g.d;
-    tac_v lossy = n * (n + k * d), d2 = d * d;
+    tac_v lossy = n * tac_v_madd(k, d, n), d2 = d * d;
     tac_v r = 1.0f / (d2 + lossy);
     struct tac_svf_tuning t;
     t.turn = (d2 - lossy) * r;
@@ -46,8 +46,8 @@ TAC_INLINE struct tac_svf_bands tac_svf_step(struct tac_svf *s, const struct tac
                                              tac_v x)
 {
     tac_v e = x - (s->s2 + s->s2);
-    tac_v s1 = t->turn * s->s1 + t->a2 * e;
-    tac_v s2 = (s->s2 + t->twice_a2 * s->s1) + t->a3 * e;
+    tac_v s1 = tac_v_madd(t->a2, e, t->turn * s->s1);
+    tac_v s2 = tac_v_madd(t->a3, e, tac_v_madd(t->twice_a2, s->s1, s->s2));
     struct tac_svf_bands y = {s->s1 + s1, s->s2 + s2};
     s->s1 = s1;
     s->s2 = s2;

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #ifndef TAC_LANES
@@ -97,6 +99,46 @@ TAC_INLINE tac_v tac_v_max(tac_v a, tac_v b)
 TAC_INLINE tac_v tac_v_clamp(tac_v x, float low, float high)
 {
     return tac_v_min(tac_v_max(x, tac_v_set(low)), tac_v_set(high));
+}
+
+/* a b + c, rounded once where the variant has an instruction for it, else twice. Compilers are told
+ * to contract nothing by themselves (-ffp-contract=off), so what has which bits stands in the
+ * source, and every compiler gives the same for one instruction set. */
+TAC_INLINE tac_v tac_v_madd(tac_v a, tac_v b, tac_v c)
+{
+#if TAC_LANES == 16 && defined(__AVX512F__)
+    return (tac_v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif TAC_LANES == 8 && defined(__FMA__)
+    return (tac_v)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif TAC_LANES == 4 && defined(__aarch64__)
+    return (tac_v)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#elif TAC_LANES == 1 && (defined(__FMA__) || defined(__aarch64__))
+    return (tac_v){__builtin_fmaf(a[0], b[0], c[0])};
+#else
+    return a * b + c;
+#endif
+}
+
+/* c - a b, rounded likewise. */
+TAC_INLINE tac_v tac_v_nmadd(tac_v a, tac_v b, tac_v c)
+{
+    return tac_v_madd(-a, b, c);
+}
+
+/* A step of a polynomial: p x + c. */
+TAC_INLINE tac_v tac_v_horner(tac_v p, tac_v x, float c)
+{
+    return tac_v_madd(p, x, tac_v_set(c));
+}
+
+/* The same for one number. */
+TAC_INLINE float tac_madd(float a, float b, float c)
+{
+#if defined(__FMA__) || defined(__aarch64__)
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
 }
 
 TAC_INLINE tac_v tac_v_abs(tac_v x)

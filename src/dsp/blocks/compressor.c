@@ -56,7 +56,8 @@ static void process(void *state, const struct tac_io *io)
         tac_v loud = tac_v_max(tac_v_abs(x), tac_v_abs(TAC_AT(io->in[IN_KEY], i)));
         tac_v level = tac_v_log2(tac_v_max(loud, tac_v_set(1e-7f))) * 6.02059991f;
         tac_v target = wanted(io, i, level);
-        reduction += (target - reduction) * tac_v_select(target > reduction, attack, release);
+        reduction = tac_v_madd(target - reduction,
+                               tac_v_select(target > reduction, attack, release), reduction);
         reduction = tac_v_select(reduction < 1e-9f, tac_v_set(0), reduction);
         tac_v gain = tac_v_db(TAC_AT(io->param[P_MAKEUP], i) - reduction);
         tac_v_store(io->out[OUT_SIGNAL] + (size_t)i * TAC_LANES, x * gain);

@@ -73,9 +73,9 @@ TAC_INLINE tac_v gather(const struct delay *s, tac_m back)
 TAC_INLINE tac_v hermite(tac_v y0, tac_v y1, tac_v y2, tac_v y3, tac_v f)
 {
     tac_v c1 = 0.5f * (y2 - y0);
-    tac_v c2 = y0 - 2.5f * y1 + 2.0f * y2 - 0.5f * y3;
-    tac_v c3 = 0.5f * (y3 - y0) + 1.5f * (y1 - y2);
-    return ((c3 * f + c2) * f + c1) * f + y1;
+    tac_v c2 = tac_v_nmadd(tac_v_set(2.5f), y1, y0) + tac_v_nmadd(tac_v_set(0.5f), y3, y2 + y2);
+    tac_v c3 = tac_v_madd(tac_v_set(1.5f), y1 - y2, 0.5f * (y3 - y0));
+    return tac_v_madd(tac_v_madd(tac_v_madd(c3, f, c2), f, c1), f, y1);
 }
 
 /* One lane through the sinc; the newest tap is BEFORE - 1 frames nearer than `back`. */
@@ -86,7 +86,8 @@ static float read_lane(const struct delay *s, uint32_t back, float f, uint32_t l
     float between = place - (float)phase;
     const float *a = tac_sinc[phase], *b = tac_sinc[phase + 1];
     for (uint32_t k = 0; k < TAC_SINC_TAPS; k++)
-        sum += row(s, back + k + 1 - BEFORE)[lane] * (a[k] + between * (b[k] - a[k]));
+        sum = tac_madd(row(s, back + k + 1 - BEFORE)[lane], tac_madd(between, b[k] - a[k], a[k]),
+                       sum);
     return sum;
 }
 
@@ -111,9 +112,10 @@ TAC_INLINE tac_v frames_at(const struct delay *s, const struct tac_io *io, uint3
 TAC_INLINE void pass(struct delay *s, const struct tac_io *io, uint32_t i, tac_v wet)
 {
     tac_v x = TAC_AT(io->in[0], i);
-    tac_v_store(row(s, 0), x + wet * TAC_AT(io->param[P_FEEDBACK], i));
+    tac_v_store(row(s, 0), tac_v_madd(wet, TAC_AT(io->param[P_FEEDBACK], i), x));
     s->at++;
-    tac_v_store(io->out[0] + (size_t)i * TAC_LANES, x + (wet - x) * TAC_AT(io->param[P_MIX], i));
+    tac_v_store(io->out[0] + (size_t)i * TAC_LANES,
+                tac_v_madd(wet - x, TAC_AT(io->param[P_MIX], i), x));
 }
 
 static void run_fast(struct delay *s, const struct tac_io *io, uint32_t back, float f)
@@ -135,11 +137,11 @@ static void run_fine(struct delay *s, const struct tac_io *io, uint32_t back, fl
     uint32_t phase = (uint32_t)place;
     const float *a = tac_sinc[phase], *b = tac_sinc[phase + 1];
     for (uint32_t k = 0; k < TAC_SINC_TAPS; k++)
-        weight[k] = a[k] + (place - (float)phase) * (b[k] - a[k]);
+        weight[k] = tac_madd(place - (float)phase, b[k] - a[k], a[k]);
     for (uint32_t i = 0; i < io->frames; i++) {
         tac_v sum = tac_v_set(0);
         for (uint32_t k = 0; k < TAC_SINC_TAPS; k++)
-            sum += tac_v_load(row(s, back + k + 1 - BEFORE)) * weight[k];
+            sum = tac_v_madd(tac_v_load(row(s, back + k + 1 - BEFORE)), tac_v_set(weight[k]), sum);
         pass(s, io, i, sum);
     }
 }

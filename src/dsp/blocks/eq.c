@@ -64,8 +64,9 @@ TAC_INLINE void run(struct eq *const *s, const struct tac_io *io, int banks, int
                 design(&bank[b], &io[b], i, per_hz);
             tac_v x = TAC_AT(io[b].in[0], i);
             struct tac_svf_bands y = tac_svf_step(&bank[b].core, &bank[b].tuning, x);
-            tac_v_store(io[b].out[0] + (size_t)i * TAC_LANES,
-                        bank[b].m0 * x + bank[b].m1 * y.band + bank[b].m2 * y.low);
+            tac_v_store(
+                io[b].out[0] + (size_t)i * TAC_LANES,
+                tac_v_madd(bank[b].m2, y.low, tac_v_madd(bank[b].m1, y.band, bank[b].m0 * x)));
         }
     }
     TAC_UNROLL

@@ -67,20 +67,22 @@ TAC_INLINE void tune(struct bank *b, const struct tac_io *io, uint32_t i, float 
 TAC_INLINE tac_v solve(const struct bank *b, tac_v x)
 {
     const struct coefficients *c = &b->c;
-    tac_v late = b->z[0] * c->w[0] + b->z[1] * c->w[1] + b->z[2] * c->w[2];
-    tac_v aim = (x - late) - b->z[3] * c->w[3];
+    tac_v late = tac_v_madd(b->z[1], c->w[1], b->z[0] * c->w[0]);
+    late = tac_v_madd(b->z[2], c->w[2], late);
+    tac_v aim = tac_v_nmadd(b->z[3], c->w[3], x - late);
     tac_v u = aim * c->per_loop;
     struct tac_ratio t = tac_v_tanh_ratio(u);
-    tac_v slope = t.d * t.d - t.n * t.n;
-    tac_v whole = t.d * t.d + c->loop * slope;
-    tac_v y = (t.n * whole + slope * ((aim - u) * t.d - c->loop * t.n)) / (t.d * whole);
+    tac_v slope = tac_v_nmadd(t.n, t.n, t.d * t.d);
+    tac_v whole = tac_v_madd(c->loop, slope, t.d * t.d);
+    tac_v rest = tac_v_nmadd(c->loop, t.n, (aim - u) * t.d);
+    tac_v y = tac_v_madd(slope, rest, t.n * whole) / (t.d * whole);
     return tac_v_clamp(y, -1.0f, 1.0f);
 }
 
 TAC_INLINE tac_v stage(tac_v *z, tac_v lag, tac_v x)
 {
     tac_v v = (x - *z) * lag;
-    tac_v y = v + *z;
+    tac_v y = tac_v_madd(x - *z, lag, *z);
     *z = y + v;
     return y;
 }

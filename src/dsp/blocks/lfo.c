@@ -43,7 +43,7 @@ TAC_INLINE void run(struct lfo *s, const struct tac_io *io, int sine)
         if (rate.stride)
             step = tac_phase_step(TAC_AT(rate, i), s->per_hz);
         tac_v y = sine ? tac_phase_sin(phase) : shape_at(phase, TAC_AT(io->param[P_SHAPE], i));
-        y = y * TAC_AT(io->param[P_DEPTH], i) + TAC_AT(io->param[P_CENTRE], i);
+        y = tac_v_madd(y, TAC_AT(io->param[P_DEPTH], i), TAC_AT(io->param[P_CENTRE], i));
         tac_v_store(io->out[0] + (size_t)i * TAC_LANES, y);
         phase += step;
     }

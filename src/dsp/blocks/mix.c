@@ -17,7 +17,7 @@ static void add_input(const struct tac_io *io, uint32_t input)
         if (level.stride)
             factor = tac_v_db(TAC_AT(level, i));
         float *at = out + (size_t)i * TAC_LANES;
-        tac_v_store(at, tac_v_load(at) + TAC_AT(x, i) * factor);
+        tac_v_store(at, tac_v_madd(TAC_AT(x, i), factor, tac_v_load(at)));
     }
 }
 

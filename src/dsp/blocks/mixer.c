@@ -17,7 +17,7 @@ struct sides {
 TAC_INLINE struct sides gains_at(const struct tac_io *io, uint32_t input, uint32_t i)
 {
     tac_v level = tac_v_db(TAC_AT(io->param[input], i));
-    tac_v turn = TAC_AT(io->param[INPUTS + input], i) * 0.125f + 0.125f;
+    tac_v turn = tac_v_horner(TAC_AT(io->param[INPUTS + input], i), tac_v_set(0.125f), 0.125f);
     return (struct sides){level * tac_v_sin_quarter(0.25f - turn), level * tac_v_sin_quarter(turn)};
 }
 

@@ -87,13 +87,14 @@ TAC_INLINE tac_v coloured(struct noise *s, tac_v white, tac_v colour)
     tac_v x1 = s->white;
     TAC_UNROLL
     for (int k = 0; k < SECTIONS; k++) {
-        tac_v y = (x - s->zero[k] * x1) + s->pole[k] * s->z[k];
+        tac_v y = tac_v_nmadd(tac_v_set(s->zero[k]), x1, x);
+        y = tac_v_madd(tac_v_set(s->pole[k]), s->z[k], y);
         x1 = s->z[k];
         s->z[k] = y;
         x = y;
     }
     s->white = white;
-    s->brown = s->brown * s->brown_pole + white * s->brown_gain;
+    s->brown = tac_v_madd(s->brown, tac_v_set(s->brown_pole), white * s->brown_gain);
     tac_v y = (x + last * (float)top_zero) * s->pink_gain;
     y = tac_v_select(colour > BROWN - 0.5f, s->brown, y);
     y = tac_v_select(colour > BLUE - 0.5f, (x - last) * (0.5f * 1.41421356f), y);

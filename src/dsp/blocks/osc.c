@@ -54,7 +54,7 @@ static void add_residual(const struct moment *m, const float table[][TAC_BLEP_TA
     float f = place - (float)row;
     const float *a = table[row], *b = table[row + 1];
     for (uint32_t k = 0; k < TAC_BLEP_TAPS; k++)
-        m->s->ring[(m->s->at + k) % RING][m->lane] += amount * (a[k] + f * (b[k] - a[k]));
+        m->s->ring[(m->s->at + k) % RING][m->lane] += amount * tac_madd(f, b[k] - a[k], a[k]);
 }
 
 /* The phase moves from `from` by `advance` and arrives `rest` frames before now. */
@@ -145,7 +145,7 @@ TAC_INLINE tac_v naive(const struct osc *s, tac_u phase, tac_v width, int shape)
     if (shape == SAW)
         return t + t - 1.0f;
     if (shape == TRIANGLE)
-        return 1.0f - 4.0f * tac_v_abs(t - 0.5f);
+        return tac_v_horner(tac_v_abs(t - 0.5f), tac_v_set(-4), 1);
     return tac_v_select(s->high, tac_v_set(1), tac_v_set(-1)) - (width + width - 1.0f);
 }
 

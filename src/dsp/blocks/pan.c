@@ -15,7 +15,7 @@ struct sides {
 
 TAC_INLINE struct sides sides_at(const struct tac_io *io, uint32_t i)
 {
-    tac_v turn = TAC_AT(io->param[P_POSITION], i) * 0.125f + 0.125f;
+    tac_v turn = tac_v_horner(TAC_AT(io->param[P_POSITION], i), tac_v_set(0.125f), 0.125f);
     return (struct sides){tac_v_sin_quarter(0.25f - turn), tac_v_sin_quarter(turn)};
 }
 

@@ -126,7 +126,8 @@ static void renew(struct reverb *s, const struct tac_io *io, uint32_t i)
 
 TAC_INLINE tac_v lose(struct line *line, tac_v x)
 {
-    tac_v y = line->b0 * x + line->b1 * line->x1 - line->a1 * line->y1;
+    tac_v y = tac_v_madd(line->b1, line->x1, line->b0 * x);
+    y = tac_v_nmadd(line->a1, line->y1, y);
     line->x1 = x;
     line->y1 = y;
     return y;
@@ -159,9 +160,9 @@ TAC_INLINE tac_v scatter(struct reverb *s, tac_v x)
         float *ring = s->scatter + (size_t)k * (s->scatter_mask + 1) * TAC_LANES;
         uint32_t from = (s->at - s->scatter_frames[k]) & s->scatter_mask;
         tac_v late = tac_v_load(ring + (size_t)from * TAC_LANES);
-        tac_v in = x + late * scatter_gain;
+        tac_v in = tac_v_madd(late, tac_v_set(scatter_gain), x);
         tac_v_store(ring + (size_t)(s->at & s->scatter_mask) * TAC_LANES, in);
-        x = late - in * scatter_gain;
+        x = tac_v_nmadd(in, tac_v_set(scatter_gain), late);
     }
     return x;
 }
@@ -181,9 +182,9 @@ static void process(void *state, const struct tac_io *io)
         hadamard(v);
         tac_v scattered = scatter(s, x);
         for (int l = 0; l < LINES; l++)
-            tac_v_store(cell(s, l, s->at), v[l] + scattered * s->sign[l]);
-        tac_v_store(io->out[OUT_LEFT] + (size_t)i * TAC_LANES, x + (left - x) * mix);
-        tac_put(io, OUT_RIGHT, i, x + (right - x) * mix);
+            tac_v_store(cell(s, l, s->at), tac_v_madd(scattered, s->sign[l], v[l]));
+        tac_v_store(io->out[OUT_LEFT] + (size_t)i * TAC_LANES, tac_v_madd(left - x, mix, x));
+        tac_put(io, OUT_RIGHT, i, tac_v_madd(right - x, mix, x));
     }
 }
 

@@ -39,8 +39,8 @@ TAC_INLINE struct pace pace_of(const struct tac_io *io, uint32_t i, double per_h
 TAC_INLINE tac_v wave(tac_u phase, tac_v per_turn)
 {
     tac_v s = tac_m_to_float((tac_m)phase) * (1.0f / 2147483648.0f);
-    tac_v near = tac_v_max(1.0f - tac_v_abs(s) * per_turn, tac_v_set(0));
-    return s - tac_v_signed(1.0f - near * near, s);
+    tac_v near = tac_v_max(tac_v_nmadd(tac_v_abs(s), per_turn, tac_v_set(1)), tac_v_set(0));
+    return s - tac_v_signed(tac_v_nmadd(near, near, tac_v_set(1)), s);
 }
 
 TAC_INLINE void run(struct saw *s, const struct tac_io *io, int moving, int loud)

@@ -51,9 +51,9 @@ TAC_INLINE void group(const struct sine *s, tac_u phase, tac_v gain, tac_v y[GRO
     TAC_UNROLL
     for (int k = 0; k < HALF; k++) {
         tac_v side = cos * s->turn_sin[k];
-        y[HALF - 1 - k] = sin * s->turn_cos[k] - side;
+        y[HALF - 1 - k] = tac_v_madd(sin, s->turn_cos[k], -side);
         if (k + 1 < HALF)
-            y[HALF + 1 + k] = sin * s->turn_cos[k] + side;
+            y[HALF + 1 + k] = tac_v_madd(sin, s->turn_cos[k], side);
     }
 }
 

@@ -37,7 +37,7 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
 TAC_INLINE void shape(struct bank *b, const struct tac_io *io, uint32_t i)
 {
     b->ratio = tac_v_semitones(TAC_AT(io->param[P_PITCH], i));
-    b->k = tac_v_exp2(TAC_AT(io->param[P_RESONANCE], i) * -6.64385619f + 1.0f);
+    b->k = tac_v_exp2(tac_v_horner(TAC_AT(io->param[P_RESONANCE], i), tac_v_set(-6.64385619f), 1));
 }
 
 TAC_INLINE void tune(struct bank *b, const struct tac_io *io, uint32_t i, float per_hz)
