@@ -86,16 +86,16 @@ static void prepare(const struct tac_block *b, struct tac_io *io, int bank, int 
     int is_adsr = !strcmp(b->name, "adsr"), is_filter = !strcmp(b->group, "filter");
     *io = (struct tac_io){.frames = FRAMES, .notes_in = &no_notes, .notes_out = &notes_out};
     for (int i = 0; b->in[i].name; i++)
-        io->in[i] = (struct tac_signal){buffer[bank][i], is_adsr ? 0 : lanes, 1};
+        io->in[i] = (struct tac_signal){buffer[bank][i], is_adsr ? 0 : lanes, 1, 0};
     for (int i = 0; b->out[i].name; i++)
         io->out[i] = is_filter && i ? NULL : buffer[bank][i + is_adsr];
     for (int i = 0; b->param[i].name; i++) {
         float *constant = zeroed(sizeof(float) * lanes);
         for (uint32_t l = 0; l < lanes; l++)
             constant[l] = b->param[i].fallback;
-        io->param[i] = (struct tac_signal){constant, 0, 0};
+        io->param[i] = (struct tac_signal){constant, 0, 0, 0};
         if (!strcmp(b->param[i].name, "cutoff"))
-            io->param[i] = (struct tac_signal){cutoff, moving ? lanes : 0, 1};
+            io->param[i] = (struct tac_signal){cutoff, moving ? lanes : 0, 1, 0};
         if (!strcmp(b->param[i].name, "frequency"))
             for (uint32_t l = 0; l < lanes; l++)
                 constant[l] = 110.0f * (float)(1 + l % 5);

@@ -191,11 +191,16 @@ struct tac_setup {
 struct tac_signal {
     const float *data;
     uint32_t stride;
-    uint32_t connected; /* 1 when a cable is plugged in (inputs), or drives it (parameters) */
+    uint32_t connected : 1; /* 1 when a cable is plugged in (inputs), or drives it (parameters) */
+    /* 0, or: the lanes that are used are equal in every frame, and the signal lies once more at
+     * data + line, one float a frame, aligned to 64 bytes and readable to the end of a vector. So
+     * what depends on it alone can be computed for as many frames at once as there are lanes. */
+    uint32_t line : 31;
 };
 
 struct tac_io {
     uint32_t frames; /* 1 .. setup->frames_max */
+    uint32_t add;    /* bit o: add to what is in out[o]; for blocks with .adds alone */
     struct tac_signal in[TAC_BLOCK_PORTS_MAX];
     float *out[TAC_BLOCK_PORTS_MAX]; /* float[frames][lanes], 64-byte aligned; may be the same
                                         memory as an input of the same index (in place) unless
@@ -221,6 +226,7 @@ struct tac_block {
                      < 0: depends on parameters, may be endless */
     uint8_t not_in_place;
     uint8_t blockwise;   /* output depends on the split into blocks (block-rate control) */
+    uint8_t adds;        /* heeds io->add: saves the sum over voices a reading and a writing */
     uint8_t elementwise; /* out[f][l] depends on inputs at [f][l] alone: no state, may be fused */
     /* Extra memory (delay lines, tables); NULL when none. Pure function of setup. */
     size_t (*memory_bytes)(const struct tac_setup *setup);

@@ -117,9 +117,9 @@ static void run_chunk(struct tac_probe *p, uint32_t frames)
     struct tac_notes notes = {0};
     struct tac_io io = {.frames = frames, .notes_in = &none, .notes_out = &notes};
     for (int i = 0; p->block->in[i].name; i++)
-        io.in[i] = (struct tac_signal){p->in[i], 1, i == 0};
+        io.in[i] = (struct tac_signal){p->in[i], 1, i == 0, 0};
     for (int i = 0; p->block->param[i].name; i++)
-        io.param[i] = (struct tac_signal){p->param[i], 0, 0};
+        io.param[i] = (struct tac_signal){p->param[i], 0, 0, 0};
     for (int i = 0; p->block->out[i].name; i++)
         io.out[i] = p->out[i];
     p->block->process(p->state, &io);

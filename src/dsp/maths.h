@@ -161,6 +161,18 @@ TAC_INLINE tac_v tac_v_tanh(tac_v x)
 /* Value of a signal at a frame. */
 #define TAC_AT(signal, frame) tac_v_load((signal).data + (size_t)(frame) * (signal).stride)
 
+/* All lanes of a frame have that value. */
+TAC_INLINE int tac_is_same(const float *frame, float value)
+{
+    return !tac_m_any((tac_m)(tac_v_load(frame) != tac_v_set(value)));
+}
+
+/* Write a frame, or add to what is there. add is a constant where this is inlined. */
+TAC_INLINE void tac_give(float *to, tac_v y, int add)
+{
+    tac_v_store(to, add ? tac_v_load(to) + y : y);
+}
+
 /* Write a frame of an output that perhaps nobody listens to. */
 TAC_INLINE void tac_put(const struct tac_io *io, int port, uint32_t frame, tac_v y)
 {

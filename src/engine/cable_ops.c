@@ -3,6 +3,8 @@
  * makes vectors of them. */
 #include "engine/cable_ops.h"
 
+#include "tactus/engine.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -134,6 +136,8 @@ INLINE void mix(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
         add_source(m->out, lanes, frames, &m->source[i]);
     if (m->clamp)
         clamp(m, lanes, frames);
+    for (uint32_t f = 0; m->line && f < frames; f++)
+        m->out[TAC_ENGINE_SLICE_FRAMES * lanes + f] = m->out[f * lanes];
 }
 
 WIDE void tac_mix_run(void *self, const struct tac_io *io)

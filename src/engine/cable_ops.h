@@ -26,6 +26,7 @@ struct tac_mix_source {
 struct tac_mix {
     float *out;
     uint32_t lanes, count, clamp;
+    uint32_t line; /* 1: all lanes are alike; the sum goes behind the buffer, too, as a line */
     uint32_t full; /* 1: fill every frame also when nothing moves */
     float min, max;
     struct tac_signal base;            /* data NULL: 0 */

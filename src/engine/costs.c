@@ -49,13 +49,13 @@ static void wire(struct bench *b, const struct tac_node *node)
     for (uint32_t f = 0; f < TAC_ENGINE_SLICE_FRAMES * node->bank_lanes; f++)
         b->in[f] = 0.5f * sinf((float)f);
     for (int i = 0; i < TAC_BLOCK_PORTS_MAX; i++) {
-        b->io.in[i] = (struct tac_signal){b->in, node->bank_lanes, 1};
+        b->io.in[i] = (struct tac_signal){b->in, node->bank_lanes, 1, 0};
         b->io.out[i] = b->out[i];
     }
     for (uint32_t p = 0; p < node->params; p++) {
         for (int l = 0; l < TAC_BLOCK_LANES_MAX; l++)
             b->rows[p][l] = tac_node_row(node, p)[l];
-        b->io.param[p] = (struct tac_signal){b->rows[p], 0, 0};
+        b->io.param[p] = (struct tac_signal){b->rows[p], 0, 0, 0};
     }
 }
 

@@ -37,6 +37,7 @@ static void mark_heard(struct tac_layout *l, const struct tac_graph_cable *c)
     struct tac_layout_port *p = tac_layout_port_of(l, c->from.node, c->from.port);
     const struct tac_node *n = l->plan->node[c->from.node].node;
     p->heard = true;
+    p->apart = p->apart || !tac_cable_folds(l->g, c);
     if (!c->feedback)
         return;
     if (tac_cable_folds(l->g, c))
@@ -57,7 +58,7 @@ static int lay_late(struct tac_layout *l, uint32_t node, uint32_t lanes, struct 
     if (!f || !ring || !out)
         return -ENOMEM;
     *f = (struct tac_feedback){ring, out, {0}, lanes, &l->plan->position};
-    *late = (struct tac_signal){out, lanes, 1};
+    *late = (struct tac_signal){out, lanes, 1, 0};
     return tac_layout_op(l, node, tac_feedback_read, f, l->plan->frame_io[0]);
 }
 

@@ -25,7 +25,8 @@ struct tac_layout_port {
     struct tac_signal *late;              /* [banks] one slice later; NULL: nobody wants it */
     struct tac_signal late_fold;          /* the sum one slice later; data NULL */
     struct tac_notes *notes;
-    bool heard; /* some cable carries the banks themselves */
+    bool heard; /* some cable leads away from it */
+    bool apart; /* some cable carries the banks themselves, not their sum */
 };
 
 struct tac_layout_pool {
@@ -84,6 +85,13 @@ tac_layout_cable(const struct tac_layout *l, const struct tac_inlet *inlet, uint
 static inline struct tac_io *tac_layout_io(const struct tac_layout *l, uint32_t node, uint32_t bank)
 {
     return l->plan->node[node].io[l->runner][bank];
+}
+
+/* Floats of a buffer of one slice. With many lanes there is room for a line behind it (tac_signal);
+ * so buffers do not lie 4096 bytes apart either, where loads would wait for stores to others. */
+static inline uint32_t tac_layout_floats(uint32_t lanes)
+{
+    return TAC_ENGINE_SLICE_FRAMES * (lanes > 1 ? lanes + 1 : 1);
 }
 
 /* A buffer of one slice, so many lanes wide: for good when kept, else from the pool. */

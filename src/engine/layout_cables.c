@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LINE_MOST = 0x7fffffff }; /* of tac_signal.line */
+
 /* Signals of voices change their stride: whoever keeps a copy of one has to be told. */
 static int follow(struct tac_layout *l, uint32_t node, struct tac_signal *reader)
 {
@@ -24,6 +26,7 @@ int tac_layout_connect(struct tac_layout *l, struct tac_signal *reader, uint32_t
     uint32_t task = l->units.unit[unit].task;
     reader->connected = 1;
     reader->stride = audio->stride;
+    reader->line = audio->line;
     if (task == l->task || task == TAC_GRAPH_NONE || !l->plan->task[task].worker) {
         bool own = task == l->task && l->runner == TAC_BY_HELPER;
         reader->data = own ? helper->data : audio->data;
@@ -219,7 +222,7 @@ static void add_base(struct tac_layout *l, struct tac_mix *mix, const struct tac
 {
     const struct tac_plan_node *pn = &l->plan->node[inlet->node];
     const struct tac_param *p = &pn->node->block->param[inlet->port];
-    mix->base = (struct tac_signal){tac_node_row(pn->node, inlet->port), 0, 0};
+    mix->base = (struct tac_signal){tac_node_row(pn->node, inlet->port), 0, 0, 0};
     mix->clamp = 1;
     mix->min = p->min;
     mix->max = p->max;
@@ -249,7 +252,7 @@ static int lay_mix(struct tac_layout *l, uint32_t node, struct tac_mix *mix, flo
         return -ENOMEM;
     mix->out = out;
     mix->target = target ? target : &mix->unread;
-    *mix->target = (struct tac_signal){out, mix->lanes, 1};
+    *mix->target = (struct tac_signal){out, mix->lanes, 1, 0};
     return tac_layout_op(l, node, tac_mix_run, mix, l->plan->frame_io[l->worker]);
 }
 
@@ -284,7 +287,7 @@ int tac_layout_part(struct tac_layout *l, uint32_t unit)
         return -ENOMEM;
     mix->full = 1;
     float *out = tac_layout_take(l, mix->lanes, l->exported[unit]);
-    l->part[l->runner][unit] = (struct tac_signal){out, mix->lanes, 1};
+    l->part[l->runner][unit] = (struct tac_signal){out, mix->lanes, 1, 0};
     return lay_mix(l, u->node, mix, out, NULL);
 }
 
@@ -301,8 +304,10 @@ int tac_layout_shared(struct tac_layout *l, uint32_t node)
         if (!mix)
             return -ENOMEM;
         mix->full = 1;
+        mix->line = 1;
         float *out = tac_layout_take(l, mix->lanes, kept);
-        l->inlet[l->runner][i] = (struct tac_signal){out, mix->lanes, 1};
+        l->inlet[l->runner][i] = (struct tac_signal){
+            out, mix->lanes, 1, mix->lanes * TAC_ENGINE_SLICE_FRAMES & LINE_MOST};
         code = lay_mix(l, node, mix, out, NULL);
     }
     return code;
@@ -370,13 +375,13 @@ int tac_layout_rest(struct tac_layout *l, uint32_t node, uint32_t bank)
         const float *row = rest_row(l, n->block->in[i].rest);
         if (!row)
             return -ENOMEM;
-        io->in[i] = (struct tac_signal){row, 0, 0};
+        io->in[i] = (struct tac_signal){row, 0, 0, 0};
     }
     io->notes_in = l->no_notes;
     io->notes_out = l->any_notes;
     uint32_t shared = shared_params(l, node);
     for (uint32_t p = 0; p < n->params; p++) {
-        io->param[p] = (struct tac_signal){tac_node_row(n, p), 0, 0};
+        io->param[p] = (struct tac_signal){tac_node_row(n, p), 0, 0, 0};
         if (!(shared >> p & 1))
             pn->set[l->runner][bank * n->params + p] = &io->param[p];
     }

@@ -16,7 +16,7 @@ float *tac_layout_take(struct tac_layout *l, uint32_t lanes, bool kept)
     struct tac_layout_pool *p = pool_of(l, lanes);
     if (!kept && p->count)
         return p->buffer[--p->count];
-    return TAC_VAULT_NEW(&l->plan->vault, float, TAC_ENGINE_SLICE_FRAMES *lanes);
+    return TAC_VAULT_NEW(&l->plan->vault, float, tac_layout_floats(lanes));
 }
 
 int tac_layout_give(struct tac_layout *l, const float *buffer, uint32_t lanes)
@@ -90,6 +90,6 @@ void *tac_layout_freeze(struct tac_layout *l, struct tac_layout_list *list, size
 int tac_layout_op(struct tac_layout *l, uint32_t node, void (*run)(void *, const struct tac_io *),
                   void *self, const struct tac_io *io)
 {
-    struct tac_op op = {run, self, io, node, l->bank};
+    struct tac_op op = {run, self, io, node, (uint16_t)l->bank, 0};
     return tac_layout_append(&l->op[l->runner], &op, sizeof op) ? 0 : -ENOMEM;
 }

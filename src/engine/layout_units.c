@@ -5,7 +5,7 @@
  * A buffer goes back to the pool of its width when the last unit of the task that reads it has been
  * laid, so the next unit may write to it. A buffer that another task reads is kept.
  * Threads: control. */
-#include "engine/layout.h"
+#include "engine/direct.h"
 
 #include <errno.h>
 #include <string.h>
@@ -78,7 +78,7 @@ static int lay_outputs(struct tac_layout *l, uint32_t unit, uint32_t node, uint3
         if (!buffer)
             return -ENOMEM;
         tac_layout_io(l, node, bank)->out[o] = buffer;
-        p->bank[l->runner][bank] = (struct tac_signal){buffer, n->bank_lanes, 1};
+        p->bank[l->runner][bank] = (struct tac_signal){buffer, n->bank_lanes, 1, 0};
     }
     return 0;
 }
@@ -144,7 +144,7 @@ static int connect_group(struct tac_layout *l, uint32_t node, struct tac_layout_
     }
     struct tac_signal by[TAC_RUNNERS];
     for (int r = 0; r < TAC_RUNNERS; r++)
-        by[r] = (struct tac_signal){p->group[r][group], n->bank_lanes, 1};
+        by[r] = (struct tac_signal){p->group[r][group], n->bank_lanes, 1, 0};
     return tac_layout_connect(l, reader, unit, &by[0], &by[1]);
 }
 
@@ -167,7 +167,7 @@ static int lay_fold(struct tac_layout *l, uint32_t unit)
                           .last_used = alone ? tac_node_lanes_used(n, n->banks - 1) : n->bank_lanes,
                           .group = group,
                           .last_gain = alone ? tac_layout_fade(l, u->node, n->banks - 1) : NULL};
-    p->fold[l->runner] = (struct tac_signal){out, 1, 1};
+    p->fold[l->runner] = (struct tac_signal){out, 1, 1, 0};
     for (uint32_t g = 0; g < groups; g++)
         if (connect_group(l, u->node, p, g, &group[g]) < 0)
             return -ENOMEM;
@@ -213,13 +213,18 @@ int tac_layout_bank(struct tac_layout *l, uint32_t unit)
     struct tac_plan_node *pn = &l->plan->node[u->node];
     for (uint32_t b = u->bank; b < u->bank + u->banks; b++)
         pn->io[l->runner][b] = &l->plan->io[l->runner][l->ios[l->runner]++];
+    struct tac_direct *direct = NULL;
     int code = 0;
     for (uint32_t b = u->bank; b < u->bank + u->banks && code >= 0; b++)
         code = lay_ends(l, unit, b);
+    if (code >= 0 && l->g->node[u->node].block_index >= 0)
+        code = tac_direct_begin(l, unit, &direct);
     if (code >= 0)
         code = pn->node->voices ? tac_layout_section(l, u->node) : lay_process(l, u);
     for (uint32_t b = u->bank; b < u->bank + u->banks && code >= 0; b++)
         code = lay_gathers(l, u->node, b);
+    if (code >= 0 && direct)
+        tac_direct_end(l, direct);
     return code;
 }
 

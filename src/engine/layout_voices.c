@@ -33,7 +33,7 @@ static int take_section_buffers(struct tac_layout *l, uint32_t node, struct tac_
                 return -ENOMEM;
             out[bank * TAC_VOICES_OUTS + o] = buffer;
             tac_layout_port_of(l, node, o)->bank[0][bank] =
-                (struct tac_signal){buffer, s->node->bank_lanes, 1};
+                (struct tac_signal){buffer, s->node->bank_lanes, 1, 0};
         }
     return 0;
 }
@@ -54,7 +54,7 @@ static int take_fades(struct tac_layout *l, struct tac_plan_section *s, uint32_t
         fade[bank] = TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES *lanes);
         if (!fade[bank])
             return -ENOMEM;
-        s->fade[bank] = (struct tac_signal){fade[bank], 0, 1};
+        s->fade[bank] = (struct tac_signal){fade[bank], 0, 1, 0};
     }
     s->out.fade = fade;
     return 0;

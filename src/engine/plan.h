@@ -12,6 +12,9 @@
  *           thread, which can run every task itself. The two copies share parameters and the states
  *           of nodes, but no buffer; so whatever a helper that was stopped in mid-task writes when
  *           it goes on, nobody reads (workers.h).
+ * Short cuts An operation with skip stands for those that follow it: the same bits for less. It is
+ *           used when nothing but sound is asked for; where each operation counts (timed, traced
+ *           and checked slices), it is passed over and they run.
  * Sameness  Which operations there are, and the order of every sum, depends on the graph alone and
  *           not on costs or threads. So the sound has the same bits for any number of threads.
  *
@@ -37,7 +40,8 @@ struct tac_op {
     void *self;
     const struct tac_io *io;
     uint32_t node; /* index in the graph: whose cost it is */
-    uint32_t bank;
+    uint16_t bank;
+    uint16_t skip; /* so many operations after it are done by it, when it runs: direct.h */
 };
 
 /* A signal that comes from another task: which copy of it depends on who ran that one. */

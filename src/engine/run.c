@@ -10,7 +10,7 @@ enum { HICCUP = 4 }; /* times the mean: a runner that was interrupted says nothi
 
 static void run_ops(const struct tac_op *op, uint32_t ops)
 {
-    for (const struct tac_op *end = op + ops; op < end; op++)
+    for (const struct tac_op *end = op + ops; op < end; op += 1 + op->skip)
         op->run(op->self, op->io);
 }
 
@@ -84,6 +84,8 @@ static void run_checked(const struct tac_plan *plan, const struct tac_op *op)
         g->section != TAC_GRAPH_NONE && g->block_index >= 0 ? &plan->section[g->section] : NULL;
     bool process = op->run == block->process || (block->process2 && op->run == block->process2);
     bool gather = op->run == tac_gather_run;
+    if (op->skip)
+        return;
     if (g->block_index < 0) {
         op->run(op->self, op->io);
     } else if (s && s->ramp && op->bank >= s->ramp_from && gather) {

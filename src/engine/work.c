@@ -54,12 +54,12 @@ static bool is_direct(const struct tac_units *u, const struct tac_inlet *inlet)
     return from == lanes && c->from.first == 0 && c->to.first == 0 && c->to.count == lanes;
 }
 
-/* True when every lane of every bank gets the same: one mix serves all banks. Signals of one lane
- * move always, so the stride of such a mix never changes. */
+/* True when every lane of every bank gets the same: one mix serves all banks, and gives a line.
+ * Signals of one lane move always, so the stride of such a mix never changes. */
 static bool is_uniform(const struct tac_units *u, const struct tac_inlet *inlet)
 {
     uint32_t lanes = u->g->node[inlet->node].lanes;
-    if (u->plan->node[inlet->node].node->banks < 2)
+    if (u->plan->node[inlet->node].node->bank_lanes < 2)
         return false;
     for (uint32_t i = 0; i < inlet->cable.count; i++) {
         const struct tac_graph_cable *c = cable_at(u, inlet, i);

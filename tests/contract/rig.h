@@ -21,6 +21,9 @@ struct rig {
     uint32_t lanes, ins, outs, params;
     void *state, *memory;
     float *in[TAC_BLOCK_PORTS_MAX], *out[TAC_BLOCK_PORTS_MAX], *param[TAC_BLOCK_PARAMS_MAX];
+    bool adding; /* outputs are added to what is there */
+    uint32_t
+        alone;    /* 0, or 1 + the only parameter that moves: the same in all lanes, with a line */
     bool unheard; /* all outputs but the first */
     bool moving;  /* parameters follow a path (stride = lanes) or stand still (stride 0) */
     float numbers[RIG_NUMBERS];
@@ -62,15 +65,24 @@ static inline void rig_fill_param(struct rig *r, uint32_t index, uint64_t *seed)
                 to = rig_random(seed);
             }
             float value = rig_value(p, from + (to - from) * (f % 100) / 100.0);
-            r->param[index][f * r->lanes + l] = r->moving ? value : p->fallback;
+            bool moves = r->moving && (!r->alone || r->alone == index + 1);
+            r->param[index][f * r->lanes + l] = moves ? value : p->fallback;
         }
+    }
+    float *line = r->param[index] + (size_t)RIG_FRAMES * r->lanes;
+    for (uint32_t f = 0; f < RIG_FRAMES && r->alone; f++) {
+        line[f] = r->param[index][f * r->lanes];
+        for (uint32_t l = 1; l < r->lanes; l++)
+            r->param[index][f * r->lanes + l] = line[f];
     }
 }
 
-static inline void rig_open(struct rig *r, const struct tac_variant *variant, uint32_t index,
-                            bool moving, uint64_t seed)
+/* With the one parameter moving, or all when it is 0. */
+static inline void rig_open_alone(struct rig *r, const struct tac_variant *variant, uint32_t index,
+                                  bool moving, uint32_t alone, uint64_t seed)
 {
     memset(r, 0, sizeof *r);
+    r->alone = alone;
     r->block = variant->blocks[index];
     r->lanes = variant->lanes;
     r->moving = moving;
@@ -84,7 +96,7 @@ static inline void rig_open(struct rig *r, const struct tac_variant *variant, ui
     while (r->block->out[r->outs].name)
         r->out[r->outs++] = rig_zeroed(floats * sizeof(float));
     while (r->block->param[r->params].name) {
-        r->param[r->params] = rig_zeroed(floats * sizeof(float));
+        r->param[r->params] = rig_zeroed((floats + RIG_FRAMES + 64) * sizeof(float));
         rig_fill_param(r, r->params++, &seed);
     }
     struct tac_setup setup = {.rate_hz = 48000,
@@ -106,15 +118,26 @@ static inline void rig_open(struct rig *r, const struct tac_variant *variant, ui
         r->block->init(r->state, &setup, r->memory);
 }
 
+static inline void rig_open(struct rig *r, const struct tac_variant *variant, uint32_t index,
+                            bool moving, uint64_t seed)
+{
+    rig_open_alone(r, variant, index, moving, 0, seed);
+}
+
 static inline struct tac_io rig_io(struct rig *r, uint32_t first, uint32_t frames)
 {
     struct tac_io io = {.frames = frames, .notes_in = &r->notes_in, .notes_out = &r->notes_out};
     size_t at = (size_t)first * r->lanes;
     for (uint32_t i = 0; i < r->ins; i++)
-        io.in[i] = (struct tac_signal){r->in[i] + at, r->lanes, 1};
+        io.in[i] = (struct tac_signal){r->in[i] + at, r->lanes, 1, 0};
     for (uint32_t i = 0; i < r->params; i++)
-        io.param[i] = r->moving ? (struct tac_signal){r->param[i] + at, r->lanes, 1}
-                                : (struct tac_signal){r->param[i], 0, 0};
+        io.param[i] = r->moving ? (struct tac_signal){r->param[i] + at, r->lanes, 1, 0}
+                                : (struct tac_signal){r->param[i], 0, 0, 0};
+    if (r->adding)
+        io.add = (1u << r->outs) - 1;
+    for (uint32_t i = 0; i < r->params && r->alone; i++)
+        if (i + 1 != r->alone)
+            io.param[i].stride = 0;
     for (uint32_t i = 0; i < r->outs; i++)
         io.out[i] = r->unheard && i ? NULL : r->out[i] + at;
     return io;

@@ -119,6 +119,82 @@ static void an_output_without_listener_changes_nothing(void)
     }
 }
 
+/* A parameter that is the same in all lanes comes with a line (block.h): the same bits, alone and
+ * for two banks. The line lies behind all frames. */
+static struct tac_io with_line(struct rig *r, uint32_t first)
+{
+    struct tac_io io = rig_io(r, first, 64);
+    io.param[r->alone - 1].line = ((RIG_FRAMES - first) * r->lanes + first) & 0x7fffffff;
+    return io;
+}
+
+static void check_line(const struct tac_variant *variant, uint32_t index, uint32_t alone)
+{
+    static struct rig plain[2], line[2];
+    uint32_t frame = 0;
+    for (int pair = 0; pair < (variant->blocks[index]->process2 ? 2 : 1); pair++) {
+        for (int k = 0; k < 2; k++) {
+            rig_open_alone(&plain[k], variant, index, true, alone, 5);
+            rig_open_alone(&line[k], variant, index, true, alone, 5);
+            plain[k].unheard = line[k].unheard = true;
+            rig_process(&plain[k], 0, RIG_FRAMES);
+        }
+        for (uint32_t f = 0; f < RIG_FRAMES; f += 64) {
+            struct tac_io io[2] = {with_line(&line[0], f), with_line(&line[1], f)};
+            void *states[2] = {line[0].state, line[1].state};
+            io[1].param[alone - 1] = io[0].param[alone - 1];
+            if (pair)
+                line[0].block->process2(states, io);
+            else
+                line[0].block->process(states[0], io);
+        }
+        for (int k = 0; k <= pair; k++)
+            CHECK_MSG(same_outputs(&plain[k], &line[k], &frame), "%s %s %s: differs at frame %u",
+                      plain[k].block->name, plain[k].block->param[alone - 1].name, variant->name,
+                      frame);
+        for (int k = 0; k < 2; k++) {
+            rig_close(&plain[k]);
+            rig_close(&line[k]);
+        }
+    }
+}
+
+static void a_line_gives_the_same_bits(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        for (uint32_t p = 0; variant->lanes > 1 && variant->blocks[index]->param[p].name; p++)
+            check_line(variant, index, p + 1);
+    }
+}
+
+static void what_is_added_is_what_would_be_written(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        for (int moving = 0; moving < 2 && variant->blocks[index]->adds; moving++) {
+            static struct rig plain, adding;
+            uint32_t frame = 0;
+            uint64_t seed = 3;
+            rig_open(&plain, variant, index, moving, 5);
+            rig_open(&adding, variant, index, moving, 5);
+            adding.adding = true;
+            rig_process(&plain, 0, RIG_FRAMES);
+            for (uint32_t o = 0; o < plain.outs; o++)
+                for (size_t i = 0; i < (size_t)RIG_FRAMES * plain.lanes; i++) {
+                    adding.out[o][i] = (float)rig_random(&seed);
+                    plain.out[o][i] = adding.out[o][i] + plain.out[o][i];
+                }
+            for (uint32_t f = 0; f < RIG_FRAMES; f += 64)
+                rig_process(&adding, f, 64);
+            CHECK_MSG(same_outputs(&plain, &adding, &frame), "%s %s: differs at frame %u",
+                      plain.block->name, variant->name, frame);
+            rig_close(&plain);
+            rig_close(&adding);
+        }
+    }
+}
+
 static void outputs_stay_finite_on_any_path(void)
 {
     EACH_BLOCK(variant, index)
@@ -198,6 +274,8 @@ int main(int argc, char **argv)
     TEST(splits_give_the_same_bits);
     TEST(two_banks_at_once_give_the_same_bits);
     TEST(an_output_without_listener_changes_nothing);
+    TEST(a_line_gives_the_same_bits);
+    TEST(what_is_added_is_what_would_be_written);
     TEST(outputs_stay_finite_on_any_path);
     TEST(wide_variants_agree_with_one_lane);
     TEST(later_calls_do_not_fault);

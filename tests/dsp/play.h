@@ -108,9 +108,9 @@ static inline void play_chunk(struct play *p, uint32_t frames)
 {
     struct tac_io io = {.frames = frames, .notes_in = &p->notes_in, .notes_out = &p->notes_out};
     for (int i = 0; p->block->in[i].name; i++)
-        io.in[i] = (struct tac_signal){p->in[i], p->lanes, p->connected >> i & 1};
+        io.in[i] = (struct tac_signal){p->in[i], p->lanes, p->connected >> i & 1, 0};
     for (int i = 0; p->block->param[i].name; i++)
-        io.param[i] = (struct tac_signal){p->param[i], p->moving >> i & 1 ? p->lanes : 0, 0};
+        io.param[i] = (struct tac_signal){p->param[i], p->moving >> i & 1 ? p->lanes : 0, 0, 0};
     for (int i = 0; p->block->out[i].name; i++)
         io.out[i] = p->out[i];
     p->block->process(p->state, &io);

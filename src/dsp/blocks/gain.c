@@ -8,33 +8,40 @@
 enum { P_LEVEL };
 enum { IN_SIGNAL, IN_CONTROL };
 
+/* Whole slices, for which the loops below are straight code. */
+enum { USUAL = 64 };
+
 /* The level stands still: one product a float, whatever the lanes. A single lane is done as plain
  * floats, which the compiler packs over frames; in and out may be the same memory. */
-static void multiply(float *out, const float *x, const float *control, tac_v factor, size_t floats)
+TAC_INLINE void multiply(float *out, const float *x, const float *control, tac_v factor,
+                         size_t floats, int add)
 {
 #if TAC_LANES == 1
     float f = factor[0];
     TAC_IVDEP
-    for (size_t i = 0; i < floats; i++)
-        out[i] = x[i] * control[i] * f;
+    for (size_t i = 0; i < floats; i++) {
+        float y = x[i] * control[i] * f;
+        out[i] = add ? out[i] + y : y;
+    }
 #else
     for (size_t i = 0; i < floats; i += TAC_LANES)
-        tac_v_store(out + i, tac_v_load(x + i) * tac_v_load(control + i) * factor);
+        tac_give(out + i, tac_v_load(x + i) * tac_v_load(control + i) * factor, add);
 #endif
 }
 
 /* The same with a control that stands still, too. */
-static void scale(float *out, const float *x, tac_v control, tac_v factor, size_t floats)
+TAC_INLINE void scale(float *out, const float *x, tac_v factor, size_t floats, int add)
 {
 #if TAC_LANES == 1
-    float f = control[0] * factor[0];
+    float f = factor[0];
     TAC_IVDEP
-    for (size_t i = 0; i < floats; i++)
-        out[i] = x[i] * f;
+    for (size_t i = 0; i < floats; i++) {
+        float y = x[i] * f;
+        out[i] = add ? out[i] + y : y;
+    }
 #else
-    factor *= control;
     for (size_t i = 0; i < floats; i += TAC_LANES)
-        tac_v_store(out + i, tac_v_load(x + i) * factor);
+        tac_give(out + i, tac_v_load(x + i) * factor, add);
 #endif
 }
 
@@ -48,27 +55,39 @@ TAC_INLINE tac_v factor_of(tac_v level)
     return tac_v_db(level);
 }
 
-static void process(void *state, const struct tac_io *io)
+TAC_INLINE void run(const struct tac_io *io, int add)
 {
-    (void)state;
     const struct tac_signal x = io->in[IN_SIGNAL], control = io->in[IN_CONTROL];
     const struct tac_signal level = io->param[P_LEVEL];
     tac_v factor = factor_of(TAC_AT(level, 0));
     float *out = io->out[0];
     size_t floats = (size_t)io->frames * TAC_LANES;
     if (!level.stride && x.stride && control.stride) {
-        multiply(out, x.data, control.data, factor, floats);
+        multiply(out, x.data, control.data, factor, floats, add);
         return;
     }
     if (!level.stride && x.stride) {
-        scale(out, x.data, TAC_AT(control, 0), factor, floats);
+        factor *= TAC_AT(control, 0);
+        if (TAC_LANES == 1 && floats == USUAL)
+            scale(out, x.data, factor, USUAL, add);
+        else
+            scale(out, x.data, factor, floats, add);
         return;
     }
     for (uint32_t i = 0; i < io->frames; i++) {
         if (level.stride)
             factor = tac_v_db(TAC_AT(level, i));
-        tac_v_store(out + (size_t)i * TAC_LANES, TAC_AT(x, i) * TAC_AT(control, i) * factor);
+        tac_give(out + (size_t)i * TAC_LANES, TAC_AT(x, i) * TAC_AT(control, i) * factor, add);
     }
+}
+
+static void process(void *state, const struct tac_io *io)
+{
+    (void)state;
+    if (io->add)
+        run(io, 1);
+    else
+        run(io, 0);
 }
 
 TAC_BLOCK(gain) = {
@@ -80,6 +99,7 @@ TAC_BLOCK(gain) = {
                            1}},
     .out = {{"out", "the product", TAC_PORT_SIGNAL, 0}},
     .param = {[P_LEVEL] = {"level", "gain", TAC_UNIT_DB, -120, 48, 0, TAC_CURVE_LINEAR, NULL}},
+    .adds = 1,
     .elementwise = 1,
     .process = process,
 };

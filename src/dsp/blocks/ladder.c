@@ -12,6 +12,8 @@
 #include "dsp/block.h"
 #include "dsp/maths.h"
 
+#include <string.h>
+
 enum { P_CUTOFF, P_PITCH, P_RESONANCE, P_DRIVE };
 enum { OUT_LOW24, OUT_LOW12 };
 
@@ -45,9 +47,9 @@ TAC_INLINE void shape(struct bank *b, const struct tac_io *io, uint32_t i)
     b->c.gain = tac_v_db(TAC_AT(io->param[P_DRIVE], i));
 }
 
-TAC_INLINE void tune(struct bank *b, const struct tac_io *io, uint32_t i, float per_hz)
+TAC_INLINE void tune(struct bank *b, tac_v cutoff, float per_hz)
 {
-    tac_v hz = TAC_AT(io->param[P_CUTOFF], i) * b->ratio;
+    tac_v hz = cutoff * b->ratio;
     struct tac_ratio g = tac_v_tan_pi(tac_v_clamp(hz * per_hz, 1e-5f, 0.45f));
     struct coefficients *c = &b->c;
     c->lag = g.n / (g.n + g.d);
@@ -87,6 +89,15 @@ TAC_INLINE tac_v stage(tac_v *z, tac_v lag, tac_v x)
     return y;
 }
 
+TAC_INLINE void step(struct bank *b, tac_v x, tac_v y[2])
+{
+    tac_v v = solve(b, x * b->c.gain);
+    v = stage(&b->z[0], b->c.lag, v);
+    y[OUT_LOW12] = stage(&b->z[1], b->c.lag, v);
+    v = stage(&b->z[2], b->c.lag, y[OUT_LOW12]);
+    y[OUT_LOW24] = stage(&b->z[3], b->c.lag, v);
+}
+
 /* banks, moving and low12 are constants where this is inlined. */
 TAC_INLINE void run(struct ladder *const *s, const struct tac_io *io, int banks, int moving,
                     int low12)
@@ -99,7 +110,7 @@ TAC_INLINE void run(struct ladder *const *s, const struct tac_io *io, int banks,
         for (int k = 0; k < 4; k++)
             bank[b].z[k] = s[b]->z[k];
         shape(&bank[b], &io[b], 0);
-        tune(&bank[b], &io[b], 0, per_hz);
+        tune(&bank[b], TAC_AT(io[b].param[P_CUTOFF], 0), per_hz);
     }
     for (uint32_t i = 0; i < io->frames; i++) {
         TAC_UNROLL
@@ -108,15 +119,12 @@ TAC_INLINE void run(struct ladder *const *s, const struct tac_io *io, int banks,
             if (moving > 1)
                 shape(k, &io[b], i);
             if (moving)
-                tune(k, &io[b], i, per_hz);
-            tac_v y = solve(k, TAC_AT(io[b].in[0], i) * k->c.gain);
-            y = stage(&k->z[0], k->c.lag, y);
-            tac_v y2 = stage(&k->z[1], k->c.lag, y);
-            y = stage(&k->z[2], k->c.lag, y2);
-            y = stage(&k->z[3], k->c.lag, y);
-            tac_v_store(io[b].out[OUT_LOW24] + (size_t)i * TAC_LANES, y);
+                tune(k, TAC_AT(io[b].param[P_CUTOFF], i), per_hz);
+            tac_v y[2];
+            step(k, TAC_AT(io[b].in[0], i), y);
+            tac_v_store(io[b].out[OUT_LOW24] + (size_t)i * TAC_LANES, y[OUT_LOW24]);
             if (low12)
-                tac_v_store(io[b].out[OUT_LOW12] + (size_t)i * TAC_LANES, y2);
+                tac_v_store(io[b].out[OUT_LOW12] + (size_t)i * TAC_LANES, y[OUT_LOW12]);
         }
     }
     TAC_UNROLL
@@ -124,6 +132,59 @@ TAC_INLINE void run(struct ladder *const *s, const struct tac_io *io, int banks,
         TAC_UNROLL
     for (int k = 0; k < 4; k++)
         s[b]->z[k] = bank[b].z[k];
+}
+
+/* The cutoff moves, and in the same way in all lanes and banks: tuned for as many frames at once as
+ * there are lanes. */
+TAC_INLINE void run_alike(struct ladder *const *s, const struct tac_io *io, int banks)
+{
+    const struct tac_signal cutoff = io[0].param[P_CUTOFF];
+    struct bank bank[2];
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++) {
+        memcpy(bank[b].z, s[b]->z, sizeof bank[b].z);
+        shape(&bank[b], &io[b], 0);
+    }
+    for (uint32_t first = 0; first < io->frames; first += TAC_LANES) {
+        struct bank all = bank[0];
+        tune(&all, tac_v_load(cutoff.data + cutoff.line + first), s[0]->per_hz);
+        _Alignas(64) float lag[TAC_LANES], loop[TAC_LANES], per_loop[TAC_LANES], w[4][TAC_LANES];
+        tac_v_store(lag, all.c.lag);
+        tac_v_store(loop, all.c.loop);
+        tac_v_store(per_loop, all.c.per_loop);
+        for (int k = 0; k < 4; k++)
+            tac_v_store(w[k], all.c.w[k]);
+        uint32_t frames = io->frames - first < TAC_LANES ? io->frames - first : TAC_LANES;
+        for (uint32_t i = 0; i < frames; i++) {
+            TAC_UNROLL
+            for (int b = 0; b < banks; b++) {
+                struct coefficients *c = &bank[b].c;
+                c->lag = tac_v_set(lag[i]);
+                c->loop = tac_v_set(loop[i]);
+                c->per_loop = tac_v_set(per_loop[i]);
+                TAC_UNROLL
+                for (int k = 0; k < 4; k++)
+                    c->w[k] = tac_v_set(w[k][i]);
+                tac_v y[2];
+                step(&bank[b], TAC_AT(io[b].in[0], first + i), y);
+                tac_v_store(io[b].out[OUT_LOW24] + (size_t)(first + i) * TAC_LANES, y[OUT_LOW24]);
+            }
+        }
+    }
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        memcpy(s[b]->z, bank[b].z, sizeof bank[b].z);
+}
+
+/* The cutoff alone moves, and the pitch and resonance are those of the first bank's first lane. */
+static int is_alike(const struct tac_io *first, const struct tac_io *io)
+{
+    const struct tac_signal a = first->param[P_CUTOFF], b = io->param[P_CUTOFF];
+    return TAC_LANES > 1 && a.line && b.line && a.data == b.data && !io->out[OUT_LOW12] &&
+           !io->param[P_PITCH].stride && !io->param[P_RESONANCE].stride &&
+           !io->param[P_DRIVE].stride &&
+           tac_is_same(io->param[P_PITCH].data, first->param[P_PITCH].data[0]) &&
+           tac_is_same(io->param[P_RESONANCE].data, first->param[P_RESONANCE].data[0]);
 }
 
 /* 0: nothing moves, 1: the cutoff does, 2: more. */
@@ -138,7 +199,9 @@ static void process(void *state, const struct tac_io *io)
 {
     struct ladder *s = state;
     int motion = motion_of(io), low12 = io->out[OUT_LOW12] != NULL;
-    if (low12 || motion == 2)
+    if (is_alike(io, io))
+        run_alike(&s, io, 1);
+    else if (low12 || motion == 2)
         run(&s, io, 1, motion, low12);
     else if (motion == 1)
         run(&s, io, 1, 1, 0);
@@ -155,6 +218,8 @@ static void process2(void *states, const struct tac_io *io)
     if (alone) {
         process(s[0], &io[0]);
         process(s[1], &io[1]);
+    } else if (is_alike(io, io) && is_alike(io, &io[1])) {
+        run_alike(s, io, 2);
     } else if (motion == 1) {
         run(s, io, 2, 1, 0);
     } else {

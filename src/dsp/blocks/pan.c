@@ -19,7 +19,8 @@ TAC_INLINE struct sides sides_at(const struct tac_io *io, uint32_t i)
     return (struct sides){tac_v_sin_quarter(0.25f - turn), tac_v_sin_quarter(turn)};
 }
 
-TAC_INLINE void run(const struct tac_io *io, int moving)
+/* add: bits of the outputs that are added to what is there. */
+TAC_INLINE void run(const struct tac_io *io, int moving, int add)
 {
     struct sides k = sides_at(io, 0);
     float *left = io->out[OUT_LEFT], *right = io->out[OUT_RIGHT];
@@ -27,19 +28,22 @@ TAC_INLINE void run(const struct tac_io *io, int moving)
         if (moving)
             k = sides_at(io, i);
         tac_v x = TAC_AT(io->in[0], i);
-        tac_v_store(left + (size_t)i * TAC_LANES, x * k.left);
+        tac_give(left + (size_t)i * TAC_LANES, x * k.left, add & 1);
         if (right)
-            tac_v_store(right + (size_t)i * TAC_LANES, x * k.right);
+            tac_give(right + (size_t)i * TAC_LANES, x * k.right, add >> 1);
     }
 }
 
 static void process(void *state, const struct tac_io *io)
 {
     (void)state;
-    if (io->param[P_POSITION].stride)
-        run(io, 1);
+    int moving = io->param[P_POSITION].stride != 0;
+    if (io->add == 3 && !moving)
+        run(io, 0, 3);
+    else if (!io->add && !moving)
+        run(io, 0, 0);
     else
-        run(io, 0);
+        run(io, moving, (int)io->add);
 }
 
 TAC_BLOCK(pan) = {
@@ -51,6 +55,7 @@ TAC_BLOCK(pan) = {
             [OUT_RIGHT] = {"right", "right side", TAC_PORT_SIGNAL, 0}},
     .param = {[P_POSITION] = {"position", "-1 left, 0 centre, 1 right", TAC_UNIT_NONE, -1, 1, 0,
                               TAC_CURVE_LINEAR, NULL}},
+    .adds = 1,
     .elementwise = 1,
     .process = process,
 };

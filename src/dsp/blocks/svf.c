@@ -85,6 +85,51 @@ TAC_INLINE void run(struct svf *const *s, const struct tac_io *io, int banks, en
         s[b]->core = bank[b].core;
 }
 
+/* The cutoff moves, and in the same way in all lanes and banks: tuned for as many frames at once as
+ * there are lanes. */
+TAC_INLINE void run_alike(struct svf *const *s, const struct tac_io *io, int banks)
+{
+    const float *cutoff = io[0].param[P_CUTOFF].data + io[0].param[P_CUTOFF].line;
+    struct bank bank[2];
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        bank[b].core = s[b]->core;
+    shape(&bank[0], &io[0], 0);
+    for (uint32_t first = 0; first < io->frames; first += TAC_LANES) {
+        struct tac_svf_tuning t = tac_svf_tune(tac_v_load(cutoff + first) * bank[0].ratio,
+                                               s[0]->per_hz, bank[0].k, tac_v_set(1));
+        _Alignas(64) float turn[TAC_LANES], a2[TAC_LANES], twice_a2[TAC_LANES], a3[TAC_LANES];
+        tac_v_store(turn, t.turn);
+        tac_v_store(a2, t.a2);
+        tac_v_store(twice_a2, t.twice_a2);
+        tac_v_store(a3, t.a3);
+        uint32_t frames = io->frames - first < TAC_LANES ? io->frames - first : TAC_LANES;
+        for (uint32_t i = 0; i < frames; i++) {
+            t = (struct tac_svf_tuning){tac_v_set(turn[i]), tac_v_set(a2[i]),
+                                        tac_v_set(twice_a2[i]), tac_v_set(a3[i])};
+            TAC_UNROLL
+            for (int b = 0; b < banks; b++) {
+                tac_v x = TAC_AT(io[b].in[0], first + i);
+                tac_v_store(io[b].out[OUT_LOW] + (size_t)(first + i) * TAC_LANES,
+                            tac_svf_step(&bank[b].core, &t, x).low);
+            }
+        }
+    }
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        s[b]->core = bank[b].core;
+}
+
+/* The cutoff alone moves, and the pitch and resonance are those of the first bank's first lane. */
+static int is_alike(const struct tac_io *first, const struct tac_io *io)
+{
+    const struct tac_signal a = first->param[P_CUTOFF], b = io->param[P_CUTOFF];
+    return TAC_LANES > 1 && a.line && b.line && a.data == b.data && !io->param[P_PITCH].stride &&
+           !io->param[P_RESONANCE].stride &&
+           tac_is_same(io->param[P_PITCH].data, first->param[P_PITCH].data[0]) &&
+           tac_is_same(io->param[P_RESONANCE].data, first->param[P_RESONANCE].data[0]);
+}
+
 static enum motion motion_of(const struct tac_io *io)
 {
     if (io->param[P_PITCH].stride || io->param[P_RESONANCE].stride)
@@ -104,7 +149,9 @@ static int has_others(const struct tac_io *io)
 TAC_INLINE void run_any(struct svf *const *s, const struct tac_io *io, int banks)
 {
     enum motion motion = motion_of(io);
-    if (has_others(io) || motion == ALL_MOVES)
+    if (!has_others(io) && is_alike(io, io) && (banks == 1 || is_alike(io, &io[banks - 1])))
+        run_alike(s, io, banks);
+    else if (has_others(io) || motion == ALL_MOVES)
         run(s, io, banks, motion, 1);
     else if (motion == CUTOFF_MOVES)
         run(s, io, banks, CUTOFF_MOVES, 0);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * direct.c - see direct.h. */
+#include "engine/direct.h"
+
+#include <errno.h>
+
+enum { SUMS_MAX = 4 };
+
+struct tac_direct {
+    const struct tac_plan *plan;
+    struct tac_io *io;
+    const struct tac_signal *fade; /* of voices that are stolen, in this bank; or NULL */
+    float *sum[SUMS_MAX];          /* by output */
+    uint32_t outs, add;
+    uint32_t op; /* of this one: what it stands for follows */
+    enum tac_runner runner;
+};
+
+static void run(void *self, const struct tac_io *unused)
+{
+    const struct tac_direct *d = self;
+    const struct tac_op *op = &d->plan->op[d->runner][d->op + 1];
+    struct tac_io *io = d->io;
+    float *own[SUMS_MAX];
+    (void)unused;
+    if (d->fade && d->fade->stride) {
+        for (uint32_t i = 0; i < op[-1].skip; i++)
+            op[i].run(op[i].self, op[i].io);
+        return;
+    }
+    for (uint32_t o = 0; o < d->outs; o++) {
+        own[o] = io->out[o];
+        io->out[o] = d->sum[o];
+    }
+    io->add = d->add;
+    op->run(op->self, io);
+    io->add = 0;
+    for (uint32_t o = 0; o < d->outs; o++)
+        io->out[o] = own[o];
+}
+
+/* Every output is summed over the banks, and nobody hears the banks themselves, or asks how loud
+ * they are. */
+static bool is_fit(const struct tac_layout *l, const struct tac_piece *u)
+{
+    const struct tac_node *n = l->plan->node[u->node].node;
+    uint32_t outs = tac_ports_count(n->block->out);
+    bool fit = n->block->adds && u->banks == 1 && outs <= SUMS_MAX &&
+               !tac_layout_is_alone(n, u->bank) && (u->bank + 1) * n->bank_lanes <= n->lanes;
+    uint32_t section = l->g->node[u->node].section;
+    if (section != TAC_GRAPH_NONE && l->g->section[section].steal == TAC_VOICES_QUIETEST)
+        return false;
+    for (uint32_t o = 0; o < outs && fit; o++) {
+        const struct tac_layout_port *p = tac_layout_port_of(l, u->node, o);
+        fit = p->group[l->runner] && !p->apart;
+    }
+    return fit;
+}
+
+int tac_direct_begin(struct tac_layout *l, uint32_t unit, struct tac_direct **ret_direct)
+{
+    const struct tac_piece *u = &l->units.unit[unit];
+    *ret_direct = NULL;
+    if (!is_fit(l, u))
+        return 0;
+    struct tac_direct *d = TAC_VAULT_NEW(&l->plan->vault, struct tac_direct, 1);
+    if (!d)
+        return -ENOMEM;
+    *d = (struct tac_direct){.plan = l->plan,
+                             .io = tac_layout_io(l, u->node, u->bank),
+                             .fade = tac_layout_fade(l, u->node, u->bank),
+                             .outs = tac_ports_count(l->plan->node[u->node].node->block->out),
+                             .op = l->op[l->runner].count,
+                             .runner = l->runner};
+    for (uint32_t o = 0; o < d->outs; o++)
+        d->add |= u->bank % TAC_GROUP_BANKS ? 1u << o : 0;
+    *ret_direct = d;
+    return tac_layout_op(l, u->node, run, d, d->io);
+}
+
+void tac_direct_end(struct tac_layout *l, struct tac_direct *d)
+{
+    struct tac_op *op = (struct tac_op *)l->op[l->runner].items + d->op;
+    op->skip = (uint16_t)(l->op[l->runner].count - d->op - 1);
+    for (uint32_t o = 0; o < d->outs; o++)
+        d->sum[o] =
+            tac_layout_port_of(l, op->node, o)->group[l->runner][op->bank / TAC_GROUP_BANKS];
+}
