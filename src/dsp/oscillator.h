@@ -24,6 +24,22 @@ TAC_INLINE tac_v tac_osc_hz(const struct tac_io *io, uint32_t i)
     return TAC_AT(io->param[OSC_FREQUENCY], i) * tac_v_semitones(TAC_AT(io->param[OSC_PITCH], i));
 }
 
+/* What a step was computed from, so that it is computed when that changes and not in every call:
+ * with short calls it would be half of the work. 0 Hz and note 0 have the step 0. */
+struct tac_osc_known {
+    tac_v hz, pitch;
+};
+
+/* True when frequency or pitch at the start of the call are not what is known; they are then. */
+TAC_INLINE int tac_osc_is_new(struct tac_osc_known *known, const struct tac_io *io)
+{
+    tac_v hz = TAC_AT(io->param[OSC_FREQUENCY], 0), pitch = TAC_AT(io->param[OSC_PITCH], 0);
+    int is_new = tac_m_any((tac_m)(hz != known->hz) | (tac_m)(pitch != known->pitch));
+    known->hz = hz;
+    known->pitch = pitch;
+    return is_new;
+}
+
 TAC_INLINE int tac_osc_is_moving(const struct tac_io *io)
 {
     return io->param[OSC_FREQUENCY].stride || io->param[OSC_PITCH].stride;

@@ -5,22 +5,23 @@
  *          at 1.25 and ends at 1, so that it takes the time asked for: q = 5^(-1 / (t fs)). Decay
  *          and release reach their end to -60 dB in the time: q = 1000^(-1 / (t fs)). Where the
  *          target changes, d takes up the difference: the value never steps.
- * Latency  0. State: 16 bytes a lane. */
+ * Latency  0. State: 40 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 
 enum { P_ATTACK, P_DECAY, P_SUSTAIN, P_RELEASE };
 
-struct adsr {
-    tac_v d, target;
-    tac_m rising; /* all ones while in the attack */
-    tac_m held;   /* gate of the frame before */
-    float rate_hz;
-};
-
-/* What d is multiplied by in each frame of a segment. */
+/* What d is multiplied by in each frame of a segment; or the times that it follows from. */
 struct rates {
     tac_v attack, decay, release;
+};
+
+struct adsr {
+    tac_v d, target;
+    tac_m rising;                /* all ones while in the attack */
+    tac_m held;                  /* gate of the frame before */
+    struct rates seconds, rates; /* computed when the times change */
+    float rate_hz;
 };
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
@@ -28,6 +29,7 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     struct adsr *s = state;
     (void)memory;
     s->rate_hz = setup->rate_hz;
+    s->seconds.attack = tac_v_set(-1); /* not computed yet */
 }
 
 /* 2^(-octaves / frames) */
@@ -42,6 +44,21 @@ TAC_INLINE struct rates rates_at(const struct tac_io *io, uint32_t i, float rate
     return (struct rates){rate(TAC_AT(io->param[P_ATTACK], i), rate_hz, 2.32192809f),
                           rate(TAC_AT(io->param[P_DECAY], i), rate_hz, 9.96578428f),
                           rate(TAC_AT(io->param[P_RELEASE], i), rate_hz, 9.96578428f)};
+}
+
+/* Those at the start of the call. */
+TAC_INLINE const struct rates *rates_of(struct adsr *s, const struct tac_io *io)
+{
+    struct rates now = {TAC_AT(io->param[P_ATTACK], 0), TAC_AT(io->param[P_DECAY], 0),
+                        TAC_AT(io->param[P_RELEASE], 0)};
+    tac_m other = (tac_m)(now.attack != s->seconds.attack) |
+                  (tac_m)(now.decay != s->seconds.decay) |
+                  (tac_m)(now.release != s->seconds.release);
+    if (tac_m_any(other)) {
+        s->seconds = now;
+        s->rates = rates_at(io, 0, s->rate_hz);
+    }
+    return &s->rates;
 }
 
 /* d makes up for a target that moves. */
@@ -73,9 +90,9 @@ TAC_INLINE void glide(struct adsr *const *s, const struct tac_io *io, int banks)
     tac_v d[2], target[2], q[2];
     TAC_UNROLL
     for (int b = 0; b < banks; b++) {
-        struct rates r = rates_at(&io[b], 0, s[b]->rate_hz);
+        const struct rates *r = rates_of(s[b], &io[b]);
         aim(s[b], tac_v_select(s[b]->held, TAC_AT(io[b].param[P_SUSTAIN], 0), tac_v_set(0)));
-        q[b] = tac_v_select(s[b]->held, r.decay, r.release);
+        q[b] = tac_v_select(s[b]->held, r->decay, r->release);
         d[b] = s[b]->d;
         target[b] = s[b]->target;
     }
@@ -94,7 +111,7 @@ TAC_INLINE void glide(struct adsr *const *s, const struct tac_io *io, int banks)
 static void run(struct adsr *state, const struct tac_io *io)
 {
     struct adsr s = *state;
-    struct rates r = rates_at(io, 0, s.rate_hz);
+    struct rates r = *rates_of(&s, io);
     int moving = is_moving(io);
     for (uint32_t i = 0; i < io->frames; i++) {
         if (moving)

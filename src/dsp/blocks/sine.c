@@ -2,21 +2,22 @@
  * sine.c - a sine oscillator.
  *
  * Method   a 32-bit phase per lane, so that the pitch is exact to 1e-7 and never drifts. While it
- *          stands still, frames go by eight: sine and cosine of the middle one by a polynomial of
+ *          stands still, frames go by sixteen: sine and cosine of the middle one by a polynomial of
  *          a quarter turn, the others by sin(a + kw) = sin a cos kw + cos a sin kw. While it moves,
  *          each frame has its polynomial.
  * Quality  THD+N below -145 dB at any pitch (tests/dsp/test_sources.c).
- * Latency  0. State: 48 bytes a lane. */
+ * Latency  0. State: 80 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 #include "dsp/oscillator.h"
 
-enum { GROUP = 8, HALF = GROUP / 2, QUARTER_TURN = 0x40000000 };
+enum { GROUP = 16, HALF = GROUP / 2, QUARTER_TURN = 0x40000000 };
 
 struct sine {
     tac_u phase;                          /* of the first frame of the group */
     tac_u step;                           /* what turn belongs to */
-    tac_v turn_cos[HALF], turn_sin[HALF]; /* by 1 .. 4 steps */
+    tac_v turn_cos[HALF], turn_sin[HALF]; /* by 1 .. 8 steps */
+    struct tac_osc_known known;           /* what the step is of */
     double per_hz;
     uint32_t done; /* frames of the group that have been heard */
 };
@@ -42,29 +43,30 @@ static void change_step(struct sine *s, tac_u step)
     }
 }
 
-/* The eight frames from phase on. */
-TAC_INLINE void group(const struct sine *s, tac_u phase, tac_v gain, tac_v y[GROUP])
+/* The frames of a group from phase on. */
+TAC_INLINE void group(const struct sine *s, tac_u phase, tac_v gain, float *out, int add)
 {
     tac_u middle = phase + s->step * HALF;
     tac_v sin = tac_phase_sin(middle) * gain, cos = tac_phase_sin(middle + QUARTER_TURN) * gain;
-    y[HALF] = sin;
+    out += HALF * TAC_LANES;
+    tac_give(out, sin, add);
     TAC_UNROLL
-    for (int k = 0; k < HALF; k++) {
-        tac_v side = cos * s->turn_sin[k];
-        y[HALF - 1 - k] = tac_v_madd(sin, s->turn_cos[k], -side);
-        if (k + 1 < HALF)
-            y[HALF + 1 + k] = tac_v_madd(sin, s->turn_cos[k], side);
+    for (int k = 1; k <= HALF; k++) {
+        tac_v side = cos * s->turn_sin[k - 1];
+        tac_give(out - k * TAC_LANES, tac_v_madd(sin, s->turn_cos[k - 1], -side), add);
+        if (k < HALF)
+            tac_give(out + k * TAC_LANES, tac_v_madd(sin, s->turn_cos[k - 1], side), add);
     }
 }
 
 /* One frame, or what is left of a group. */
-static uint32_t partial(struct sine *s, float *out, tac_v gain, uint32_t frames)
+static uint32_t partial(struct sine *s, float *out, tac_v gain, uint32_t frames, int add)
 {
-    tac_v y[GROUP];
+    _Alignas(64) float y[GROUP * TAC_LANES];
     uint32_t n = GROUP - s->done < frames ? GROUP - s->done : frames;
-    group(s, s->phase, gain, y);
+    group(s, s->phase, gain, y, 0);
     for (uint32_t i = 0; i < n; i++)
-        tac_v_store(out + (size_t)i * TAC_LANES, y[s->done + i]);
+        tac_give(out + (size_t)i * TAC_LANES, tac_v_load(y + (s->done + i) * TAC_LANES), add);
     s->done += n;
     if (s->done == GROUP) {
         s->done = 0;
@@ -73,24 +75,20 @@ static uint32_t partial(struct sine *s, float *out, tac_v gain, uint32_t frames)
     return n;
 }
 
-static void run_still(struct sine *s, const struct tac_io *io)
+TAC_INLINE void run_still(struct sine *s, const struct tac_io *io, int add)
 {
     tac_v gain = TAC_AT(io->param[OSC_LEVEL], 0);
     float *out = io->out[0], *end = out + (size_t)io->frames * TAC_LANES;
     if (s->done)
-        out += (size_t)partial(s, out, gain, io->frames) * TAC_LANES;
+        out += (size_t)partial(s, out, gain, io->frames, add) * TAC_LANES;
     tac_u phase = s->phase;
     for (; end - out >= GROUP * TAC_LANES; out += GROUP * TAC_LANES) {
-        tac_v y[GROUP];
-        group(s, phase, gain, y);
-        TAC_UNROLL
-        for (int i = 0; i < GROUP; i++)
-            tac_v_store(out + (size_t)i * TAC_LANES, y[i]);
+        group(s, phase, gain, out, add);
         phase += s->step * GROUP;
     }
     s->phase = phase;
     if (out < end)
-        partial(s, out, gain, (uint32_t)((end - out) / TAC_LANES));
+        partial(s, out, gain, (uint32_t)((end - out) / TAC_LANES), add);
 }
 
 static void run_moving(struct sine *s, const struct tac_io *io)
@@ -100,8 +98,8 @@ static void run_moving(struct sine *s, const struct tac_io *io)
     for (uint32_t i = 0; i < io->frames; i++) {
         if (i == 0 || moving)
             step = tac_phase_step(tac_osc_hz(io, i), s->per_hz);
-        tac_v_store(io->out[0] + (size_t)i * TAC_LANES,
-                    tac_phase_sin(phase) * TAC_AT(io->param[OSC_LEVEL], i));
+        tac_give(io->out[0] + (size_t)i * TAC_LANES,
+                 tac_phase_sin(phase) * TAC_AT(io->param[OSC_LEVEL], i), (int)io->add);
         phase += step;
     }
     s->phase = phase;
@@ -115,10 +113,12 @@ static void process(void *state, const struct tac_io *io)
         run_moving(s, io);
         return;
     }
-    tac_u step = tac_phase_step(tac_osc_hz(io, 0), s->per_hz);
-    if (tac_m_any(step != s->step))
-        change_step(s, step);
-    run_still(s, io);
+    if (tac_osc_is_new(&s->known, io))
+        change_step(s, tac_phase_step(tac_osc_hz(io, 0), s->per_hz));
+    if (io->add)
+        run_still(s, io, 1);
+    else
+        run_still(s, io, 0);
 }
 
 TAC_BLOCK(sine) = {
@@ -129,6 +129,7 @@ TAC_BLOCK(sine) = {
     .out = {{"out", "the sine, -1 to 1 times the level", TAC_PORT_SIGNAL, 0}},
     .param = {TAC_OSC_PARAMS},
     .state_bytes = sizeof(struct sine),
+    .adds = 1,
     .init = init,
     .process = process,
 };
