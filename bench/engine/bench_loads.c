@@ -2,11 +2,15 @@
  * bench_loads.c - the loads that peers are measured with, on our engine: ns per unit per slice of
  * 64 frames, CPU time of one thread, least of several runs; and what building a large plan takes.
  *
- * usage: bench_loads [seconds per run [load]]. One line per load: name, units, ns, units at real
- * time. sine1    independent sines, summed      voice12  saw -> 12 dB low-pass (cutoff moved) ->
- * ADSR voice24  the same with the ladder                -> pan -> stereo sum fx1      noise ->
- * delay -> 3 filters    tchain   gains one after another tpar     gains that add to one input plan
- * 5 000 nodes, off-thread, ms; blocks: the same work in shorter calls; exchange: on-thread */
+ * usage: bench_loads [seconds per run [load]]; TACTUS_ISA=base or avx2 limits the instruction set.
+ * One line per load: name, units, ns, units at real time.
+ * - sine1: independent sines, summed
+ * - voice12: saw -> 12 dB low-pass, cutoff moved every frame by an LFO -> ADSR -> pan -> sum
+ * - voice12a: the same with the table-BLEP osc; voice24: with the ladder
+ * - fx1: noise -> delay -> 3 bands of an equaliser -> reverb
+ * - tchain: gains one after another; tpar: gains that add to one input
+ * - blocks: the same work in shorter calls
+ * - plan: 5 000 nodes, off-thread, ms; exchange: on-thread */
 #include "base/clock.h"
 #include "tactus/engine.h"
 
@@ -73,7 +77,7 @@ static void blocks(const char *name, unsigned units)
         return;
     struct tac_engine *e = load();
     double at_64 = measure_in_blocks(e, 64);
-    printf("%-8s %6u units ", name, units);
+    printf("%-9s %6u units ", name, units);
     for (uint32_t block = 4; block <= 32; block *= 2)
         printf("  block %u: %.2f x", block, measure_in_blocks(e, block) / at_64);
     printf("  of block 64\n");
@@ -120,7 +124,7 @@ static void report(const char *name, unsigned units)
             if (tac_engine_note(e, NULL, 36 + (float)note * 0.3f, 0.8f, (uint32_t)i) < 0)
                 break;
     double ns = measure(e) / units;
-    printf("%-8s %6u units  %8.2f ns  %9.0f at real time\n", name, units, ns, 64e9 / 48000 / ns);
+    printf("%-9s %6u units  %8.2f ns  %9.0f at real time\n", name, units, ns, 64e9 / 48000 / ns);
     for (uint32_t i = 0; only; i++) {
         struct tac_engine_cost cost;
         if (tac_engine_cost(e, i, &cost) < 0)
@@ -132,12 +136,12 @@ static void report(const char *name, unsigned units)
     tac_engine_free(e);
 }
 
-static void voices(const char *filter, unsigned count)
+static void voices(const char *source, const char *filter, unsigned count)
 {
     snprintf(
         text, sizeof text,
         "voices:\n  v:\n    count: %u\n    nodes:\n"
-        "      osc: {block: saw, frequency: 8.1758 Hz}\n"
+        "      osc: {block: %s, frequency: 8.1758 Hz}\n"
         "      f: {block: %s, cutoff: 900 Hz, resonance: 30 %%}\n"
         "      env: {block: adsr}\n      vca: {block: gain, level: -30 dB}\n"
         "      place: {block: pan}\n"
@@ -146,7 +150,7 @@ static void voices(const char *filter, unsigned count)
         "      - vca -> place\n      - place.left -> output[1]\n      - place.right -> output[2]\n"
         "nodes:\n  lfo: {block: lfo, rate: 2 Hz, depth: 300}\n"
         "cables:\n  - lfo.out -> f.cutoff\n",
-        count, filter);
+        count, source, filter);
 }
 
 static char *add_gains(unsigned count)
@@ -171,6 +175,8 @@ static void plan(unsigned count)
 {
     struct tac_engine *e;
     uint64_t least = UINT64_MAX;
+    if (only && strcmp(only, "plan"))
+        return;
     tiny(true, count);
     for (int run = 0; run < RUNS; run++) {
         if (tac_engine_new(NULL, &e) < 0)
@@ -194,21 +200,25 @@ int main(int argc, char **argv)
              "nodes:\n  s: {block: sine, channels: 1024, level: 0.1 %%}\n  sum: {block: gain}\n"
              "cables: [s -> sum -> output]\n");
     report("sine1", 1024);
-    voices("svf", 256);
+    voices("saw", "svf", 256);
     report("voice12", 256);
-    voices("ladder", 256);
+    voices("osc", "svf", 256);
+    report("voice12a", 256);
+    voices("saw", "ladder", 256);
     report("voice24", 256);
-    snprintf(text, sizeof text,
-             "nodes:\n  n: {block: noise, channels: 8}\n  d: {block: delay, channels: 8}\n"
-             "  a: {block: svf, channels: 8}\n  b: {block: svf, channels: 8}\n"
-             "  c: {block: svf, channels: 8}\n  sum: {block: gain}\n"
-             "cables: [n -> d -> a -> b -> c -> sum -> output]\n");
+    snprintf(
+        text, sizeof text,
+        "nodes:\n  n: {block: noise, channels: 8}\n  d: {block: delay, channels: 8}\n"
+        "  a: {block: eq, gain: 3 dB, channels: 8}\n  b: {block: eq, gain: -4 dB, channels: 8}\n"
+        "  c: {block: eq, gain: 2 dB, channels: 8}\n  r: {block: reverb, channels: 8}\n"
+        "  sum: {block: gain}\n"
+        "cables: [n -> d -> a -> b -> c -> r, r.left -> sum -> output]\n");
     report("fx1", 8);
     tiny(true, 1000);
     report("tchain", 1000);
     tiny(false, 1000);
     report("tpar", 1000);
-    voices("svf", 256);
+    voices("saw", "svf", 256);
     blocks("voice12", 256);
     tiny(true, 1000);
     blocks("tchain", 1000);
