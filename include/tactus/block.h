@@ -237,6 +237,11 @@ struct tac_block {
      * that wait for themselves); NULL when it is not. states: void *[2]; io: [2], of equal frames.
      * The same bits as process on each. */
     void (*process2)(void *states, const struct tac_io *io);
+    /* For blocks with one output that multiply their first input, so that rows of them can be done
+     * in one pass; else NULL. 1, and for each lane the factor by which process would multiply, as
+     * long as neither a parameter nor another input changes; 0 when that changes from frame to
+     * frame. Real-time: yes. */
+    int (*scale)(const struct tac_io *io, float *ret_factor);
 };
 
 #ifdef __cplusplus

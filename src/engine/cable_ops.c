@@ -9,14 +9,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The same loops for several instruction sets, chosen when the program is loaded. Sanitizers cannot
- * run before the choice is made. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                 \
-    !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define WIDE
-#endif
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE void add_whole(float *restrict out, uint32_t lanes, uint32_t frames,
@@ -140,7 +132,7 @@ INLINE void mix(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
         m->out[TAC_ENGINE_SLICE_FRAMES * lanes + f] = m->out[f * lanes];
 }
 
-WIDE void tac_mix_run(void *self, const struct tac_io *io)
+TAC_WIDE void tac_mix_run(void *self, const struct tac_io *io)
 {
     const struct tac_mix *m = self;
     uint32_t moving = m->base.stride | m->full;
@@ -186,7 +178,7 @@ INLINE void gather_faded(const struct tac_gather *g, uint32_t frames)
         }
 }
 
-WIDE void tac_gather_run(void *self, const struct tac_io *io)
+TAC_WIDE void tac_gather_run(void *self, const struct tac_io *io)
 {
     const struct tac_gather *g = self;
     if (g->gain && g->gain->stride)
@@ -251,7 +243,7 @@ INLINE void fold(const struct tac_fold *s, uint32_t lanes, uint32_t frames)
     memcpy(s->out, from, frames * sizeof *from);
 }
 
-WIDE void tac_fold_run(void *self, const struct tac_io *io)
+TAC_WIDE void tac_fold_run(void *self, const struct tac_io *io)
 {
     const struct tac_fold *s = self;
     switch (s->lanes) {
@@ -280,7 +272,7 @@ INLINE void find_peaks(const struct tac_peak *p, uint32_t lanes, uint32_t frames
     memcpy(p->peak, most, lanes * sizeof *most);
 }
 
-WIDE void tac_peak_run(void *self, const struct tac_io *io)
+TAC_WIDE void tac_peak_run(void *self, const struct tac_io *io)
 {
     const struct tac_peak *p = self;
     switch (p->lanes) {

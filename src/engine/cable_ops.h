@@ -9,6 +9,15 @@
 
 #include "tactus/block.h"
 
+/* In front of loops that several instruction sets are compiled for, chosen when the program is
+ * loaded. Sanitizers cannot run before the choice is made. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                 \
+    !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define TAC_WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define TAC_WIDE
+#endif
+
 /* One source of a mix. kind WHOLE: the whole vector. SPREAD: lane `from` to lanes to .. to+count-1.
  * LANES: lanes from .. to to .. pairwise. FOLD: lanes from .. from+count-1 into lane to, in order.
  */

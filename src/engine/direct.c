@@ -7,19 +7,18 @@
 enum { SUMS_MAX = 4 };
 
 struct tac_direct {
-    const struct tac_plan *plan;
+    struct tac_shortcut shortcut;
     struct tac_io *io;
     const struct tac_signal *fade; /* of voices that are stolen, in this bank; or NULL */
     float *sum[SUMS_MAX];          /* by output */
     uint32_t outs, add;
-    uint32_t op; /* of this one: what it stands for follows */
-    enum tac_runner runner;
+    uint32_t op; /* index of this one while it is laid */
 };
 
 static void run(void *self, const struct tac_io *unused)
 {
     const struct tac_direct *d = self;
-    const struct tac_op *op = &d->plan->op[d->runner][d->op + 1];
+    const struct tac_op *op = d->shortcut.op;
     struct tac_io *io = d->io;
     float *own[SUMS_MAX];
     (void)unused;
@@ -66,12 +65,10 @@ int tac_direct_begin(struct tac_layout *l, uint32_t unit, struct tac_direct **re
     struct tac_direct *d = TAC_VAULT_NEW(&l->plan->vault, struct tac_direct, 1);
     if (!d)
         return -ENOMEM;
-    *d = (struct tac_direct){.plan = l->plan,
-                             .io = tac_layout_io(l, u->node, u->bank),
+    *d = (struct tac_direct){.io = tac_layout_io(l, u->node, u->bank),
                              .fade = tac_layout_fade(l, u->node, u->bank),
                              .outs = tac_ports_count(l->plan->node[u->node].node->block->out),
-                             .op = l->op[l->runner].count,
-                             .runner = l->runner};
+                             .op = l->op[l->runner].count};
     for (uint32_t o = 0; o < d->outs; o++)
         d->add |= u->bank % TAC_GROUP_BANKS ? 1u << o : 0;
     *ret_direct = d;

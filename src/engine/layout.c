@@ -4,7 +4,7 @@
  * Task by task, unit by unit (layout_units.c); feedback before the first and after the last. A task
  * of a helper is laid twice, each time with the buffers of who is to run it; what other tasks read
  * of it is connected as an import (plan.h). Threads: control. Cost: units + cables. */
-#include "engine/layout.h"
+#include "engine/chain.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -142,6 +142,8 @@ static int lay_copy(struct tac_layout *l, uint32_t task, enum tac_runner runner,
         if (code >= 0)
             code = tac_layout_finish(l, unit[i]);
     }
+    if (code >= 0)
+        code = tac_chain_find(l, t->copy[runner].op.first);
     end_copy(l, &t->copy[runner]);
     return code;
 }
@@ -392,6 +394,13 @@ static int settle_readers(struct tac_layout *l)
     return 0;
 }
 
+static void point_shortcuts(struct tac_op *op, uint32_t ops)
+{
+    for (uint32_t i = 0; i < ops; i++)
+        if (op[i].skip)
+            ((struct tac_shortcut *)op[i].self)->op = &op[i + 1];
+}
+
 /* The lists grew on the heap; the audio thread reads them from memory that does not fault. */
 static int settle(struct tac_layout *l)
 {
@@ -400,7 +409,11 @@ static int settle(struct tac_layout *l)
         plan->op[r] = tac_layout_freeze(l, &l->op[r], sizeof(struct tac_op));
     plan->import = tac_layout_freeze(l, &l->import, sizeof(struct tac_import));
     plan->slot = tac_layout_freeze(l, &l->slot, sizeof(struct tac_slot));
-    return plan->op[0] && plan->op[1] && plan->import && plan->slot ? settle_readers(l) : -ENOMEM;
+    if (!plan->op[0] || !plan->op[1] || !plan->import || !plan->slot)
+        return -ENOMEM;
+    for (int r = 0; r < TAC_RUNNERS; r++)
+        point_shortcuts(plan->op[r], l->op[r].count);
+    return settle_readers(l);
 }
 
 static void drop(struct tac_layout *l)

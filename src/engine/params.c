@@ -72,6 +72,7 @@ bool tac_ramps_set(struct tac_ramps *ramps, struct tac_plan *plan, uint32_t id, 
     atomic_store_explicit(&n->node->target[param], value, memory_order_relaxed);
     if (p->curve == TAC_CURVE_STEP) {
         *r = (struct tac_ramp){.value = value, .target = value};
+        plan->values++;
         rest(n, param, value);
         return true;
     }
@@ -120,6 +121,7 @@ static void drop(struct tac_ramps *ramps, uint32_t i)
 
 void tac_ramps_run(struct tac_ramps *ramps, struct tac_plan *plan, uint32_t frames)
 {
+    plan->values += ramps->count != 0;
     for (uint32_t i = 0; i < ramps->count;) {
         struct tac_plan_node *n = find(plan, ramps->active[i].id);
         uint32_t param = ramps->active[i].param;

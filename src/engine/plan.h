@@ -41,7 +41,12 @@ struct tac_op {
     const struct tac_io *io;
     uint32_t node; /* index in the graph: whose cost it is */
     uint16_t bank;
-    uint16_t skip; /* so many operations after it are done by it, when it runs: direct.h */
+    uint16_t skip; /* so many operations after it are done by it, when it runs: direct.h, chain.h */
+};
+
+/* At the head of what an operation with skip has as self: those that it stands for. */
+struct tac_shortcut {
+    const struct tac_op *op;
 };
 
 /* A signal that comes from another task: which copy of it depends on who ran that one. */
@@ -181,6 +186,7 @@ struct tac_plan {
     struct tac_plan_change *change;
     uint32_t changes;
     struct tac_plan_fade fade;
+    uint64_t values;              /* counts slices in which a set value may have changed */
     uint32_t position;            /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
     uint64_t first_slice;         /* that it plays: words of earlier ones are not claimed */
     uint64_t lost_before;         /* tasks that had been lost when it was built */

@@ -195,6 +195,33 @@ static void what_is_added_is_what_would_be_written(void)
     }
 }
 
+static void scales_are_what_process_multiplies_by(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        static struct rig r;
+        float factor[TAC_BLOCK_LANES_MAX];
+        const struct tac_block *b = variant->blocks[index];
+        if (!b->scale)
+            continue;
+        rig_open(&r, variant, index, false, 5);
+        struct tac_io io = rig_io(&r, 0, RIG_FRAMES);
+        CHECK_MSG(!b->scale(&io, factor), "%s: its other inputs move", b->name);
+        for (uint32_t i = 1; i < r.ins; i++)
+            io.in[i] = (struct tac_signal){r.in[i], 0, 0, 0};
+        for (uint32_t p = 0; p < r.params; p++)
+            for (uint32_t l = 0; l < r.lanes; l++)
+                r.param[p][l] = b->param[p].fallback - 3;
+        b->process(r.state, &io);
+        if (CHECK_MSG(b->scale(&io, factor), "%s", b->name))
+            for (size_t i = 0; i < (size_t)RIG_FRAMES * r.lanes; i++)
+                r.in[0][i] *= factor[i % r.lanes];
+        CHECK_MSG(!memcmp(r.in[0], r.out[0], (size_t)RIG_FRAMES * r.lanes * sizeof(float)), "%s %s",
+                  b->name, variant->name);
+        rig_close(&r);
+    }
+}
+
 static void outputs_stay_finite_on_any_path(void)
 {
     EACH_BLOCK(variant, index)
@@ -276,6 +303,7 @@ int main(int argc, char **argv)
     TEST(an_output_without_listener_changes_nothing);
     TEST(a_line_gives_the_same_bits);
     TEST(what_is_added_is_what_would_be_written);
+    TEST(scales_are_what_process_multiplies_by);
     TEST(outputs_stay_finite_on_any_path);
     TEST(wide_variants_agree_with_one_lane);
     TEST(later_calls_do_not_fault);

@@ -5,6 +5,8 @@
 #include "dsp/block.h"
 #include "dsp/maths.h"
 
+#include <string.h>
+
 enum { P_LEVEL };
 enum { IN_SIGNAL, IN_CONTROL };
 
@@ -90,6 +92,16 @@ static void process(void *state, const struct tac_io *io)
         run(io, 0);
 }
 
+static int scale_of(const struct tac_io *io, float *ret_factor)
+{
+    const struct tac_signal control = io->in[IN_CONTROL], level = io->param[P_LEVEL];
+    if (control.stride || control.connected || level.stride)
+        return 0;
+    tac_v factor = factor_of(TAC_AT(level, 0)) * TAC_AT(control, 0);
+    memcpy(ret_factor, &factor, sizeof factor);
+    return 1;
+}
+
 TAC_BLOCK(gain) = {
     .name = "gain",
     .group = "mix",
@@ -102,4 +114,5 @@ TAC_BLOCK(gain) = {
     .adds = 1,
     .elementwise = 1,
     .process = process,
+    .scale = scale_of,
 };
