@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * fast.h - the two paths that nearly every call takes, inlined into the entry points.
  *
- * malloc: 12 instructions on x86-64; size to class by a shift, head of the thread's list, next.
+ * malloc: 13 instructions on x86-64; size to class by a shift, head of the thread's list, next. The
+ * next block's line, whose link the next call of that class follows, is asked for in advance: in a
+ * heap larger than the nearest cache that is a tenth of what a call costs.
  * free: 17; offset in the arena, line of the granule, owner is me, push, count.
  * Whatever is unusual (first call, guard, empty list, other owner, full or emptied slab, larger
  * sizes, NULL) fails one of the tests and goes to slow.c. Neither needs an atomic operation: only
@@ -11,15 +13,26 @@
 
 #include "mem/heap.h"
 
+/* Not in rax: then the block can be there from the start, where it is returned. */
+#if defined(__x86_64__)
+#define TAC_FAST_REGISTERS(heap, c) __asm__("" : "+c"(heap), "+d"(c))
+#else
+#define TAC_FAST_REGISTERS(heap, c) (void)0
+#endif
+
 static inline void *tac_heap_malloc_fast(size_t bytes)
 {
     if (TAC_UNLIKELY(bytes > TAC_CLASS_SMALL_BYTES))
         return tac_heap_malloc_slow(bytes);
-    void **list = &tac_heap_fast->list[(bytes + 15) / 16];
-    void *block = *list;
+    struct tac_heap *heap = tac_heap_fast;
+    size_t c = (bytes + 15) / 16;
+    TAC_FAST_REGISTERS(heap, c);
+    void *block = heap->list[c];
     if (TAC_UNLIKELY(!block))
         return tac_heap_malloc_slow(bytes);
-    *list = *(void **)block;
+    void *next = *(void **)block;
+    __builtin_prefetch(next);
+    heap->list[c] = next;
     return block;
 }
 

@@ -23,6 +23,7 @@
 #define TAC_MEM_HEAP_H
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "mem/classes.h"
 #include "mem/spans.h"
 #include "tactus/mem.h"
@@ -191,6 +192,15 @@ static inline struct tac_heap *tac_slab_heap(const struct tac_slab *slab)
     return (struct tac_heap *)(owner & ~(uintptr_t)TAC_SLAB_FULL); /* NOLINT: tagged pointer */
 }
 
+/* After a call that began at that count. Those that the thread's own blocks serve are not timed:
+ * the counter would cost a sixth of what they do. */
+static inline void tac_heap_note_worst(struct tac_heap *heap, uint64_t start)
+{
+    uint64_t ticks = tac_counter() - start;
+    if (ticks > heap->counters.worst_ticks)
+        heap->counters.worst_ticks = ticks;
+}
+
 /* What an address belongs to. */
 struct tac_place {
     struct tac_slab *slab;   /* or NULL */
@@ -218,11 +228,17 @@ void tac_slab_emptied(struct tac_heap *heap, struct tac_slab *slab);
 /* ---- remote.c ---- */
 
 void tac_slab_free_remote(struct tac_slab *slab, void *block);
-/* Of the first slab of the class in the queue, up to TAC_HEAP_DRAIN blocks. False: there is none.
- */
-bool tac_heap_drain_class(struct tac_heap *heap, unsigned class_index);
-/* The same for whatever class is next. */
-void tac_heap_drain_one(struct tac_heap *heap);
+/* Are there slabs of the class in the queue? */
+static inline bool tac_heap_has_sent(const struct tac_heap *heap, unsigned class_index)
+{
+    return heap->pulled[class_index] ||
+           atomic_load_explicit(&heap->sent[class_index], memory_order_relaxed);
+}
+
+/* Then up to TAC_HEAP_DRAIN blocks of the first. */
+void tac_heap_drain_class(struct tac_heap *heap, unsigned class_index);
+/* The same for whatever class is next; false when it has none. */
+bool tac_heap_drain_one(struct tac_heap *heap);
 /* In a forked child: forget the queues, and enter the slab again if it is ours and has blocks to
  * take in. */
 void tac_heap_queue_clear(struct tac_heap *heap);

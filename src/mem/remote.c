@@ -132,10 +132,8 @@ static void drain_first(struct tac_heap *heap, unsigned c)
         tac_slab_settle(heap, slab);
 }
 
-bool tac_heap_drain_class(struct tac_heap *heap, unsigned c)
+void tac_heap_drain_class(struct tac_heap *heap, unsigned c)
 {
-    if (!heap->pulled[c] && !atomic_load_explicit(&heap->sent[c], memory_order_relaxed))
-        return false;
     heap->draining = true;
     atomic_signal_fence(memory_order_seq_cst);
     if (!heap->pulled[c])
@@ -143,7 +141,6 @@ bool tac_heap_drain_class(struct tac_heap *heap, unsigned c)
     drain_first(heap, c);
     atomic_signal_fence(memory_order_seq_cst);
     heap->draining = false;
-    return true;
 }
 
 /* The class has nothing more, unless a sender comes just now. */
@@ -155,19 +152,23 @@ static void class_is_done(struct tac_heap *heap, unsigned c)
 }
 
 /* The classes take turns: none waits for ever behind one that others free all the time. */
-void tac_heap_drain_one(struct tac_heap *heap)
+bool tac_heap_drain_one(struct tac_heap *heap)
 {
     unsigned w = heap->tidy_next / 64;
     uint64_t classes = atomic_load_explicit(&heap->sent_classes[w], memory_order_relaxed) &
                        ~0ull << (heap->tidy_next & 63);
     if (!classes) {
         heap->tidy_next = w ? 0 : 64;
-        return;
+        return false;
     }
     unsigned c = w * 64 + tac_bit_lowest(classes);
     heap->tidy_next = (c + 1) % TAC_CLASSES;
-    if (!tac_heap_drain_class(heap, c))
+    bool some = tac_heap_has_sent(heap, c);
+    if (some)
+        tac_heap_drain_class(heap, c);
+    else
         class_is_done(heap, c);
+    return some;
 }
 
 /* ---- in a forked child ---- */

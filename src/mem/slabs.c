@@ -35,14 +35,22 @@ static void *take_first(struct tac_slab *slab)
     return tac_unit_address(tac_slab_unit(slab));
 }
 
-/* Blocks never used before: a few at a time, and of one page, so that nobody builds a long list. */
-static void *take_fresh(struct tac_heap *heap, struct tac_slab *slab)
+/* So many blocks from that one on begin in its page. */
+static uint32_t blocks_to_page_end(const struct tac_slab *slab, uint32_t first)
 {
     enum { PAGE_BYTES = 4096 };
+    uint32_t bytes = slab->block_bytes;
+    uint32_t left = PAGE_BYTES - (first * bytes & (PAGE_BYTES - 1));
+    return (uint32_t)((uint64_t)(left + bytes - 1) * slab->reciprocal >> 32);
+}
+
+/* Blocks never used before: at most so many at a time, and of one page, so that nobody builds a
+ * long list or touches more than a page. */
+static void *take_fresh(struct tac_heap *heap, struct tac_slab *slab, uint32_t most)
+{
     uint32_t bytes = slab->block_bytes, made = slab->made, left = slab->capacity - made;
-    uint32_t n = bytes <= PAGE_BYTES / TAC_HEAP_BATCH ? TAC_HEAP_BATCH
-                 : bytes <= PAGE_BYTES / 4            ? 4
-                                                      : 1;
+    uint32_t n = blocks_to_page_end(slab, made);
+    n = n > most ? most : n;
     n = n > left ? left : n;
     char *block = tac_unit_address(tac_slab_unit(slab)) + (size_t)made * bytes;
     /* read by other threads that free (starts_block); it only grows */
@@ -197,11 +205,11 @@ static __attribute__((noinline)) void *take_new(struct tac_heap *heap, unsigned 
     return take_first(slab);
 }
 
-static void *take_partial(struct tac_heap *heap, struct tac_slab *slab)
+static void *take_partial(struct tac_heap *heap, struct tac_slab *slab, uint32_t most)
 {
     partial_remove(heap, slab);
     change_current(heap, slab->class_index, slab);
-    return slab->free ? take_free(heap, slab) : take_fresh(heap, slab);
+    return slab->free ? take_free(heap, slab) : take_fresh(heap, slab, most);
 }
 
 /* Has the thread blocks of the class? */
@@ -216,30 +224,55 @@ static bool has_spare(const struct tac_heap *heap, unsigned c)
     return c < TAC_CLASS_MEDIUM_FIRST && heap->spares + heap->fresh_spares;
 }
 
-static void tidy(struct tac_heap *heap)
+/* Returns how many new blocks the call may make: while there are blocks that other threads freed,
+ * no more than were taken in, lest the heap grows beside them. */
+static uint32_t tidy(struct tac_heap *heap)
 {
     struct tac_slab *owed = heap->owed;
     heap->owed = NULL;
-    if (owed)
-        send_home(owed);
-    else
-        tac_heap_drain_one(heap);
+    if (!owed)
+        return tac_heap_drain_one(heap) ? TAC_HEAP_DRAIN : TAC_HEAP_BATCH;
+    send_home(owed);
+    return TAC_HEAP_DRAIN;
+}
+
+/* Of what has_blocks found; NULL when it found nothing. */
+static void *take_own(struct tac_heap *heap, unsigned c, uint32_t most)
+{
+    struct tac_slab *slab = heap->current[c];
+    if (slab && slab->free)
+        return take_free(heap, slab);
+    if (slab && slab->made < slab->capacity)
+        return take_fresh(heap, slab, most);
+    return heap->partial[c] ? take_partial(heap, heap->partial[c], most) : NULL;
+}
+
+/* From other threads, or from the span layer. */
+static __attribute__((noinline)) void *refill_from_others(struct tac_heap *heap, unsigned c)
+{
+    uint64_t start = tac_counter();
+    void *block = NULL;
+    if (tac_heap_has_sent(heap, c)) {
+        tac_heap_drain_class(heap, c);
+        block = take_own(heap, c, TAC_HEAP_DRAIN);
+    } else if (has_spare(heap, c)) {
+        tidy(heap);
+    }
+    if (!block)
+        block = take_new(heap, c);
+    tac_heap_note_worst(heap, start);
+    return block;
 }
 
 void *tac_heap_refill(struct tac_heap *heap, unsigned c)
 {
-    struct tac_slab *slab = heap->current[c];
     heap->counters.slow_mallocs++;
-    TAC_ASSERT_SLOW(!slab || !tac_slab_fault(slab));
-    if (has_blocks(heap, c) || (!tac_heap_drain_class(heap, c) && has_spare(heap, c)))
-        tidy(heap);
-    if (slab && slab->free)
-        return take_free(heap, slab);
-    if (slab && slab->made < slab->capacity)
-        return take_fresh(heap, slab);
-    if (heap->partial[c])
-        return take_partial(heap, heap->partial[c]);
-    return take_new(heap, c);
+    TAC_ASSERT_SLOW(!heap->current[c] || !tac_slab_fault(heap->current[c]));
+    if (!has_blocks(heap, c))
+        return refill_from_others(heap, c);
+    uint32_t most = tidy(heap); /* which may find that a partial slab is empty */
+    void *block = take_own(heap, c, most);
+    return TAC_LIKELY(block) ? block : take_new(heap, c);
 }
 
 /* Out of the list of partial slabs, if it is there. False: the class has it in hand. */

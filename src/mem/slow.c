@@ -9,8 +9,6 @@
 #include "mem/memcheck.h"
 #include "mem/outside.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 
 struct tac_place tac_place_of(const void *block)
@@ -25,13 +23,6 @@ struct tac_place tac_place_of(const void *block)
     else if (TAC_KIND_GET(slab) == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
         place.large = tac_large_at(place.unit);
     return place;
-}
-
-static void note_worst(struct tac_heap *heap, uint64_t start)
-{
-    uint64_t ticks = tac_counter() - start;
-    if (ticks > heap->counters.worst_ticks)
-        heap->counters.worst_ticks = ticks;
 }
 
 static void *malloc_large(struct tac_heap *heap, size_t bytes)
@@ -52,14 +43,11 @@ static void *malloc_real(struct tac_heap *heap, size_t bytes)
             heap->list[c] = *(void **)block;
             return block;
         }
-        uint64_t start = tac_counter();
-        block = tac_heap_refill(heap, c);
-        note_worst(heap, start);
-        return block;
+        return tac_heap_refill(heap, c);
     }
     uint64_t start = tac_counter();
     void *block = malloc_large(heap, bytes);
-    note_worst(heap, start);
+    tac_heap_note_worst(heap, start);
     return block;
 }
 
