@@ -242,6 +242,10 @@ struct tac_block {
      * long as neither a parameter nor another input changes; 0 when that changes from frame to
      * frame. Real-time: yes. */
     int (*scale)(const struct tac_io *io, float *ret_factor);
+    /* For blocks that measure, else NULL: what output `port` gave at the last frame of a lane, also
+     * where nobody listens. Returns its unit ("LUFS"), or NULL when that was not measured or the
+     * output is none of the measures. Not real-time; while process does not run. */
+    const char *(*reading)(const void *state, uint32_t port, uint32_t lane, float *ret_value);
 };
 
 #ifdef __cplusplus

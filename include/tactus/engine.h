@@ -152,6 +152,17 @@ TAC_API void tac_engine_stats_reset(struct tac_engine *engine);
 TAC_API int tac_engine_meter(struct tac_engine *engine, uint32_t channel,
                              struct tac_engine_meter *ret_meter);
 
+/* What the blocks that measure (meter) say, a call for each node, channel and measure, in the order
+ * of the plan. Not while process runs. Strings hold until the next load. */
+struct tac_engine_reading {
+    const char *node, *block, *name, *unit; /* name: of the output; unit: "LUFS", "dB" */
+    uint32_t channel, channels;             /* of the node, from 0 */
+    float value;
+};
+TAC_API void tac_engine_readings(struct tac_engine *engine,
+                                 void (*each)(void *user, const struct tac_engine_reading *reading),
+                                 void *user);
+
 /* Cost of node index, in the order of the plan; -ENOENT past the last. */
 TAC_API int tac_engine_cost(struct tac_engine *engine, uint32_t index,
                             struct tac_engine_cost *ret_cost);

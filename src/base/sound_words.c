@@ -9,7 +9,8 @@ enum { UNRECOGNISED = 1, SYSTEM, MALFORMED, UNSUPPORTED }; /* SF_ERR_... of sndf
 
 const char *tac_sound_words(int code, const char *sentence, char *buffer, size_t size)
 {
-    static const char system[] = "System error : ";
+    static const char system[] = "System error : ", other[] = "Error : ";
+    const char *before = "";
     if (strncmp(sentence, system, sizeof system - 1) == 0)
         sentence += sizeof system - 1;
     else if (code == UNRECOGNISED)
@@ -18,7 +19,11 @@ const char *tac_sound_words(int code, const char *sentence, char *buffer, size_t
         sentence = "the file is damaged";
     else if (code == UNSUPPORTED)
         sentence = "its samples are coded in a way that is not known";
-    snprintf(buffer, size, "%s", sentence);
+    else if (strncmp(sentence, other, sizeof other - 1) == 0) {
+        before = "the file is damaged: ";
+        sentence += sizeof other - 1;
+    }
+    snprintf(buffer, size, "%s%s", before, sentence);
     for (size_t n = strlen(buffer); n && (buffer[n - 1] == '.' || buffer[n - 1] == ' '); n--)
         buffer[n - 1] = 0;
     return buffer;

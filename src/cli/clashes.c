@@ -9,14 +9,13 @@
 #include "graph/graph.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { OUTPUTS = 3 };
 
-static bool is_same(const char *a, const char *b)
+bool tac_clashes_same(const char *a, const char *b)
 {
     struct stat x, y;
     bool is_a = stat(a, &x) == 0, is_b = stat(b, &y) == 0;
@@ -38,7 +37,7 @@ static int check(const char *const *output, const char *input, const char *what,
                  struct tac_error *err)
 {
     for (int i = 0; i < OUTPUTS && input; i++)
-        if (output[i] && is_same(output[i], input))
+        if (output[i] && tac_clashes_same(output[i], input))
             return refuse(output[i], what, err);
     return 0;
 }
@@ -80,7 +79,7 @@ int tac_clashes_refuse(const struct tac_player_config *c, struct tac_error *err)
     for (int i = 0; i < OUTPUTS && code >= 0; i++) {
         outputs += output[i] != NULL;
         for (int k = 0; k < i && output[i] && code >= 0; k++)
-            if (output[k] && is_same(output[i], output[k]))
+            if (output[k] && tac_clashes_same(output[i], output[k]))
                 code = refuse(output[i], "asked for twice", err);
     }
     for (uint32_t i = 0; i < c->patches && code >= 0; i++)

@@ -5,10 +5,15 @@
 
 #include "cli/patch_player.h"
 
+#include <stdbool.h>
+
 /* Compare the files that will be written (sound, recording, trace) with the patch, the files that
  * it names and the input, and with each other. 0, or negative with a line in err. A patch that
  * cannot be read is no clash: whoever loads it says what is wrong. */
 TAC_MUST_CHECK int tac_clashes_refuse(const struct tac_player_config *config,
                                       struct tac_error *err);
+
+/* Are these two names the same plain file? */
+bool tac_clashes_same(const char *a, const char *b);
 
 #endif

@@ -194,7 +194,7 @@ static bool take_option(const struct tac_cmd *cmd, int argc, char **argv, int *i
     bool optional = cmd->option[index].value[0] == '[';
     if (!value && optional)
         value = "";
-    if (!value && *i + 1 < argc)
+    if (!value && *i + 1 < argc && strcmp(argv[*i + 1], "--") != 0)
         value = argv[++*i];
     if (!value) {
         tac_cmd_fail(0, "--%s needs a value: %s", cmd->option[index].name,

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/overload_words.h"
+#include "cli/readings.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -100,6 +101,7 @@ void tac_play_summary(struct tac_player *p)
     if (b.losses)
         printf("the device was away %llu time%s%s\n", (unsigned long long)b.losses,
                b.losses == 1 ? "" : "s", b.away ? ", and still is" : " and came back");
+    tac_readings_print(p);
     print_overload(p);
     if (b.late)
         print_costliest(p);

@@ -359,3 +359,32 @@ int tac_engine_cost(struct tac_engine *e, uint32_t index, struct tac_engine_cost
     pthread_mutex_unlock(&e->lock);
     return code;
 }
+
+static void read_node(const struct tac_node *n,
+                      void (*each)(void *user, const struct tac_engine_reading *reading),
+                      void *user)
+{
+    struct tac_engine_reading r = {.node = n->name, .block = n->block->name, .channels = n->lanes};
+    for (r.channel = 0; r.channel < n->lanes; r.channel++)
+        for (uint32_t port = 0; port < TAC_BLOCK_PORTS_MAX && n->block->out[port].name; port++) {
+            r.name = n->block->out[port].name;
+            r.unit = n->block->reading(n->state[r.channel / n->bank_lanes], port,
+                                       r.channel % n->bank_lanes, &r.value);
+            if (r.unit)
+                each(user, &r);
+        }
+}
+
+void tac_engine_readings(struct tac_engine *e,
+                         void (*each)(void *user, const struct tac_engine_reading *reading),
+                         void *user)
+{
+    pthread_mutex_lock(&e->lock);
+    const struct tac_plan *p = e->latest;
+    for (uint32_t i = 0; p && i < p->graph->node_count; i++) {
+        const struct tac_node *n = p->node[p->graph->order[i]].node;
+        if (n->block->reading)
+            read_node(n, each, user);
+    }
+    pthread_mutex_unlock(&e->lock);
+}

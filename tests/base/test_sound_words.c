@@ -17,6 +17,8 @@ static void words_are_clear(void)
                  "not known"));
     CHECK_STR(tac_sound_words(77, "Something else went wrong . ", buffer, sizeof buffer),
               "Something else went wrong");
+    CHECK_STR(tac_sound_words(99, "Error : unknown error in flac decoder.", buffer, sizeof buffer),
+              "the file is damaged: unknown error in flac decoder");
     CHECK_STR(tac_sound_words(0, "", buffer, sizeof buffer), "");
 }
 

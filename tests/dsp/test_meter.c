@@ -64,6 +64,26 @@ static void check(const struct play *p, const char *name, double expected, doubl
 {
     CHECK_MSG(fabs(reading(p, name) - expected) <= within, "%u lanes, %s: %.3f, expected %.3f",
               p->lanes, name, reading(p, name), expected);
+    float value = 0;
+    const char *unit = p->block->reading(p->state, (uint32_t)port(p, name), p->lanes - 1, &value);
+    CHECK(unit && !strcmp(unit, strstr(name, "peak") || strstr(name, "rms") ? "dB" : "LUFS"));
+    CHECK_NEAR(value, reading(p, name), 1e-4);
+}
+
+static void the_sound_is_no_reading(void)
+{
+    EACH_EXTREME(v)
+    {
+        struct play p;
+        float value = 7;
+        play_open(&p, v, "meter");
+        CHECK(!p.block->reading(p.state, (uint32_t)port(&p, "left"), 0, &value));
+        CHECK(!p.block->reading(p.state, (uint32_t)port(&p, "true_peak"), 0, &value));
+        CHECK(value == 7);
+        CHECK(p.block->reading(p.state, (uint32_t)port(&p, "peak"), 0, &value));
+        CHECK_NEAR(value, -120, 1e-3);
+        play_close(&p);
+    }
 }
 
 static void readings_are_those_of_libebur128(void)
@@ -174,5 +194,6 @@ int main(int argc, char **argv)
     TEST(true_peak_is_that_of_libebur128);
     TEST(a_sine_reads_as_the_standard_says);
     TEST(true_peak_is_found_between_the_samples);
+    TEST(the_sound_is_no_reading);
     return test_end();
 }

@@ -82,6 +82,16 @@ def what_is_read_is_not_written_over(tactus, folder):
     desk.refused("play", "tape.yaml", "--record", "same", "--trace", "same", *short, says="twice")
 
 
+def a_report_does_not_replace_its_recording(tactus, folder):
+    desk = Desk(tactus, folder)
+    desk.good("play", "tape.yaml", "--seconds", "0.3", "--trace", "r.tac")
+    before = desk.path("r.tac").read_bytes()
+    desk.refused("doctor", "r.tac", "--html", "./r.tac", says="would be written over")
+    desk.refused("doctor", "r.tac", "-o", "report.html", code=2, says="--html")
+    desk.refused("run", "--record", "--", "true", code=2, says="needs a value")
+    assert desk.path("r.tac").read_bytes() == before and not desk.path("--").exists()
+
+
 def looking_at_a_patch_keeps_its_recording(tactus, folder):
     desk = Desk(tactus, folder)
     before = desk.path("tape.wav").read_bytes()
@@ -155,6 +165,7 @@ def words_are_clear(tactus, folder):
 
 if __name__ == "__main__":
     sys.exit(audio_servers.main((
-        what_is_read_is_not_written_over, looking_at_a_patch_keeps_its_recording,
+        what_is_read_is_not_written_over, a_report_does_not_replace_its_recording,
+        looking_at_a_patch_keeps_its_recording,
         closed_standard_files_do_not_end_in_recordings, what_was_written_is_kept_when_no_more_can_be,
         a_recording_is_whole_when_the_player_is_killed, words_are_clear)))

@@ -67,9 +67,13 @@ def examples(folder):
            and peak <= 1, f"{name} has its channels, length and level", (len(sound), level, peak))
     mix = os.path.join(folder, "first.wav")
     out = os.path.join(folder, "master.wav")
-    result = run("render", os.path.join(EXAMPLES, "master.yaml"), "-i", mix, "-o", out, "-q")
+    result = run("render", os.path.join(EXAMPLES, "master.yaml"), "-i", mix, "-o", out)
     ok(result.returncode == 0 and len(read_wav(out)[0]) == 4 * 48000,
        "master ends where its input ends", result.stderr)
+    peak = max(max(abs(x) for x in c) for c in read_wav(out))
+    said = [line for line in result.stdout.splitlines() if line.startswith("meter: ")]
+    ok(len(said) == 1 and "LUFS" in said[0]
+       and f"peak {20 * math.log10(peak):.1f}" in said[0], "its meter is read in the end", result.stdout)
 
 
 BAD = {

@@ -244,6 +244,20 @@ static void a_long_chain_is_ordered(void)
     free(text);
 }
 
+static void a_recorder_is_heard_by_a_file(void)
+{
+    struct tac_graph *g;
+    struct tac_error err;
+    REQUIRE(read_patch("nodes:\n  o: {block: sine}\n  n: {block: noise}\n"
+                       "  tape: {block: recorder, file: t.wav}\n"
+                       "  deaf: {block: recorder}\ncables:\n  - o -> tape\n  - n -> deaf\n",
+                       &g, &err) == 0);
+    CHECK(g->warning_count == 2);
+    for (uint32_t i = 0; i < g->warning_count; i++)
+        CHECK(strstr(g->warning[i].text, "'n'") || strstr(g->warning[i].text, "'deaf'"));
+    tac_graph_free(g);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -258,5 +272,6 @@ int main(int argc, char **argv)
     TEST(garbage_is_refused);
     TEST(every_prefix_of_a_patch_gets_an_answer);
     TEST(a_long_chain_is_ordered);
+    TEST(a_recorder_is_heard_by_a_file);
     return test_end();
 }

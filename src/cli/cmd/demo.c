@@ -192,7 +192,9 @@ static int run_demo(struct demo *demo)
     int r = make_folder(demo->folder);
     r = r ? r : name_files(demo);
     if (r < 0)
-        return tac_cmd_fail(TAC_EXIT_FAILED, "%s: %s", demo->folder, tac_error_sentence(r));
+        return tac_cmd_fail(TAC_EXIT_FAILED,
+                            "%s: the results cannot be put there (%s); -o FOLDER names a place",
+                            demo->folder, tac_error_sentence(r));
     print_configuration(demo);
     int code = TAC_EXIT_OK;
     for (int i = 0; i < RUNS && code == TAC_EXIT_OK; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * doctor.c - `tactus doctor`: judge recordings, or run a program, record and judge it. */
+#include "cli/clashes.h"
 #include "cli/cmd.h"
 
 #include "cli/capturing.h"
@@ -88,6 +89,16 @@ static int judge_recordings(const struct tac_cmd_args *args)
 {
     struct tac_runs runs = {.count = 0};
     struct tac_error err = {0};
+    const char *html = args->option[OPTION_HTML];
+    if (args->option[OPTION_RECORD])
+        return tac_cmd_fail(TAC_EXIT_USAGE, "-o is for the recording of a program that is run; "
+                                            "--html FILE writes the report");
+    for (int i = 0; i < args->count && html; i++)
+        if (tac_clashes_same(html, args->operand[i]))
+            return tac_cmd_fail(TAC_EXIT_FAILED,
+                                "%s: would be written over, but it is what is "
+                                "judged; give it another name",
+                                html);
     for (int i = 0; i < args->count; i++)
         if (tac_runs_add(&runs, args->operand[i], NULL, &err) < 0) {
             tac_runs_fini(&runs);

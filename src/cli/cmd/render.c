@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/cmd.h"
 #include "cli/patch_player.h"
+#include "cli/readings.h"
 #include "graph/graph.h"
 
 #include <stdio.h>
@@ -54,6 +55,8 @@ static int render(struct tac_player *p, const char *output, uint64_t frames, boo
     if (!quiet && stats.frames)
         printf("%s: %.2f s of sound, %u channels, in %.2f s: %.1f times as fast as real time\n",
                output, sound_s, p->stream->outputs, wall_s, sound_s / wall_s);
+    if (!quiet)
+        tac_readings_print(p);
     return tac_player_is_interrupted() ? 1 : 0;
 }
 
@@ -119,7 +122,7 @@ TAC_CMD(render) = {
         "same bits each time, whatever the block size. Several patches are mixed as `tactus play` "
         "does, for the longest of their lengths.\n\nOn a terminal a bar shows how far "
         "it is. When it is interrupted or the disk is full, what was computed so far is kept "
-        "and the file is whole.",
+        "and the file is whole.\n\nWhat the meters in the patch read in the end is printed.",
     .option = {[O_OUTPUT] = {"output", 'o', "FILE", "The sound file to write."},
                [O_INPUT] = {"input", 'i', "FILE",
                             "A sound file for the channels that the patch takes in, with the same "

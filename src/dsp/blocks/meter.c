@@ -272,6 +272,38 @@ static void process(void *state, const struct tac_io *io)
     }
 }
 
+static const char *reading(const void *state, uint32_t port, uint32_t lane, float *ret_value)
+{
+    const struct meter *s = state;
+    tac_v value;
+    switch (port) {
+    case OUT_MOMENTARY:
+        value = s->momentary;
+        break;
+    case OUT_SHORT:
+        value = s->brief;
+        break;
+    case OUT_INTEGRATED:
+        value = s->integrated;
+        break;
+    case OUT_TRUE_PEAK:
+        if (s->true_peak[lane] <= 0)
+            return NULL; // silence, or nobody wanted it: process
+        value = to_db(tac_v_max(s->true_peak, tac_v_set(1e-6f)));
+        break;
+    case OUT_PEAK:
+        value = to_db(tac_v_max(s->peak, tac_v_set(1e-6f)));
+        break;
+    case OUT_RMS:
+        value = to_db(s->power) * 0.5f;
+        break;
+    default:
+        return NULL;
+    }
+    *ret_value = value[lane];
+    return port <= OUT_INTEGRATED ? "LUFS" : "dB";
+}
+
 TAC_BLOCK(meter) = {
     .name = "meter",
     .group = "measure",
@@ -299,4 +331,5 @@ TAC_BLOCK(meter) = {
     .memory_bytes = memory_bytes,
     .init = init,
     .process = process,
+    .reading = reading,
 };
