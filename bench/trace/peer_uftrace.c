@@ -9,9 +9,8 @@ static __attribute__((noinline)) void zone_function(void)
 }
 
 #define noinline noinline, no_instrument_function
-#define inline inline __attribute__((no_instrument_function))
+#define ZONE_INLINE static inline __attribute__((no_instrument_function))
 #include "zone_loops.h"
-#undef inline
 
 int main(void)
 {

@@ -20,14 +20,19 @@ enum { BATCHES = 15, BURST = 5000, FLAT = 200000, SINGLE = 1000000 };
 
 static double zone_hz;
 
-static inline uint64_t zone_ns(void)
+/* A peer that instruments functions leaves these out. */
+#ifndef ZONE_INLINE
+#define ZONE_INLINE static inline
+#endif
+
+ZONE_INLINE uint64_t zone_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static inline uint64_t zone_counter(void)
+ZONE_INLINE uint64_t zone_counter(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     return __builtin_ia32_rdtsc();
@@ -36,13 +41,13 @@ static inline uint64_t zone_counter(void)
 #endif
 }
 
-static inline void zone_sleep_ms(int ms)
+ZONE_INLINE void zone_sleep_ms(int ms)
 {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
     nanosleep(&t, NULL);
 }
 
-static inline void zone_pin(void)
+ZONE_INLINE void zone_pin(void)
 {
     cpu_set_t cpu;
     CPU_ZERO(&cpu);
@@ -50,7 +55,7 @@ static inline void zone_pin(void)
     sched_setaffinity(0, sizeof cpu, &cpu);
 }
 
-static inline void zone_unpin(void)
+ZONE_INLINE void zone_unpin(void)
 {
     cpu_set_t all;
     CPU_ZERO(&all);
@@ -59,7 +64,7 @@ static inline void zone_unpin(void)
     sched_setaffinity(0, sizeof all, &all);
 }
 
-static inline void zone_calibrate(void)
+ZONE_INLINE void zone_calibrate(void)
 {
     uint64_t ns = zone_ns(), count = zone_counter();
     zone_sleep_ms(200);
@@ -75,26 +80,26 @@ static __attribute__((noinline)) void zone_loop(int n)
     }
 }
 
-static inline int zone_by_value(const void *a, const void *b)
+ZONE_INLINE int zone_by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
 }
 
-static inline void zone_say(const char *name, const char *what, double ticks)
+ZONE_INLINE void zone_say(const char *name, const char *what, double ticks)
 {
     printf("%-12s %-8s %9.2f\n", name, what, ticks / zone_hz * 1e9);
     fflush(stdout);
 }
 
-static inline void zone_first(const char *name)
+ZONE_INLINE void zone_first(const char *name)
 {
     uint64_t begin = zone_counter();
     zone_loop(1);
     zone_say(name, "first", (double)(zone_counter() - begin));
 }
 
-static inline void zone_batches(const char *name, const char *what, int n, int pause_ms)
+ZONE_INLINE void zone_batches(const char *name, const char *what, int n, int pause_ms)
 {
     double ticks[BATCHES];
     for (int i = 0; i < BATCHES; i++) {
@@ -107,7 +112,7 @@ static inline void zone_batches(const char *name, const char *what, int n, int p
     zone_say(name, what, ticks[BATCHES / 2]);
 }
 
-static inline void zone_single(const char *name)
+ZONE_INLINE void zone_single(const char *name)
 {
     static double ticks[SINGLE];
     static const struct {
