@@ -6,12 +6,12 @@
  *         a period that changes while the sound runs is followed. While the server freewheels there
  *         is no deadline. Latency: what the ports of one side have, plus config.latency_frames, is
  *         told to the other side.
- *         A server that ends is looked for by a keeper, and everything is made anew when it is
- *         back. Which server: JACK_DEFAULT_SERVER, as for every JACK program.
- * Threads process: the JACK library's, real-time. Others: control, and the keeper's while the
- * server is away; I1: client and ports are changed by the keeper's thread only between a loss and
- *         the return, and by control only while the keeper does not run.
- * Source  The JACK Audio Connection Kit API documentation, "Callbacks" and "Managing latency". */
+ *         A server that ends, or that stops calling us, is looked for by a keeper, and everything
+ * is made anew when it is back, our connections too. Which server: JACK_DEFAULT_SERVER, as for
+ * every JACK program. Threads process: the JACK library's, real-time. Others: control, and the
+ * keeper's while the server is away; I1: client and ports are changed by the keeper's thread only
+ * between a loss and the return, and by control only while the keeper does not run. Source  The
+ * JACK Audio Connection Kit API documentation, "Callbacks" and "Managing latency". */
 #include "backend/backend_cycle.h"
 #include "backend/keeper.h"
 #include "base/clock.h"
@@ -24,6 +24,14 @@
 
 extern const struct tac_backend tac_backend_jack; /* below */
 
+/* A port that one of ours was connected to. */
+struct link {
+    struct link *next;
+    bool out;
+    uint32_t channel;
+    char theirs[];
+};
+
 struct jack {
     struct tac_backend_stream base;
     struct tac_backend_config config;
@@ -31,7 +39,8 @@ struct jack {
     struct tac_keeper keeper;
     jack_client_t *client;
     jack_port_t *in[TAC_BACKEND_CHANNELS_MAX], *out[TAC_BACKEND_CHANNELS_MAX];
-    int64_t offset_ns; /* CLOCK_MONOTONIC minus the server's clock */
+    struct link *links; /* what a connection that was lost had */
+    int64_t offset_ns;  /* CLOCK_MONOTONIC minus the server's clock */
     bool running, locked;
     _Atomic bool freewheel, realtime, done;
     _Atomic int error;
@@ -253,12 +262,62 @@ static int connect_all(struct jack *j, struct tac_error *err)
     return 0;
 }
 
+static void forget_links(struct jack *j)
+{
+    for (struct link *l = j->links, *next; l; l = next) {
+        next = l->next;
+        free(l);
+    }
+    j->links = NULL;
+}
+
+static void remember_port(struct jack *j, bool out, uint32_t channel)
+{
+    const jack_port_t *port = (out ? j->out : j->in)[channel];
+    const char **theirs = port ? jack_port_get_all_connections(j->client, port) : NULL;
+    for (const char **name = theirs; name && *name; name++) {
+        size_t bytes = strlen(*name) + 1;
+        struct link *l = malloc(sizeof *l + bytes);
+        if (!l)
+            break;
+        l->next = j->links;
+        l->out = out;
+        l->channel = channel;
+        memcpy(l->theirs, *name, bytes);
+        j->links = l;
+    }
+    jack_free(theirs);
+}
+
+/* What our ports are connected to; also when the server is gone, as its tables are still there. */
+static void remember_links(struct jack *j)
+{
+    if (!j->client)
+        return; // an attempt that failed; what is known is still so
+    forget_links(j);
+    for (uint32_t c = 0; c < j->base.outputs; c++)
+        remember_port(j, true, c);
+    for (uint32_t c = 0; c < j->base.inputs; c++)
+        remember_port(j, false, c);
+}
+
+/* Connect as it was; false when nothing of that is there. */
+static bool restore_links(struct jack *j)
+{
+    bool any = false;
+    for (const struct link *l = j->links; l; l = l->next) {
+        const char *ours = jack_port_name((l->out ? j->out : j->in)[l->channel]);
+        any |= jack_connect(j->client, l->out ? ours : l->theirs, l->out ? l->theirs : ours) == 0;
+    }
+    return any;
+}
+
 static int go(struct jack *j, struct tac_error *err)
 {
     if (jack_activate(j->client))
         return tac_error_set(err, -TAC_E_DEVICE, NULL, 0, 0, "the JACK server does not let us in");
     atomic_store(&j->realtime, jack_is_realtime(j->client) != 0);
-    return connect_all(j, err);
+    return restore_links(j) ? 0 : connect_all(j, err);
 }
 
 /* The keeper's: the server was lost; is it back? */
@@ -266,6 +325,7 @@ static int come_back(void *user)
 {
     struct jack *j = user;
     struct tac_error err;
+    remember_links(j);
     leave(j);
     tac_keeper_forget(&j->keeper);
     int code = join(j, &err);
@@ -281,6 +341,12 @@ static int come_back(void *user)
     return 1;
 }
 
+static uint64_t count_cycles(void *user)
+{
+    struct jack *j = user;
+    return atomic_load_explicit(&j->runner.counts.cycles, memory_order_relaxed);
+}
+
 static void jack_close(struct tac_backend_stream *stream);
 
 static int jack_open(const struct tac_backend_config *config,
@@ -294,7 +360,7 @@ static int jack_open(const struct tac_backend_config *config,
                                           .rate_hz = config->rate_hz,
                                           .inputs = config->inputs,
                                           .outputs = config->outputs};
-    tac_keeper_init(&j->keeper, come_back, j);
+    tac_keeper_init(&j->keeper, come_back, count_cycles, j);
     struct tac_backend_config largest = *config;
     largest.frames = TAC_BACKEND_FRAMES_MAX; // the period may grow while the sound runs
     int code = tac_cycle_open(&j->runner, &largest, err);
@@ -355,6 +421,7 @@ static void jack_close(struct tac_backend_stream *stream)
         return;
     jack_stop(stream);
     leave(j);
+    forget_links(j);
     tac_keeper_fini(&j->keeper);
     tac_cycle_close(&j->runner);
     free(j);

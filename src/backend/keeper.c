@@ -53,6 +53,12 @@ static uint32_t step(struct tac_keeper *k, uint32_t (*after)(uint32_t word))
     return word;
 }
 
+/* How many looks at the pulse have found the same. */
+struct stillness {
+    uint64_t pulse;
+    uint32_t looks;
+};
+
 static void sleep_between(struct tac_keeper *k)
 {
     struct timespec until;
@@ -63,13 +69,31 @@ static void sleep_between(struct tac_keeper *k)
     sem_clockwait(&k->wake, CLOCK_MONOTONIC, &until);
 }
 
+/* Until a loss, or the end of one look at the pulse. A signal or an old post leads to one more. */
+static void watch(struct tac_keeper *k, struct stillness *s)
+{
+    if (!k->pulse) {
+        sem_wait(&k->wake);
+        return;
+    }
+    sleep_between(k);
+    uint64_t pulse = k->pulse(k->user);
+    s->looks = pulse == s->pulse ? s->looks + 1 : 0;
+    s->pulse = pulse;
+    if (s->looks > TAC_KEEPER_STILL_MS / TAC_KEEPER_MS) {
+        step(k, after_loss);
+        s->looks = 0;
+    }
+}
+
 static void *keep(void *user)
 {
     struct tac_keeper *k = user;
+    struct stillness still = {0, 0};
     while (!atomic_load(&k->stop)) {
         uint32_t word = atomic_load(&k->word);
         if (state_of(word) == THERE) {
-            sem_wait(&k->wake); // a signal or an old post leads to one more look
+            watch(k, &still);
             continue;
         }
         atomic_store(&k->word, with_state(word, TRYING)); // nobody else changes LOST
@@ -83,9 +107,11 @@ static void *keep(void *user)
     return NULL;
 }
 
-void tac_keeper_init(struct tac_keeper *k, int (*attempt)(void *user), void *user)
+void tac_keeper_init(struct tac_keeper *k, int (*attempt)(void *user),
+                     uint64_t (*pulse)(void *user), void *user)
 {
     k->attempt = attempt;
+    k->pulse = pulse;
     k->user = user;
     atomic_store(&k->word, THERE);
     sem_init(&k->wake, 0, 0); // cannot fail for a semaphore of one process that starts at 0

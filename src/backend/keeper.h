@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * keeper.h - a thread that brings a lost server back, and the count of losses.
  *
- * How     It sleeps until somebody says that the server is lost, then makes an attempt to reach it
+ * How     It sleeps until somebody says that the server is lost, or until the pulse of a server
+ * that should beat has stood still for TAC_KEEPER_STILL_MS; then it makes an attempt to reach it
  *         again every TAC_KEEPER_MS, until one succeeds, one gives up, or the keeper is stopped.
  *         Whether the server is there and how often it was lost stand in one word, so a loss and
  *         its count are one step: JACK's library cancels its threads wherever they are when a
@@ -9,7 +10,7 @@
  * Invariant  I1 the count grows exactly when a server that was there is gone: once for all who say
  *         so, and once for a server that an attempt reached and that left before the attempt ended.
  * Threads init, start, stop, fini: control. lost: any, also a real-time one or a signal handler: it
- *         posts a semaphore. attempt: the keeper's own thread, at normal priority. */
+ *         posts a semaphore. attempt, pulse: the keeper's own thread, at normal priority. */
 #ifndef TAC_BACKEND_KEEPER_H
 #define TAC_BACKEND_KEEPER_H
 
@@ -18,20 +19,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TAC_KEEPER_MS = 500 };
+enum { TAC_KEEPER_MS = 500, TAC_KEEPER_STILL_MS = 3000 };
 
 struct tac_keeper {
     pthread_t thread;
     sem_t wake;
     bool running;
     _Atomic bool stop;
-    _Atomic uint32_t word;      /* state, and the losses above it */
-    int (*attempt)(void *user); /* 0: it is back; 1: stop trying; negative: try again later */
+    _Atomic uint32_t word;         /* state, and the losses above it */
+    int (*attempt)(void *user);    /* 0: it is back; 1: stop trying; negative: try again later */
+    uint64_t (*pulse)(void *user); /* changes while the server is well; NULL: nobody can tell */
     void *user;
 };
 
 /* From here on losses are taken note of. */
-void tac_keeper_init(struct tac_keeper *keeper, int (*attempt)(void *user), void *user);
+void tac_keeper_init(struct tac_keeper *keeper, int (*attempt)(void *user),
+                     uint64_t (*pulse)(void *user), void *user);
 
 /* A loss that was told since init is acted on now. 0 or a negative errno. */
 int tac_keeper_start(struct tac_keeper *keeper);

@@ -403,7 +403,7 @@ static int pipewire_open(const struct tac_backend_config *config,
                                           .frames = config->frames,
                                           .inputs = config->inputs,
                                           .outputs = config->outputs};
-    tac_keeper_init(&p->keeper, come_back, p);
+    tac_keeper_init(&p->keeper, come_back, NULL, p); // nothing linked: no cycles
     struct tac_backend_config largest = *config;
     largest.frames = TAC_BACKEND_FRAMES_MAX; // the quantum may grow while the sound runs
     int code = tac_cycle_check(config, err);

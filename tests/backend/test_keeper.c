@@ -16,8 +16,17 @@ struct server {
     struct tac_keeper keeper;
     _Atomic int attempts, failures;
     void (*during)(struct server *server);
-    sem_t done; /* an attempt ended */
+    sem_t done;         /* an attempt ended */
+    bool beats;         /* it has a pulse */
+    _Atomic bool still; /* which has stopped */
+    _Atomic uint64_t beat;
 };
+
+static uint64_t pulse(void *user)
+{
+    struct server *s = user;
+    return atomic_load(&s->still) ? atomic_load(&s->beat) : atomic_fetch_add(&s->beat, 1);
+}
 
 static int attempt(void *user)
 {
@@ -34,9 +43,9 @@ static int attempt(void *user)
 
 static void setup(struct server *s)
 {
-    *s = (struct server){.during = NULL};
+    *s = (struct server){.beats = s->beats};
     sem_init(&s->done, 0, 0);
-    tac_keeper_init(&s->keeper, attempt, s);
+    tac_keeper_init(&s->keeper, attempt, s->beats ? pulse : NULL, s);
 }
 
 static void wait_until_back(struct server *s)
@@ -53,7 +62,7 @@ static void teardown(struct server *s)
 
 static void a_loss_is_counted_and_mended(void)
 {
-    struct server s;
+    struct server s = {.beats = false};
     setup(&s);
     CHECK(tac_keeper_start(&s.keeper) == 0);
     CHECK(!tac_keeper_is_lost(&s.keeper));
@@ -76,7 +85,7 @@ static void *tell(void *user)
 /* The keeper does not run yet, so all tell of the same loss. */
 static void many_tell_of_one_loss(void)
 {
-    struct server s;
+    struct server s = {.beats = false};
     pthread_t teller[TELLERS];
     setup(&s);
     for (int i = 0; i < TELLERS; i++)
@@ -104,7 +113,7 @@ static void close_the_old_one(struct server *s)
 
 static void a_closed_connection_is_no_second_loss(void)
 {
-    struct server s;
+    struct server s = {.beats = false};
     setup(&s);
     s.during = close_the_old_one;
     CHECK(tac_keeper_start(&s.keeper) == 0);
@@ -123,7 +132,7 @@ static void lose_the_new_one_once(struct server *s)
 
 static void a_server_that_leaves_during_the_attempt_is_a_loss(void)
 {
-    struct server s;
+    struct server s = {.beats = false};
     setup(&s);
     s.during = lose_the_new_one_once;
     CHECK(tac_keeper_start(&s.keeper) == 0);
@@ -138,7 +147,7 @@ static void a_server_that_leaves_during_the_attempt_is_a_loss(void)
 
 static void a_server_that_never_came_is_no_second_loss(void)
 {
-    struct server s;
+    struct server s = {.beats = false};
     setup(&s);
     s.during = lose_the_new_one_once;
     atomic_store(&s.failures, 1);
@@ -173,7 +182,7 @@ static void cancel_the_teller(struct server *s)
 
 static void a_cancelled_teller_has_counted(void)
 {
-    struct server s;
+    struct server s = {.beats = false};
     setup(&s);
     s.during = cancel_the_teller;
     for (uint32_t i = 1; i <= 200; i++) {
@@ -185,6 +194,21 @@ static void a_cancelled_teller_has_counted(void)
         if (!CHECK(tac_keeper_losses(&s.keeper) == i))
             break;
     }
+    teardown(&s);
+}
+
+static void a_pulse_that_stands_still_is_a_loss(void)
+{
+    struct server s = {.beats = true};
+    setup(&s);
+    CHECK(tac_keeper_start(&s.keeper) == 0);
+    nanosleep(&(struct timespec){.tv_nsec = 900000000}, NULL);
+    CHECK(tac_keeper_losses(&s.keeper) == 0);
+    atomic_store(&s.still, true);
+    sem_wait(&s.done);
+    atomic_store(&s.still, false);
+    wait_until_back(&s);
+    CHECK(tac_keeper_losses(&s.keeper) == 1);
     teardown(&s);
 }
 
@@ -205,6 +229,7 @@ int main(int argc, char **argv)
     TEST(a_server_that_leaves_during_the_attempt_is_a_loss);
     TEST(a_server_that_never_came_is_no_second_loss);
     TEST(a_cancelled_teller_has_counted);
+    TEST(a_pulse_that_stands_still_is_a_loss);
     TEST(one_that_was_not_initialised_may_be_ended);
     return test_end();
 }

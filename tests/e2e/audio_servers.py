@@ -67,7 +67,7 @@ def need(*tools, install="test"):
             raise Skip(f"there is no {tool} (tools/bootstrap {install})")
 
 
-def wait_for(what, probe, seconds=10):
+def wait_for(what, probe, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = probe()
@@ -77,7 +77,19 @@ def wait_for(what, probe, seconds=10):
     raise AssertionError(f"{what} did not happen in {seconds} s")
 
 
-def run(command, environment=None, seconds=20):
+def wait_for_sound(path, seconds):
+    """Until a file of 192 000 bytes a second (mono float or stereo 16 bit at 48 kHz) has grown by so
+    much sound, however long that takes: servers without real-time priority may hardly be run."""
+    path = pathlib.Path(path)
+
+    def size():
+        return path.stat().st_size if path.exists() else 0
+    wanted = size() + int(seconds * RATE * 4)
+    wait_for(f"the recording of {seconds} s", lambda: size() >= wanted, 100)
+    return path
+
+
+def run(command, environment=None, seconds=60):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False,
                           timeout=seconds, stdin=subprocess.DEVNULL)
 
