@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * embed.c - the engine in a program of your own, under an audio callback of your own.
  *
- *     cc embed.c $(pkg-config --cflags --libs libtactus) && ./a.out
+ *     cc embed.c $(pkg-config --cflags --libs tactus) && ./a.out
  *
  * Here `callback` is called by a loop; in a real program an audio system calls it. Notes and
  * parameter changes may come from any thread; an edit is a load while it plays. */
