@@ -18,13 +18,19 @@ CASES = [  # defect, setting, cause, results that are right
     ("compute", "heap", "own_work", {"not_cured"}),
     ("denormal", "ftz", "denormals", {"cured", "others_grew"}),
     ("clean", "thp", None, {"nothing_to_prove"}),
+    ("huge", "thp", "fault_huge fault_minor", {"cured"}),
+    ("rival", "priority", "wrong_setup preempted late_wake", {"cured"}),
+    ("arena", "MALLOC_ARENA_MAX", "heap_lock heap_work", {"cured"}),
 ]
 
 
 def prove(tactus, target, defect, setting):
     words = [tactus, "doctor", "--json", "--prove=" + setting, "--rounds", "2", "--", target, defect,
              "120", "1500" if defect == "touch" else "3000"]
-    result = subprocess.run(words, capture_output=True, timeout=60)
+    environment = dict(os.environ)
+    if setting == "MALLOC_ARENA_MAX":
+        environment["MALLOC_ARENA_MAX"] = "1"  # what the setting undoes
+    result = subprocess.run(words, capture_output=True, timeout=60, env=environment)
     if b"limit of locked memory" in result.stderr:
         return None, result.returncode
     if result.returncode not in (0, 1):
@@ -32,10 +38,21 @@ def prove(tactus, target, defect, setting):
     return json.loads(result.stdout), result.returncode
 
 
+def why_not(setting):
+    """What this machine does not have."""
+    if setting == "priority" and os.geteuid() != 0:
+        return "real-time priority needs privilege"
+    try:
+        with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as file:
+            return "the kernel makes no huge pages" if setting == "thp" and "[never]" in file.read() else None
+    except OSError:
+        return "the kernel knows no huge pages" if setting == "thp" else None
+
+
 def why_skip(proof):
     """Without real-time priority other programs may be the main cause."""
     if proof is None:
-        return "this user may not lock that much memory"
+        return "this user may not lock that much memory, or have that priority"
     if proof["cause"] in ("preempted", "late_wake", "wrong_setup") and os.geteuid() != 0:
         return "no real-time priority, and the machine is busy"
     return None
@@ -55,6 +72,9 @@ def main():
     tactus, target = sys.argv[1:3]
     bad = 0
     for i, (defect, setting, cause, right) in enumerate(CASES, 1):
+        if why_not(setting):
+            print(f"ok {i} - {setting} on {defect} # SKIP {why_not(setting)}")
+            continue
         for _ in range(3):
             proof, status = prove(tactus, target, defect, setting)
             skip = why_skip(proof)

@@ -7,20 +7,34 @@
  *              more than normal ones; cured by ftz. Where they cost the same it computes too long
  *   touch      every 8th cycle touches memory for the first time; cured by mlockall
  *   compute    every 8th cycle computes too long; cured by nothing
- *   heap       every 8th cycle takes and gives back large blocks, which the system's heap maps and
- *              unmaps each time; cured by Tactus' heap */
+ *   huge       every 8th cycle touches huge pages for the first time; cured by thp
+ *   rival      a normal thread of the same CPU computes all through every 8th cycle, and the thread
+ * of the cycles is the least of normal threads; cured by priority arena      every 8th cycle
+ * allocates while another thread has the system heap look through many free blocks, under the lock
+ * of the first arena; cured by MALLOC_ARENA_MAX when the environment had that at 1 heap       every
+ * 8th cycle takes and gives back large blocks, which the system's heap maps and unmaps each time;
+ * cured by Tactus' heap */
 #include "tactus/cycle.h"
 #include "tactus/trace.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { EVERY = 8, BLOCK_BYTES = 40 << 20, PAGE = 4096, TOUCH_BYTES = 400 << 20 };
+enum {
+    EVERY = 8,
+    BLOCK_BYTES = 40 << 20,
+    PAGE = 4096,
+    TOUCH_BYTES = 64 << 20,
+    HUGE_BYTES = 2 << 20
+};
 
 static unsigned cycles = 240;
 static uint64_t period_ns = 3000000, steps; /* steps: of normal arithmetic in a tenth of a period */
@@ -28,7 +42,6 @@ static uint64_t denormal_steps;             /* of arithmetic on denormals: two p
 static size_t pages;                        /* first touches that take longer than a period */
 static const char *defect;
 static char *memory;
-static size_t touched;
 static volatile float sink;
 
 static uint64_t now(void)
@@ -81,14 +94,142 @@ static void calibrate_denormals(void)
 /* What a first touch costs differs tenfold between machines, and with what the host has to do. */
 static void calibrate_touch(void)
 {
-    enum { PROBE = 2000, EVENTS = 16 };
+    enum { PROBE = 2000 };
     uint64_t from = now();
-    for (size_t end = (size_t)PROBE * PAGE; touched < end; touched += PAGE)
-        memory[touched] = 1;
+    for (size_t i = 0; i < PROBE; i++)
+        memory[i * PAGE] = 1;
     uint64_t each_ns = (now() - from) / PROBE + 1;
-    pages = (size_t)(period_ns * 4 / each_ns);
-    size_t most = (TOUCH_BYTES / PAGE - PROBE) / EVENTS;
-    pages = pages < most ? pages : most;
+    madvise(memory, (size_t)PROBE * PAGE, MADV_DONTNEED);
+    pages = (size_t)(period_ns * 8 / each_ns);
+    pages = pages < TOUCH_BYTES / PAGE ? pages : TOUCH_BYTES / PAGE;
+}
+
+static void touch(void)
+{
+    for (size_t i = 0; i < pages; i++)
+        memory[i * PAGE] = 1;
+}
+
+/* After the step-th cycle since: a part of the pages is untouched again. Locked ones stay. */
+static void untouch(unsigned step)
+{
+    size_t part = pages / (EVERY - 2) + 1, from = part * (step - 1);
+    if (step >= 1 && from < pages)
+        madvise(memory + from * PAGE, (pages - from < part ? pages - from : part) * PAGE,
+                MADV_DONTNEED);
+}
+
+/* ---- huge pages ---- */
+
+static char *huge;
+static size_t huge_pages; /* of one strike: what clearing them costs at least is over a period */
+
+static void prepare_huge(void)
+{
+    enum { PAGES_MAX = 64 };
+    size_t bytes = (size_t)PAGES_MAX * HUGE_BYTES;
+    char *probe =
+        mmap(NULL, HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    huge = mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (probe == MAP_FAILED || huge == MAP_FAILED)
+        exit(3);
+    huge += -(uintptr_t)huge & (HUGE_BYTES - 1);
+    madvise(huge, bytes, MADV_HUGEPAGE);
+    memset(probe, 1, HUGE_BYTES);
+    uint64_t from = now();
+    memset(probe, 2, HUGE_BYTES);
+    huge_pages = (size_t)(period_ns * 3 / 2 / (now() - from + 1)) + 1;
+    huge_pages = huge_pages < PAGES_MAX ? huge_pages : PAGES_MAX;
+}
+
+/* And give them back: the next strike meets the same ones, which the host has provided by then. */
+static void touch_huge(void)
+{
+    for (size_t i = 0; i < huge_pages; i++)
+        huge[i * HUGE_BYTES] = 1;
+    madvise(huge, huge_pages * HUGE_BYTES, MADV_DONTNEED);
+}
+
+/* ---- another thread, which is busy in every 8th cycle ---- */
+
+static _Atomic uint64_t start_ns; /* release of the first cycle; 0: the thread is not there yet */
+static void *volatile fence;
+
+static void wait_until(uint64_t ns)
+{
+    struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL))
+        ;
+}
+
+static void pin(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((int)sysconf(_SC_NPROCESSORS_ONLN) - 1, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+static void wait_for_start(void)
+{
+    while (!start_ns)
+        wait_until(now() + 1000000);
+}
+
+static void *compete(void *unused)
+{
+    struct sched_param normal = {0}; /* also where the program has more */
+    pthread_setschedparam(pthread_self(), SCHED_OTHER, &normal);
+    pin();
+    wait_for_start();
+    for (unsigned i = EVERY; i < cycles; i += EVERY) {
+        wait_until(start_ns + i * period_ns - period_ns / 2);
+        while (now() < start_ns + i * period_ns + period_ns * 2)
+            filter(1, 1000);
+    }
+    return unused;
+}
+
+/* More than a thread's own cache holds. */
+static void allocate_once(void)
+{
+    void *volatile block = malloc(3000);
+    free(block);
+}
+
+/* Free blocks between blocks in use, so many that looking through them takes two periods. */
+static void litter(void)
+{
+    enum { MOST = 1 << 21 };
+    void **block = mmap(NULL, MOST * sizeof *block, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED)
+        exit(3);
+    uint64_t took = 0;
+    for (size_t count = 1 << 15; count <= MOST && took < period_ns * 2; count *= 2) {
+        for (size_t i = 0; i < count; i++) {
+            block[i] = malloc(160);
+            fence = malloc(24);
+        }
+        for (size_t i = 0; i < count; i++)
+            free(block[i]);
+        allocate_once(); /* puts them in order, which is not to be seen later */
+        uint64_t from = now();
+        (void)mallinfo2();
+        took = now() - from;
+    }
+    munmap(block, MOST * sizeof *block);
+}
+
+static void *look_through(void *unused)
+{
+    wait_for_start();
+    for (unsigned i = EVERY; i < cycles; i += EVERY) {
+        wait_until(start_ns + i * period_ns - period_ns / 8);
+        (void)mallinfo2();
+    }
+    return unused;
 }
 
 static void take_blocks(unsigned count)
@@ -109,29 +250,42 @@ static void work(unsigned number)
     if (!strcmp(defect, "denormal"))
         filter(1e-39f, denormal_steps);
     else if (!strcmp(defect, "touch"))
-        for (size_t end = touched + pages * PAGE; touched < end; touched += PAGE)
-            memory[touched % TOUCH_BYTES] = 1;
+        touch();
     else if (!strcmp(defect, "compute"))
         filter(1, steps * 15);
     else if (!strcmp(defect, "heap"))
         take_blocks(1);
+    else if (!strcmp(defect, "huge"))
+        touch_huge();
+    else if (!strcmp(defect, "arena"))
+        allocate_once();
+}
+
+static void take_priority(void)
+{
+    struct sched_param param = {.sched_priority = 60};
+    if (strcmp(defect, "rival") != 0) {
+        pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+        return;
+    }
+    pin();
+    setpriority(PRIO_PROCESS, 0, 19); /* of this thread; a real-time one does not mind */
 }
 
 static void *run(void *unused)
 {
-    struct sched_param param = {.sched_priority = 60};
-    pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
+    take_priority();
     if (tac_thread_register("audio", 1 << 15))
         abort();
     int source = tac_cycle_source_open("audio", period_ns);
-    uint64_t release = now() + 10 * period_ns;
+    uint64_t release = start_ns = now() + 10 * period_ns;
     for (unsigned i = 0; i < cycles; i++, release += period_ns) {
-        struct timespec t = {(time_t)(release / 1000000000u), (long)(release % 1000000000u)};
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL))
-            ;
+        wait_until(release);
         tac_cycle_begin(source, release + period_ns, 64);
         work(i);
         tac_cycle_end(source);
+        if (!strcmp(defect, "touch"))
+            untouch(i % EVERY);
     }
     return unused;
 }
@@ -153,9 +307,19 @@ int main(int argc, char **argv)
     struct tac_trace_config config = {.path = "/dev/null", .evidence = TAC_EVIDENCE_CLOCK};
     if (tac_trace_start(&config))
         return 3;
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, run, NULL))
+    pthread_t thread, other;
+    if (!strcmp(defect, "huge"))
+        prepare_huge();
+    if (!strcmp(defect, "arena"))
+        litter();
+    void *(*help)(void *) = !strcmp(defect, "rival")   ? compete
+                            : !strcmp(defect, "arena") ? look_through
+                                                       : NULL;
+    if (pthread_create(&thread, NULL, run, NULL) ||
+        (help && pthread_create(&other, NULL, help, NULL)))
         return 3;
     pthread_join(thread, NULL);
+    if (help)
+        pthread_join(other, NULL);
     return tac_trace_stop() < 0 ? 3 : 0;
 }
