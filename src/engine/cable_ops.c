@@ -293,14 +293,19 @@ TAC_WIDE void tac_peak_run(void *self, const struct tac_io *io)
 void tac_feedback_read(void *feedback, const struct tac_io *io)
 {
     const struct tac_feedback *s = feedback;
-    memcpy(s->out, s->ring + *s->position * s->lanes,
-           (size_t)io->frames * s->lanes * sizeof(float));
+    uint32_t lanes = s->ring->lanes;
+    if (s->ring->until != *s->now)
+        memset(s->ring->rows, 0, TAC_GRAPH_FEEDBACK_FRAMES * lanes * sizeof(float));
+    memcpy(s->out, s->ring->rows + *s->now % TAC_GRAPH_FEEDBACK_FRAMES * lanes,
+           (size_t)io->frames * lanes * sizeof(float));
 }
 
 void tac_feedback_write(void *feedback, const struct tac_io *io)
 {
     const struct tac_feedback *s = feedback;
+    uint32_t lanes = s->ring->lanes;
+    float *row = s->ring->rows + *s->now % TAC_GRAPH_FEEDBACK_FRAMES * lanes;
     for (uint32_t f = 0; f < io->frames; f++)
-        memcpy(s->ring + (*s->position + f) * s->lanes, s->source.data + f * s->source.stride,
-               s->lanes * sizeof(float));
+        memcpy(row + f * lanes, s->source.data + f * s->source.stride, lanes * sizeof(float));
+    s->ring->until = *s->now + io->frames;
 }

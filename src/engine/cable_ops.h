@@ -7,6 +7,7 @@
 #ifndef TAC_ENGINE_CABLE_OPS_H
 #define TAC_ENGINE_CABLE_OPS_H
 
+#include "engine/echo.h"
 #include "tactus/block.h"
 
 /* In front of loops that several instruction sets are compiled for, chosen when the program is
@@ -72,11 +73,10 @@ struct tac_peak {
 /* Delay by one slice: out holds what was heard TAC_ENGINE_SLICE_FRAMES frames earlier. The ring
  * position is that of the slice in time; a slice never crosses the end of the ring. */
 struct tac_feedback {
-    float *ring; /* [TAC_ENGINE_SLICE_FRAMES][lanes] */
-    float *out;  /* what readers hear */
+    struct tac_echo *ring;
+    float *out; /* what readers hear */
     struct tac_signal source;
-    uint32_t lanes;
-    const uint32_t *position; /* of the slice within TAC_ENGINE_SLICE_FRAMES */
+    const uint64_t *now; /* frame of the slice */
 };
 
 void tac_mix_run(void *mix, const struct tac_io *io);

@@ -6,6 +6,7 @@
  * of it is connected as an import (plan.h). Threads: control. Cost: units + cables. */
 #include "engine/chain.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static void mark_heard(struct tac_layout *l, const struct tac_graph_cable *c)
     const struct tac_node *n = l->plan->node[c->from.node].node;
     p->heard = true;
     p->apart = p->apart || !tac_cable_folds(l->g, c);
-    if (!c->feedback)
+    if (c->feedback != TAC_ENGINE_SLICE_FRAMES)
         return;
     if (tac_cable_folds(l->g, c))
         l->exported[l->units.fold_unit[l->units.port_first[c->from.node] + c->from.port]] = true;
@@ -47,18 +48,20 @@ static void mark_heard(struct tac_layout *l, const struct tac_graph_cable *c)
             l->exported[tac_unit_of(&l->units, c->from.node, b)] = true;
 }
 
+static_assert(TAC_GRAPH_FEEDBACK_FRAMES == TAC_ENGINE_SLICE_FRAMES, "feedback is a slice late");
+
 /* ---- feedback ------------------------------------------------------------------------------ */
 
-static int lay_late(struct tac_layout *l, uint32_t node, uint32_t lanes, struct tac_signal *late)
+static int lay_late(struct tac_layout *l, uint32_t node, struct tac_echo *ring,
+                    struct tac_signal *late)
 {
     struct tac_vault *vault = &l->plan->vault;
     struct tac_feedback *f = TAC_VAULT_NEW(vault, struct tac_feedback, 1);
-    float *ring = TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES *lanes);
-    float *out = TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES *lanes);
-    if (!f || !ring || !out)
+    float *out = ring ? TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES * ring->lanes) : NULL;
+    if (!f || !out)
         return -ENOMEM;
-    *f = (struct tac_feedback){ring, out, {0}, lanes, &l->plan->position};
-    *late = (struct tac_signal){out, lanes, 1, 0};
+    *f = (struct tac_feedback){ring, out, {0}, &l->plan->now};
+    *late = (struct tac_signal){out, ring->lanes, 1, 0};
     return tac_layout_op(l, node, tac_feedback_read, f, l->plan->frame_io[0]);
 }
 
@@ -66,15 +69,17 @@ static int lay_late(struct tac_layout *l, uint32_t node, uint32_t lanes, struct 
 static int lay_late_read(struct tac_layout *l, const struct tac_graph_cable *c)
 {
     struct tac_layout_port *p = tac_layout_port_of(l, c->from.node, c->from.port);
-    const struct tac_node *n = l->plan->node[c->from.node].node;
-    int code = 0;
-    if (tac_cable_folds(l->g, c))
-        return p->late_fold.data ? 0 : lay_late(l, c->from.node, 1, &p->late_fold);
-    if (p->late)
+    struct tac_node *n = l->plan->node[c->from.node].node;
+    bool folds = tac_cable_folds(l->g, c);
+    if (folds ? p->late_fold.data != NULL : p->late != NULL)
         return 0;
+    struct tac_echo *ring = tac_echo_of(n, folds ? TAC_ECHO_FOLD : TAC_ECHO_RING, c->from.port);
+    if (folds)
+        return lay_late(l, c->from.node, ring, &p->late_fold);
     p->late = TAC_VAULT_NEW(&l->plan->vault, struct tac_signal, n->banks);
+    int code = p->late && ring ? 0 : -ENOMEM;
     for (uint32_t bank = 0; bank < n->banks && code >= 0; bank++)
-        code = p->late ? lay_late(l, c->from.node, n->bank_lanes, &p->late[bank]) : -ENOMEM;
+        code = lay_late(l, c->from.node, &ring[bank], &p->late[bank]);
     return code;
 }
 
@@ -207,14 +212,14 @@ static int lay_tasks(struct tac_layout *l, uint32_t *first, uint32_t *next, uint
 {
     uint32_t tasks = l->plan->tasks;
     int code = 0;
-    for (uint32_t i = 0; i < l->units.units; i++)
-        if (l->units.unit[i].task != TAC_GRAPH_NONE)
-            first[l->units.unit[i].task + 1]++;
+    for (uint32_t i = 0; i < l->units.ordered; i++)
+        if (l->units.unit[l->units.order[i]].task != TAC_GRAPH_NONE)
+            first[l->units.unit[l->units.order[i]].task + 1]++;
     for (uint32_t t = 0; t < tasks; t++) {
         first[t + 1] += first[t];
         next[t] = first[t];
     }
-    for (uint32_t i = 0; i < l->units.units; i++) {
+    for (uint32_t i = 0; i < l->units.ordered; i++) {
         uint32_t task = l->units.unit[l->units.order[i]].task;
         if (task != TAC_GRAPH_NONE)
             sorted[next[task]++] = l->units.order[i];
@@ -361,7 +366,7 @@ static int lay_all(struct tac_layout *l, struct tac_stash *stash)
         code = -ENOMEM;
     begin_copy(l, TAC_GRAPH_NONE, TAC_BY_AUDIO, 0, &l->plan->opening);
     for (uint32_t i = 0; i < l->g->cable_count && code >= 0; i++)
-        if (l->g->cable[i].feedback)
+        if (l->g->cable[i].feedback == TAC_ENGINE_SLICE_FRAMES)
             code = lay_late_read(l, &l->g->cable[i]);
     end_copy(l, &l->plan->opening);
     if (code >= 0)

@@ -4,6 +4,7 @@
  * layout_pool.c    buffers, growing lists, and their move to memory that does not fault
  * layout_cables.c  inlets: from cables to signals and mixes
  * layout_units.c   units: notes, nodes, sums over banks; and when a buffer is free again
+ * layout_loops.c   loops of short feedback: their operations in one
  * layout_voices.c  voices sections, and what becomes of the signals that leave them
  * layout.c         tasks, feedback, and the whole
  * Threads: control. Results: 0 or -ENOMEM. */
@@ -117,6 +118,13 @@ int tac_layout_unit(struct tac_layout *l, uint32_t unit);
 int tac_layout_finish(struct tac_layout *l, uint32_t unit);
 /* The same for a unit of banks. */
 int tac_layout_bank(struct tac_layout *l, uint32_t unit);
+/* A unit that is a loop. */
+int tac_layout_loop(struct tac_layout *l, uint32_t unit);
+/* The rows before those that a bank writes, for cables that carry it back; NULL: out of memory. */
+float *tac_layout_echo(struct tac_layout *l, uint32_t node, uint32_t port, uint32_t bank);
+/* Add the bank to the running sums of its groups. */
+int tac_layout_gathers(struct tac_layout *l, uint32_t node, uint32_t bank);
+
 /* A voices section: its operation, and the levels of its voices when all has run. */
 int tac_layout_section(struct tac_layout *l, uint32_t node);
 int tac_layout_levels(struct tac_layout *l);

@@ -42,6 +42,12 @@ static int connect_bank(struct tac_layout *l, struct tac_signal *reader,
                         const struct tac_graph_cable *c, uint32_t bank)
 {
     struct tac_layout_port *p = tac_layout_port_of(l, c->from.node, c->from.port);
+    if (tac_graph_is_short(c)) {
+        uint32_t lanes = l->plan->node[c->from.node].node->bank_lanes;
+        const float *rows = tac_layout_echo(l, c->from.node, c->from.port, bank);
+        *reader = (struct tac_signal){rows ? rows - c->feedback * lanes : NULL, lanes, 1, 0};
+        return rows ? 0 : -ENOMEM;
+    }
     if (tac_cable_folds(l->g, c)) {
         if (c->feedback) {
             *reader = p->late_fold;

@@ -60,11 +60,17 @@ static int lay_notes_out(struct tac_layout *l, uint32_t node, struct tac_layout_
 
 /* ---- outputs ------------------------------------------------------------------------------- */
 
+static bool is_echoed(const struct tac_layout *l, uint32_t node, uint32_t port)
+{
+    const struct tac_echoes *e = l->g->node[node].loop ? l->plan->node[node].node->echoes : NULL;
+    return e && e->close[port];
+}
+
 /* The buffers of inputs are the plan's own: the audio thread fills them. */
 static int lay_outputs(struct tac_layout *l, uint32_t unit, uint32_t node, uint32_t bank)
 {
     const struct tac_node *n = l->plan->node[node].node;
-    bool kept = l->exported[unit] || l->g->node[node].block_index < 0;
+    bool kept = l->exported[unit] || l->g->node[node].block_index < 0 || l->g->node[node].loop;
     for (uint32_t o = 0; o < tac_ports_count(n->block->out); o++) {
         struct tac_layout_port *p = tac_layout_port_of(l, node, o);
         if (n->block->out[o].kind == TAC_PORT_NOTES) {
@@ -74,7 +80,8 @@ static int lay_outputs(struct tac_layout *l, uint32_t unit, uint32_t node, uint3
         }
         if (o && !p->heard && l->g->node[node].block_index >= 0)
             continue; /* nobody listens */
-        float *buffer = tac_layout_take(l, n->bank_lanes, kept && p->heard);
+        float *buffer = is_echoed(l, node, o) ? tac_layout_echo(l, node, o, bank)
+                                              : tac_layout_take(l, n->bank_lanes, kept && p->heard);
         if (!buffer)
             return -ENOMEM;
         tac_layout_io(l, node, bank)->out[o] = buffer;
@@ -116,7 +123,7 @@ static int lay_gather(struct tac_layout *l, uint32_t node, uint32_t bank, struct
     return tac_layout_op(l, node, tac_gather_run, g, l->plan->frame_io[l->worker]);
 }
 
-static int lay_gathers(struct tac_layout *l, uint32_t node, uint32_t bank)
+int tac_layout_gathers(struct tac_layout *l, uint32_t node, uint32_t bank)
 {
     int code = 0;
     for (uint32_t o = 0; o < tac_ports_count(l->g->node[node].block->out) && code >= 0; o++) {
@@ -217,12 +224,13 @@ int tac_layout_bank(struct tac_layout *l, uint32_t unit)
     int code = 0;
     for (uint32_t b = u->bank; b < u->bank + u->banks && code >= 0; b++)
         code = lay_ends(l, unit, b);
-    if (code >= 0 && l->g->node[u->node].block_index >= 0)
+    bool in_loop = l->g->node[u->node].loop; /* sums are added to when the loop has run */
+    if (code >= 0 && l->g->node[u->node].block_index >= 0 && !in_loop)
         code = tac_direct_begin(l, unit, &direct);
     if (code >= 0)
         code = pn->node->voices ? tac_layout_section(l, u->node) : lay_process(l, u);
-    for (uint32_t b = u->bank; b < u->bank + u->banks && code >= 0; b++)
-        code = lay_gathers(l, u->node, b);
+    for (uint32_t b = u->bank; !in_loop && b < u->bank + u->banks && code >= 0; b++)
+        code = tac_layout_gathers(l, u->node, b);
     if (code >= 0 && direct)
         tac_direct_end(l, direct);
     return code;
@@ -240,6 +248,8 @@ int tac_layout_unit(struct tac_layout *l, uint32_t unit)
         return tac_layout_part(l, unit);
     case TAC_UNIT_OF_FOLD:
         return lay_fold(l, unit);
+    case TAC_UNIT_OF_LOOP:
+        return tac_layout_loop(l, unit);
     }
     return -EINVAL;
 }
@@ -288,6 +298,8 @@ static int give_unit(struct tac_layout *l, uint32_t unit)
     case TAC_UNIT_OF_FOLD:
         return tac_layout_give(l, tac_layout_port_of(l, u->node, u->index)->fold[l->runner].data,
                                1);
+    case TAC_UNIT_OF_LOOP:
+        return 0;
     }
     return -EINVAL;
 }

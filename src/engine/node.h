@@ -11,6 +11,7 @@
 #define TAC_ENGINE_NODE_H
 
 #include "dsp/block.h"
+#include "engine/echo.h"
 #include "engine/traced.h"
 #include "engine/vault.h"
 #include "graph/graph.h"
@@ -64,6 +65,7 @@ struct tac_node {
     _Atomic uint64_t cost_sum, cost_worst, cost_count;
     _Atomic uint64_t cost_now;         /* ticks since shed.c set it to 0 */
     const struct tac_trace_site *site; /* of its zones */
+    struct tac_echoes *echoes;         /* NULL: nothing of it is fed back */
 };
 
 struct tac_node_build {

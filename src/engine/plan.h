@@ -187,6 +187,7 @@ struct tac_plan {
     uint32_t changes;
     struct tac_plan_fade fade;
     uint64_t values;              /* counts slices in which a set value may have changed */
+    uint64_t now;                 /* frame of the slice */
     uint32_t position;            /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
     uint64_t first_slice;         /* that it plays: words of earlier ones are not claimed */
     uint64_t lost_before;         /* tasks that had been lost when it was built */

@@ -147,6 +147,7 @@ static uint32_t run_slice(struct tac_engine *e, const float *const *in, float *c
                           uint32_t offset, uint32_t frames)
 {
     struct tac_plan *p = e->playing;
+    p->now = e->now;
     p->position = (uint32_t)(e->now % SLICE);
     frames = frames < SLICE - p->position ? frames : SLICE - p->position;
     for (uint32_t i = 0; i < p->notes_count; i++)

@@ -3,6 +3,7 @@
 #include "engine/run.h"
 
 #include "base/clock.h"
+#include "engine/loop.h"
 
 #include <string.h>
 
@@ -26,6 +27,8 @@ static void add_cost(struct tac_node *n, uint64_t ticks, bool first_bank)
 
 static bool counts(const struct tac_node *n, const struct tac_op *op)
 {
+    if (op->run == tac_loop_run)
+        return true;
     if (n->voices || op->run == n->block->process)
         return n->voices || op->self == n->state[0];
     return n->block->process2 && op->run == n->block->process2 &&
@@ -104,17 +107,38 @@ static void run_checked(const struct tac_plan *plan, const struct tac_op *op)
     }
 }
 
+static void run_loop_checked(const struct tac_plan *plan, const struct tac_op *op)
+{
+    struct tac_loop *l = op->self;
+    uint32_t frames = op->io->frames;
+    tac_loop_begin(l);
+    for (uint32_t at = 0; at < frames;) {
+        at += tac_loop_step(l, at, frames);
+        for (uint32_t i = 0; i < l->ops; i++)
+            run_checked(plan, &l->op[i]);
+    }
+    tac_loop_end(l, frames);
+}
+
+static void run_op_checked(const struct tac_plan *plan, const struct tac_op *op)
+{
+    if (op->run == tac_loop_run)
+        run_loop_checked(plan, op);
+    else
+        run_checked(plan, op);
+}
+
 static void run_ops_checked(const struct tac_plan *plan, const struct tac_op *op, uint32_t ops)
 {
     for (const struct tac_op *end = op + ops; op < end; op++)
-        run_checked(plan, op);
+        run_op_checked(plan, op);
 }
 
 static void run_ops_timed(const struct tac_plan *plan, const struct tac_op *op, uint32_t ops)
 {
     uint64_t begin = tac_counter();
     for (const struct tac_op *end = op + ops; op < end; op++) {
-        run_checked(plan, op);
+        run_op_checked(plan, op);
         uint64_t now = tac_counter();
         struct tac_node *n = plan->node[op->node].node;
         add_cost(n, now - begin, counts(n, op));

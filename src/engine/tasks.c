@@ -22,6 +22,7 @@
 #define SMALLEST_NS 2000.0f
 #define LARGEST_NS 8000.0f
 #define MIX_SOURCE_NS 8.0f
+#define STEP_NS 10.0f
 
 struct cluster {
     float cost, ready;
@@ -39,6 +40,24 @@ struct forming {
     uint32_t *home_first; /* [sections] */
 };
 
+static void estimate(struct tac_units *u, struct tac_piece *unit);
+
+/* What it stands for, and a call for every step. */
+static float estimate_loop(struct tac_units *u, const struct tac_piece *loop)
+{
+    float sum = 0, calls = 64.0f / (float)u->g->loop_frames[loop->index];
+    for (uint32_t n = 0; n < u->g->node_count; n++) {
+        struct tac_range units = u->node_units[n];
+        if (u->g->node[n].loop != loop->index + 1)
+            continue;
+        for (uint32_t i = units.first; i < units.first + units.count; i++) {
+            estimate(u, &u->unit[i]);
+            sum += u->unit[i].cost_ns + calls * STEP_NS;
+        }
+    }
+    return sum;
+}
+
 static void estimate(struct tac_units *u, struct tac_piece *unit)
 {
     const struct tac_node *n = u->plan->node[unit->node].node;
@@ -48,6 +67,9 @@ static void estimate(struct tac_units *u, struct tac_piece *unit)
         break;
     case TAC_UNIT_OF_FOLD:
         unit->cost_ns = MIX_SOURCE_NS * (float)(4 + n->banks / TAC_GROUP_BANKS);
+        break;
+    case TAC_UNIT_OF_LOOP:
+        unit->cost_ns = estimate_loop(u, unit);
         break;
     default:
         unit->cost_ns = MIX_SOURCE_NS * (float)(1 + unit->pred.count);
@@ -158,9 +180,10 @@ static void join(struct forming *f, struct tac_piece *unit)
 static void form(struct forming *f)
 {
     double all = 0;
-    for (uint32_t i = 0; i < f->u->units; i++) {
-        estimate(f->u, &f->u->unit[i]);
-        all += (double)f->u->unit[i].cost_ns;
+    for (uint32_t i = 0; i < f->u->ordered; i++) {
+        struct tac_piece *unit = &f->u->unit[f->u->order[i]];
+        estimate(f->u, unit);
+        all += (double)unit->cost_ns;
     }
     f->plan->est_ns = all;
     bool one = f->plan->threads < 2 || all < 2 * (double)SMALLEST_NS;
@@ -172,7 +195,7 @@ static void form(struct forming *f)
         f->cluster[f->clusters++] = (struct cluster){(float)all, 0, true};
     for (uint32_t i = 0; i < f->u->units; i++)
         f->u->unit[i].task = TAC_GRAPH_NONE;
-    for (uint32_t i = 0; i < f->u->units; i++) {
+    for (uint32_t i = 0; i < f->u->ordered; i++) {
         struct tac_piece *unit = &f->u->unit[f->u->order[i]];
         if (unit->kind == TAC_UNIT_OF_BANK && unit->node == f->plan->graph->output)
             continue;
@@ -181,6 +204,8 @@ static void form(struct forming *f)
         else
             join(f, unit);
     }
+    for (uint32_t i = 0; i < f->u->units; i++)
+        f->u->unit[i].task = f->u->unit[tac_unit_standing_for(f->u, i)].task;
 }
 
 /* ---- sources of tasks ---------------------------------------------------------------------- */

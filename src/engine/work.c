@@ -31,7 +31,7 @@ static int add_pred(struct tac_units *u, uint32_t unit)
 {
     if (grow((void **)&u->pred, &u->pred_room, u->preds, sizeof *u->pred) < 0)
         return -ENOMEM;
-    u->pred[u->preds++] = unit;
+    u->pred[u->preds++] = tac_unit_standing_for(u, unit);
     return 0;
 }
 
@@ -184,6 +184,7 @@ static int add_node(struct tac_units *u, uint32_t node)
     uint32_t banks = u->plan->node[node].node->banks, step = tac_unit_banks(u, node);
     bool mixes = false;
     int code = 0;
+    u->node_units[node].first = u->units;
     for (uint32_t i = 0; i < u->node_inlets[node].count && code >= 0; i++) {
         struct tac_inlet *inlet = &u->inlet[u->node_inlets[node].first + i];
         mixes = mixes || inlet->uniform;
@@ -199,6 +200,26 @@ static int add_node(struct tac_units *u, uint32_t node)
                                               .bank = bank,
                                               .banks = step < banks - bank ? step : banks - bank,
                                               .anchored = is_anchored(u, node)});
+    u->node_units[node].count = u->units - u->node_units[node].first;
+    return code;
+}
+
+static int add_loops(struct tac_units *u)
+{
+    u->loop_unit = malloc((u->g->loop_count + 1) * sizeof *u->loop_unit);
+    if (!u->loop_unit)
+        return -ENOMEM;
+    memset(u->loop_unit, 0xff, (u->g->loop_count + 1) * sizeof *u->loop_unit);
+    int code = 0;
+    for (uint32_t i = 0; i < u->g->node_count && u->g->loop_count && code >= 0; i++) {
+        uint32_t node = u->g->order[i], loop = u->g->node[node].loop;
+        if (!loop || u->loop_unit[loop - 1] != TAC_GRAPH_NONE)
+            continue;
+        u->loop_unit[loop - 1] = u->units;
+        code = add_unit(
+            u, (struct tac_piece){
+                   .kind = TAC_UNIT_OF_LOOP, .node = node, .index = loop - 1, .anchored = true});
+    }
     return code;
 }
 
@@ -325,25 +346,51 @@ static int wait_fold(struct tac_units *u, const struct tac_piece *unit)
     return code;
 }
 
-static int wait_for(struct tac_units *u, struct tac_piece *unit)
+static int wait_unit(struct tac_units *u, const struct tac_piece *unit)
 {
-    int code = -EINVAL;
-    unit->pred.first = u->preds;
     switch (unit->kind) {
     case TAC_UNIT_OF_BANK:
-        code = wait_bank(u, unit);
-        break;
+        return wait_bank(u, unit);
     case TAC_UNIT_OF_MIXES:
-        code = wait_mixes(u, unit);
-        break;
+        return wait_mixes(u, unit);
     case TAC_UNIT_OF_PART:
-        code = wait_part(u, unit);
-        break;
+        return wait_part(u, unit);
     case TAC_UNIT_OF_FOLD:
-        code = wait_fold(u, unit);
-        break;
+        return wait_fold(u, unit);
+    default:
+        return -EINVAL;
     }
-    unit->pred.count = u->preds - unit->pred.first;
+}
+
+static int wait_loop(struct tac_units *u, const struct tac_piece *loop)
+{
+    uint32_t self = u->loop_unit[loop->index], first = u->preds, kept = first;
+    int code = 0;
+    for (uint32_t n = 0; n < u->g->node_count; n++) {
+        if (u->g->node[n].loop != loop->index + 1)
+            continue;
+        struct tac_range units = u->node_units[n];
+        for (uint32_t i = units.first; i < units.first + units.count && code >= 0; i++)
+            code = wait_unit(u, &u->unit[i]);
+    }
+    for (uint32_t i = first; i < u->preds; i++)
+        if (u->pred[i] != self)
+            u->pred[kept++] = u->pred[i];
+    u->preds = kept;
+    return code;
+}
+
+/* What a loop stands for waits within it. */
+static int wait_for(struct tac_units *u, uint32_t unit)
+{
+    struct tac_piece *p = &u->unit[unit];
+    int code = 0;
+    p->pred.first = u->preds;
+    if (p->kind == TAC_UNIT_OF_LOOP)
+        code = wait_loop(u, p);
+    else if (tac_unit_standing_for(u, unit) == unit)
+        code = wait_unit(u, p);
+    p->pred.count = u->preds - p->pred.first;
     return code;
 }
 
@@ -393,7 +440,8 @@ static int sort_units(struct tac_units *u)
         for (uint32_t b = 0; b < banks; b++)
             visit(&s, u->bank_unit[output] + b);
         for (uint32_t i = u->units; i-- > 0;)
-            visit(&s, i);
+            visit(&s, tac_unit_standing_for(u, i));
+        u->ordered = s.done;
     }
     free(s.seen);
     free(s.stack);
@@ -408,9 +456,11 @@ static int take_tables(struct tac_units *u)
     u->node_inlets = calloc(nodes, sizeof *u->node_inlets);
     u->cable = calloc(u->g->cable_count + 1, sizeof *u->cable);
     u->bank_unit = calloc(nodes, sizeof *u->bank_unit);
+    u->node_units = calloc(nodes, sizeof *u->node_units);
     u->mix_unit = calloc(nodes, sizeof *u->mix_unit);
     u->port_first = calloc(nodes + 1, sizeof *u->port_first);
-    if (!u->node_inlets || !u->cable || !u->bank_unit || !u->mix_unit || !u->port_first)
+    if (!u->node_inlets || !u->cable || !u->bank_unit || !u->node_units || !u->mix_unit ||
+        !u->port_first)
         return -ENOMEM;
     for (uint32_t i = 0; i < nodes; i++) {
         u->port_first[i] = ports;
@@ -434,8 +484,10 @@ int tac_units_init(struct tac_units *u, const struct tac_plan *plan)
         code = add_node(u, i);
     if (code >= 0)
         code = add_folds(u);
+    if (code >= 0)
+        code = add_loops(u);
     for (uint32_t i = 0; i < u->units && code >= 0; i++)
-        code = wait_for(u, &u->unit[i]);
+        code = wait_for(u, i);
     return code < 0 ? code : sort_units(u);
 }
 
@@ -448,6 +500,8 @@ void tac_units_fini(struct tac_units *u)
     free(u->node_inlets);
     free(u->cable);
     free(u->bank_unit);
+    free(u->node_units);
+    free(u->loop_unit);
     free(u->mix_unit);
     free(u->fold_unit);
     free(u->port_first);

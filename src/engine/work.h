@@ -14,7 +14,9 @@
  *           so many.
  * Groups    signals that are summed over their banks are first gathered bank by bank in groups of
  *           TAC_GROUP_BANKS, which stay together in one task; then the groups are added.
- * Threads: control. Cost: nodes + banks + cables. */
+ * Loops     what belongs to a loop of short feedback (graph.h) stands for itself no more: the loop
+ * is one unit, and waits for what any of its own waits for. Threads: control. Cost: nodes + banks +
+ * cables. */
 #ifndef TAC_ENGINE_WORK_H
 #define TAC_ENGINE_WORK_H
 
@@ -27,12 +29,13 @@ enum tac_unit_kind {
     TAC_UNIT_OF_MIXES, /* node: mixes that serve all its banks */
     TAC_UNIT_OF_FOLD,  /* node, port: the sum over all its lanes */
     TAC_UNIT_OF_PART,  /* inlet, bank, part: some of the sources of a mix */
+    TAC_UNIT_OF_LOOP,  /* index: all units of its nodes but the folds */
 };
 
 struct tac_piece {
     enum tac_unit_kind kind;
     uint32_t node, bank, banks; /* the first bank, how many: two where the block takes pairs */
-    uint32_t index;             /* of the port or inlet */
+    uint32_t index;             /* of the port, inlet or loop */
     uint32_t part;
     struct tac_range pred; /* in tac_units.pred */
     uint32_t task;
@@ -56,8 +59,11 @@ struct tac_units {
     uint32_t units, unit_room;
     uint32_t *pred;
     uint32_t preds, pred_room;
-    uint32_t *order;         /* [units] */
-    struct tac_inlet *inlet; /* grouped by node */
+    uint32_t *order; /* [ordered]: units that are not part of a loop */
+    uint32_t ordered;
+    struct tac_range *node_units; /* [nodes]: parts, mixes, banks, in this order */
+    uint32_t *loop_unit;          /* [loops] */
+    struct tac_inlet *inlet;      /* grouped by node */
     uint32_t inlets, inlet_room;
     struct tac_range *node_inlets; /* [nodes] */
     uint32_t *cable;               /* [cables] */
@@ -66,6 +72,14 @@ struct tac_units {
     uint32_t *fold_unit;           /* [ports] or TAC_GRAPH_NONE */
     uint32_t *port_first;          /* [nodes + 1] */
 };
+
+/* The unit that stands for the unit: its loop, or itself. */
+static inline uint32_t tac_unit_standing_for(const struct tac_units *u, uint32_t unit)
+{
+    const struct tac_piece *p = &u->unit[unit];
+    uint32_t loop = p->kind == TAC_UNIT_OF_FOLD ? 0 : u->g->node[p->node].loop;
+    return loop ? u->loop_unit[loop - 1] : unit;
+}
 
 int tac_units_init(struct tac_units *units, const struct tac_plan *plan);
 void tac_units_fini(struct tac_units *units);

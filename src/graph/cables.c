@@ -2,7 +2,7 @@
  * cables.c - "osc.out -> vcf.in -> output[1]": cables from text, with the rules of widths.
  *
  * cable    = end arrow end { arrow end }
- * arrow    = "->" | "~>" (feedback)
+ * arrow    = "->" | "~>" (feedback, a slice late) | "~" frames ">" (feedback, so many frames late)
  * end      = node [ "." port ] [ "[" channel [ "-" channel ] "]" ]
  * A port may be left out when the node has one, or one that is called "in" or "out". The middle of
  * a chain is an input on its left side and the default output on its right side. */
@@ -108,14 +108,21 @@ static int take_end(struct cursor *c, struct word *ret_word)
     return code;
 }
 
-/* 0: "->", 1: "~>", < 0: neither. */
+/* 0: "->"; else the frames of feedback; < 0: neither. */
 static int take_arrow(struct cursor *c)
 {
-    if ((c->s[0] != '-' && c->s[0] != '~') || c->s[1] != '>')
+    if (c->s[0] == '-' && c->s[1] == '>') {
+        c->s += 2;
+        return 0;
+    }
+    if (c->s[0] != '~' || (c->s[1] != '>' && !isdigit((unsigned char)c->s[1])))
         return fail_here(c, "an arrow -> is expected here");
-    int feedback = *c->s == '~';
-    c->s += 2;
-    return feedback;
+    char *end = (char *)(uintptr_t)c->s + 1;
+    unsigned long frames = c->s[1] == '>' ? TAC_GRAPH_FEEDBACK_FRAMES : strtoul(end, &end, 10);
+    if (*end != '>' || frames < 1 || frames > TAC_GRAPH_FEEDBACK_FRAMES)
+        return fail_here(c, "feedback is written ~> or with 1 to 64 frames, as in ~1>");
+    c->s = end + 1;
+    return (int)frames;
 }
 
 static int find_port(const struct tac_port *ports, const char *name)

@@ -5,6 +5,11 @@
  * ports that fit, and order[] is a sequence in which each node comes after all that it hears, but
  * for cables declared as feedback. The engine builds plans from it without further checks.
  *
+ * Feedback. A cable ~> is late by TAC_GRAPH_FEEDBACK_FRAMES, a slice of the engine. One that is
+ * late by fewer (~N>) closes a loop whose nodes have to be computed together, in steps of the
+ * shortest such delay: all nodes on loops that share a node are one loop of the graph. Within it
+ * nothing is summed over lanes and no notes go.
+ *
  * Widths. A node has lanes: its voices when it stands in a voices section, else its channels. A
  * cable carries `count` lanes from lane `first` on. Rules, checked here and obeyed by the plan:
  *   - a signal that leaves its voices section is first summed over the voices, to one lane;
@@ -21,6 +26,8 @@
 #include "tactus/block.h"
 #include "tactus/error.h"
 
+#include <stdbool.h>
+
 enum {
     TAC_GRAPH_NODES_MAX = 200000,
     TAC_GRAPH_CABLES_MAX = 1000000,
@@ -30,6 +37,7 @@ enum {
     TAC_GRAPH_CHANNELS_MAX = 64, /* of input and output */
     TAC_GRAPH_NAME_MAX = 64,
     TAC_GRAPH_STEPS_MAX = 64,
+    TAC_GRAPH_FEEDBACK_FRAMES = 64,
 };
 
 #define TAC_GRAPH_NONE 0xffffffffu
@@ -67,6 +75,7 @@ struct tac_graph_node {
     uint32_t cable_first, cable_count; /* in graph.by_target[] */
     uint32_t ghost; /* 0, or 1 + its index in the graph before the edit that took it away */
     uint32_t reaches_output; /* 1: what it does can be heard, is recorded or sent out as notes */
+    uint32_t loop;           /* 0, or 1 + index of the loop that it is part of */
     uint32_t follows_notes;  /* 1: it hears its section's pitch, gate or velocity, by any way */
 };
 
@@ -83,7 +92,7 @@ struct tac_graph_end {
 struct tac_graph_cable {
     struct tac_graph_end from, to;
     enum tac_cable_target target;
-    uint8_t feedback; /* delayed by TAC_ENGINE_SLICE_FRAMES, may close a loop */
+    uint8_t feedback; /* 0, or frames by which it is late, up to TAC_GRAPH_FEEDBACK_FRAMES */
     uint8_t fade;     /* enum tac_cable_fade */
     uint8_t summed;   /* from.count is 1: the sum over the voices of the section it leaves */
     unsigned line, column;
@@ -110,8 +119,10 @@ struct tac_graph {
     struct tac_graph_node *node;
     struct tac_graph_cable *cable;
     struct tac_graph_section *section;
-    uint32_t *by_target; /* cable indices, grouped by target node, in file order within */
-    uint32_t *order;     /* node indices */
+    uint32_t *by_target;   /* cable indices, grouped by target node, in file order within */
+    uint32_t *order;       /* node indices */
+    uint32_t *loop_frames; /* [loops]: the shortest delay in it */
+    uint32_t loop_count;
     struct tac_graph_step *step;
     uint32_t step_count;
     struct tac_error *warning;
@@ -143,6 +154,12 @@ int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes,
 int tac_graph_append_node(struct tac_graph *graph, const struct tac_graph_node *node);
 int tac_graph_append_cable(struct tac_graph *graph, const struct tac_graph_cable *cable);
 int tac_graph_arrange(struct tac_graph *graph);
+
+/* It closes a loop that is computed in steps. */
+static inline bool tac_graph_is_short(const struct tac_graph_cable *c)
+{
+    return c->feedback && c->feedback < TAC_GRAPH_FEEDBACK_FRAMES;
+}
 
 /* Index of the node, or -1. */
 int64_t tac_graph_find(const struct tac_graph *graph, const char *node);
@@ -176,6 +193,9 @@ int tac_graph_read_cables(const struct tac_graph_reader *r, const struct tac_yam
 
 /* overload.c: the list under `overload:`. */
 int tac_graph_read_overload(const struct tac_graph_reader *r, const struct tac_yaml *list);
+
+/* loops.c: node.loop and loop_frames[], when the cables are grouped. */
+int tac_graph_find_loops(const struct tac_graph_reader *r);
 
 /* order.c: by_target[], order[], reaches_output, latency_frames, and the search for loops. */
 int tac_graph_sort(const struct tac_graph_reader *r);

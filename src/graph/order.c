@@ -200,6 +200,8 @@ int tac_graph_sort(const struct tac_graph_reader *r)
     int code = s.state && s.stack && g->order ? group_cables(g) : -ENOMEM;
     if (code >= 0)
         code = search_all(&s);
+    if (code >= 0)
+        code = tac_graph_find_loops(r);
     if (code >= 0) {
         mark_heard(g, (uint32_t *)s.stack);
         add_latencies(g, (uint32_t *)s.stack);

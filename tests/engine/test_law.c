@@ -28,9 +28,11 @@ static const char patch[] =
     "  seq: {block: sequencer, rate: 16, notes: [50, 57, 62, 65, 69]}\n"
     "  file: {block: player, file: %s, loop: yes, channels: 2}\n"
     "  echo: {block: delay, time: 40 ms, channels: 2}\n"
+    "  comb: {block: gain, level: -6 dB, channels: 2}\n"
     "voices:\n"
     "  v:\n"
     "    count: 200\n"
+    "    steal: quietest\n"
     "    nodes:\n"
     "      osc: {block: saw, frequency: 8.1758 Hz}\n"
     "      vcf: {block: svf, cutoff: %d Hz}\n"
@@ -41,7 +43,8 @@ static const char patch[] =
     "      - v.gate -> env\n"
     "      - env.out -> vca.control\n"
     "      - osc -> vcf -> vca -> output\n"
-    "cables:\n  - seq.notes -> v\n  - file -> echo -> output[1-2]\n  - echo ~> echo.in\n";
+    "cables:\n  - seq.notes -> v\n  - file -> echo -> output[1-2]\n  - echo ~> echo.in\n"
+    "  - file -> comb -> output[3-4]\n  - comb ~5> comb\n";
 
 static int write_sound(const char *path)
 {

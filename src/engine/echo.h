@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * echo.h - what a node gave out before, for the cables that carry it back.
+ *
+ * It belongs to the node and not to the plan, so that a loop goes on when other parts of the patch
+ * are edited. What was not written up to the present frame is from another time and counts as
+ * silence.
+ * Threads: built by control threads; read and written by the audio thread alone. */
+#ifndef TAC_ENGINE_ECHO_H
+#define TAC_ENGINE_ECHO_H
+
+#include "engine/vault.h"
+#include "graph/graph.h"
+
+/* rows: of a cable that is late by a slice, a ring of so many frames, at the frame's place in the
+ * slice. Of shorter ones, the latest TAC_ECHO_FRAMES frames, and behind them those of this slice.
+ */
+struct tac_echo {
+    float *rows; /* [frames][lanes] */
+    uint32_t lanes;
+    uint64_t until; /* the frame after the last that was written */
+};
+
+enum { TAC_ECHO_FRAMES = TAC_GRAPH_FEEDBACK_FRAMES - 1 };
+
+/* By output; NULL where there is none. */
+struct tac_echoes {
+    struct tac_echo *ring[TAC_BLOCK_PORTS_MAX];  /* [banks] */
+    struct tac_echo *fold[TAC_BLOCK_PORTS_MAX];  /* [1]: of the sum over all lanes */
+    struct tac_echo *close[TAC_BLOCK_PORTS_MAX]; /* [banks] */
+};
+
+enum tac_echo_kind { TAC_ECHO_RING, TAC_ECHO_FOLD, TAC_ECHO_CLOSE };
+
+struct tac_node;
+
+/* The echo of bank 0 (others follow), made when it is asked for first; NULL: out of memory. */
+struct tac_echo *tac_echo_of(struct tac_node *node, enum tac_echo_kind kind, uint32_t port);
+
+#endif
