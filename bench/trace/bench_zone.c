@@ -66,6 +66,7 @@ static void *measure_flat(void *unused)
         begin((struct tac_trace_config){.drain_ms = 1}))
         return unused;
     zone_batches("on", "flat", FLAT, 50);
+    zone_floor("on");
     end("on");
     return unused;
 }

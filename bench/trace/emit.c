@@ -28,8 +28,8 @@ int main(int argc, char **argv)
     uint64_t cycles = argc > 2 ? strtoull(argv[2], NULL, 10) * 1000 : 0;
     struct tac_trace_config config = {.path = argc > 1 ? argv[1] : NULL};
     int source = tac_cycle_source_open("emit", PERIOD_NS);
-    /* 320 ms of events: what a busy machine may keep the helper away for */
-    if (tac_thread_register("emit", 1 << 15) || tac_trace_start(&config))
+    /* 650 ms of events: a machine under heavy load kept the helper away for 330 */
+    if (tac_thread_register("emit", 1 << 16) || tac_trace_start(&config))
         return 1;
     uint64_t next = tac_clock_ns();
     for (uint64_t i = 0; i < cycles; i++) {

@@ -5,7 +5,8 @@
  * the scope. The measuring thread is pinned to CPU 0. Each figure is a median over batches of
  * back-to-back zones: "burst" are 5 000 zones and then 20 ms of rest, as an audio program does;
  * "flat" are 200 000, then 50 ms in which a reader may catch up. "single" times each zone by
- * itself, the two clock reads of the measurement included. "first" is the thread's very first zone.
+ * itself, the two clock reads of the measurement included. "first" is the thread's very first zone,
+ * "counter" two reads of the counter and nothing else: no zone can cost less.
  * One line a figure: name, what, nanoseconds. */
 #ifndef TAC_BENCH_ZONE_LOOPS_H
 #define TAC_BENCH_ZONE_LOOPS_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { BATCHES = 15, BURST = 5000, FLAT = 200000, SINGLE = 1000000 };
@@ -92,6 +94,25 @@ ZONE_INLINE void zone_say(const char *name, const char *what, double ticks)
     fflush(stdout);
 }
 
+/* What is left when nothing is recorded: the two reads of the counter that a zone takes. */
+ZONE_INLINE void zone_floor(const char *name)
+{
+    double ticks[BATCHES];
+    for (int i = 0; i < BATCHES; i++) {
+        uint64_t begin = zone_counter();
+        for (int k = 0; k < FLAT; k++) {
+            (void)zone_counter();
+            __asm__ volatile("" : : : "memory");
+            (void)zone_counter();
+            __asm__ volatile("" : : : "memory");
+        }
+        ticks[i] = (double)(zone_counter() - begin) / FLAT;
+        zone_sleep_ms(20);
+    }
+    qsort(ticks, BATCHES, sizeof *ticks, zone_by_value);
+    zone_say(name, "counter", ticks[BATCHES / 2]);
+}
+
 ZONE_INLINE void zone_first(const char *name)
 {
     uint64_t begin = zone_counter();
@@ -119,6 +140,7 @@ ZONE_INLINE void zone_single(const char *name)
         double q;
         const char *what;
     } quantile[] = {{0.5, "p50"}, {0.999, "p99.9"}, {0.9999, "p99.99"}};
+    memset(ticks, 1, sizeof ticks); /* a page fault would be part of the next zone's time */
     for (int i = 0; i < SINGLE; i++) {
         uint64_t begin = zone_counter();
         zone_loop(1);

@@ -57,23 +57,23 @@ static void look_at(struct tac_session *s, const struct tac_format_record *event
         watch_cycle(s, event, event + 1);
 }
 
-/* Copy whole events from tail on; returns how many records. */
+/* Copy whole events from tail on; returns how many records. The writer's line (lane->ring) is
+ * looked at once: each look takes it from the writer, who then waits at its next zone. */
 static uint32_t copy_events(struct tac_session *s, const struct tac_lane *lane, uint32_t tail,
                             uint32_t head)
 {
-    uint32_t n = 0;
-    while (tail != head) {
-        const struct tac_trace_lane *ring = &lane->ring;
-        uint32_t size = 1 + tac_record_extra(ring->record[tail & ring->mask].word);
-        if (n + size > TAC_DRAIN_RECORDS || size > head - tail)
+    const struct tac_trace_record *record = lane->ring.record;
+    uint32_t mask = lane->ring.mask, first = tail & mask, n = 0;
+    uint32_t all = head - tail < TAC_DRAIN_RECORDS ? head - tail : TAC_DRAIN_RECORDS;
+    uint32_t to_end = all < mask + 1 - first ? all : mask + 1 - first;
+    memcpy(s->buffer, record + first, to_end * sizeof *record);
+    memcpy(s->buffer + to_end, record, (all - to_end) * sizeof *record);
+    while (n < all) {
+        uint32_t size = 1 + tac_record_extra(s->buffer[n].word);
+        if (size > all - n)
             break;
-        for (uint32_t i = 0; i < size; i++) {
-            const struct tac_trace_record *r = &ring->record[(tail + i) & ring->mask];
-            s->buffer[n + i] = (struct tac_format_record){r->counter, r->word};
-        }
         look_at(s, &s->buffer[n]);
         n += size;
-        tail += size;
     }
     return n;
 }
