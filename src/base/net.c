@@ -33,7 +33,7 @@ static int parse_unix(const char *path, struct tac_net_address *a, struct tac_er
     size_t n = strlen(path);
     if (!n || n >= sizeof un.sun_path)
         return tac_error_set(err, -EINVAL, NULL, 0, 0,
-                             "unix:%s: a socket's path has 1 to %zu bytes", path,
+                             "unix:%s is no address: a socket's path has 1 to %zu bytes", path,
                              sizeof un.sun_path - 1);
     memcpy(un.sun_path, path, n + 1);
     if (path[0] == '@')
@@ -94,7 +94,10 @@ static int parse_tcp(const char *text, struct tac_net_address *a, struct tac_err
                              "%s is no address: write HOST:PORT, unix:PATH or unix:@NAME", text);
     int error = getaddrinfo(*host ? host : "127.0.0.1", port, &want, &found);
     if (error)
-        return tac_error_set(err, -EHOSTUNREACH, NULL, 0, 0, "%s: %s", host, gai_strerror(error));
+        return tac_error_set(err, -EHOSTUNREACH, NULL, 0, 0,
+                             "%s: the host '%s' has no address (%s); write HOST:PORT, unix:PATH or "
+                             "unix:@NAME",
+                             text, host, gai_strerror(error));
     memcpy(&a->name, found->ai_addr, found->ai_addrlen);
     a->length = found->ai_addrlen;
     a->is_local = is_loopback(found->ai_addr);

@@ -50,7 +50,13 @@ static void set_switches(uint32_t mask, const struct tac_trace_config *config)
 
 static void fork_child(void)
 {
-    session = NULL; /* its memory and descriptor belong to the parent's story */
+    /* its memory belongs to the parent's story; its descriptors would keep the other end waiting
+     * for a recorder that is gone */
+    if (session && session->owns_fd)
+        close(session->sink.fd);
+    if (session)
+        tac_wire_leave(session->sink.stream);
+    session = NULL;
     tac_lane_appears = tac_lane_ends = NULL;
     set_switches(0, NULL);
 }
@@ -225,6 +231,7 @@ static void *help(void *arg)
         serve_stream(s);
         if (atomic_exchange(&keep_wanted, 0))
             tac_sink_keep(&s->sink, tac_clock_ns());
+        (void)tac_sink_go_on(&s->sink);
         if (busy) {
             tac_control_unlock();
             sched_yield();
@@ -307,10 +314,23 @@ static void sum_stats(const struct tac_session *s, struct tac_trace_stats *t)
         }
 }
 
+/* What was to be kept and waits for room in the stream. */
+static void send_kept(struct tac_session *s)
+{
+    const struct timespec nap = {0, 5000000};
+    uint64_t until = tac_clock_ns() + (uint64_t)GOODBYE_MS * 1000000;
+    while (!tac_sink_go_on(&s->sink) && tac_clock_ns() < until) {
+        tac_wire_pump(s->sink.stream);
+        nanosleep(&nap, NULL);
+    }
+}
+
 static void write_closing(struct tac_session *s)
 {
     struct tac_trace_stats t;
+    send_kept(s);
     tac_drain_all(s);
+    send_kept(s);
     tac_drain_clock(s);
     tac_facts_write_modules(s);
     uint32_t count = atomic_load(&tac_lanes_count);

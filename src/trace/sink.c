@@ -136,13 +136,42 @@ bool tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const vo
     head->crc = 0;
     head->crc = tac_crc32c(tac_crc32c(0, head, sizeof *head), payload, bytes);
     bool waits = head->kind == TAC_CHUNK_RECORDS || head->kind == TAC_CHUNK_KERNEL ||
-                 head->kind == TAC_CHUNK_STACKS;
+                 head->kind == TAC_CHUNK_STACKS || head->kind == TAC_CHUNK_LOST;
     if (waits && sink->ring && tac_clock_ns() > sink->keep_until_ns) {
         keep_entry(sink, head, payload, bytes);
         return true;
     }
+    if (waits && !tac_sink_go_on(sink))
+        return false; /* older ones come first */
     struct iovec iov[2] = {{head, sizeof *head}, {(void *)(uintptr_t)payload, bytes}};
     return give(sink, head, iov, bytes ? 2 : 1);
+}
+
+/* The oldest entry goes on its way; false when it has to wait. */
+static bool give_oldest(struct tac_sink *sink)
+{
+    unsigned char both[ENTRY_HEAD + sizeof(struct tac_format_chunk)];
+    struct tac_format_chunk head;
+    uint32_t bytes;
+    oldest(sink, &bytes);
+    ring_peek(sink, both, sizeof both);
+    memcpy(&head, both + ENTRY_HEAD, sizeof head);
+    size_t at = (sink->first + ENTRY_HEAD) % sink->size;
+    size_t first = bytes < sink->size - at ? bytes : sink->size - at;
+    struct iovec iov[2] = {{sink->ring + at, first}, {sink->ring, bytes - first}};
+    if (!give(sink, &head, iov, bytes > first ? 2 : 1))
+        return false;
+    ring_skip(sink, (size_t)ENTRY_HEAD + bytes);
+    return true;
+}
+
+bool tac_sink_go_on(struct tac_sink *sink)
+{
+    bool keeps = sink->ring && tac_clock_ns() <= sink->keep_until_ns;
+    while (keeps && sink->used)
+        if (!give_oldest(sink))
+            return false;
+    return true;
 }
 
 void tac_sink_keep(struct tac_sink *sink, uint64_t now_ns)
@@ -150,15 +179,5 @@ void tac_sink_keep(struct tac_sink *sink, uint64_t now_ns)
     if (!sink->ring)
         return;
     sink->keep_until_ns = now_ns + sink->span_ns;
-    while (sink->used) {
-        uint32_t bytes;
-        oldest(sink, &bytes);
-        ring_skip(sink, ENTRY_HEAD);
-        struct tac_format_chunk head;
-        ring_peek(sink, &head, sizeof head);
-        size_t first = bytes < sink->size - sink->first ? bytes : sink->size - sink->first;
-        struct iovec iov[2] = {{sink->ring + sink->first, first}, {sink->ring, bytes - first}};
-        (void)give(sink, &head, iov, bytes > first ? 2 : 1);
-        ring_skip(sink, bytes);
-    }
+    (void)tac_sink_go_on(sink);
 }

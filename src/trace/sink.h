@@ -36,7 +36,13 @@ void tac_sink_fini(struct tac_sink *sink);
 bool tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const void *payload,
                   uint32_t bytes);
 
-/* Flight recorder: write what is kept, and go on writing for the span. */
+/* Flight recorder: write what is kept, and go on writing for the span. What a stream has no room
+ * for stays and goes with tac_sink_go_on; until then newer evidence is refused, for the caller to
+ * count.
+ */
 void tac_sink_keep(struct tac_sink *sink, uint64_t now_ns);
+
+/* False: some of what was to be written still waits for room in the stream. */
+bool tac_sink_go_on(struct tac_sink *sink);
 
 #endif

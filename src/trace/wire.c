@@ -17,8 +17,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { IOV = 32, RETRY_MS = 100, RETRY_MS_MAX = 4000, ANSWER_MS = 5000, APART_MS = 10000 };
-enum state { APART, CONNECTING, KNOCKED, GREETED, LIVE };
+enum {
+    IOV = 32,
+    RETRY_MS = 100,
+    RETRY_MS_MAX = 4000,
+    ANSWER_MS = 5000,
+    APART_MS = 10000,
+    GUESTS = 8
+};
+enum state { APART, CONNECTING, GREETED, LIVE };
+
+/* Who has connected and not shown the token yet. Who says nothing keeps nobody else out: the next
+ * one takes the place of the one who has waited longest. */
+struct guest {
+    bool is_here;
+    int fd;
+    uint64_t until_ns;
+    unsigned char in[sizeof(struct tac_wire_knock)];
+    size_t in_bytes;
+};
 
 struct entry {
     uint32_t bytes; /* of the chunk */
@@ -36,8 +53,9 @@ struct tac_wire {
     bool incomplete; /* a definition had no room: begin anew when the rest is through */
     uint64_t session;
     /* what comes from the other end, until it is whole */
-    unsigned char in[sizeof(struct tac_wire_knock)];
+    unsigned char in[sizeof(struct tac_wire_answer)];
     size_t in_bytes;
+    struct guest guest[GUESTS];
     /* the queue */
     unsigned char *ring;
     size_t size;
@@ -84,16 +102,33 @@ int tac_wire_open(const char *address, const char *token, size_t queue_bytes,
     return 0;
 }
 
+static void send_away(struct guest *g)
+{
+    if (g->is_here)
+        close(g->fd);
+    *g = (struct guest){0};
+}
+
+void tac_wire_leave(struct tac_wire *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < GUESTS; i++)
+        send_away(&s->guest[i]);
+    if (s->listener >= 0)
+        close(s->listener);
+    if (s->fd >= 0)
+        close(s->fd);
+    s->listener = s->fd = -1;
+}
+
 void tac_wire_close(struct tac_wire *s)
 {
     if (!s)
         return;
-    if (s->listener >= 0) {
-        close(s->listener);
+    if (s->listener >= 0)
         tac_net_unlink(&s->address);
-    }
-    if (s->fd >= 0)
-        close(s->fd);
+    tac_wire_leave(s);
     free(s->ring);
     free(s);
 }
@@ -264,22 +299,71 @@ static bool same_token(const struct tac_wire *s, const char *token)
     return !difference;
 }
 
-static void take_knock(struct tac_wire *s)
+/* A guest has said all: it becomes the other end, and those who still wait may come again, or it is
+ * told why not. */
+static void take_knock(struct tac_wire *s, struct guest *g)
 {
     struct tac_wire_knock knock;
-    memcpy(&knock, s->in, sizeof knock);
+    memcpy(&knock, g->in, sizeof knock);
     uint32_t status = knock.version != TAC_WIRE_VERSION ? TAC_WIRE_BAD_VERSION
                       : !same_token(s, knock.token)     ? TAC_WIRE_BAD_TOKEN
                                                         : TAC_WIRE_GO;
     if (knock.magic == TAC_WIRE_KNOCK && status == TAC_WIRE_GO) {
+        s->fd = g->fd;
+        g->is_here = false;
+        for (int i = 0; i < GUESTS; i++)
+            send_away(&s->guest[i]);
         greet(s, false);
         return;
     }
     struct tac_wire_hello no = {
         .magic = TAC_WIRE_HELLO, .version = TAC_WIRE_VERSION, .status = status};
     if (knock.magic == TAC_WIRE_KNOCK)
-        (void)!send(s->fd, &no, sizeof no, MSG_NOSIGNAL | MSG_DONTWAIT);
-    part(s);
+        (void)!send(g->fd, &no, sizeof no, MSG_NOSIGNAL | MSG_DONTWAIT);
+    send_away(g);
+}
+
+static struct guest *place_for_guest(struct tac_wire *s)
+{
+    struct guest *oldest = &s->guest[0];
+    for (int i = 0; i < GUESTS; i++) {
+        if (!s->guest[i].is_here)
+            return &s->guest[i];
+        if (s->guest[i].until_ns < oldest->until_ns)
+            oldest = &s->guest[i];
+    }
+    send_away(oldest);
+    return oldest;
+}
+
+/* At most GUESTS a time, so that a flood of them costs the helper no more. */
+static void let_guests_in(struct tac_wire *s)
+{
+    for (int i = 0; i < GUESTS; i++) {
+        int fd = tac_net_accept(s->listener);
+        if (fd < 0)
+            return;
+        struct guest *g = place_for_guest(s);
+        g->is_here = true;
+        g->fd = fd;
+        g->until_ns = tac_clock_ns() + (uint64_t)ANSWER_MS * 1000000;
+    }
+}
+
+static void hear_guests(struct tac_wire *s)
+{
+    for (int i = 0; i < GUESTS && s->state == APART; i++) {
+        struct guest *g = &s->guest[i];
+        if (!g->is_here)
+            continue;
+        ssize_t n = recv(g->fd, g->in + g->in_bytes, sizeof g->in - g->in_bytes, MSG_DONTWAIT);
+        g->in_bytes += n > 0 ? (size_t)n : 0;
+        if (g->in_bytes == sizeof g->in)
+            take_knock(s, g);
+        else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
+                 tac_clock_ns() > g->until_ns)
+            send_away(g);
+    }
 }
 
 static void take_answer(struct tac_wire *s)
@@ -307,8 +391,6 @@ static void take_answer(struct tac_wire *s)
 /* True when another message of the size is whole. */
 static bool receive(struct tac_wire *s, size_t size)
 {
-    if (s->state < KNOCKED)
-        return false;
     ssize_t n = recv(s->fd, s->in + s->in_bytes, size - s->in_bytes, MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         part(s);
@@ -339,9 +421,8 @@ static void try_to_meet(struct tac_wire *s)
 {
     bool done = false;
     if (s->address.listens) {
-        s->fd = tac_net_accept(s->listener);
-        if (s->fd >= 0)
-            enter(s, KNOCKED);
+        let_guests_in(s);
+        hear_guests(s);
         return;
     }
     if (tac_clock_ns() < s->until_ns)
@@ -371,8 +452,6 @@ void tac_wire_pump(struct tac_wire *s)
         try_to_meet(s);
     if (s->state == CONNECTING)
         finish_connect(s);
-    if (s->state == KNOCKED && receive(s, sizeof(struct tac_wire_knock)))
-        take_knock(s);
     while ((s->state == GREETED || s->state == LIVE) && receive(s, sizeof(struct tac_wire_answer)))
         take_answer(s);
     if (s->state != APART && s->state != LIVE && tac_clock_ns() > s->until_ns)

@@ -26,6 +26,9 @@ int tac_wire_open(const char *address, const char *token, size_t queue_bytes,
                   struct tac_wire **ret_stream);
 void tac_wire_close(struct tac_wire *stream); /* NULL is fine */
 
+/* Close its descriptors and nothing else: for the child of a fork. NULL is fine. */
+void tac_wire_leave(struct tac_wire *stream);
+
 /* Queue a whole chunk that lies in at most two pieces. False: no room. */
 bool tac_wire_put(struct tac_wire *stream, const struct tac_format_chunk *head,
                   const struct iovec *piece, int pieces);

@@ -446,6 +446,71 @@ static void on_demand_nothing_is_recorded_until_somebody_asks(void)
     forget();
 }
 
+/* Eight who connect and say nothing are as many as are heard at a time. */
+static void silent_strangers_keep_nobody_out(void)
+{
+    enum { STRANGERS = 12 };
+    struct tac_trace_config config = {.path = name_behind, .drain_ms = 1};
+    struct tac_net_address a;
+    int stranger[STRANGERS];
+    REQUIRE(tac_thread_register("worker", 0) == 0 && tac_trace_start(&config) == 0);
+    REQUIRE(tac_net_parse(name, &a, NULL) == 0);
+    for (int i = 0; i < STRANGERS; i++) {
+        stranger[i] = connect_blocking(&a);
+        REQUIRE(stranger[i] >= 0);
+    }
+    struct tac_receive *r = receiver(name, NULL);
+    REQUIRE(r);
+    uint64_t until = tac_clock_ns() + 20 * TAC_NS_PER_S;
+    while (!tac_trace_is_on() && tac_clock_ns() < until)
+        CHECK(tac_receive_pump(r, -1, 10) == 0);
+    CHECK(tac_trace_is_on());
+    tac_receive_close(r);
+    tac_trace_stop();
+    tac_thread_unregister();
+    for (int i = 0; i < STRANGERS; i++)
+        close(stranger[i]);
+    forget();
+}
+
+/* More than the queue of the stream holds: it goes as the other end takes it, and nothing is lost.
+ */
+static void what_a_flight_recorder_keeps_waits_for_room(void)
+{
+    enum { ZONES = 200000, AT_ONCE = 2000 };
+    struct tac_trace_config config = {
+        .path = name, .drain_ms = 1, .flight_s = 60, .stream_bytes = 256 << 10};
+    struct tac_receive *r = receiver(name_behind, NULL);
+    REQUIRE(r && tac_thread_register("worker", 1 << 14) == 0 && tac_trace_start(&config) == 0);
+    for (int i = 0; i < ZONES; i++) {
+        TAC_ZONE("zone");
+        TAC_PLOT("curve", "", (double)i * 0.37);
+        if (i % AT_ONCE == 0) {
+            CHECK(tac_receive_pump(r, -1, 3) == 0);
+            tac_clock_sleep_until(tac_clock_ns() + 2000000);
+        }
+    }
+    tac_trace_keep();
+    struct tac_trace_stats stats;
+    uint64_t until = tac_clock_ns() + 30 * TAC_NS_PER_S, stored = 0;
+    do {
+        for (int i = 0; i < 20; i++)
+            CHECK(tac_receive_pump(r, -1, 10) == 0);
+        tac_trace_get_stats(&stats);
+        struct tac_capture *c = open_got(0);
+        stored = c && c->threads_count ? c->threads[0].stored : 0;
+        tac_capture_close(c);
+    } while (stored != stats.stored && tac_clock_ns() < until);
+    tac_receive_close(r);
+    tac_trace_stop();
+    tac_thread_unregister();
+    CHECK_MSG(stored == stats.stored, "%llu of %llu", (unsigned long long)stored,
+              (unsigned long long)stats.stored);
+    REQUIRE(heard.count == 1);
+    CHECK(heard.got[0].size > config.stream_bytes);
+    forget();
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -461,5 +526,7 @@ int main(int argc, char **argv)
     TEST(garbage_ends_the_connection);
     TEST(the_owners_error_ends_the_pump);
     TEST(on_demand_nothing_is_recorded_until_somebody_asks);
+    TEST(silent_strangers_keep_nobody_out);
+    TEST(what_a_flight_recorder_keeps_waits_for_room);
     return test_end();
 }
