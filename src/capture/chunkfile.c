@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 1 << 20 };
+enum { READ_BYTES = 1 << 20, IN_VAIN_BYTES = 8 * TAC_CHUNK_BYTES_MAX };
 
 int tac_chunkfile_open(struct tac_chunkfile *f, const char *path, struct tac_error *err)
 {
@@ -76,16 +76,25 @@ static int fill(struct tac_chunkfile *f, size_t n)
 
 enum look { WHOLE, SHORT, NONE };
 
+/* Damage costs about as many bytes of sums as bytes are damaged. A file that is made to look like
+ * many large chunks, one in another, would cost a large one for each: beyond this it is not
+ * believed.
+ */
+static bool is_worth_a_sum(const struct tac_chunkfile *f, uint32_t bytes)
+{
+    return f->in_vain + bytes <= IN_VAIN_BYTES + 4 * f->damaged;
+}
+
 /* What stands at `at`; *ret_need: the bytes of the chunk that its header tells of. */
-static enum look look_at(const struct tac_chunkfile *f, struct tac_format_chunk *head,
-                         size_t *ret_need)
+static enum look look_at(struct tac_chunkfile *f, struct tac_format_chunk *head, size_t *ret_need)
 {
     size_t left = f->size - f->at;
     *ret_need = sizeof *head;
     if (left < sizeof *head)
         return SHORT;
     memcpy(head, f->bytes + f->at, sizeof *head);
-    if (head->magic != TAC_FORMAT_MAGIC || head->bytes > TAC_CHUNK_BYTES_MAX)
+    if (head->magic != TAC_FORMAT_MAGIC || head->bytes > TAC_CHUNK_BYTES_MAX ||
+        !is_worth_a_sum(f, head->bytes))
         return NONE;
     *ret_need += head->bytes;
     if (left < *ret_need)
@@ -95,6 +104,7 @@ static enum look look_at(const struct tac_chunkfile *f, struct tac_format_chunk 
     uint32_t right =
         tac_crc32c(tac_crc32c(0, head, sizeof *head), f->bytes + f->at + sizeof *head, head->bytes);
     head->crc = crc;
+    f->in_vain += right == crc ? 0 : head->bytes;
     return right == crc ? WHOLE : NONE;
 }
 

@@ -18,6 +18,7 @@ struct tac_chunkfile {
     bool at_end; /* nothing comes after bytes */
     const char *name;
     uint64_t total, damaged; /* bytes */
+    uint64_t in_vain;        /* bytes of which sums were made that were wrong */
     uint64_t chunks;
     uint32_t problems; /* enum tac_capture_problem */
 };

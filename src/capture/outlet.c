@@ -212,14 +212,15 @@ static void keep(struct tac_outlet *o, uint64_t now)
     o->keep_until_ns = now + (uint64_t)o->config.flight_s * TAC_NS_PER_S;
     while (o->used && !o->error) {
         size_t bytes = oldest(o, &ns, &head);
-        if (head.bytes > o->entry_room) {
-            unsigned char *grown = realloc(o->entry, head.bytes);
+        if (!o->entry || head.bytes > o->entry_room) {
+            size_t room = head.bytes > 65536 ? head.bytes : 65536;
+            unsigned char *grown = realloc(o->entry, room);
             if (!grown) {
                 o->error = -ENOMEM;
                 return;
             }
             o->entry = grown;
-            o->entry_room = head.bytes;
+            o->entry_room = room;
         }
         ring_peek(o, sizeof ns + sizeof head, o->entry, head.bytes);
         ring_skip(o, bytes);

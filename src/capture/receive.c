@@ -278,8 +278,10 @@ static bool make_room(struct connection *c)
 static int serve(struct tac_receive *r, struct connection *c)
 {
     for (int i = 0; i < READS && c->state != FREE; i++) {
-        if (!make_room(c))
-            return -ENOMEM;
+        if (!make_room(c)) { /* this one's chunk is too large for now; the others go on */
+            part(r, c, false);
+            return 0;
+        }
         ssize_t n = recv(c->fd, c->in + c->have, c->room - c->have, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return 0;

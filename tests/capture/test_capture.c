@@ -159,6 +159,27 @@ static void garbage_is_refused(void)
     CHECK(tac_capture_open("/tmp", &err, &c) == -EINVAL);
 }
 
+/* Nothing but headers of chunks of eight MiB, each inside the one before: with a sum for each it
+ * would be a matter of hours. */
+static void headers_that_lie_cost_little(void)
+{
+    const size_t size = 24 << 20;
+    struct tac_format_chunk head = {.magic = TAC_FORMAT_MAGIC, .kind = TAC_CHUNK_RECORDS};
+    head.bytes = TAC_CHUNK_BYTES_MAX;
+    size_t good;
+    unsigned char *whole = load(&good), *bytes = malloc(good + size);
+    REQUIRE(whole && bytes);
+    memcpy(bytes, whole, good);
+    for (size_t at = 0; at + sizeof head <= size; at += sizeof head)
+        memcpy(bytes + good + at, &head, sizeof head);
+    struct tac_capture *c = NULL;
+    REQUIRE(tac_capture_open_memory(bytes, good + size, "lies", NULL, &c) == 0);
+    CHECK(c->problems & TAC_CAPTURE_DAMAGED && c->zones_count > 0);
+    tac_capture_close(c);
+    free(bytes);
+    free(whole);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -168,6 +189,7 @@ int main(int argc, char **argv)
     TEST(a_cut_is_told);
     TEST(flipped_bits_never_break_the_reader);
     TEST(garbage_is_refused);
+    TEST(headers_that_lie_cost_little);
     unlink(path);
     return test_end();
 }

@@ -90,8 +90,12 @@ static bool copy(const struct ring *r, uint64_t tail, struct tac_format_kernel *
     const struct event *slot = &r->event[tail % EVENTS];
     if (__atomic_load_n(&slot->number, __ATOMIC_ACQUIRE) != tail + 1)
         return false;
-    *ret_event = slot->event;
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    /* acquire, so that the head is read after the last word of the event */
+    for (size_t i = 0; i < sizeof *ret_event / sizeof(uint64_t); i++) {
+        uint64_t word =
+            __atomic_load_n((const uint64_t *)(const void *)&slot->event + i, __ATOMIC_ACQUIRE);
+        memcpy((unsigned char *)ret_event + i * sizeof word, &word, sizeof word);
+    }
     return __atomic_load_n(&r->head, __ATOMIC_RELAXED) - tail <= EVENTS;
 }
 
