@@ -350,6 +350,7 @@ int tac_capturing_run(const struct tac_capturing *k, struct tac_capturing_result
                              k->argv ? "nothing was recorded: the program opened no audio stream "
                                        "that is known (JACK, ALSA, PipeWire, PortAudio) and did "
                                        "not record by itself"
-                                     : "nothing was recorded: no recorder came");
+                                     : "nothing was recorded: no recorder came (%s)",
+                             k->address);
     return error;
 }

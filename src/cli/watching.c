@@ -64,20 +64,24 @@ static int launch(const struct tac_watching *w, const char *path, int *ret_statu
 
 int tac_watching_run(const struct tac_watching *watching, int *ret_status, struct tac_error *err)
 {
-    char path[PATH_MAX], kernel_path[PATH_MAX + 8];
+    char path[PATH_MAX], kernel_path[PATH_MAX + 16];
     int r = tac_preloadable_check(watching->argv[0], err);
     if (r == 0)
         r = tac_recording_file_prepare(watching->path, path, sizeof path, err);
     if (r < 0)
         return r;
-    snprintf(kernel_path, sizeof kernel_path, "%s.kernel", path);
+    /* a file of our own beside the recording: what has the name already is somebody's */
+    snprintf(kernel_path, sizeof kernel_path, "%s.kernel-XXXXXX", path);
+    int fd = watching->no_kernel ? -1 : mkostemp(kernel_path, O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
     struct tac_kernel_config config = {.path = kernel_path, .want = TAC_KERNEL_WANT_STACKS};
     struct tac_kernel *kernel = NULL;
-    if (!watching->no_kernel && tac_kernel_start(&config, NULL, &kernel) < 0)
+    if (fd >= 0 && tac_kernel_start(&config, NULL, &kernel) < 0)
         kernel = NULL; /* the file has a line that says so */
     r = launch(watching, path, ret_status, err);
     (void)!tac_kernel_stop(kernel, NULL); /* what it could write is there */
-    if (!watching->no_kernel && access(kernel_path, F_OK) == 0) {
+    if (fd >= 0) {
         int joined = join(path, kernel_path, err);
         r = r < 0 ? r : joined;
     }

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Each exported format, read back by somebody else: FXT by a strict reader here, CTF by a strict reader
 here and by babeltrace2, Perfetto by protoc with the field numbers of trace.proto. What
-make_everything put into the recording must be there, in number, and so must what was lost.
-usage: exports.py TACTUS MAKE_EVERYTHING"""
+make_everything put into the recording must be there, in number, and so must what was lost. Of the
+hundred overloads of `overruns`, each view and each format must tell the same losses.
+usage: exports.py TACTUS MAKE_EVERYTHING OVERLOAD"""
 import collections
 import os
 import re
@@ -13,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 
-TACTUS, MAKE = sys.argv[1:3]
+TACTUS, MAKE, OVERLOAD = sys.argv[1:4]
 HERE = os.path.dirname(os.path.abspath(__file__))
 CYCLES = 100
+OVERLOADS = 100
 count = failed = 0
 
 
@@ -43,7 +45,7 @@ class Fxt:
         self.names = collections.Counter()
         self.depth = collections.Counter()
         self.last = {}
-        self.flows, self.full, self.lost = [], 0, 0
+        self.flows, self.stacks, self.full, self.lost = [], [], 0, 0
         assert self.words[0] == 0x0016547846040010, "magic"
         at = 0
         while at < len(self.words):
@@ -89,8 +91,12 @@ class Fxt:
             head, size = w[at], w[at] >> 4 & 0xfff
             name = self.strings[head >> 16 & 0xffff]
             kind = head & 15
-            assert (kind, size) in ((1, 1), (4, 2), (5, 2), (6, 1), (8, 2)), (kind, size)
-            found[name] = w[at + 1] if size == 2 else head >> 32
+            if kind == 6:
+                found[name], end = self.text(head >> 32 & 0xffff, w, at + 1)
+                assert end == at + size, "length of a text"
+            else:
+                assert (kind, size) in ((1, 1), (4, 2), (5, 2), (8, 2)), (kind, size)
+                found[name] = w[at + 1] if size == 2 else head >> 32
             at += size
         return found, at
 
@@ -115,6 +121,8 @@ class Fxt:
             assert w[-1] >= w[1], "a span that ends before it begins"
         if name == "events lost":
             self.lost += found["events"]
+        if "functions" in found:
+            self.stacks.append((name, found["functions"]))
 
     def object(self, w):
         _, at = self.text(w[0] >> 24 & 0xffff, w, 2)
@@ -140,6 +148,8 @@ def test_fxt(path):
             + expect("switches", f.seen["sched1"], 2 * CYCLES) + expect("wake-ups", f.seen["sched2"], CYCLES)
             + expect("memory", f.names["alloc"], CYCLES) + expect("locks", f.names["wait for a lock"], CYCLES)
             + expect("messages", (f.names["hello"], f.names["made at run time"]), (CYCLES, CYCLES))
+            + expect("stacks", f.stacks, [("kernel stack", "schedule < 0x10"),
+                                          ("stack", "synth+0x1010 < synth+0x1020")])
             + expect("full buffers", f.full, 3) + expect("lost", f.lost, 7)
             + expect("open zones", +f.depth, collections.Counter()))
 
@@ -206,7 +216,8 @@ def test_ctf(folder):
     want = {"zone_begin": 3 * CYCLES, "zone_end": 3 * CYCLES, "zone_value": CYCLES, "plot": CYCLES,
             "flow": 2 * CYCLES, "cycle_begin": CYCLES, "cycle_end": CYCLES, "memory": CYCLES,
             "lock_wait": CYCLES, "message": CYCLES, "text": CYCLES, "stack": 1,
-            "sched_switch": 2 * CYCLES, "sched_waking": CYCLES, "irq_handler_entry": 1, "thread_name": 2}
+            "sched_switch": 2 * CYCLES, "sched_waking": CYCLES, "irq_handler_entry": 1,
+            "stack_of_cpu": 2, "thread_name": 2}
     return (sum((expect(k, seen[k], v) for k, v in want.items()), [])
             + expect("discarded", sorted(v for v in discarded.values() if v), [7, 70]))
 
@@ -215,7 +226,8 @@ def test_babeltrace(folder):
     run = subprocess.run(["babeltrace2", folder], capture_output=True, text=True)
     lines = run.stdout.splitlines()
     problems = expect("exit", run.returncode, 0)
-    problems += expect("events", len(lines), 19 * CYCLES + 4)
+    problems += expect("events", len(lines), 19 * CYCLES + 6)
+    problems += expect("stacks", sum('functions = "schedule < 0x10"' in line for line in lines), 1)
     problems += expect("switches", sum("sched_switch" in line for line in lines), 2 * CYCLES)
     lost = [int(n) for n in re.findall(r"discarded (\d+) events?", run.stderr)]
     return problems + expect("discarded, as it warns", sorted(lost), [3, 4, 70])
@@ -239,6 +251,68 @@ def test_protoc(path):
         (expect(k, text.count(k), v) for k, v in want.items()), [])
 
 
+# ---- a hundred overloads: emitted = stored + dropped, everywhere ----
+
+def run_tactus(*words):
+    run = subprocess.run([TACTUS, *words], capture_output=True, text=True)
+    return run.stdout + "".join(f"exit {run.returncode}: {run.stderr}" if run.returncode not in (0, 1) else [])
+
+
+def losses_in_info(text):
+    """The dropped events by thread, as info tells them, and what does not add up."""
+    rows = re.findall(r"^emits-(\d+) +\d+ +(\d+) +\d+ +(\d+) +0 +0$", text, re.M)
+    return [int(row[2]) for row in rows], [row for row in rows if int(row[0]) != int(row[1]) + int(row[2])]
+
+
+def lost_in_perfetto(path):
+    run = subprocess.run(["protoc", f"--proto_path={HERE}", "--decode=tactus.test.Trace", "trace.proto"],
+                         stdin=open(path, "rb"), capture_output=True, text=True)
+    return sum(int(n) for n in re.findall(
+        r'uint_value: (\d+)\s+name: "events"\s+\}\s+type: SLICE_BEGIN\s+track_uuid: \d+\s+name: "events lost"',
+        run.stdout))
+
+
+def test_overloads(folder):
+    recording = os.path.join(folder, "overload.tac")
+    path = {name: os.path.join(folder, "overload." + name) for name in ("fxt", "ctf", "pftrace", "csv", "html")}
+    subprocess.run([OVERLOAD, recording], check=True)
+    dropped, wrong = losses_in_info(run_tactus("info", recording))
+    lost = sum(dropped)
+    problems = (expect("threads that do not add up", wrong, []) + expect("threads", len(dropped), OVERLOADS)
+                + expect("threads that lost nothing", dropped.count(0), 0))
+    for name in ("fxt", "ctf", "pftrace", "csv"):
+        problems += expect(name, run_tactus("export", recording, "-o", path[name]), "")
+    sentence = f"{lost} events were lost"
+    problems += expect("zones", sentence in run_tactus("zones", recording), True)
+    text = run_tactus("doctor", recording, "--html", path["html"])
+    problems += expect("doctor", sentence in " ".join(text.split()), True)
+    problems += expect("HTML", sentence in open(path["html"]).read(), True)
+    problems += expect("CSV", f'"(events lost)","",0,0,{lost},' in open(path["csv"]).read(), True)
+    problems += expect("FXT", Fxt(open(path["fxt"], "rb").read()).lost, lost)
+    _, discarded = read_ctf(path["ctf"])
+    problems += expect("CTF", sorted(n for n in discarded.values() if n), sorted(dropped))
+    if shutil.which("babeltrace2"):
+        run = subprocess.run(["babeltrace2", path["ctf"]], capture_output=True, text=True)
+        problems += expect("babeltrace2", sum(map(int, re.findall(r"discarded (\d+) events?", run.stderr))), lost)
+    if shutil.which("protoc"):
+        problems += expect("Perfetto", lost_in_perfetto(path["pftrace"]), lost)
+    return problems
+
+
+def test_damaged(recording, folder):
+    """A recording with a flipped bit is exported as far as it goes, and the exit status says so."""
+    path = os.path.join(folder, "damaged.tac")
+    data = bytearray(open(recording, "rb").read())
+    data[len(data) // 2] ^= 1
+    open(path, "wb").write(data)
+    problems = []
+    for words in (["-o", path + ".fxt"], ["-o", path + ".csv", "--no-verdicts"]):
+        run = subprocess.run([TACTUS, "export", path, *words], capture_output=True, text=True)
+        problems += expect("exit", run.returncode, 1) + expect("words", "damaged" in run.stderr, True)
+        problems += expect("there", os.path.getsize(words[1]) > 100, True)
+    return problems
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         recording = os.path.join(folder, "all.tac")
@@ -257,6 +331,8 @@ def main():
                 check(name, test(path))
             else:
                 check(name, [], f"{program} is not installed")
+        check("overloads_are_in_every_view", test_overloads(folder))
+        check("a_damaged_recording_is_told", test_damaged(recording, folder))
         run = subprocess.run([TACTUS, "export", recording, "-o", out["ctf"]], capture_output=True, text=True)
         check("a_folder_that_is_there_is_left_alone",
               expect("exit", run.returncode, 3) + expect("words", "exists" in run.stderr, True))

@@ -9,6 +9,7 @@
  *
  * Source: diamon.org/ctf, version 1.8.3. */
 #include "capture/export.h"
+#include "capture/export/stack_text.h"
 #include "capture/idmap.h"
 #include "capture/list.h"
 
@@ -46,9 +47,19 @@ enum {
     STACK,
     OFF_CPU,
     ON_CPU,
-    PAGE_FAULT
+    PAGE_FAULT,
+    STACK_OF_THREAD
 };
-enum { SCHED_SWITCH, SCHED_WAKING, IRQ_ENTRY, IRQ_EXIT, SOFTIRQ_ENTRY, SOFTIRQ_EXIT, KERNEL_EVENT };
+enum {
+    SCHED_SWITCH,
+    SCHED_WAKING,
+    IRQ_ENTRY,
+    IRQ_EXIT,
+    SOFTIRQ_ENTRY,
+    SOFTIRQ_EXIT,
+    KERNEL_EVENT,
+    STACK_OF_CPU
+};
 
 static const char head_text[] =
     "/* CTF 1.8 */\n"
@@ -72,6 +83,7 @@ static const char *const stream_text =
     " packet.context := struct { time timestamp_begin; time timestamp_end; u64 content_size;\n"
     "  u64 packet_size; u64 events_discarded; u32 %s; u32 %s; };\n};\n";
 
+#define STACK_FIELDS "i32 tid; u8 kernel; string functions; u8 count; x64 ip[count];"
 static const struct {
     int stream, id;
     const char *name, *fields;
@@ -95,6 +107,7 @@ static const struct {
     {STREAM_THREAD, OFF_CPU, "off_cpu", "u8 preempted;"},
     {STREAM_THREAD, ON_CPU, "on_cpu", "u8 unused;"},
     {STREAM_THREAD, PAGE_FAULT, "page_fault", "x64 address; x64 ip; u8 major;"},
+    {STREAM_THREAD, STACK_OF_THREAD, "stack_of_thread", STACK_FIELDS},
     {STREAM_CPU, SCHED_SWITCH, "sched_switch",
      "string prev_comm; i32 prev_tid; i32 prev_prio; i64 prev_state; string next_comm; "
      "i32 next_tid; i32 next_prio;"},
@@ -105,6 +118,7 @@ static const struct {
     {STREAM_CPU, SOFTIRQ_ENTRY, "softirq_entry", "u32 vec;"},
     {STREAM_CPU, SOFTIRQ_EXIT, "softirq_exit", "u32 vec;"},
     {STREAM_CPU, KERNEL_EVENT, "kernel_event", "u16 type; i32 tid; x64 a; x64 b;"},
+    {STREAM_CPU, STACK_OF_CPU, "stack_of_cpu", STACK_FIELDS},
 };
 
 struct stream {
@@ -485,6 +499,28 @@ static void kernel(struct ctf *o, const struct tac_format_kernel *k)
     }
 }
 
+/* With the CPU's events, or, from the own-process tier, which does not know the CPU, with those
+ * that it tells of the thread. */
+static void kernel_stack(struct ctf *o, const struct tac_event *e)
+{
+    const struct tac_format_stack *k = e->stack;
+    bool is_of_cpu = k->cpu != 0xffff;
+    uint32_t thread = is_of_cpu ? TAC_CAPTURE_NONE : tac_capture_thread_of(o->c, k->tid, e->ns);
+    struct stream *s = is_of_cpu                    ? stream_of(o, STREAM_CPU, k->cpu)
+                       : thread != TAC_CAPTURE_NONE ? thread_stream(o, thread | OF_KERNEL, e->ns)
+                                                    : NULL;
+    char text[256];
+    if (!s)
+        return;
+    tac_stack_text(o->c, e, text, sizeof text);
+    event_begin(o, s, is_of_cpu ? STACK_OF_CPU : STACK_OF_THREAD, e->ns);
+    put32(s, k->tid);
+    put8(s, k->kind == TAC_STACK_KERNEL);
+    put_string(s, text);
+    put8(s, k->count);
+    put(s, e->data, k->count * sizeof(uint64_t));
+}
+
 static void event(void *me, const struct tac_capture *c, const struct tac_event *e)
 {
     struct ctf *o = me;
@@ -492,6 +528,8 @@ static void event(void *me, const struct tac_capture *c, const struct tac_event 
     o->c = c;
     if (e->type == TAC_EVENT_KERNEL) {
         kernel(o, e->kernel);
+    } else if (e->type == TAC_EVENT_KERNEL_STACK) {
+        kernel_stack(o, e);
     } else if (e->type == TAC_REC_GAP && e->thread == TAC_CAPTURE_NONE) {
         if ((s = stream_of(o, STREAM_CPU, e->gap.cpu)))
             gap(o, e, s);

@@ -8,6 +8,7 @@
  *
  * Source: fuchsia.dev, "Fuchsia trace format", version 1. */
 #include "capture/export.h"
+#include "capture/export/stack_text.h"
 #include "capture/idmap.h"
 #include "capture/list.h"
 
@@ -392,6 +393,24 @@ static void own_tier(struct fxt *o, const struct tac_format_kernel *k)
         instant(o, &e, name[k->type], k->type == TAC_KERNEL_OUT ? "pre-empted" : "address", k->a);
 }
 
+/* A stack of a thread of the program, as an instant with its functions; the format has no frames.
+ */
+static void kernel_stack(struct fxt *o, const struct tac_event *e)
+{
+    uint32_t thread = tac_capture_thread_of(o->c, e->stack->tid, e->ns);
+    char text[INLINE_MAX + 1];
+    if (thread == TAC_CAPTURE_NONE)
+        return;
+    size_t n = tac_stack_text(o->c, e, text, sizeof text);
+    uint64_t name = string(o, "functions");
+    struct head h = event_begin(o, thread, e->ns, "stack",
+                                e->stack->kind == TAC_STACK_KERNEL ? "kernel stack" : "stack");
+    add(o, ARG_STRING | (1 + (n + 7) / 8) << 4 | name << 16 | inline_string(n) << 32);
+    add_bytes(o, text, n);
+    o->arguments++;
+    event_end(o, &h, INSTANT);
+}
+
 static void kernel(struct fxt *o, const struct tac_format_kernel *k)
 {
     if (k->type == TAC_KERNEL_SWITCH)
@@ -465,6 +484,8 @@ static void event(void *me, const struct tac_capture *c, const struct tac_event 
     o->c = c;
     if (e->type == TAC_EVENT_KERNEL) {
         kernel(o, e->kernel);
+    } else if (e->type == TAC_EVENT_KERNEL_STACK) {
+        kernel_stack(o, e);
     } else if (e->type == TAC_REC_GAP) {
         gap(o, e);
     } else if (e->thread != TAC_CAPTURE_NONE) {

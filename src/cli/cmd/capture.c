@@ -60,6 +60,15 @@ static bool read_origin(const struct tac_cmd_args *args, struct tac_capturing *k
     const char *listen = args->option[OPT_LISTEN], *socket = args->option[OPT_SOCKET];
     const char *pid = args->option[OPT_PID];
     double number = 0;
+    if (listen && args->count > 0) {
+        tac_cmd_fail(0, "--listen runs no program; its address is written --listen=ADDRESS");
+        return false;
+    }
+    if (socket && (!*socket || !strncmp(socket, "listen:", 7))) {
+        tac_cmd_fail(0, *socket ? "--socket connects; to wait for recorders say --listen=ADDRESS"
+                                : "--socket wants an address: HOST:PORT, unix:PATH or unix:@NAME");
+        return false;
+    }
     if ((args->count > 0) + (listen != NULL) + (socket != NULL) + (pid != NULL) != 1) {
         tac_cmd_fail(0, "say what to record: a PROGRAM, or one of --pid, --socket and --listen");
         return false;

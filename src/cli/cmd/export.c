@@ -61,10 +61,11 @@ static int run(const struct tac_cmd_args *args)
     tac_marks_fini(&marks);
     if (r < 0)
         return tac_cmd_fail_error(&err);
-    if (problems & (TAC_CAPTURE_TRUNCATED | TAC_CAPTURE_DAMAGED))
-        fprintf(stderr, "tactus export: %s is cut off or damaged; exported what could be read\n",
-                args->operand[0]);
-    return TAC_EXIT_OK;
+    if (!(problems & (TAC_CAPTURE_TRUNCATED | TAC_CAPTURE_DAMAGED)))
+        return TAC_EXIT_OK;
+    fprintf(stderr, "tactus export: %s is cut off or damaged; exported what could be read\n",
+            args->operand[0]);
+    return TAC_EXIT_FOUND;
 }
 
 TAC_CMD(export) = {
@@ -85,6 +86,9 @@ TAC_CMD(export) = {
         "causes.\n\n"
         "Places where events were lost are in each of them. A recording that was cut off or "
         "damaged is exported as far as it can be read.",
+    .exits =
+        "0 exported; 1 the recording is cut off or damaged, what could be read was exported; 2 "
+        "wrong usage; 3 it could not be done, one line on standard error says why.",
     .option = {{"format", 'f', "NAME", "The format, when the suffix of FILE does not tell it."},
                {"output", 'o', "FILE", "The file (or, for ctf, the folder) to write."},
                {"symbols", 0, "FOLDERS",
