@@ -68,9 +68,7 @@ size_t tac_api_usable(const void *block)
     if (!block)
         return 0;
     struct tac_place place = tac_place_of(block);
-    if (place.slab)
-        return place.slab->block_bytes;
-    return place.large ? place.large->units * TAC_UNIT_BYTES : 0;
+    return tac_place_bytes(&place);
 }
 
 int tac_heap_owns(const void *address)
@@ -80,16 +78,12 @@ int tac_heap_owns(const void *address)
 
 /* Can the block stay where it is? A slab block stays in its class, and when it shrinks to no less
  * than half; a large block gives or takes units at its end. */
-static bool resize_in_place(void *block, size_t old_bytes, size_t bytes)
+static inline bool resize_in_place(struct tac_heap *heap, const struct tac_place *place,
+                                   size_t bytes)
 {
-    if (tac_memcheck_on()) /* it wants to know each length */
-        return false;
-    struct tac_place place = tac_place_of(block);
-    if (place.slab)
-        return bytes <= old_bytes && bytes >= old_bytes / 2;
-    if (!place.large || bytes <= TAC_CLASS_LIST_BYTES)
-        return false;
-    return tac_large_resize(tac_thread_heap(), place.large, place.unit, bytes);
+    if (place->slab)
+        return bytes <= place->slab->block_bytes && bytes >= place->slab->block_bytes / 2;
+    return bytes > TAC_CLASS_LIST_BYTES && tac_large_resize(heap, place->large, place->unit, bytes);
 }
 
 static void note_realloc(void *old_block, void *block, size_t bytes, const void *site)
@@ -104,12 +98,8 @@ static void note_realloc(void *old_block, void *block, size_t bytes, const void 
     thread->busy = 0;
 }
 
-/* The move itself is one event for hooks, not an allocation and a free. */
 static void *move_block(void *block, size_t old_bytes, size_t bytes)
 {
-    struct tac_thread *thread = &tac_thread;
-    int busy = thread->busy;
-    thread->busy = 1;
     void *moved = tac_heap_malloc_fast(bytes);
     if (moved) {
         tac_memcheck_enter(); /* the length of a block includes what nobody may touch */
@@ -117,51 +107,70 @@ static void *move_block(void *block, size_t old_bytes, size_t bytes)
         tac_memcheck_leave();
         tac_heap_free_fast(block);
     }
-    thread->busy = busy;
     return moved;
+}
+
+/* The move itself is one event for hooks, not an allocation and a free. */
+static __attribute__((noinline)) void *realloc_watched(void *block, const struct tac_place *place,
+                                                       size_t bytes, const void *site)
+{
+    struct tac_thread *thread = &tac_thread;
+    int busy = thread->busy;
+    if (!tac_heap_may_alloc(bytes, site))
+        return tac_heap_failed();
+    void *result = block;
+    /* memcheck wants to know each length */
+    if (tac_memcheck_on() || !resize_in_place(tac_thread_heap(), place, bytes)) {
+        thread->busy = 1;
+        result = move_block(block, tac_place_bytes(place), bytes);
+        thread->busy = busy;
+    }
+    if (result)
+        note_realloc(block, result, bytes, site);
+    return result;
+}
+
+static __attribute__((noinline)) void *realloc_refused(void *block)
+{
+    if (tac_heap_owns(block) && !tac_api_usable(block))
+        tac_mem_fatal("block to resize is not one of this heap", block);
+    return no_memory(); /* too much; or of some other heap, and its length is not known */
 }
 
 void *tac_api_realloc(void *block, size_t bytes)
 {
+    struct tac_heap *heap = tac_heap_fast;
     if (!block)
         return tac_heap_malloc_fast_at(bytes, __builtin_return_address(0));
     if (!bytes) {
         tac_heap_free_fast(block);
         return NULL;
     }
-    size_t old_bytes = tac_api_usable(block);
-    if (bytes > PTRDIFF_MAX)
-        return no_memory();
-    if (!old_bytes) {
-        if (tac_heap_owns(block))
-            tac_mem_fatal("block to resize is not one of this heap", block);
-        return no_memory(); /* of some other heap: its length is not known */
-    }
-    if (!tac_heap_may_alloc(bytes, __builtin_return_address(0)))
-        return tac_heap_failed();
-    void *result =
-        resize_in_place(block, old_bytes, bytes) ? block : move_block(block, old_bytes, bytes);
-    if (result)
-        note_realloc(block, result, bytes, __builtin_return_address(0));
-    return result;
+    struct tac_place place = tac_place_of(block);
+    if (TAC_UNLIKELY(!tac_place_bytes(&place) || bytes > PTRDIFF_MAX))
+        return realloc_refused(block);
+    if (TAC_UNLIKELY(!tac_outside_is_plain(heap)))
+        return realloc_watched(block, &place, bytes, __builtin_return_address(0));
+    if (resize_in_place(heap, &place, bytes))
+        return block;
+    return move_block(block, tac_place_bytes(&place), bytes);
 }
 
-/* Slab blocks are aligned to the largest power of two that divides their size. */
-void *tac_api_aligned(size_t alignment, size_t bytes)
+/* Slab blocks are aligned to the largest power of two that divides their size: for bytes, a
+ * multiple of the alignment, the size to ask for. */
+static size_t block_bytes_for(size_t bytes)
 {
-    const void *site = __builtin_return_address(0);
+    return bytes <= TAC_CLASS_SMALL_BYTES ? bytes : (size_t)tac_power_of_two_ceil(bytes);
+}
+
+/* With memcheck always whole units, which have room behind the block. */
+static __attribute__((noinline)) void *aligned_watched(size_t alignment, size_t bytes,
+                                                       const void *site)
+{
     struct tac_heap *heap = tac_thread_heap(); /* the first call of all opens it, and asks */
-    if (bytes > PTRDIFF_MAX - alignment - TAC_MEMCHECK_RED)
-        return no_memory();
-    if (alignment <= 16)
-        return tac_heap_malloc_fast_at(bytes, site);
     size_t rounded = tac_align_up(bytes ? bytes : 1, alignment);
-    if (tac_memcheck_on())
-        rounded = SIZE_MAX; /* whole units, which have room behind the block */
-    if (rounded <= TAC_CLASS_SMALL_BYTES)
-        return tac_heap_malloc_fast_at(rounded, site);
-    if (rounded <= TAC_UNIT_BYTES)
-        return tac_heap_malloc_fast_at((size_t)tac_power_of_two_ceil(rounded), site);
+    if (!tac_memcheck_on() && rounded <= TAC_UNIT_BYTES)
+        return tac_heap_malloc_at(block_bytes_for(rounded), site);
     size_t red = tac_memcheck_on() ? TAC_MEMCHECK_RED : 0;
     void *block = tac_heap_may_alloc(bytes, site)
                       ? tac_large_alloc_aligned(heap, bytes + red, alignment)
@@ -172,6 +181,22 @@ void *tac_api_aligned(size_t alignment, size_t bytes)
         tac_memcheck_alloc(block, bytes);
     tac_heap_note_alloc(block, bytes, site);
     return block;
+}
+
+void *tac_api_aligned(size_t alignment, size_t bytes)
+{
+    const void *site = __builtin_return_address(0);
+    if (bytes > PTRDIFF_MAX - alignment - TAC_MEMCHECK_RED)
+        return no_memory();
+    if (alignment <= 16)
+        return tac_heap_malloc_fast_at(bytes, site);
+    if (TAC_UNLIKELY(!tac_outside_is_plain(tac_heap_fast)))
+        return aligned_watched(alignment, bytes, site);
+    size_t rounded = tac_align_up(bytes ? bytes : 1, alignment);
+    if (rounded <= TAC_UNIT_BYTES)
+        return tac_heap_malloc_fast_at(block_bytes_for(rounded), site);
+    void *block = tac_large_alloc_aligned(tac_heap_fast, bytes, alignment);
+    return TAC_LIKELY(block) ? block : tac_heap_failed();
 }
 
 void *tac_heap_aligned_alloc(size_t alignment, size_t bytes)

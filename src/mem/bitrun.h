@@ -17,14 +17,26 @@ static inline uint64_t tac_bitrun_mask(unsigned start, unsigned n)
     return (~0ull >> (64 - n)) << start;
 }
 
-/* Bit i is set when bits i .. i + n - 1 of x are; n is 1 .. 64. */
+/* Bit i is set when bits i .. i + n - 1 of x are; n is 1 .. 64. Written out, since shifts by a
+ * constant are half the instructions. */
 static inline uint64_t tac_bitrun_starts(uint64_t x, unsigned n)
 {
-    unsigned have = 1; /* runs of that length start at the bits of x */
-    for (; 2 * have <= n; have *= 2)
-        x &= x >> have;
-    x &= x >> (n - have);
-    return x;
+    if (n < 2)
+        return x;
+    x &= x >> 1;
+    if (n < 4)
+        return x & x >> (n - 2);
+    x &= x >> 2;
+    if (n < 8)
+        return x & x >> (n - 4);
+    x &= x >> 4;
+    if (n < 16)
+        return x & x >> (n - 8);
+    x &= x >> 8;
+    if (n < 32)
+        return x & x >> (n - 16);
+    x &= x >> 16;
+    return x & x >> (n - 32);
 }
 
 /* A run of n starts at each bit of x; where one of k follows, n + k do. */
@@ -40,30 +52,24 @@ static inline uint64_t tac_bitrun_extend(uint64_t x, uint64_t of_k, unsigned k, 
 /* Length of the longest run, 0 .. 64. */
 static inline unsigned tac_bitrun_longest(uint64_t x)
 {
-    if (!x)
-        return 0;
     uint64_t of2 = x & x >> 1;
     if (!of2)
-        return 1;
+        return x != 0;
     uint64_t of4 = of2 & of2 >> 2;
     if (!of4)
         return 2 + ((of2 & x >> 2) != 0);
     uint64_t of8 = of4 & of4 >> 4, at = of4;
     unsigned n = 4;
     if (of8) {
-        uint64_t of16 = of8 & of8 >> 8, of32;
+        uint64_t of16 = of8 & of8 >> 8;
         at = of8;
         n = 8;
         if (of16) {
-            at = of16;
+            uint64_t of32 = of16 & of16 >> 16;
+            if (of32) /* there is one such run */
+                return 32 + tac_bit_highest(of32) - tac_bit_lowest(of32);
             n = 16;
-            if ((of32 = of16 & of16 >> 16)) {
-                if (of32 & of32 >> 32)
-                    return 64;
-                n = 32;
-                at = tac_bitrun_extend(of32, of16, 16, &n);
-            }
-            at = tac_bitrun_extend(at, of8, 8, &n);
+            at = tac_bitrun_extend(of16, of8, 8, &n);
         }
         at = tac_bitrun_extend(at, of4, 4, &n);
     }

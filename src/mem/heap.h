@@ -37,7 +37,8 @@ enum {
     TAC_SLAB_SHIFT = 6,
     TAC_HEAP_BATCH = 16, /* blocks made ready at a time */
     TAC_HEAP_DRAIN = 8,  /* remote frees taken in at a time */
-    TAC_HEAP_SPARES = 4, /* empty small slabs a thread heap keeps, and takes at a time */
+    TAC_HEAP_SPARES =
+        TAC_SPANS_SOME, /* empty small slabs a thread heap keeps, or takes at a time */
     TAC_HEAP_THREADS_MAX = 4096,
     TAC_SLAB_FULL = 1, /* in owner */
 };
@@ -104,6 +105,7 @@ struct tac_heap {
     struct tac_slab *owed; /* an empty slab that has to go back to the span layer, or NULL */
     unsigned index;
     int real_time;
+    size_t open_units;  /* that may be in use by all: without the reserve, unless real_time */
     int tid;            /* of the thread that has it, for statistics */
     bool begun;         /* a thread has or had it */
     bool draining;      /* its thread is in tac_heap_drain_class; for a handler that forks there */
@@ -130,6 +132,7 @@ struct tac_mem {
     const struct tac_heap_hooks *hooks;
     alignas(TAC_LINE_BYTES) _Atomic size_t taken_units;
     _Atomic size_t peak_units, fresh_unit;
+    _Atomic size_t quiet_units; /* up to so many in use there is nothing new about low water */
     _Atomic uint64_t foreign_frees, detached_failures;
     _Atomic size_t detached_large_blocks, detached_large_units;
     alignas(TAC_LINE_BYTES) _Atomic uint64_t thread_used[TAC_HEAP_THREADS_MAX / 64];
@@ -201,6 +204,12 @@ static inline void tac_heap_note_worst(struct tac_heap *heap, uint64_t start)
         heap->counters.worst_ticks = ticks;
 }
 
+/* The slab that the offset in the arena lies in, if its unit belongs to one. */
+static inline struct tac_slab *tac_slab_of(struct tac_slab *unit)
+{
+    return TAC_KIND_GET(unit) == TAC_KIND_PART ? unit - unit->class_index : unit;
+}
+
 /* What an address belongs to. */
 struct tac_place {
     struct tac_slab *slab;   /* or NULL */
@@ -208,12 +217,26 @@ struct tac_place {
     size_t unit;
 };
 
-struct tac_place tac_place_of(const void *block);
-
-/* The slab that the offset in the arena lies in, if its unit belongs to one. */
-static inline struct tac_slab *tac_slab_of(struct tac_slab *unit)
+static inline struct tac_place tac_place_of(const void *block)
 {
-    return TAC_KIND_GET(unit) == TAC_KIND_PART ? unit - unit->class_index : unit;
+    uintptr_t offset = (uintptr_t)block - tac_mem.base;
+    struct tac_place place = {.unit = offset >> TAC_UNIT_SHIFT};
+    if (TAC_UNLIKELY(offset >= tac_mem.bytes))
+        return place;
+    struct tac_slab *slab = tac_slab_of(tac_slab_at(offset));
+    if (TAC_KIND_GET(slab) == TAC_KIND_SLAB)
+        place.slab = slab;
+    else if (TAC_KIND_GET(slab) == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
+        place.large = tac_large_at(place.unit);
+    return place;
+}
+
+/* Of the block there; 0: there is none. */
+static inline size_t tac_place_bytes(const struct tac_place *place)
+{
+    if (place->slab)
+        return place->slab->block_bytes;
+    return place->large ? place->large->units * TAC_UNIT_BYTES : 0;
 }
 
 /* ---- slabs.c: the owner's slow path ---- */
@@ -250,12 +273,6 @@ void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab);
 
 /* ---- large.c ---- */
 
-/* n units for a slab of the heap, counted; first unit or -1. From the upper end of where they are
- * found, so that large blocks at the lower end can grow. */
-long tac_mem_take(const struct tac_heap *heap, size_t n);
-/* TAC_HEAP_SPARES units for small slabs if they lie together, else one. */
-long tac_mem_take_small(const struct tac_heap *heap, unsigned *ret_n);
-void tac_mem_give(size_t unit, size_t n);
 /* A block of whole units; *ret_fresh: nobody ever had them. */
 void *tac_large_alloc(struct tac_heap *heap, size_t bytes, bool *ret_fresh);
 void *tac_large_alloc_aligned(struct tac_heap *heap, size_t bytes, size_t alignment);
@@ -325,6 +342,7 @@ _Noreturn void tac_mem_fatal(const char *what, const void *block);
 void tac_mem_report_at_exit(int stats);
 /* Is this the process that reports at its end, and not one that it forked or started? */
 bool tac_mem_reports_here(void);
+/* So many units are in use, which is more than tac_mem.quiet_units. */
 void tac_low_water_check(size_t taken_units);
 /* What is wrong with the slab, or NULL. For its owner, or while nobody allocates. */
 const char *tac_slab_fault(const struct tac_slab *slab);

@@ -6,8 +6,7 @@
  * children each, the bottom first; what has the trees' roots for children is called the crown, and
  * tells which sets have members. A node is one 64-bit word: a bit for each child that is present
  * (low half) and a count of announcements (high half).
- *   add      from the bottom up: counts in each node on the way, and sets the child's bit where it
- *            is not set.
+ *   add      from the bottom up: counts in each node on the way, and sets the child's bit.
  *   remove   reads the node, then looks whether the child is needed (the thing itself at the
  * bottom, the node below further up), and if not, takes the bit away with one compare-and-swap. Why
  * nothing is hidden: whoever needs a child made it so first and counts then. If that was before the
@@ -25,53 +24,83 @@
 #include "base/bits.h"
 #include "base/check.h"
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TAC_HINTS_DEPTH_MAX = 3, TAC_HINTS_SETS = 64 };
+enum { TAC_HINTS_SETS = 64, TAC_HINTS_ROOTS = 2 };
 
 /* Decided by the compiler in each place of use. */
 #define TAC_HINTS_INLINE static inline __attribute__((always_inline))
 
 typedef _Atomic uint64_t tac_hint_node;
 
+/* Depths: 1 for up to 32 numbers, 2 for up to 1024, 3 for up to 65536, which have two roots. */
 struct tac_hints {
-    tac_hint_node
-        *level[TAC_HINTS_DEPTH_MAX]; /* [0] is the bottom: nodes of one place side by side */
-    tac_hint_node *crown;            /* for each root two nodes: sets 0 .. 31, 32 .. 63 */
-    unsigned roots;
+    char *nodes;
+    /* sets 0 .. 31 and 32 .. 63 of each root: that every thread writes to */
+    alignas(64) tac_hint_node crown[2 * TAC_HINTS_ROOTS];
 };
 
-TAC_HINTS_INLINE uint64_t tac_hint_bit(unsigned i)
+/* Where the nodes of level d of a tree begin, the roots first: in places, which are the nodes of
+ * all sets side by side. Fixed, so that an address is one addition. */
+TAC_HINTS_INLINE unsigned tac_hints_first(unsigned depth, unsigned d)
 {
-    return 1ull << (i & 31);
+    unsigned of_3[] = {TAC_HINTS_ROOTS * 33, TAC_HINTS_ROOTS, 0};
+    return depth == 3 ? of_3[d] : depth - d - 1;
 }
 
 /* Children that may be there. */
-TAC_HINTS_INLINE uint32_t tac_hint_seen(tac_hint_node *node)
+TAC_HINTS_INLINE uint32_t tac_hint_seen(const tac_hint_node *node)
 {
     return (uint32_t)atomic_load(node);
 }
 
-/* Node i of level d in the tree of set k. */
-TAC_HINTS_INLINE tac_hint_node *tac_hint_node_of(const struct tac_hints *h, unsigned d, unsigned k,
-                                                 unsigned i)
+/* Numbers of children are taken modulo 32, which a shift does by itself. */
+TAC_HINTS_INLINE uint64_t tac_hint_bit(unsigned i)
 {
-    return &h->level[d][(size_t)i * TAC_HINTS_SETS + k];
+    return (uint32_t)1 << (i & 31);
 }
 
-TAC_HINTS_INLINE tac_hint_node *tac_hint_crown_of(const struct tac_hints *h, unsigned k,
-                                                  unsigned root)
+/* The nodes of level d above number i, by set. In bytes, since compilers do more than they need
+ * with numbers of nodes. */
+TAC_HINTS_INLINE tac_hint_node *tac_hint_above(char *nodes, unsigned depth, unsigned d, unsigned i)
 {
-    return &h->crown[2 * root + (k >> 5)];
+    enum { PLACE_BYTES = TAC_HINTS_SETS * sizeof(tac_hint_node) };
+    unsigned offset = (d == 0 ? i * 16 : i >> (5 * d - 4)) & ~(PLACE_BYTES - 1u);
+    if (depth < 3 && depth == d + 1) /* the root */
+        offset = 0;
+    return (void *)(nodes + tac_hints_first(depth, d) * PLACE_BYTES + offset);
 }
 
+/* Where number i stands in all trees: worked out once for all that is done with it. */
+struct tac_hint_path {
+    tac_hint_node *above[3], *crown;
+    unsigned i;
+};
+
+TAC_HINTS_INLINE struct tac_hint_path tac_hint_path_of(struct tac_hints *h, unsigned depth,
+                                                       unsigned i)
+{
+    struct tac_hint_path path = {.i = i};
+#pragma GCC unroll 3
+    for (unsigned d = 0; d < depth; d++)
+        path.above[d] = tac_hint_above(h->nodes, depth, d, i);
+    path.crown = depth < 3 ? h->crown : h->crown + 2 * (i >> 15);
+    return path;
+}
+
+/* Say that child i is there: add one to the count, and set its bit. In one step, or if somebody was
+ * faster in two, which cannot fail. */
 TAC_HINTS_INLINE void tac_hint_announce(tac_hint_node *node, unsigned i)
 {
-    if (!(atomic_fetch_add(node, 1ull << 32) >> (i & 31) & 1))
-        atomic_fetch_or(node, tac_hint_bit(i));
+    uint64_t before = atomic_load_explicit(node, memory_order_relaxed), bit = tac_hint_bit(i);
+    if (TAC_LIKELY(atomic_compare_exchange_strong(node, &before, (before + (1ull << 32)) | bit)))
+        return;
+    atomic_fetch_add(node, 1ull << 32);
+    atomic_fetch_or(node, bit);
 }
 
 /* Second half of a removal: the node was read as `before`, and then the child was not needed. */
@@ -81,7 +110,7 @@ TAC_HINTS_INLINE void tac_hint_drop(tac_hint_node *node, uint64_t before, unsign
 }
 
 /* Child i of the node is the node below. True when that is empty. */
-TAC_HINTS_INLINE bool tac_hint_remove(tac_hint_node *node, unsigned i, tac_hint_node *below)
+TAC_HINTS_INLINE bool tac_hint_remove(tac_hint_node *node, unsigned i, const tac_hint_node *below)
 {
     uint64_t before = atomic_load(node);
     if (tac_hint_seen(below))
@@ -90,37 +119,32 @@ TAC_HINTS_INLINE bool tac_hint_remove(tac_hint_node *node, unsigned i, tac_hint_
     return true;
 }
 
-TAC_HINTS_INLINE void tac_hints_add(struct tac_hints *h, unsigned depth, unsigned k, unsigned i)
+TAC_HINTS_INLINE void tac_hints_add(const struct tac_hint_path *path, unsigned depth, unsigned k)
 {
 #pragma GCC unroll 3
-    for (unsigned d = 0; d < depth; d++, i >>= 5)
-        tac_hint_announce(tac_hint_node_of(h, d, k, i >> 5), i);
-    tac_hint_announce(tac_hint_crown_of(h, k, i), k);
+    for (unsigned d = 0; d < depth; d++)
+        tac_hint_announce(&path->above[d][k], path->i >> 5 * d);
+    tac_hint_announce(&path->crown[k >> 5], k);
 }
 
-/* Node i of level d in the tree of set k may be empty: say so above. */
-TAC_HINTS_INLINE void tac_hints_fold(struct tac_hints *h, unsigned depth, unsigned d, unsigned k,
-                                     unsigned i)
+/* The node of level d on the path, in the tree of set k, may be empty: say so further up. */
+TAC_HINTS_INLINE void tac_hints_fold(const struct tac_hint_path *path, unsigned depth, unsigned d,
+                                     unsigned k)
 {
-    tac_hint_node *node = tac_hint_node_of(h, d, k, i);
 #pragma GCC unroll 3
-    for (d++; d < depth; d++, i >>= 5) {
-        tac_hint_node *up = tac_hint_node_of(h, d, k, i >> 5);
-        if (!tac_hint_remove(up, i, node))
+    for (d++; d < depth; d++)
+        if (!tac_hint_remove(&path->above[d][k], path->i >> 5 * d, &path->above[d - 1][k]))
             return;
-        node = up;
-    }
-    tac_hint_remove(tac_hint_crown_of(h, k, i), k, node);
+    tac_hint_remove(&path->crown[k >> 5], k, &path->above[depth - 1][k]);
 }
 
 /* Sets that have members under the root, perhaps. */
 TAC_HINTS_INLINE uint64_t tac_hints_sets(const struct tac_hints *h, unsigned root)
 {
-    return tac_hint_seen(&h->crown[2 * root]) | (uint64_t)tac_hint_seen(&h->crown[2 * root + 1])
-                                                    << 32;
+    return tac_hint_seen(&h->crown[2 * root]) | atomic_load(&h->crown[2 * root + 1]) << 32;
 }
 
-/* What a search comes to: a member (level -1), or the empty node that misled it. */
+/* What a search comes to: a member (level -1), or a number below the empty node that misled it. */
 struct tac_hints_found {
     int level;
     unsigned i;
@@ -130,13 +154,14 @@ struct tac_hints_found {
 TAC_HINTS_INLINE struct tac_hints_found tac_hints_find(const struct tac_hints *h, unsigned depth,
                                                        unsigned k, unsigned root)
 {
-    unsigned i = root;
+    char *nodes = h->nodes + k * sizeof(tac_hint_node);
+    unsigned i = root << 5 * depth;
 #pragma GCC unroll 3
     for (int d = (int)depth - 1; d >= 0; d--) {
-        uint32_t seen = tac_hint_seen(tac_hint_node_of(h, (unsigned)d, k, i));
+        uint32_t seen = tac_hint_seen(tac_hint_above(nodes, depth, (unsigned)d, i));
         if (TAC_UNLIKELY(!seen))
             return (struct tac_hints_found){d, i};
-        i = i * 32 + tac_bit_lowest(seen);
+        i += (unsigned)__builtin_ctz(seen) << 5 * d;
     }
     return (struct tac_hints_found){-1, i};
 }

@@ -110,14 +110,26 @@ uint32_t tac_outside_layout(void);
 /* Enter or leave sampling on the calling thread. */
 void tac_outside_switch(bool on);
 
+/* Does somebody want samples? For a thread that has a heap. */
+static inline bool tac_outside_wants(void)
+{
+    return atomic_load_explicit(&tac_outside()->samples_wanted, memory_order_relaxed) > 0;
+}
+
 /* Is the thread to be sampled? To be asked in every slow path; leaves the fast path when it is. */
 static inline bool tac_outside_sampling(void)
 {
-    bool on = tac_mem.lines &&
-              atomic_load_explicit(&tac_outside()->samples_wanted, memory_order_relaxed) > 0;
+    bool on = tac_mem.lines && tac_outside_wants();
     if (TAC_UNLIKELY(on != tac_thread.is_sampled))
         tac_outside_switch(on);
     return on;
+}
+
+/* Is this, tac_heap_fast, the heap of a thread that nobody watches, and wants no samples of from
+ * now on? Nearly every call is of such a thread. */
+static inline bool tac_outside_is_plain(const struct tac_heap *heap)
+{
+    return TAC_LIKELY(heap != &tac_heap_none) && TAC_LIKELY(!tac_outside_wants());
 }
 
 /* An allocation by a thread that is sampled. */

@@ -25,18 +25,29 @@ void tac_heap_low_water_set(size_t low_bytes, void (*callback)(void *user), void
     low_water.user = user;
     atomic_store(&o->low_is_crossed, 0);
     atomic_store(&o->low_units, low_bytes >> TAC_UNIT_SHIFT);
+    atomic_store(&tac_mem.quiet_units, 0);
+}
+
+/* While the mark is crossed every call comes here, to see when it is not any more. */
+static void be_quiet(size_t units, const struct tac_outside *o, uint64_t mark)
+{
+    atomic_store(&tac_mem.quiet_units, units);
+    if (atomic_load(&o->low_units) != mark) /* somebody sets it right now */
+        atomic_store(&tac_mem.quiet_units, 0);
 }
 
 void tac_low_water_check(size_t taken_units)
 {
     struct tac_outside *o = tac_outside();
     uint64_t mark = atomic_load_explicit(&o->low_units, memory_order_relaxed);
-    if (TAC_LIKELY(!mark))
-        return;
     size_t left = tac_mem.units - taken_units;
-    if (left >= 2 * mark) {
+    if (!mark) {
+        be_quiet(SIZE_MAX, o, mark);
+    } else if (left >= 2 * mark) {
         atomic_store_explicit(&o->low_is_crossed, 0, memory_order_relaxed);
+        be_quiet(tac_mem.units - mark, o, mark);
     } else if (left < mark && !atomic_exchange(&o->low_is_crossed, 1)) {
+        be_quiet(0, o, mark);
         atomic_fetch_add(&o->low_crossings, 1);
         if (low_water.callback)
             low_water.callback(low_water.user);
@@ -128,21 +139,21 @@ int tac_heap_is_valid(char *text, size_t text_bytes)
 
 /* ---- trim ---- */
 
-/* Free chunks are taken, dropped and given back one by one, so that others are never kept waiting.
+/* Free memory is taken, dropped and given back piece by piece, so that others are never kept
+ * waiting.
  */
 size_t tac_heap_trim(void)
 {
     if (!tac_mem.bytes || tac_mem.locked_bytes)
         return 0;
-    size_t given = 0;
-    size_t chunks = atomic_load(&tac_mem.fresh_unit) / TAC_CHUNK_UNITS;
-    for (size_t i = 0; i < chunks; i++) {
-        size_t unit = i * TAC_CHUNK_UNITS;
-        if (!tac_spans_claim(&tac_mem.spans, unit, TAC_CHUNK_UNITS))
+    size_t given = 0, end = atomic_load(&tac_mem.fresh_unit) / TAC_CHUNK_UNITS * TAC_CHUNK_UNITS;
+    for (size_t unit = 0, n; unit < end; unit += n ? n : TAC_CHUNK_UNITS) {
+        n = tac_spans_claim_whole(&tac_mem.spans, unit);
+        if (!n)
             continue;
-        size_t bytes = (size_t)TAC_CHUNK_UNITS * TAC_UNIT_BYTES;
+        size_t bytes = n * TAC_UNIT_BYTES;
         given += madvise(tac_unit_address(unit), bytes, MADV_DONTNEED) == 0 ? bytes : 0;
-        tac_spans_give(&tac_mem.spans, unit, TAC_CHUNK_UNITS);
+        tac_spans_give(&tac_mem.spans, unit, n);
     }
     return given;
 }

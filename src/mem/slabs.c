@@ -3,14 +3,12 @@
  * slab that fills or empties.
  *
  * A refill asks in this order: blocks of the current slab that came home (slow.c did so before);
- * blocks of it that were never made
- * (up to TAC_HEAP_BATCH); a partial slab; blocks of the class that other threads freed; a spare
- * slab; the span layer. So a class grows only when no block of it that was freed is known. So that
- * no call has to do everything, only one that can do without the span layer tidies up before, and
- * only one thing: it gives an empty slab back that is owed, or takes in blocks of some class that
- * other threads freed.
- * Threads: the owner of the heap only. */
-#include "mem/heap.h"
+ * blocks of it that were never made (up to TAC_HEAP_BATCH); a partial slab; blocks of the class
+ * that other threads freed; a spare slab; the span layer. So a class grows only when no block of it
+ * that was freed is known. So that no call has to do everything, only one that can do without the
+ * span layer tidies up before, and only one thing: it gives an empty slab back that is owed, or
+ * takes in blocks of some class that other threads freed. Threads: the owner of the heap only. */
+#include "mem/unit_count.h"
 
 static void *pop(struct tac_heap *heap, unsigned c, void *list)
 {
@@ -25,14 +23,6 @@ static void *take_free(struct tac_heap *heap, struct tac_slab *slab)
     slab->free = NULL;
     slab->used = slab->made;
     return pop(heap, slab->class_index, list);
-}
-
-/* The first block of a new slab. */
-static void *take_first(struct tac_slab *slab)
-{
-    __atomic_store_n(&slab->made, 1, __ATOMIC_RELAXED); /* see take_fresh */
-    slab->used = 1;
-    return tac_unit_address(tac_slab_unit(slab));
 }
 
 /* So many blocks from that one on begin in its page. */
@@ -107,20 +97,7 @@ static bool becomes_spare(struct tac_heap *heap, struct tac_slab *slab)
 
 static void send_home(struct tac_slab *slab)
 {
-    tac_mem_give(tac_slab_unit(slab), tac_class_table[slab->class_index].units);
-}
-
-/* A small slab from the span layer, and if there are more together, spares. */
-static struct tac_slab *small_from_spans(struct tac_heap *heap)
-{
-    unsigned n;
-    long unit = tac_mem_take_small(heap, &n);
-    if (unit < 0)
-        return NULL;
-    struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
-    heap->fresh_spare = slab + 1;
-    heap->fresh_spares = n - 1;
-    return slab;
+    tac_units_give(tac_slab_unit(slab), tac_class_table[slab->class_index].units);
 }
 
 static void mark_part(struct tac_slab *slab, unsigned i)
@@ -150,41 +127,9 @@ static void mark_parts(struct tac_slab *slab, unsigned units)
     }
 }
 
-static struct tac_slab *from_spans(struct tac_heap *heap, unsigned units)
+static struct tac_slab *slab_of_unit(long unit)
 {
-    long unit = tac_mem_take(heap, units);
-    if (unit < 0)
-        return NULL;
-    struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
-    mark_parts(slab, units);
-    return slab;
-}
-
-static struct tac_slab *slab_new(struct tac_heap *heap, unsigned c)
-{
-    const struct tac_class *class = &tac_class_table[c];
-    struct tac_slab *slab;
-    if (c >= TAC_CLASS_MEDIUM_FIRST) {
-        slab = from_spans(heap, class->units);
-    } else if (heap->spares) {
-        slab = heap->spare[--heap->spares];
-    } else if (heap->fresh_spares) {
-        heap->fresh_spares--;
-        slab = heap->fresh_spare++;
-    } else {
-        slab = small_from_spans(heap);
-    }
-    if (!slab)
-        return NULL;
-    slab->free = NULL;
-    slab->used = slab->made = 0;
-    slab->block_bytes = class->block_bytes;
-    slab->reciprocal = class->reciprocal;
-    slab->capacity = class->capacity;
-    __atomic_store_n(&slab->class_index, (uint8_t)c, __ATOMIC_RELAXED); /* see leave, remote.c */
-    TAC_KIND_SET(slab, TAC_KIND_SLAB);
-    owner_set(slab, heap, 0);
-    return slab;
+    return (struct tac_slab *)(void *)(tac_mem.lines + ((size_t)unit << TAC_SLAB_SHIFT));
 }
 
 /* The current slab of the class has nothing left: another takes its place. */
@@ -196,13 +141,75 @@ static void change_current(struct tac_heap *heap, unsigned c, struct tac_slab *s
     heap->current[c] = slab;
 }
 
-static __attribute__((noinline)) void *take_new(struct tac_heap *heap, unsigned c)
+/* The first block of a new slab. */
+static inline void *begin_slab(struct tac_heap *heap, unsigned c, struct tac_slab *slab)
 {
-    struct tac_slab *slab = slab_new(heap, c);
-    if (!slab)
-        return NULL;
+    const struct tac_class *class = &tac_class_table[c];
+    slab->free = NULL;
+    slab->used = 1;
+    __atomic_store_n(&slab->made, 1, __ATOMIC_RELAXED); /* see take_fresh */
+    slab->block_bytes = class->block_bytes;
+    slab->reciprocal = class->reciprocal;
+    slab->capacity = class->capacity;
+    __atomic_store_n(&slab->class_index, (uint8_t)c, __ATOMIC_RELAXED); /* see leave, remote.c */
+    TAC_KIND_SET(slab, TAC_KIND_SLAB);
+    owner_set(slab, heap, 0);
     change_current(heap, c, slab);
-    return take_first(slab);
+    return tac_unit_address(tac_slab_unit(slab));
+}
+
+/* A slab of several units. */
+static __attribute__((noinline)) void *new_medium(struct tac_heap *heap, unsigned c)
+{
+    uint64_t start = tac_counter();
+    unsigned n = tac_class_table[c].units;
+    if (!tac_units_account(n, heap->open_units))
+        return NULL;
+    long unit = tac_spans_take_high(&tac_mem.spans, n);
+    if (TAC_UNLIKELY(unit < 0)) {
+        tac_units_return(n);
+        return NULL;
+    }
+    tac_units_fresh((size_t)unit, n);
+    struct tac_slab *slab = slab_of_unit(unit);
+    mark_parts(slab, tac_class_table[c].units);
+    tac_heap_note_worst(heap, start);
+    return begin_slab(heap, c, slab);
+}
+
+/* Where the reserve or the arena ends: one unit. */
+static __attribute__((noinline)) void *new_last(struct tac_heap *heap, unsigned c)
+{
+    if (!tac_units_account(1, heap->open_units))
+        return NULL;
+    long unit = tac_spans_take_high(&tac_mem.spans, 1);
+    if (TAC_UNLIKELY(unit < 0)) {
+        tac_units_return(1);
+        return NULL;
+    }
+    tac_units_fresh((size_t)unit, 1);
+    return begin_slab(heap, c, slab_of_unit(unit));
+}
+
+/* A slab of one unit; if there are more together, they become spares. */
+static __attribute__((noinline)) void *new_small(struct tac_heap *heap, unsigned c)
+{
+    uint64_t start = tac_counter();
+    if (TAC_UNLIKELY(!tac_units_account(TAC_SPANS_SOME, heap->open_units)))
+        return new_last(heap, c);
+    struct tac_span span = tac_spans_take_some(&tac_mem.spans);
+    if (TAC_UNLIKELY(span.unit < 0)) {
+        tac_units_return(TAC_SPANS_SOME);
+        return NULL;
+    }
+    if (span.n < TAC_SPANS_SOME)
+        tac_units_return(TAC_SPANS_SOME - span.n);
+    tac_units_fresh((size_t)span.unit, span.n);
+    struct tac_slab *slab = slab_of_unit(span.unit);
+    heap->fresh_spare = slab + 1;
+    heap->fresh_spares = span.n - 1;
+    tac_heap_note_worst(heap, start);
+    return begin_slab(heap, c, slab);
 }
 
 static void *take_partial(struct tac_heap *heap, struct tac_slab *slab, uint32_t most)
@@ -213,7 +220,7 @@ static void *take_partial(struct tac_heap *heap, struct tac_slab *slab, uint32_t
 }
 
 /* Has the thread blocks of the class? */
-static bool has_blocks(const struct tac_heap *heap, unsigned c)
+static inline bool has_blocks(const struct tac_heap *heap, unsigned c)
 {
     const struct tac_slab *slab = heap->current[c];
     return (slab && (slab->free || slab->made < slab->capacity)) || heap->partial[c];
@@ -247,7 +254,35 @@ static void *take_own(struct tac_heap *heap, unsigned c, uint32_t most)
     return heap->partial[c] ? take_partial(heap, heap->partial[c], most) : NULL;
 }
 
-/* From other threads, or from the span layer. */
+/* An empty slab that the thread has: a spare, or the one that is owed; or NULL. */
+static struct tac_slab *unused_slab(struct tac_heap *heap, unsigned c)
+{
+    struct tac_slab *owed = heap->owed;
+    bool small = c < TAC_CLASS_MEDIUM_FIRST;
+    if (small && heap->spares)
+        return heap->spare[--heap->spares];
+    if (small && heap->fresh_spares) {
+        heap->fresh_spares--;
+        return heap->fresh_spare++;
+    }
+    if (!owed || (owed->class_index != c && !(small && owed->class_index < TAC_CLASS_MEDIUM_FIRST)))
+        return NULL;
+    heap->owed = NULL;
+    return owed;
+}
+
+static void *take_new(struct tac_heap *heap, unsigned c)
+{
+    return c < TAC_CLASS_MEDIUM_FIRST ? new_small(heap, c) : new_medium(heap, c);
+}
+
+static void *begin_unused(struct tac_heap *heap, unsigned c)
+{
+    struct tac_slab *slab = unused_slab(heap, c);
+    return slab ? begin_slab(heap, c, slab) : take_new(heap, c);
+}
+
+/* From other threads, or a spare. */
 static __attribute__((noinline)) void *refill_from_others(struct tac_heap *heap, unsigned c)
 {
     uint64_t start = tac_counter();
@@ -255,11 +290,11 @@ static __attribute__((noinline)) void *refill_from_others(struct tac_heap *heap,
     if (tac_heap_has_sent(heap, c)) {
         tac_heap_drain_class(heap, c);
         block = take_own(heap, c, TAC_HEAP_DRAIN);
-    } else if (has_spare(heap, c)) {
+    } else {
         tidy(heap);
     }
     if (!block)
-        block = take_new(heap, c);
+        block = begin_unused(heap, c);
     tac_heap_note_worst(heap, start);
     return block;
 }
@@ -269,10 +304,11 @@ void *tac_heap_refill(struct tac_heap *heap, unsigned c)
     heap->counters.slow_mallocs++;
     TAC_ASSERT_SLOW(!heap->current[c] || !tac_slab_fault(heap->current[c]));
     if (!has_blocks(heap, c))
-        return refill_from_others(heap, c);
+        return tac_heap_has_sent(heap, c) || has_spare(heap, c) ? refill_from_others(heap, c)
+                                                                : take_new(heap, c);
     uint32_t most = tidy(heap); /* which may find that a partial slab is empty */
     void *block = take_own(heap, c, most);
-    return TAC_LIKELY(block) ? block : take_new(heap, c);
+    return TAC_LIKELY(block) ? block : begin_unused(heap, c);
 }
 
 /* Out of the list of partial slabs, if it is there. False: the class has it in hand. */

@@ -9,21 +9,9 @@
 #include "mem/memcheck.h"
 #include "mem/outside.h"
 
-#include <errno.h>
+#include "base/clock.h"
 
-struct tac_place tac_place_of(const void *block)
-{
-    uintptr_t offset = (uintptr_t)block - tac_mem.base;
-    struct tac_place place = {.unit = offset >> TAC_UNIT_SHIFT};
-    if (offset >= tac_mem.bytes)
-        return place;
-    struct tac_slab *slab = tac_slab_of(tac_slab_at(offset));
-    if (TAC_KIND_GET(slab) == TAC_KIND_SLAB)
-        place.slab = slab;
-    else if (TAC_KIND_GET(slab) == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
-        place.large = tac_large_at(place.unit);
-    return place;
-}
+#include <errno.h>
 
 static void *malloc_large(struct tac_heap *heap, size_t bytes)
 {
@@ -31,24 +19,26 @@ static void *malloc_large(struct tac_heap *heap, size_t bytes)
     return tac_large_alloc(heap, bytes, &fresh);
 }
 
-/* From the thread's lists, or whole units. heap may be NULL. */
-static void *malloc_real(struct tac_heap *heap, size_t bytes)
+/* From the thread's lists, or whole units. */
+static inline void *malloc_own(struct tac_heap *heap, size_t bytes)
 {
-    if (TAC_UNLIKELY(!heap))
-        return malloc_large(heap, bytes);
     unsigned c = bytes > TAC_CLASS_MAX_BYTES ? 0 : bytes ? tac_class_of(bytes) : 1;
-    if (c) {
-        void *block = heap->list[c];
-        if (block) {
-            heap->list[c] = *(void **)block;
-            return block;
-        }
-        return tac_heap_refill(heap, c);
+    void *block = heap->list[c]; /* class 0 has none */
+    if (block) {
+        heap->list[c] = *(void **)block;
+        return block;
     }
+    if (TAC_LIKELY(c))
+        return tac_heap_refill(heap, c);
     uint64_t start = tac_counter();
-    void *block = malloc_large(heap, bytes);
+    block = malloc_large(heap, bytes);
     tac_heap_note_worst(heap, start);
     return block;
+}
+
+static void *malloc_real(struct tac_heap *heap, size_t bytes)
+{
+    return TAC_LIKELY(heap) ? malloc_own(heap, bytes) : malloc_large(NULL, bytes);
 }
 
 static void *failed(struct tac_heap *heap)
@@ -126,10 +116,9 @@ void *tac_heap_malloc_at(size_t bytes, const void *site)
 /* Blocks of the current slab that came home become the thread's list: most of what leaves the fast
  * path needs no more than that. NULL: it does. tac_heap_none has no slabs, so what is watched does.
  */
-static inline void *malloc_next_list(size_t bytes)
+static inline void *malloc_next_list(struct tac_heap *heap, size_t bytes)
 {
     unsigned c = bytes <= TAC_CLASS_SMALL_BYTES ? (unsigned)((bytes + 15) / 16) : 0;
-    struct tac_heap *heap = tac_heap_fast;
     struct tac_slab *slab = heap->current[c];
     void *block = slab ? slab->free : NULL;
     if (!block)
@@ -142,10 +131,14 @@ static inline void *malloc_next_list(size_t bytes)
 
 __attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
 {
-    void *block = malloc_next_list(bytes);
+    struct tac_heap *heap = tac_heap_fast;
+    void *block = malloc_next_list(heap, bytes);
     if (TAC_LIKELY(block))
         return block;
-    return tac_heap_malloc_at(bytes, __builtin_return_address(0));
+    if (TAC_UNLIKELY(!tac_outside_is_plain(heap)))
+        return tac_heap_malloc_at(bytes, __builtin_return_address(0));
+    block = malloc_own(heap, bytes);
+    return TAC_LIKELY(block) ? block : failed(heap);
 }
 
 /* ---- free ---- */
@@ -167,18 +160,16 @@ static void free_slab_block(struct tac_heap *heap, struct tac_slab *slab, void *
         tac_slab_free_remote(slab, block);
 }
 
-static void give_back(void *block)
+static inline void give_back(struct tac_heap *heap, void *block)
 {
-    struct tac_heap *heap = tac_thread.heap;
     uintptr_t offset = (uintptr_t)block - tac_mem.base;
-    size_t unit = offset >> TAC_UNIT_SHIFT;
-    struct tac_slab *slab = tac_slab_of(tac_slab_at(offset));
+    struct tac_slab *line = tac_slab_at(offset), *slab = tac_slab_of(line);
     if (TAC_LIKELY(heap))
         heap->counters.slow_frees++;
     if (TAC_KIND_GET(slab) == TAC_KIND_SLAB)
         free_slab_block(heap, slab, block);
     else if (TAC_KIND_GET(slab) == TAC_KIND_LARGE && !(offset & (TAC_UNIT_BYTES - 1)))
-        tac_large_free(heap, tac_large_at(unit), unit);
+        tac_large_free(heap, (struct tac_large *)(void *)line, offset >> TAC_UNIT_SHIFT);
     else
         tac_mem_fatal("block was freed twice, or is not one of this heap", block);
 }
@@ -197,18 +188,29 @@ static __attribute__((noinline)) void free_watched(void *block, const void *site
     if (tac_memcheck_on())
         tac_memcheck_free(block);
     tac_memcheck_enter();
-    give_back(block);
+    give_back(thread->heap, block);
     tac_memcheck_leave();
+}
+
+/* Of a thread that has no heap of its own, or is watched, or what is no block of ours. */
+static __attribute__((noinline)) void free_other(void *block, const void *site)
+{
+    if (!block)
+        return;
+    if ((uintptr_t)block - tac_mem.base >= tac_mem.bytes)
+        atomic_fetch_add(&tac_mem.foreign_frees, 1);
+    else if (TAC_UNLIKELY(is_watched(&tac_thread)))
+        free_watched(block, site);
+    else
+        give_back(tac_thread.heap, block);
 }
 
 __attribute__((noinline)) void tac_heap_free_slow(void *block)
 {
-    if (!block)
-        return;
-    if (TAC_UNLIKELY((uintptr_t)block - tac_mem.base >= tac_mem.bytes))
-        atomic_fetch_add(&tac_mem.foreign_frees, 1);
-    else if (TAC_UNLIKELY(is_watched(&tac_thread)))
-        free_watched(block, __builtin_return_address(0));
+    struct tac_heap *heap = tac_heap_fast;
+    if (TAC_UNLIKELY((uintptr_t)block - tac_mem.base >= tac_mem.bytes ||
+                     !tac_outside_is_plain(heap)))
+        free_other(block, __builtin_return_address(0));
     else
-        give_back(block);
+        give_back(heap, block);
 }

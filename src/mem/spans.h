@@ -41,6 +41,7 @@ enum {
     TAC_CHUNK_UNITS = 64, /* the arena is a multiple of that */
     TAC_SPANS_LEVELS = 3,
     TAC_SPANS_TOP_WORDS = 4, /* from more words on, a level has one above */
+    TAC_SPANS_SOME = 4,      /* units taken together where they are to be found */
     TAC_SPANS_TRIES = 16,    /* lost races after which a call looks elsewhere */
 };
 
@@ -86,27 +87,38 @@ static inline size_t tac_spans_round(size_t n)
     return (n + step - 1) & ~(step - 1);
 }
 
-/* Take n units. high: from the upper end of where they were found (n below 64). Returns the first
- * unit, or -1. Real-time: yes. */
-long tac_spans_take(struct tac_spans *spans, size_t n, bool high);
+/* Take n units. Returns the first, or -1. Real-time: yes. */
+long tac_spans_take(struct tac_spans *spans, size_t n);
 
-/* The same, the first at a multiple of align (a power of two, at most 64). Real-time: yes. */
-long tac_spans_take_aligned(struct tac_spans *spans, size_t n, unsigned align);
+/* The same for 1 .. 63 units, from the upper end of where they were found. */
+long tac_spans_take_high(struct tac_spans *spans, unsigned n);
 
-/* Take n units (1 .. 63) where a run of that length is and a longer one is broken up last; or one,
- * if there are only shorter ones. *ret_n tells. Returns the first unit, or -1. Real-time: yes. */
-long tac_spans_take_some(struct tac_spans *spans, unsigned n, unsigned *ret_n);
+/* The same, the first such that origin + unit is a multiple of align, a power of two; origin is a
+ * multiple of 64. Real-time: yes. */
+long tac_spans_take_aligned(struct tac_spans *spans, size_t n, size_t align, size_t origin);
+
+/* Take TAC_SPANS_SOME units where a run of that length is and a longer one is broken up last; or
+ * one, if there are only shorter ones. unit is -1 when there is none. Real-time: yes. */
+struct tac_span {
+    long unit;
+    unsigned n;
+};
+struct tac_span tac_spans_take_some(struct tac_spans *spans);
 
 /* Give n >= 1 units back, in whatever pieces. Real-time: yes. */
 void tac_spans_give(struct tac_spans *spans, size_t unit, size_t n);
 
-/* Take exactly the units [unit, unit + n) if they are free. Real-time: yes. */
-bool tac_spans_claim(struct tac_spans *spans, size_t unit, size_t n);
+/* Take what is free as a whole from the unit on, a multiple of 64: 1 MiB or 64 MiB. Returns units.
+ */
+size_t tac_spans_claim_whole(struct tac_spans *spans, size_t unit);
 
 /* Grow a block of n units by claiming what follows, up to n_new units; not beyond the word of the
- * largest level whose unit the block starts at, since no block may need more pieces than a free can
- * give back. Real-time: yes. */
+ * lowest level in which it starts inside a word, since no block may need more pieces than a free
+ * can give back. Real-time: yes. */
 bool tac_spans_grow(struct tac_spans *spans, size_t unit, size_t n, size_t n_new);
+
+/* Give back what a block of n units has beyond n_new. Real-time: yes. */
+void tac_spans_shrink(struct tac_spans *spans, size_t unit, size_t n, size_t n_new);
 
 /* Walks, for statistics and tests while others may run: free units, and the longest run that one
  * call to take would find. */

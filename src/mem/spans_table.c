@@ -24,32 +24,22 @@ static unsigned top_level(size_t units)
     return l;
 }
 
-/* Nodes of level d of all trees over so many words. */
-static size_t nodes(size_t words, unsigned d)
-{
-    return TAC_HINTS_SETS * divide_up(words, (size_t)32 << (5 * d));
-}
-
-static size_t roots(size_t words, unsigned depth)
-{
-    return divide_up(words, (size_t)1 << (5 * depth));
-}
-
 static bool is_deep(size_t units)
 {
     return level_words(units, 0) > 1 << 10;
+}
+
+/* Nodes of all trees over so many words: the bottom comes last. */
+static size_t nodes(size_t words, unsigned depth)
+{
+    return TAC_HINTS_SETS * (tac_hints_first(depth, 0) + divide_up(words, 32));
 }
 
 /* In 64-bit words; the parts begin on lines of their own. */
 static size_t level_table(size_t words, unsigned depth, bool top)
 {
     size_t n = tac_align_up(words, 8);
-    if (top)
-        return n;
-    n += tac_align_up(words, 64) / 8 + tac_align_up(2 * roots(words, depth), 8);
-    for (unsigned d = 0; d < depth; d++)
-        n += nodes(words, d);
-    return n;
+    return top ? n : n + tac_align_up(words, 64) / 8 + nodes(words, depth);
 }
 
 size_t tac_spans_table_bytes(size_t units)
@@ -61,17 +51,11 @@ size_t tac_spans_table_bytes(size_t units)
     return n * sizeof(uint64_t);
 }
 
-static void sets_init(struct tac_span_level *level, unsigned depth, _Atomic uint64_t *next)
+static void sets_init(struct tac_span_level *level, _Atomic uint64_t *next)
 {
     void *bytes = next;
     level->shown = bytes;
-    next += tac_align_up(level->words, 64) / 8;
-    for (unsigned d = 0; d < depth; d++) {
-        level->sets.level[d] = next;
-        next += nodes(level->words, d);
-    }
-    level->sets.crown = next;
-    level->sets.roots = (unsigned)roots(level->words, depth);
+    level->sets.nodes = (char *)bytes + tac_align_up(level->words, 64);
 }
 
 void tac_spans_init(struct tac_spans *spans, size_t units, void *table)
@@ -87,7 +71,7 @@ void tac_spans_init(struct tac_spans *spans, size_t units, void *table)
         level->word = next;
         level->words = (unsigned)level_words(units, l);
         if (l < spans->top)
-            sets_init(level, depth, next + tac_align_up(level->words, 8));
+            sets_init(level, next + tac_align_up(level->words, 8));
         next += level_table(level->words, depth, l == spans->top);
     }
     tac_spans_give(spans, 0, units);
@@ -150,11 +134,13 @@ bool tac_spans_is_free(const struct tac_spans *spans, size_t unit)
 
 static bool hint_leads(const struct tac_span_level *level, unsigned depth, unsigned k, unsigned w)
 {
-    unsigned i = w;
-    for (unsigned d = 0; d < depth; d++, i >>= 5)
-        if (!(tac_hint_seen(tac_hint_node_of(&level->sets, d, k, i >> 5)) & tac_hint_bit(i)))
+    for (unsigned d = 0; d < depth; d++) {
+        const tac_hint_node *node = &tac_hint_above(level->sets.nodes, depth, d, w)[k];
+        if (!(tac_hint_seen(node) & tac_hint_bit(w >> 5 * d)))
             return false;
-    return tac_hint_seen(tac_hint_crown_of(&level->sets, k, i)) & tac_hint_bit(k);
+    }
+    const tac_hint_node *crown = &level->sets.crown[2 * (w >> 5 * depth)];
+    return tac_hint_seen(&crown[k >> 5]) & tac_hint_bit(k);
 }
 
 /* A word may be in another set as well: threads that met at a word may leave a hint too many, and

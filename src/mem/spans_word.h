@@ -1,18 +1,134 @@
 /* SPDX-License-Identifier: MIT
- * spans_word.h - what the two halves of the span layer share. */
+ * spans_word.h - what taking, giving and claiming do to one word of the span layer.
+ *
+ * The depth of the trees is a constant where these are inlined: each function of the span layer is
+ * there twice, for `deep` and other arenas. */
 #ifndef TAC_MEM_SPANS_WORD_H
 #define TAC_MEM_SPANS_WORD_H
 
+#include "base/check.h"
 #include "mem/spans.h"
 
-/* The level is a constant where these are inlined. */
 #define TAC_SPAN_INLINE static inline __attribute__((always_inline))
 #define TAC_SPAN_NOINLINE __attribute__((noinline))
 
-/* Word w of level l (below the top) was given that value: put it into its set. */
-void tac_span_publish(struct tac_spans *spans, unsigned l, unsigned w, uint64_t value);
+/* One bit at each position that is `first` modulo `step`, a power of two up to 64. */
+TAC_SPAN_INLINE uint64_t tac_span_multiples(unsigned step, unsigned first)
+{
+    static const uint64_t bits[7] = {
+        ~0ull,
+        0x5555555555555555,
+        0x1111111111111111,
+        0x0101010101010101,
+        0x0001000100010001,
+        0x0000000100000001,
+        1,
+    };
+    return bits[tac_bit_lowest(step)] << first;
+}
 
-/* Take exactly these bits of the top level; all or none. */
+/* ---- The top level (spans_top.c) ---- */
+
+/* n bits, or -1. */
+long tac_span_take_top(struct tac_spans *spans, size_t n);
+
+/* So many words of level 0 from the top level, the first at a word that is `first` modulo `step`;
+ * what was not wanted stays in the level between. */
+long tac_span_take_top_words(struct tac_spans *spans, size_t words, size_t step, size_t first);
+
+/* Exactly these bits; all or none. */
 bool tac_span_claim_top(struct tac_spans *spans, size_t from, size_t n);
+
+/* ---- Words ---- */
+
+/* Does the word belong into set k? */
+bool tac_span_is_member(struct tac_span_level *level, unsigned k, unsigned w);
+
+/* The word of the path, which had the value when it was looked at last, is not in the set any more,
+ * unless it changed again. */
+TAC_SPAN_INLINE void tac_span_unset(struct tac_span_level *level, const struct tac_hint_path *path,
+                                    unsigned depth, unsigned k, uint64_t value)
+{
+    tac_hint_node *node = &path->above[0][k];
+    uint64_t before = atomic_load(node);
+    if (TAC_UNLIKELY(atomic_load(&level->word[path->i]) != value) &&
+        tac_span_is_member(level, k, path->i))
+        return;
+    tac_hint_drop(node, before, path->i);
+    tac_hints_fold(path, depth, 0, k);
+}
+
+/* Word w, which was in the set `before` (0: none), has a new value and belongs into set k (0: none)
+ * now. The new set first, so that it is in one at any time. */
+TAC_SPAN_INLINE void tac_span_publish(struct tac_span_level *level, unsigned depth, unsigned w,
+                                      uint64_t value, unsigned before, unsigned k)
+{
+    struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, w);
+    atomic_store_explicit(&level->shown[w], (unsigned char)k, memory_order_relaxed);
+    if (k)
+        tac_hints_add(&path, depth, k);
+    if (before && before != k)
+        tac_span_unset(level, &path, depth, before, value);
+}
+
+TAC_SPAN_INLINE unsigned tac_span_shown(const struct tac_span_level *level, unsigned w)
+{
+    return atomic_load_explicit(&level->shown[w], memory_order_relaxed);
+}
+
+/* Free bits of a word whose unit of the next level is in our hands: nobody else changes it. k is
+ * their longest run. */
+TAC_SPAN_INLINE void tac_span_fresh(struct tac_span_level *level, unsigned depth, unsigned w,
+                                    uint64_t value, unsigned k)
+{
+    atomic_store_explicit(&level->word[w], value, memory_order_relaxed);
+    tac_span_publish(level, depth, w, value, 0, k);
+}
+
+/* The bits of the mask come home to a word below the top. True when it is complete with them: then
+ * they all left it, and its bit of the next level is the caller's to give. */
+TAC_SPAN_INLINE bool tac_span_give_word(struct tac_span_level *level, unsigned depth, unsigned w,
+                                        uint64_t mask)
+{
+    uint64_t value = atomic_fetch_add(&level->word[w], mask);
+    TAC_ASSERT(!(value & mask));
+    value += mask;
+    if (value == ~0ull) { /* whoever makes it so again when this fails, comes here too */
+        if (atomic_compare_exchange_strong(&level->word[w], &value, 0)) {
+            tac_span_publish(level, depth, w, 0, tac_span_shown(level, w), 0);
+            return true;
+        }
+    }
+    tac_span_publish(level, depth, w, value, tac_span_shown(level, w), tac_bitrun_longest(value));
+    return false;
+}
+
+/* The first unit of n, of which the last is in a word of level 0 that was taken as a whole: what is
+ * behind it goes back. */
+TAC_SPAN_INLINE long tac_span_cut(struct tac_spans *spans, size_t first_word, size_t n, bool deep)
+{
+    unsigned used = n & 63;
+    if (used)
+        tac_span_fresh(&spans->level[0], tac_span_depth(0, deep), (unsigned)(first_word + (n >> 6)),
+                       tac_bitrun_mask(used, 64 - used), 64 - used);
+    return (long)(first_word << 6);
+}
+
+/* The bits of the mask, if they are all free there. */
+TAC_SPAN_INLINE bool tac_span_claim_word(struct tac_span_level *level, unsigned depth, unsigned w,
+                                         uint64_t mask)
+{
+    uint64_t value = atomic_load(&level->word[w]);
+    for (int tries = TAC_SPANS_TRIES; tries && !(~value & mask); tries--) {
+        uint64_t left = value & ~mask;
+        if (TAC_LIKELY(atomic_compare_exchange_strong(&level->word[w], &value, left))) {
+            if (depth)
+                tac_span_publish(level, depth, w, left, tac_span_shown(level, w),
+                                 tac_bitrun_longest(left));
+            return true;
+        }
+    }
+    return false;
+}
 
 #endif

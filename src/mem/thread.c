@@ -20,12 +20,18 @@ struct tac_heap tac_heap_none;
 
 static pthread_key_t exit_key;
 
+static void set_real_time(struct tac_heap *heap, bool on)
+{
+    heap->real_time = on;
+    heap->open_units = on ? tac_mem.units : tac_mem.units - tac_mem.reserve_units;
+}
+
 static void thread_exits(void *value)
 {
     struct tac_heap *heap = value;
     tac_heap_fast = &tac_heap_none;
     tac_thread.heap = NULL;
-    heap->real_time = 0;
+    set_real_time(heap, false);
     atomic_fetch_and(&tac_mem.thread_used[heap->index / 64], ~(1ull << (heap->index & 63)));
 }
 
@@ -79,6 +85,7 @@ static struct tac_heap *attach(void)
     struct tac_heap *heap = &tac_mem.heaps[index];
     heap->index = (unsigned)index;
     heap->begun = true;
+    set_real_time(heap, false);
     struct tac_thread *thread = &tac_thread;
     heap->tid = thread_number();
     thread->heap = heap;
@@ -104,7 +111,7 @@ int tac_heap_thread_real_time(int on)
     struct tac_heap *heap = tac_thread_heap();
     if (!heap)
         return -ENOMEM;
-    heap->real_time = on != 0;
+    set_real_time(heap, on != 0);
     return 0;
 }
 

@@ -30,8 +30,11 @@ struct tree {
 
     void announce(rl::atomic<node_value> &node, unsigned i)
     {
-        if (!(node($).fetch_add(announcement) >> i & 1))
-            node($).fetch_or(1ull << i);
+        node_value before = node($).load(rl::mo_relaxed);
+        if (node($).compare_exchange_strong(before, (before + announcement) | 1ull << i))
+            return;
+        node($).fetch_add(announcement);
+        node($).fetch_or(1ull << i);
     }
 
     void add(unsigned i)

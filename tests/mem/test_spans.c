@@ -30,6 +30,11 @@ static void layer_open(struct layer *layer, size_t units)
     tac_spans_init(&layer->spans, units, layer->table);
 }
 
+static long take(struct tac_spans *spans, size_t n, bool high)
+{
+    return high && n < 64 ? tac_spans_take_high(spans, (unsigned)n) : tac_spans_take(spans, n);
+}
+
 static void runs_agree_with_counting(void)
 {
     for (int i = 0; i < 20000; i++) {
@@ -55,7 +60,7 @@ static void whole_arena_can_be_taken_and_given(void)
         CHECK(tac_spans_free_units(&l.spans) == sizes[i]);
         CHECK(!tac_spans_fault(&l.spans));
         size_t n = 0;
-        while (tac_spans_take(&l.spans, 1, n & 1) >= 0)
+        while (take(&l.spans, 1, n & 1) >= 0)
             n++;
         CHECK_MSG(n == sizes[i], "%zu of %zu", n, sizes[i]);
         for (size_t u = 0; u < sizes[i]; u++)
@@ -89,24 +94,24 @@ static bool mark(unsigned char *owner, struct span s, unsigned char from, unsign
 }
 
 /* Take, give, grow and shrink at random; every unit has one owner at any time. */
-static void random_operations_keep_units_apart(void)
+static void operate_at_random(size_t units)
 {
-    enum { UNITS = 70000 };
+    enum { ORIGIN = 37 * 64 }; /* in units, where the first lies */
     struct layer l;
-    layer_open(&l, UNITS);
-    unsigned char *owner = calloc(UNITS, 1);
+    layer_open(&l, units);
+    unsigned char *owner = calloc(units, 1);
     struct span live[LIVE] = {{0, 0}};
-    for (int i = 0; i < 200000; i++) {
+    for (int i = 0; i < 100000; i++) {
         struct span *s = &live[random_next(&seed) % LIVE];
         if (!s->n) {
             unsigned kind = (unsigned)(random_next(&seed) % 4);
-            unsigned align = kind == 0 ? 4 : kind == 1 ? 16 : 1;
-            size_t n = align > 1 ? align : tac_spans_round(random_length());
-            long unit = align > 1 ? tac_spans_take_aligned(&l.spans, n, align)
-                                  : tac_spans_take(&l.spans, n, kind == 2);
+            size_t align = kind == 0 ? (size_t)1 << random_next(&seed) % 15 : kind == 1 ? 16 : 1;
+            size_t n = kind == 1 ? align : tac_spans_round(random_length());
+            long unit = align > 1 ? tac_spans_take_aligned(&l.spans, n, align, ORIGIN)
+                                  : take(&l.spans, n, kind == 2);
             if (unit < 0)
                 continue;
-            REQUIRE((unsigned long)unit % align == 0);
+            REQUIRE(((size_t)unit + ORIGIN) % align == 0);
             *s = (struct span){(size_t)unit, n};
             REQUIRE(mark(owner, *s, 0, 1));
         } else if (random_next(&seed) % 4 == 0) {
@@ -120,7 +125,10 @@ static void random_operations_keep_units_apart(void)
             size_t keep = random_next(&seed) % 3 ? 0 : tac_spans_round(s->n / 2);
             struct span gone = {s->unit + keep, s->n - keep};
             REQUIRE(mark(owner, gone, 1, 0));
-            tac_spans_give(&l.spans, gone.unit, gone.n);
+            if (keep)
+                tac_spans_shrink(&l.spans, s->unit, s->n, keep);
+            else
+                tac_spans_give(&l.spans, gone.unit, gone.n);
             s->n = keep;
         }
         if (i % 256 == 0) {
@@ -131,11 +139,20 @@ static void random_operations_keep_units_apart(void)
     for (int i = 0; i < LIVE; i++)
         if (live[i].n)
             tac_spans_give(&l.spans, live[i].unit, live[i].n);
-    CHECK(tac_spans_free_units(&l.spans) == UNITS);
-    CHECK(tac_spans_longest(&l.spans) == UNITS / 4096 * 4096);
+    CHECK(tac_spans_free_units(&l.spans) == units);
+    size_t step = (size_t)1 << tac_span_shift(l.spans.top);
+    CHECK(tac_spans_longest(&l.spans) == units / step * step);
     CHECK(!tac_spans_fault(&l.spans));
     free(owner);
     free(l.table);
+}
+
+/* With two and three levels, and trees of either depth. */
+static void random_operations_keep_units_apart(void)
+{
+    operate_at_random(9000);
+    operate_at_random(30000);
+    operate_at_random(70000);
 }
 
 struct worker {
@@ -153,7 +170,7 @@ static void *work(void *argument)
         struct span *s = &live[random_next(&w->seed) % 64];
         if (!s->n) {
             size_t n = 1 + (size_t)(random_next(&w->seed) % (i % 16 ? 20 : 300));
-            long unit = tac_spans_take(&w->layer->spans, n, i & 1);
+            long unit = take(&w->layer->spans, n, i & 1);
             if (unit < 0)
                 continue;
             *s = (struct span){(size_t)unit, n};

@@ -18,7 +18,7 @@
 #include <time.h>
 
 /* Of a call beside a stopped thread: what test_bound.c permits, and what lost races may cost. */
-enum { BESIDE_MAX = 1000, SLOTS = 256, STOPS = 60 };
+enum { BESIDE_MAX = 800, SLOTS = 256, STOPS = 60 };
 
 static void *_Atomic slot[SLOTS]; /* what one thread put there, any thread frees */
 static _Atomic int is_stopped, may_go_on, is_over;
