@@ -278,7 +278,8 @@ static void *run(void *unused)
     if (tac_thread_register("audio", 1 << 15))
         abort();
     int source = tac_cycle_source_open("audio", period_ns);
-    uint64_t release = start_ns = now() + 10 * period_ns;
+    uint64_t release = now() + 10 * period_ns;
+    start_ns = release;
     for (unsigned i = 0; i < cycles; i++, release += period_ns) {
         wait_until(release);
         tac_cycle_begin(source, release + period_ns, 64);
