@@ -7,11 +7,13 @@
  *         is no deadline. Latency: what the ports of one side have, plus config.latency_frames, is
  *         told to the other side.
  *         A server that ends, or that stops calling us, is looked for by a keeper, and everything
- * is made anew when it is back, our connections too. Which server: JACK_DEFAULT_SERVER, as for
- * every JACK program. Threads process: the JACK library's, real-time. Others: control, and the
- * keeper's while the server is away; I1: client and ports are changed by the keeper's thread only
- * between a loss and the return, and by control only while the keeper does not run. Source  The
- * JACK Audio Connection Kit API documentation, "Callbacks" and "Managing latency". */
+ *         is made anew when it is back, our connections too. Which server: JACK_DEFAULT_SERVER, as
+ *         for every JACK program.
+ *
+ * Threads process: the JACK library's, real-time. Others: control, and the keeper's while the
+ *         server is away; I1: client and ports are changed by the keeper's thread only between a
+ *         loss and the return, and by control only while the keeper does not run.
+ * Source  The JACK Audio Connection Kit API documentation, "Callbacks" and "Managing latency". */
 #include "backend/backend_cycle.h"
 #include "backend/keeper.h"
 #include "base/clock.h"

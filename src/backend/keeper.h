@@ -2,8 +2,9 @@
  * keeper.h - a thread that brings a lost server back, and the count of losses.
  *
  * How     It sleeps until somebody says that the server is lost, or until the pulse of a server
- * that should beat has stood still for TAC_KEEPER_STILL_MS; then it makes an attempt to reach it
- *         again every TAC_KEEPER_MS, until one succeeds, one gives up, or the keeper is stopped.
+ *         that should beat has stood still for TAC_KEEPER_STILL_MS; then it makes an attempt to
+ *         reach it again every TAC_KEEPER_MS, until one succeeds, one gives up, or the keeper is
+ *         stopped.
  *         Whether the server is there and how often it was lost stand in one word, so a loss and
  *         its count are one step: JACK's library cancels its threads wherever they are when a
  *         client is closed, also the one that has just told us and so set the closing off.

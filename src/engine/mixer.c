@@ -3,11 +3,15 @@
  *
  * Hand-over   A strip's engine is one atomic pointer. Control puts it when all else of the strip is
  *             ready. To take it out, it lets the strip fade, clears the pointer, and waits until
- * the process call that may have seen it is over: `turn` is odd inside a call. Gains       Control
- * works out what each side of a strip is multiplied by, mute and solo included; the audio thread
- * ramps to it, from frame to frame. Overload    Each engine judges its load by what all of them
- * took, so that together they stay within the time (shed.h). Threads     as in mixer.h. Cost: of
- * the engines, and one multiplication a frame and channel. */
+ *             the process call that may have seen it is over: `turn` is odd inside a call.
+ *
+ * Gains       Control works out what each side of a strip is multiplied by, mute and solo included;
+ *             the audio thread ramps to it, from frame to frame.
+ *
+ * Overload    Each engine judges its load by what all of them took, so that together they stay
+ *             within the time (shed.h).
+ *
+ * Threads     as in mixer.h. Cost: of the engines, and one multiplication a frame and channel. */
 #include "tactus/mixer.h"
 
 #include "base/clock.h"

@@ -15,8 +15,9 @@
  * Groups    signals that are summed over their banks are first gathered bank by bank in groups of
  *           TAC_GROUP_BANKS, which stay together in one task; then the groups are added.
  * Loops     what belongs to a loop of short feedback (graph.h) stands for itself no more: the loop
- * is one unit, and waits for what any of its own waits for. Threads: control. Cost: nodes + banks +
- * cables. */
+ *           is one unit, and waits for what any of its own waits for.
+ *
+ * Threads: control. Cost: nodes + banks + cables, and nodes for each loop. */
 #ifndef TAC_ENGINE_WORK_H
 #define TAC_ENGINE_WORK_H
 
