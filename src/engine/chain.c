@@ -20,10 +20,10 @@ struct tac_chain {
     float factor[CHAIN_MAX];
 };
 
-static void learn(struct tac_chain *c)
+static void learn(struct tac_chain *c, uint64_t values)
 {
     const struct tac_op *op = c->shortcut.op;
-    c->values = c->plan->values;
+    c->values = values;
     c->scales = true;
     for (uint32_t i = 0; i < c->count && c->scales; i++)
         c->scales = c->plan->node[op[i].node].node->block->scale(op[i].io, &c->factor[i]);
@@ -62,8 +62,10 @@ static void run(void *self, const struct tac_io *unused)
     struct tac_chain *c = self;
     const struct tac_op *op = c->shortcut.op;
     (void)unused;
-    if (c->values != c->plan->values)
-        learn(c);
+    /* acquire: the values that were counted are seen */
+    uint64_t values = atomic_load_explicit(&c->plan->values, memory_order_acquire);
+    if (c->values != values)
+        learn(c, values);
     if (c->scales && op->io->in[0].stride) {
         scale_rows(c, op->io->in[0].data, op[c->count - 1].io->out[0],
                    (op->io->frames + ROW - 1) / ROW);

@@ -4,15 +4,17 @@
 
 #include "engine/node.h"
 
-static struct tac_echo *build(struct tac_vault *vault, uint32_t count, uint32_t frames,
-                              uint32_t lanes)
+/* `spare` rows stand before those that are used. */
+static struct tac_echo *build(struct tac_vault *vault, uint32_t count, uint32_t spare,
+                              uint32_t frames, uint32_t lanes)
 {
     struct tac_echo *echo = TAC_VAULT_NEW(vault, struct tac_echo, count);
     for (uint32_t i = 0; echo && i < count; i++) {
-        echo[i].lanes = lanes;
-        echo[i].rows = TAC_VAULT_NEW(vault, float, (size_t)frames *lanes);
-        if (!echo[i].rows)
+        float *rows = TAC_VAULT_NEW(vault, float, (size_t)(spare + frames) * lanes);
+        if (!rows)
             return NULL;
+        echo[i].lanes = lanes;
+        echo[i].rows = rows + (size_t)spare * lanes;
     }
     return echo;
 }
@@ -25,10 +27,11 @@ struct tac_echo *tac_echo_of(struct tac_node *n, enum tac_echo_kind kind, uint32
     struct tac_echo **echo = kind == TAC_ECHO_RING   ? &n->echoes->ring[port]
                              : kind == TAC_ECHO_FOLD ? &n->echoes->fold[port]
                                                      : &n->echoes->close[port];
-    uint32_t frames = TAC_GRAPH_FEEDBACK_FRAMES + (kind == TAC_ECHO_CLOSE ? TAC_ECHO_FRAMES : 0);
+    bool close = kind == TAC_ECHO_CLOSE;
+    uint32_t frames = TAC_GRAPH_FEEDBACK_FRAMES + (close ? TAC_ECHO_FRAMES : 0);
     if (!*echo && kind == TAC_ECHO_FOLD)
-        *echo = build(vault, 1, frames, 1);
+        *echo = build(vault, 1, 0, frames, 1);
     else if (!*echo)
-        *echo = build(vault, n->banks, frames, n->bank_lanes);
+        *echo = build(vault, n->banks, close ? TAC_ECHO_SPARE : 0, frames, n->bank_lanes);
     return *echo;
 }

@@ -11,16 +11,21 @@
 #include "engine/vault.h"
 #include "graph/graph.h"
 
+#include <assert.h>
+
 /* rows: of a cable that is late by a slice, a ring of so many frames, at the frame's place in the
- * slice. Of shorter ones, the latest TAC_ECHO_FRAMES frames, and behind them those of this slice.
- */
+ * slice. Of shorter ones, the latest TAC_ECHO_FRAMES frames, and behind them those of this slice:
+ * the buffer of the node's output, aligned like every other. */
 struct tac_echo {
     float *rows; /* [frames][lanes] */
     uint32_t lanes;
     uint64_t until; /* the frame after the last that was written */
 };
 
-enum { TAC_ECHO_FRAMES = TAC_GRAPH_FEEDBACK_FRAMES - 1 };
+enum { TAC_ECHO_FRAMES = TAC_GRAPH_FEEDBACK_FRAMES - 1, TAC_ECHO_SPARE = 1 };
+
+static_assert((TAC_ECHO_SPARE + TAC_ECHO_FRAMES) * sizeof(float) % 64 == 0,
+              "a slice of one lane begins where vectors are read");
 
 /* By output; NULL where there is none. */
 struct tac_echoes {

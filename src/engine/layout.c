@@ -5,6 +5,7 @@
  * of a helper is laid twice, each time with the buffers of who is to run it; what other tasks read
  * of it is connected as an import (plan.h). Threads: control. Cost: units + cables. */
 #include "engine/chain.h"
+#include "engine/loop.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -162,12 +163,12 @@ static int add_slot(struct tac_layout *l, struct tac_task *t, struct tac_slot sl
     return tac_layout_append(&l->slot, &slot, sizeof slot) ? 0 : -ENOMEM;
 }
 
-/* The states that the i-th operation of the task changes, if helpers may ever come to change them.
- */
-static int add_slots(struct tac_layout *l, struct tac_task *t, uint32_t i, size_t *bytes)
+/* The states that an operation changes, if helpers may ever come to change them. by: the operation
+ * as each runner has it, or NULL. */
+static int add_states(struct tac_layout *l, struct tac_task *t, const struct tac_op *const *by,
+                      struct tac_slot slot, size_t *bytes)
 {
-    struct tac_slot slot = {.op = {t->copy[0].op.first + i, t->copy[1].op.first + i}};
-    const struct tac_op *op = (struct tac_op *)l->op[0].items + slot.op[0];
+    const struct tac_op *op = by[TAC_BY_AUDIO];
     slot.node = l->plan->node[op->node].node;
     slot.bank = op->bank;
     const struct tac_block *block = slot.node->block;
@@ -176,13 +177,35 @@ static int add_slots(struct tac_layout *l, struct tac_task *t, uint32_t i, size_
         return 0;
     int code = 0;
     for (int k = 0; k < (pair ? 2 : 1) && code >= 0; k++, slot.bank++) {
-        for (int r = 0; pair && r < (t->worker ? TAC_RUNNERS : 1); r++) {
-            const struct tac_op *by = (struct tac_op *)l->op[r].items + slot.op[r];
-            slot.pair[r] = (void **)by->self + k;
-        }
+        for (int r = 0; pair && r < TAC_RUNNERS; r++)
+            slot.pair[r] = by[r] ? (void **)by[r]->self + k : NULL;
         code = add_slot(l, t, slot, bytes);
     }
     return code;
+}
+
+/* The operations of a loop stand in a list of its own. */
+static int add_loop_states(struct tac_layout *l, struct tac_task *t, const struct tac_loop *loop,
+                           size_t *bytes)
+{
+    int code = 0;
+    for (uint32_t i = 0; i < loop->ops && code >= 0; i++) {
+        const struct tac_op *by[TAC_RUNNERS] = {&loop->op[i], NULL};
+        code = add_states(l, t, by, (struct tac_slot){.pair = {&loop->op[i].self, NULL}}, bytes);
+    }
+    return code;
+}
+
+/* The same for the i-th operation of the task. */
+static int add_slots(struct tac_layout *l, struct tac_task *t, uint32_t i, size_t *bytes)
+{
+    struct tac_slot slot = {.op = {t->copy[0].op.first + i, t->copy[1].op.first + i}};
+    const struct tac_op *by[TAC_RUNNERS] = {NULL, NULL};
+    for (int r = 0; r < (t->worker ? TAC_RUNNERS : 1); r++)
+        by[r] = (const struct tac_op *)l->op[r].items + slot.op[r];
+    if (by[TAC_BY_AUDIO]->run == tac_loop_run)
+        return add_loop_states(l, t, by[TAC_BY_AUDIO]->self, bytes);
+    return add_states(l, t, by, slot, bytes);
 }
 
 /* States that may be moved while the plan lives are listed; those that a helper changes with room

@@ -24,6 +24,13 @@ static struct tac_plan_node *find(struct tac_plan *plan, uint32_t id)
     return index == TAC_GRAPH_NONE ? NULL : &plan->node[index];
 }
 
+/* release: a helper that was stopped and goes on now may take the values any time; those that it
+ * takes with the new count are the new ones. */
+static void count_change(struct tac_plan *plan)
+{
+    atomic_fetch_add_explicit(&plan->values, 1, memory_order_release);
+}
+
 static void point(struct tac_plan_node *n, uint32_t param, const float *data, uint32_t stride)
 {
     for (int r = 0; r < TAC_RUNNERS && n->set[r]; r++)
@@ -72,8 +79,8 @@ bool tac_ramps_set(struct tac_ramps *ramps, struct tac_plan *plan, uint32_t id, 
     atomic_store_explicit(&n->node->target[param], value, memory_order_relaxed);
     if (p->curve == TAC_CURVE_STEP) {
         *r = (struct tac_ramp){.value = value, .target = value};
-        plan->values++;
         rest(n, param, value);
+        count_change(plan);
         return true;
     }
     if (!r->left) {
@@ -121,7 +128,7 @@ static void drop(struct tac_ramps *ramps, uint32_t i)
 
 void tac_ramps_run(struct tac_ramps *ramps, struct tac_plan *plan, uint32_t frames)
 {
-    plan->values += ramps->count != 0;
+    bool any = ramps->count;
     for (uint32_t i = 0; i < ramps->count;) {
         struct tac_plan_node *n = find(plan, ramps->active[i].id);
         uint32_t param = ramps->active[i].param;
@@ -134,4 +141,6 @@ void tac_ramps_run(struct tac_ramps *ramps, struct tac_plan *plan, uint32_t fram
         fill(n, param, ramps->buffer + (size_t)ramps->active[i].slot * SLOT_FLOATS, frames);
         i++;
     }
+    if (any)
+        count_change(plan);
 }

@@ -74,7 +74,7 @@ struct tac_slot {
     struct tac_node *node;
     uint32_t bank, bytes;
     uint32_t op[TAC_RUNNERS]; /* which operation has it as self */
-    void **pair[TAC_RUNNERS]; /* or where that operation lists it, one of two; else NULL */
+    void **pair[TAC_RUNNERS]; /* or where it is listed otherwise: by a pair, by a loop; else NULL */
     size_t at;                /* in the task's snapshot */
 };
 
@@ -186,7 +186,6 @@ struct tac_plan {
     struct tac_plan_change *change;
     uint32_t changes;
     struct tac_plan_fade fade;
-    uint64_t values;              /* counts slices in which a set value may have changed */
     uint64_t now;                 /* frame of the slice */
     uint32_t position;            /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
     uint64_t first_slice;         /* that it plays: words of earlier ones are not claimed */
@@ -194,6 +193,7 @@ struct tac_plan {
     uint64_t cost_sum, cost_part; /* counter ticks of all tasks; of those summed so far */
     uint32_t summed;
     bool checked; /* some node or bank may not run: operations are looked at one by one */
+    _Atomic uint64_t values; /* counts changes of set values, each behind the change */
     uint32_t banks;
     size_t node_bytes; /* memory of its batches, by the time it was built */
     bool locked;

@@ -78,6 +78,12 @@ static void gather_ramped(const struct tac_op *op, uint8_t how)
     op->run(op->self, op->io);
 }
 
+/* It goes on while the node is silent, so that its readers hear the silence. */
+static bool passes_on(const struct tac_op *op)
+{
+    return op->run == tac_fold_run || op->run == tac_feedback_read || op->run == tac_feedback_write;
+}
+
 static void run_checked(const struct tac_plan *plan, const struct tac_op *op)
 {
     const struct tac_plan_node *pn = &plan->node[op->node];
@@ -100,7 +106,7 @@ static void run_checked(const struct tac_plan *plan, const struct tac_op *op)
         return;
     } else if (pn->hush == TAC_HUSH_SILENT && process) {
         shape_outputs(pn->node, op, TAC_HUSH_SILENT);
-    } else if (pn->hush != TAC_HUSH_SILENT || gather || op->run == tac_fold_run) {
+    } else if (pn->hush != TAC_HUSH_SILENT || gather || passes_on(op)) {
         op->run(op->self, op->io);
         if (process && pn->hush)
             shape_outputs(pn->node, op, pn->hush);

@@ -43,6 +43,7 @@ struct tac_voices {
     bool busy;    /* some voice slides, fades, or is about to begin or to end */
     bool fades;   /* some voice fades */
     uint64_t now; /* frame of the slice */
+    uint64_t at;  /* frame of the note that is being taken */
     uint32_t fade_frames, young_frames;
     float *curve;       /* [fade_frames + 1]: from 0 to 1 */
     float *level, *top; /* [lanes]: of the last windows; largest in this one */
@@ -117,8 +118,8 @@ static float level_of(const struct tac_voices *v, uint32_t voice)
 /* A voice that has just been struck may be quiet yet: it is left alone where there is another. */
 static bool is_quieter(const struct tac_voices *v, uint32_t a, uint32_t b)
 {
-    bool young_a = v->now - v->voice[a].began < v->young_frames;
-    bool young_b = v->now - v->voice[b].began < v->young_frames;
+    bool young_a = v->at - v->voice[a].began < v->young_frames;
+    bool young_b = v->at - v->voice[b].began < v->young_frames;
     float level_a = level_of(v, a), level_b = level_of(v, b);
     if (young_a != young_b)
         return young_b;
@@ -213,15 +214,15 @@ static void poly_on(struct tac_voices *v, const struct tac_note *note, float gli
         strike(v, &v->voice[i], note, glide_s);
     else
         steal(v, &v->voice[victim], note, glide_s);
-    v->voice[victim].began = v->now + note->frame;
+    v->voice[victim].began = v->at;
 }
 
-static void poly_off(struct tac_voices *v, float pitch, uint32_t frame)
+static void poly_off(struct tac_voices *v, float pitch)
 {
     for (uint32_t i = 0; i < v->count; i++) {
         struct voice *x = &v->voice[i];
         if (waits(v, x) && x->next.pitch == pitch && !x->next.lasts)
-            x->next.lasts = (uint32_t)(v->now + frame - x->began) + 1;
+            x->next.lasts = (uint32_t)(v->at - x->began) + 1;
         else if (waits(v, x) && x->key == pitch)
             x->gate = x->pending = false;
         else if ((x->gate || x->pending) && x->key == pitch)
@@ -267,11 +268,12 @@ static void mono_off(struct tac_voices *v, float pitch, float glide_s)
 static void take_note(struct tac_voices *v, const struct tac_note *note, float glide_s)
 {
     bool on = note->on && note->velocity > 0;
+    v->at = v->now + note->frame;
     v->notes += on;
     if (v->mode == TAC_VOICES_POLY && on)
         poly_on(v, note, glide_s);
     else if (v->mode == TAC_VOICES_POLY)
-        poly_off(v, note->pitch, note->frame);
+        poly_off(v, note->pitch);
     else if (on)
         mono_on(v, note, glide_s);
     else

@@ -26,6 +26,9 @@ static const char longer[] =
           "  c: {block: ladder, channels: 32}\n  d: {block: ladder, channels: 32}\n" CABLES(
               "", " -> a -> b -> c -> d");
 
+/* Helpers run no loop. */
+static const char looped[] = NODES CABLES("", "") "  - h ~9> f\n  - u ~9> t\n";
+
 enum { AFTER = 3, POINTS = TEST_SANITIZED ? 40 : 100, EDITS = 20, FADE_SLICES = 20, LONGEST = 64 };
 
 static struct tac_engine *one, *two; /* by threads; they play the same */
@@ -130,7 +133,7 @@ static void edits_find_states_that_were_moved_meanwhile(void)
     long all = measure_slice(), at = 1;
     for (int i = 0; i < EDITS && !test_bad; i++, at += 1 + all / EDITS) {
         settle();
-        halt_once(at, i & 1 ? patch : longer, i);
+        halt_once(at, i & 1 ? patch : i & 2 ? looped : longer, i);
     }
     CHECK_MSG(lost() > 0, "nothing was lost in %d edits over %ld instructions", EDITS, all);
     free_both();

@@ -34,6 +34,21 @@ static void a_loop_is_the_recursion_that_it_says(void)
     }
 }
 
+/* Gains in a row behind it, which go through in one pass. */
+static void what_a_loop_gives_out_is_read_like_any_signal(void)
+{
+    struct tac_engine *e =
+        rig_open("output: 1\nnodes: {one: " ONE ", sum: {block: gain}, a: {block: gain, level: "
+                 "-6.0206 dB}, x: {block: gain, level: -6.0206 dB}, y: {block: gain, level: "
+                 "-6.0206 dB}}\ncables: [one -> sum, sum -> a, a ~1> sum, a -> x -> y -> "
+                 "output]\n");
+    REQUIRE(e);
+    for (uint32_t step = 64; step > 1; step /= 3)
+        rig_play(e, 0, 2000, step);
+    CHECK_NEAR(rig_out[0][1999], 0.25, 1e-4);
+    tac_engine_free(e);
+}
+
 /* Delays of several lengths, a chain of filters in the loop, a parameter that is driven from it,
  * two loops that share a node, one in each of 40 channels, and one in voices. */
 static const char all[] = "input: 1\noutput: 4\n"
@@ -210,6 +225,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(a_loop_is_the_recursion_that_it_says);
+    TEST(what_a_loop_gives_out_is_read_like_any_signal);
     TEST(same_bits_however_time_is_cut);
     TEST(loops_go_on_when_something_else_is_edited);
     TEST(an_edit_of_the_loop_itself_is_cross_faded);

@@ -107,6 +107,22 @@ static void without_a_list_the_costliest_is_muted_and_named(void)
     tac_engine_free(e);
 }
 
+static void what_is_fed_back_goes_silent_with_its_source(void)
+{
+    struct tac_engine *e =
+        rig_open("output: 1\nnodes: {a: " CONSTANT "1}, b: " CONSTANT "2}, m: {block: gain}, f: "
+                 "{block: gain}}\n"
+                 "cables: [a -> output, b -> m -> output, m ~> f, f -> output]\n"
+                 "overload: [mute: m]\n");
+    REQUIRE(e);
+    CHECK_NEAR(level_now(e), 5, 1e-6);
+    play_until(e, 1, HEAVY_NS);
+    CHECK_NEAR(level_now(e), 1, 1e-6);
+    play_until(e, 0, LIGHT_NS);
+    CHECK_NEAR(level_now(e), 5, 1e-6);
+    tac_engine_free(e);
+}
+
 static void a_hiccup_changes_nothing(void)
 {
     struct tac_engine *e =
@@ -148,6 +164,7 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     TEST(the_patch_says_what_goes_first_and_it_comes_back);
     TEST(without_a_list_the_costliest_is_muted_and_named);
+    TEST(what_is_fed_back_goes_silent_with_its_source);
     TEST(a_hiccup_changes_nothing);
     TEST(nonsense_lists_are_refused);
     return test_end();

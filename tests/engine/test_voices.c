@@ -116,6 +116,28 @@ static void the_quietest_is_the_one_that_has_died_away(void)
     tac_engine_free(e);
 }
 
+/* Two notes at once where one voice is free: the second does not take it from the first, wherever
+ * calls begin. */
+static void a_voice_that_was_just_struck_is_left_alone(void)
+{
+    for (uint32_t step = 1; step <= 64; step += 21) {
+        struct tac_engine *e =
+            rig_open("output: 1\nvoices: {v: {count: 3, steal: quietest, nodes: {c: {block: lfo, "
+                     "rate: 0, depth: 0, centre: 1}, g: {block: gain}, p: {block: gain, level: -60 "
+                     "dB}}, cables: [c -> g, v.velocity -> g.control, v.pitch -> p]}}\n"
+                     "cables: ['p -> output', 'g -> output']\n");
+        REQUIRE(e);
+        tac_engine_note(e, "v", 60, 0.5f, 0);
+        tac_engine_note(e, "v", 64, 1, 0);
+        rig_play(e, 0, 9600, step);
+        tac_engine_note(e, "v", 10, 1, 30);
+        tac_engine_note(e, "v", 20, 1, 30);
+        rig_play(e, 0, 500, step);
+        CHECK_NEAR(1000 * (rig_out[0][499] - 3), 10 + 20 + 64, 0.1);
+        tac_engine_free(e);
+    }
+}
+
 /* Ends of notes that come while the voice fades out. */
 static void a_short_note_that_steals_is_heard_for_as_long_as_it_lasts(void)
 {
@@ -164,6 +186,7 @@ int main(int argc, char **argv)
     TEST(stealing_does_not_click);
     TEST(the_right_voice_gives_way);
     TEST(the_quietest_is_the_one_that_has_died_away);
+    TEST(a_voice_that_was_just_struck_is_left_alone);
     TEST(a_short_note_that_steals_is_heard_for_as_long_as_it_lasts);
     TEST(a_flood_of_notes_leaves_the_last);
     return test_end();
