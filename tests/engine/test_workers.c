@@ -131,12 +131,14 @@ static void same_bits_for_every_number_of_threads(void)
 /* ---- helpers that are stopped -------------------------------------------------------------- */
 
 static atomic_int stop;
+static atomic_uint gone_on; /* how often a helper went on after it */
 
 static void stay(int signal)
 {
     (void)signal;
     while (atomic_load(&stop))
         nanosleep(&(struct timespec){0, 50000}, NULL);
+    atomic_fetch_add(&gone_on, 1);
 }
 
 /* Thread ids of helpers of this process. */
@@ -160,19 +162,22 @@ static int find_helpers(pid_t *tids, int max)
 
 static atomic_int done;
 
-/* Stops the helpers at random moments, for a while. */
+/* Stops the helpers at random moments, for a while. No signal is left behind: one that reached a
+ * helper while it ends would find sanitizers without their data of the thread. */
 static void *torment(void *user)
 {
     pid_t tids[8];
     int helpers = find_helpers(tids, 8);
-    unsigned *rounds = user, seed = 7;
+    unsigned *rounds = user, seed = 7, sent = atomic_load(&gone_on);
     while (!atomic_load(&done)) {
         atomic_store(&stop, 1);
         for (int i = 0; i < helpers; i++)
-            syscall(SYS_tgkill, getpid(), tids[i], SIGUSR2);
+            sent += syscall(SYS_tgkill, getpid(), tids[i], SIGUSR2) == 0;
         seed = seed * 1664525 + 1013904223;
         nanosleep(&(struct timespec){0, 200000 + seed % 1000000}, NULL);
         atomic_store(&stop, 0);
+        while (atomic_load(&gone_on) != sent)
+            nanosleep(&(struct timespec){0, 50000}, NULL);
         nanosleep(&(struct timespec){0, 100000 + seed % 700000}, NULL);
         (*rounds)++;
     }
