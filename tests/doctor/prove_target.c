@@ -2,18 +2,28 @@
  * prove_target.c - a small program with a deadline and one defect, for tests of `doctor --prove`.
  *
  * usage: prove_target DEFECT [CYCLES [PERIOD_US]]
- *   clean      none
- *   denormal   every 8th cycle computes too long, on denormal numbers, which cost this processor
- *              more than normal ones; cured by ftz. Where they cost the same it computes too long
- *   touch      every 8th cycle touches memory for the first time; cured by mlockall
- *   compute    every 8th cycle computes too long; cured by nothing
- *   huge       every 8th cycle touches huge pages for the first time; cured by thp
- *   rival      a normal thread of the same CPU computes all through every 8th cycle, and the thread
- * of the cycles is the least of normal threads; cured by priority arena      every 8th cycle
- * allocates while another thread has the system heap look through many free blocks, under the lock
- * of the first arena; cured by MALLOC_ARENA_MAX when the environment had that at 1 heap       every
- * 8th cycle takes and gives back large blocks, which the system's heap maps and unmaps each time;
- * cured by Tactus' heap */
+ *
+ * clean: none.
+ *
+ * denormal: every 8th cycle computes too long, on denormal numbers, which cost this processor more
+ * than normal ones; cured by ftz. Where they cost the same it computes too long.
+ *
+ * touch: every 8th cycle touches memory for the first time; cured by mlockall.
+ *
+ * compute: every 8th cycle computes too long; cured by nothing.
+ *
+ * huge: every 8th cycle touches huge pages for the first time; cured by thp.
+ *
+ * rival: a normal thread of the same CPU computes all through every 8th cycle, and the thread of
+ * the cycles is the least of normal threads; cured by priority.
+ *
+ * arena: every 8th cycle allocates while another thread has the system heap look through many free
+ * blocks, under the lock of the first arena; cured by MALLOC_ARENA_MAX when the environment had
+ * that at 1.
+ *
+ * heap: every 8th cycle takes and gives back a large block, which the system's heap maps and unmaps
+ * each time; cured by Tactus' heap.
+ */
 #include "tactus/cycle.h"
 #include "tactus/trace.h"
 
@@ -24,21 +34,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    EVERY = 8,
-    BLOCK_BYTES = 40 << 20,
-    PAGE = 4096,
-    TOUCH_BYTES = 64 << 20,
-    HUGE_BYTES = 2 << 20
-};
+enum { EVERY = 8, PAGE = 4096, TOUCH_BYTES = 64 << 20, HUGE_BYTES = 2 << 20 };
 
 static unsigned cycles = 240;
 static uint64_t period_ns = 3000000, steps; /* steps: of normal arithmetic in a tenth of a period */
 static uint64_t denormal_steps;             /* of arithmetic on denormals: two periods */
+static uint64_t touch_ns;                   /* of the first touch of a page, at least 1 */
 static size_t pages;                        /* first touches that take longer than a period */
 static const char *defect;
 static char *memory;
@@ -91,6 +97,13 @@ static void calibrate_denormals(void)
 #endif
 }
 
+/* So many that touching them first takes so long, as far as the memory goes. */
+static size_t pages_for(uint64_t ns)
+{
+    size_t count = (size_t)(ns / touch_ns);
+    return count < TOUCH_BYTES / PAGE ? count : TOUCH_BYTES / PAGE;
+}
+
 /* What a first touch costs differs tenfold between machines, and with what the host has to do. */
 static void calibrate_touch(void)
 {
@@ -98,10 +111,9 @@ static void calibrate_touch(void)
     uint64_t from = now();
     for (size_t i = 0; i < PROBE; i++)
         memory[i * PAGE] = 1;
-    uint64_t each_ns = (now() - from) / PROBE + 1;
+    touch_ns = (now() - from) / PROBE + 1;
     madvise(memory, (size_t)PROBE * PAGE, MADV_DONTNEED);
-    pages = (size_t)(period_ns * 8 / each_ns);
-    pages = pages < TOUCH_BYTES / PAGE ? pages : TOUCH_BYTES / PAGE;
+    pages = pages_for(period_ns * 8);
 }
 
 static void touch(void)
@@ -232,14 +244,13 @@ static void *look_through(void *unused)
     return unused;
 }
 
-static void take_blocks(unsigned count)
+/* In small pages, of which the system's heap has new ones each time. */
+static void take_block(void)
 {
-    for (unsigned i = 0; i < count; i++) {
-        char *p = malloc(BLOCK_BYTES);
-        for (size_t at = 0; p && at < BLOCK_BYTES / 2; at += PAGE)
-            ((volatile char *)p)[at] = 1;
-        free(p);
-    }
+    char *block = malloc(TOUCH_BYTES);
+    for (size_t i = 0; block && i < pages_for(period_ns * 3); i++)
+        ((volatile char *)block)[i * PAGE] = 1;
+    free(block);
 }
 
 static void work(unsigned number)
@@ -254,7 +265,7 @@ static void work(unsigned number)
     else if (!strcmp(defect, "compute"))
         filter(1, steps * 15);
     else if (!strcmp(defect, "heap"))
-        take_blocks(1);
+        take_block();
     else if (!strcmp(defect, "huge"))
         touch_huge();
     else if (!strcmp(defect, "arena"))
@@ -302,6 +313,8 @@ int main(int argc, char **argv)
     if (memory == MAP_FAILED)
         return 3;
     madvise(memory, TOUCH_BYTES, MADV_NOHUGEPAGE);
+    if (!strcmp(defect, "heap"))
+        prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     calibrate();
     calibrate_denormals();
     calibrate_touch();
