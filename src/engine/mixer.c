@@ -152,7 +152,16 @@ static int prepare(struct tac_mixer *m, struct strip *s, struct tac_engine *engi
 {
     struct tac_engine_info info;
     tac_engine_info(engine, &info);
-    *s = (struct strip){.inputs = info.inputs, .outputs = info.outputs};
+    /* all but the engine, for which the audio thread looks all the time */
+    s->how = (struct tac_mixer_strip){0};
+    s->leaving = false;
+    s->inputs = info.inputs;
+    s->outputs = info.outputs;
+    atomic_store_explicit(&s->first, 0, memory_order_relaxed);
+    memset(s->fader, 0, sizeof s->fader);
+    atomic_store_explicit(&s->silent, 0, memory_order_relaxed);
+    memset(s->level, 0, sizeof s->level);
+    s->busy_ns = 0;
     if (!info.outputs || info.rate_hz != m->config.rate_hz || info.inputs > m->config.inputs ||
         !fits(m, s, &s->how))
         return -EINVAL;
