@@ -202,7 +202,8 @@ static void *help(void *user)
     tac_region_touch(stack, sizeof stack);
     tac_denormals_flush();
     char name[16];
-    (void)tac_thread_register(thread_name(h, name), 0); /* without it: no zones of this thread */
+    pthread_setname_np(pthread_self(), thread_name(h, name));
+    (void)tac_thread_register(name, 0); /* without it: no zones of this thread */
     while (!atomic_load_explicit(&crew->dismissed, memory_order_acquire)) {
         uint64_t slice = wait_for_slice(crew, h, last);
         if (slice != last) {
@@ -241,10 +242,6 @@ static int start_thread(struct tac_helper *h, const struct tac_workers_config *c
     if (code)
         tac_region_close(&h->stack);
     h->runs = code == 0;
-    if (h->runs) {
-        char name[16];
-        pthread_setname_np(h->thread, thread_name(h, name));
-    }
     return -code;
 }
 

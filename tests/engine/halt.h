@@ -35,6 +35,7 @@ static struct {
     struct tac_crew *crew;
     uint64_t before; /* number of the slice before */
     long at, count;
+    bool waited; /* the calling thread did, in the slice: it had called the helper */
     _Atomic int state, released;
     _Atomic pid_t helper;
 } halt;
@@ -66,6 +67,8 @@ static void halt_step_helper(greg_t *flags)
 {
     if (atomic_load(&halt.state) == HALT_ARMED && atomic_load(&halt.crew->go) != halt.before)
         atomic_store(&halt.state, HALT_COUNTING);
+    if (atomic_load(&halt.state) == HALT_THROUGH)
+        *flags &= ~HALT_TRAP_FLAG;
     if (atomic_load(&halt.state) != HALT_COUNTING)
         return;
     halt.count++;
@@ -89,6 +92,7 @@ static void halt_step(int signal, siginfo_t *info, void *context)
         halt_step_helper(flags);
     } else if (atomic_load(&halt.crew->go) != halt.before) {
         halt_wait_for(HALT_HALTED);
+        halt.waited = true;
         if (halt_meanwhile)
             halt_meanwhile();
         *flags &= ~HALT_TRAP_FLAG;
@@ -111,6 +115,7 @@ static void halt_process(struct tac_engine *e, long at, float *const *out, uint3
     halt.before = atomic_load(&halt.crew->go);
     halt.at = at;
     halt.count = 0;
+    halt.waited = false;
     atomic_store(&halt.state, HALT_OFF);
     atomic_store(&halt.released, 0);
     pthread_kill(halt.crew->helper[1].thread, SIGUSR2);
@@ -128,6 +133,8 @@ static void halt_process(struct tac_engine *e, long at, float *const *out, uint3
 static void halt_release(void)
 {
     atomic_store(&halt.released, 1);
+    if (atomic_load(&halt.state) == HALT_ARMED) /* nobody called it in that slice */
+        atomic_store(&halt.state, HALT_THROUGH);
     halt_wait_for(HALT_GONE_ON);
     while (atomic_load(&halt.crew->helper[1].inside))
         halt_nap();
