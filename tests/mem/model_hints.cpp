@@ -8,7 +8,6 @@
  * hints.h, step by step, with a count of announcements in the upper half; without the count the
  * model fails. Skips where relacy is absent. */
 #include <cstdio>
-#include <iostream>
 
 #if !__has_include(<relacy/relacy.hpp>)
 
@@ -20,7 +19,7 @@ int main()
 
 #else
 
-#include <relacy/relacy.hpp>
+#include "model.h"
 
 typedef unsigned long long node_value;
 static const node_value announcement = 1ull << 32;
@@ -92,15 +91,8 @@ struct added_is_seen : rl::test_suite<added_is_seen, 3> {
 
 int main()
 {
-    rl::test_params p;
-    p.iteration_count = 300000;
-    p.search_type = rl::random_scheduler_type;
-    p.output_stream = &std::cerr;
-    p.progress_stream = &std::cerr;
-    std::printf("1..1\n");
-    bool good = rl::simulate<added_is_seen>(p);
-    std::printf("%sok 1 - what was added is seen\n", good ? "" : "not ");
-    return good ? 0 : 1;
+    model_ok(model_holds<added_is_seen>(300000), "what was added is seen");
+    return model_end();
 }
 
 #endif

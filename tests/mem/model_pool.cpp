@@ -10,10 +10,7 @@
 #pragma GCC diagnostic ignored "-Wall"
 #pragma GCC diagnostic ignored "-Wextra"
 #endif
-#include <relacy/relacy.hpp>
-
-#include <cstdio>
-#include <cstring>
+#include "model.h"
 
 namespace
 {
@@ -138,32 +135,12 @@ struct putters : rl::test_suite<putters, 2> {
     }
 };
 
-template <class suite> bool holds(unsigned long iterations)
-{
-    rl::test_params parameters;
-    parameters.iteration_count = iterations;
-    parameters.search_type = rl::random_scheduler_type;
-    std::ostream quiet(nullptr);
-    parameters.output_stream = &quiet;
-    parameters.progress_stream = &quiet;
-    return rl::simulate<suite>(parameters);
-}
-
-int count, failures;
-
-void ok(bool good, const char *name)
-{
-    failures += !good;
-    std::printf("%sok %d - %s\n", good ? "" : "not ", ++count, name);
-}
-
 } // namespace
 
 int main()
 {
-    ok(holds<users<true>>(100000), "no object is held twice, none is lost");
-    ok(holds<putters>(50000), "a second put is refused");
-    ok(!holds<users<false>>(100000), "the model without a counter fails");
-    std::printf("1..%d\n", count);
-    return failures != 0;
+    model_ok(model_holds<users<true>>(100000), "no object is held twice, none is lost");
+    model_ok(model_holds<putters>(50000), "a second put is refused");
+    model_ok(!model_holds<users<false>>(100000), "the model without a counter fails");
+    return model_end();
 }

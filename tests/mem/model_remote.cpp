@@ -24,7 +24,7 @@ int main()
 
 #else
 
-#include <relacy/relacy.hpp>
+#include "model.h"
 
 // Relacy's orders are macros that bring the place of the call with them.
 #define seq rl::memory_order_seq_cst
@@ -215,35 +215,18 @@ struct owner_changes : rl::test_suite<owner_changes, 3> {
     }
 };
 
-template <class suite> bool holds(unsigned long iterations)
-{
-    rl::test_params parameters;
-    parameters.iteration_count = iterations;
-    parameters.search_type = rl::random_scheduler_type;
-    std::ostream quiet(nullptr);
-    parameters.output_stream = &quiet;
-    parameters.progress_stream = &quiet;
-    return rl::simulate<suite>(parameters);
-}
-
-int count, failures;
-
-void ok(bool good, const char *name)
-{
-    failures += !good;
-    std::printf("%sok %d - %s\n", good ? "" : "not ", ++count, name);
-}
-
 } // namespace
 
 int main()
 {
-    ok(holds<all_come_home<CORRECT>>(100000), "every block comes home, once");
-    ok(holds<owner_changes>(100000), "a block comes to the owner that its slab has by then");
-    ok(!holds<all_come_home<LATE_SUMMARY>>(100000), "an announcement before its reason fails");
-    ok(!holds<all_come_home<UNMADE_LINK>>(100000), "a link that is followed unmade fails");
-    std::printf("1..%d\n", count);
-    return failures != 0;
+    model_ok(model_holds<all_come_home<CORRECT>>(100000), "every block comes home, once");
+    model_ok(model_holds<owner_changes>(100000),
+             "a block comes to the owner that its slab has by then");
+    model_ok(!model_holds<all_come_home<LATE_SUMMARY>>(100000),
+             "an announcement before its reason fails");
+    model_ok(!model_holds<all_come_home<UNMADE_LINK>>(100000),
+             "a link that is followed unmade fails");
+    return model_end();
 }
 
 #endif

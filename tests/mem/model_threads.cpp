@@ -24,7 +24,7 @@ int main()
 
 #else
 
-#include <relacy/relacy.hpp>
+#include "model.h"
 
 namespace
 {
@@ -95,34 +95,15 @@ template <fault planted> struct table : rl::test_suite<table<planted>, THREADS> 
     }
 };
 
-template <class suite> bool holds(unsigned long iterations)
-{
-    rl::test_params parameters;
-    parameters.iteration_count = iterations;
-    parameters.search_type = rl::random_scheduler_type;
-    std::ostream quiet(nullptr);
-    parameters.output_stream = &quiet;
-    parameters.progress_stream = &quiet;
-    return rl::simulate<suite>(parameters);
-}
-
-int count, failures;
-
-void ok(bool good, const char *name)
-{
-    failures += !good;
-    std::printf("%sok %d - %s\n", good ? "" : "not ", ++count, name);
-}
-
 } // namespace
 
 int main()
 {
-    ok(holds<table<CORRECT>>(100000), "each thread heap has one thread, and the next one sees all");
-    ok(!holds<table<TORN_CLAIM>>(100000), "a claim in two steps fails");
-    ok(!holds<table<RELAXED_EXIT>>(100000), "an exit that publishes nothing fails");
-    std::printf("1..%d\n", count);
-    return failures != 0;
+    model_ok(model_holds<table<CORRECT>>(100000),
+             "each thread heap has one thread, and the next one sees all");
+    model_ok(!model_holds<table<TORN_CLAIM>>(100000), "a claim in two steps fails");
+    model_ok(!model_holds<table<RELAXED_EXIT>>(100000), "an exit that publishes nothing fails");
+    return model_end();
 }
 
 #endif
