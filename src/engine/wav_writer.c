@@ -2,11 +2,14 @@
  * wav_writer.c - a ring of interleaved frames between the audio thread and a writing thread.
  *
  * How         The file is opened at once, so that what cannot be written is refused, but a file
- * that was there keeps its content until the first frame comes: a patch that is only checked, or a
- * player that cannot start, destroys nothing. One that we made and never wrote to is taken away
- * again. Invariants  I1 written <= pushed, pushed - written <= capacity (free-running frame
- * counts). I2 only the audio thread changes pushed, only the helper changes written. Threads push:
- * audio; the helper reads and writes the file; open and close: control. */
+ *             that was there keeps its content until the first frame comes: a patch that is only
+ *             checked, or a player that cannot start, destroys nothing. One that we made and never
+ *             wrote to is taken away again.
+ *
+ * Invariants  I1 written <= pushed, pushed - written <= capacity (free-running frame counts).
+ *             I2 only the audio thread changes pushed, only the helper changes written.
+ *
+ * Threads     push: audio; the helper reads and writes the file; open and close: control. */
 #include "engine/wav_writer.h"
 
 #include "base/bits.h"
