@@ -310,8 +310,7 @@ int tac_engine_meter(struct tac_engine *e, uint32_t channel, struct tac_engine_m
 {
     if (channel >= atomic_load_explicit(&e->outputs, memory_order_relaxed))
         return -ENOENT;
-    ret_meter->peak = atomic_exchange_explicit(&e->peak[channel], 0, memory_order_relaxed);
-    ret_meter->rms = sqrtf(atomic_load_explicit(&e->power[channel], memory_order_relaxed));
+    tac_level_read(&e->level[channel], ret_meter);
     return 0;
 }
 

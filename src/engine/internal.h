@@ -4,6 +4,7 @@
 #define TAC_ENGINE_INTERNAL_H
 
 #include "engine/agenda.h"
+#include "engine/level.h"
 #include "engine/params.h"
 #include "engine/plan.h"
 #include "engine/shed.h"
@@ -47,7 +48,7 @@ struct tac_engine {
     /* written by audio, read by control */
     _Atomic uint32_t inputs, outputs; /* written by control, before the plan is put */
     _Atomic uint64_t cycles, frames, plans, worst_ns, last_ns, busy_ns, events_dropped;
-    _Atomic float peak[TAC_ENGINE_CHANNELS_MAX], power[TAC_ENGINE_CHANNELS_MAX];
+    struct tac_level level[TAC_ENGINE_CHANNELS_MAX];
 };
 
 /* process.c: tac_engine_process, where other engines took others_ns of the same time. */

@@ -32,10 +32,6 @@ struct fader {
     uint32_t left;
 };
 
-struct level {
-    _Atomic float peak, power;
-};
-
 struct strip {
     _Atomic(struct tac_engine *) engine;
     struct tac_mixer_strip how; /* control */
@@ -44,7 +40,7 @@ struct strip {
     _Atomic uint32_t first;   /* of how */
     struct fader fader[SIDES];
     _Atomic uint32_t silent; /* both faders rest at 0 */
-    struct level level[TAC_ENGINE_CHANNELS_MAX];
+    struct tac_level level[TAC_ENGINE_CHANNELS_MAX];
     uint64_t busy_ns;
 };
 
@@ -54,10 +50,10 @@ struct tac_mixer {
     struct tac_mixer_config config;
     uint32_t ramp_frames;
     _Atomic uint32_t turn;
-    uint64_t busy_ns;                            /* of all strips in the latest chunk, */
-    uint32_t frames;                             /* which was so long */
-    float (*scratch)[CHUNK_FRAMES];              /* [channels] of an engine, and one more */
-    struct level level[TAC_ENGINE_CHANNELS_MAX]; /* of the mix */
+    uint64_t busy_ns;                                /* of all strips in the latest chunk, */
+    uint32_t frames;                                 /* which was so long */
+    float (*scratch)[CHUNK_FRAMES];                  /* [channels] of an engine, and one more */
+    struct tac_level level[TAC_ENGINE_CHANNELS_MAX]; /* of the mix */
     struct strip strip[TAC_MIXER_STRIPS_MAX];
 };
 
@@ -106,16 +102,17 @@ static struct strip *find(struct tac_mixer *m, uint32_t strip)
     return &m->strip[strip];
 }
 
-static bool is_panned(const struct tac_mixer *m, const struct strip *s)
+/* Of one channel, with a channel of the mixer beside the first that it goes to. */
+static bool is_panned(const struct tac_mixer *m, const struct strip *s, uint32_t first_out)
 {
-    return s->outputs == 1 && s->how.first_out + 1 < m->config.outputs;
+    return s->outputs == 1 && first_out + 1 < m->config.outputs;
 }
 
 static void work_out(const struct tac_mixer *m, const struct strip *s, float gain[SIDES])
 {
     float level = s->how.gain_db > TAC_MIXER_GAIN_MIN_DB ? powf(10, s->how.gain_db / 20) : 0;
     float pan = s->how.pan, turn = (pan + 1) * (float)M_PI / 4;
-    bool places = is_panned(m, s), balances = s->outputs > 1;
+    bool places = is_panned(m, s, s->how.first_out), balances = s->outputs > 1;
     gain[0] = level * (places ? cosf(turn) : balances && pan > 0 ? 1 - pan : 1);
     gain[1] = level * (places ? sinf(turn) : balances && pan < 0 ? 1 + pan : 1);
 }
@@ -256,15 +253,13 @@ int tac_mixer_meter(struct tac_mixer *m, uint32_t strip, uint32_t channel,
 {
     pthread_mutex_lock(&m->lock);
     struct strip *s = find(m, strip);
-    uint32_t channels = s ? s->outputs + is_panned(m, s) : 0;
-    struct level *level = s ? s->level : m->level;
+    uint32_t channels = s ? s->outputs + is_panned(m, s, s->how.first_out) : 0;
+    struct tac_level *level = s ? s->level : m->level;
     if (strip == TAC_MIXER_MIX)
         channels = m->config.outputs;
     int code = channel < channels ? 0 : -ENOENT;
     if (code >= 0) {
-        level += channel;
-        ret_meter->peak = atomic_exchange_explicit(&level->peak, 0, memory_order_relaxed);
-        ret_meter->rms = sqrtf(atomic_load_explicit(&level->power, memory_order_relaxed));
+        tac_level_read(&level[channel], ret_meter);
     }
     pthread_mutex_unlock(&m->lock);
     return code;
@@ -291,21 +286,6 @@ static float next_gain(struct fader *f)
     return f->gain;
 }
 
-static void measure(const struct tac_mixer *m, struct level *level, const float *x, uint32_t frames)
-{
-    float peak = atomic_load_explicit(&level->peak, memory_order_relaxed), sum = 0;
-    for (uint32_t f = 0; f < frames; f++) {
-        peak = fabsf(x[f]) > peak ? fabsf(x[f]) : peak;
-        sum += x[f] * x[f];
-    }
-    atomic_store_explicit(&level->peak, peak, memory_order_relaxed);
-    float power = atomic_load_explicit(&level->power, memory_order_relaxed);
-    float share = (float)frames / (0.3f * (float)m->config.rate_hz);
-    share = share < 1 ? share : 1;
-    power += share * ((isfinite(sum) ? sum / (float)frames : 0) - power);
-    atomic_store_explicit(&level->power, power, memory_order_relaxed);
-}
-
 /* Each channel of a side starts from the same fader. */
 static void add_channel(struct tac_mixer *m, struct strip *s, uint32_t channel, const float *in,
                         float *out, uint32_t frames)
@@ -316,7 +296,7 @@ static void add_channel(struct tac_mixer *m, struct strip *s, uint32_t channel, 
         shaped[f] = in[f] * next_gain(&fader);
     for (uint32_t f = 0; f < frames; f++)
         out[f] += shaped[f];
-    measure(m, &s->level[channel], shaped, frames);
+    tac_level_measure(&s->level[channel], shaped, frames, m->config.rate_hz);
 }
 
 static void advance(struct strip *s, uint32_t frames)
@@ -347,7 +327,7 @@ static void run_strip(struct tac_mixer *m, struct strip *s, struct tac_engine *e
                       const float *const *in, float *const *out, uint32_t offset, uint32_t frames)
 {
     uint32_t first = atomic_load_explicit(&s->first, memory_order_relaxed);
-    bool panned = s->outputs == 1 && first + 1 < m->config.outputs;
+    bool panned = is_panned(m, s, first);
     run_engine(m, s, engine, in, frames);
     for (int side = 0; side < SIDES; side++)
         begin_ramp(m, &s->fader[side]);
@@ -374,7 +354,7 @@ static void run_chunk(struct tac_mixer *m, const float *const *in, float *const 
         busy_ns += s->busy_ns;
     }
     for (uint32_t c = 0; c < m->config.outputs; c++)
-        measure(m, &m->level[c], out[c] + offset, frames);
+        tac_level_measure(&m->level[c], out[c] + offset, frames, m->config.rate_hz);
     m->busy_ns = busy_ns;
     m->frames = frames;
 }

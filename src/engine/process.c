@@ -115,21 +115,6 @@ static void read_input(const struct tac_plan *p, const float *const *in, uint32_
     }
 }
 
-static void measure(struct tac_engine *e, uint32_t channel, const float *out, uint32_t frames)
-{
-    float peak = atomic_load_explicit(&e->peak[channel], memory_order_relaxed), sum = 0;
-    for (uint32_t f = 0; f < frames; f++) {
-        float x = fabsf(out[f]);
-        peak = x > peak ? x : peak;
-        sum += x * x;
-    }
-    atomic_store_explicit(&e->peak[channel], peak, memory_order_relaxed);
-    float power = atomic_load_explicit(&e->power[channel], memory_order_relaxed);
-    float decay = (float)frames / (0.3f * (float)e->config.rate_hz);
-    power += decay * ((isfinite(sum) ? sum / (float)frames : 0) - power);
-    atomic_store_explicit(&e->power[channel], power, memory_order_relaxed);
-}
-
 static void write_output(struct tac_engine *e, float *const *out, uint32_t offset, uint32_t frames)
 {
     const struct tac_plan_node *n = &e->playing->node[e->playing->graph->output];
@@ -139,7 +124,7 @@ static void write_output(struct tac_engine *e, float *const *out, uint32_t offse
         float *to = out[c] + offset;
         for (uint32_t f = 0; f < frames; f++)
             to[f] = s->data[f * s->stride + c % lanes];
-        measure(e, c, to, frames);
+        tac_level_measure(&e->level[c], to, frames, e->config.rate_hz);
     }
 }
 
