@@ -84,6 +84,15 @@ static int lay_late_read(struct tac_layout *l, const struct tac_graph_cable *c)
     return code;
 }
 
+/* What a cable carries back. Rows of a short one are there before anything is laid out, so that the
+ * node writes to them. */
+static int lay_back(struct tac_layout *l, const struct tac_graph_cable *c)
+{
+    if (tac_graph_is_short(c))
+        return tac_layout_echo(l, c->from.node, c->from.port, 0) ? 0 : -ENOMEM;
+    return lay_late_read(l, c);
+}
+
 /* Find the signal that this delay delays. */
 static int connect_late(struct tac_layout *l, uint32_t node, struct tac_feedback *f)
 {
@@ -389,8 +398,8 @@ static int lay_all(struct tac_layout *l, struct tac_stash *stash)
         code = -ENOMEM;
     begin_copy(l, TAC_GRAPH_NONE, TAC_BY_AUDIO, 0, &l->plan->opening);
     for (uint32_t i = 0; i < l->g->cable_count && code >= 0; i++)
-        if (l->g->cable[i].feedback == TAC_ENGINE_SLICE_FRAMES)
-            code = lay_late_read(l, &l->g->cable[i]);
+        if (l->g->cable[i].feedback)
+            code = lay_back(l, &l->g->cable[i]);
     end_copy(l, &l->plan->opening);
     if (code >= 0)
         code = lay_tasks(l, first, next, sorted);

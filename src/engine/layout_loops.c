@@ -107,33 +107,11 @@ static int freeze(struct collector *c)
 
 /* ---- the loop ------------------------------------------------------------------------------ */
 
-/* The k-th node of the order, when it is in the loop; else TAC_GRAPH_NONE. */
-static uint32_t member(const struct tac_layout *l, uint32_t loop, uint32_t k)
-{
-    uint32_t node = l->g->order[k];
-    return l->g->node[node].loop == loop + 1 ? node : TAC_GRAPH_NONE;
-}
-
-/* Where cables carry something back, rows before it are needed before anything is laid out. */
-static int take_echoes(struct tac_layout *l, uint32_t loop)
-{
-    for (uint32_t i = 0; i < l->g->cable_count; i++) {
-        const struct tac_graph_cable *c = &l->g->cable[i];
-        if (tac_graph_is_short(c) && l->g->node[c->from.node].loop == loop + 1 &&
-            !tac_layout_echo(l, c->from.node, c->from.port, 0))
-            return -ENOMEM;
-    }
-    return 0;
-}
-
 static int lay_members(struct tac_layout *l, uint32_t loop)
 {
-    int code = take_echoes(l, loop);
-    for (uint32_t k = 0; k < l->g->node_count && code >= 0; k++) {
-        uint32_t node = member(l, loop, k);
-        struct tac_range units = {0, 0};
-        if (node != TAC_GRAPH_NONE)
-            units = l->units.node_units[node];
+    int code = 0;
+    for (uint32_t k = l->g->loop_first[loop]; k < l->g->loop_first[loop + 1]; k++) {
+        struct tac_range units = l->units.node_units[l->g->loop_node[k]];
         for (uint32_t i = units.first; i < units.first + units.count && code >= 0; i++)
             code = tac_layout_unit(l, i);
     }
@@ -160,9 +138,8 @@ static int wrap(struct tac_layout *l, uint32_t unit, uint32_t first)
             op[i].io = &loop->io;
             add_mix(&c, op[i].self);
         }
-    for (uint32_t k = 0; k < l->g->node_count; k++)
-        if (member(l, u->index, k) != TAC_GRAPH_NONE)
-            add_node(&c, member(l, u->index, k));
+    for (uint32_t k = l->g->loop_first[u->index]; k < l->g->loop_first[u->index + 1]; k++)
+        add_node(&c, l->g->loop_node[k]);
     l->bank = 0;
     int code = freeze(&c);
     return code < 0 ? code
@@ -175,10 +152,9 @@ int tac_layout_loop(struct tac_layout *l, uint32_t unit)
     int code = lay_members(l, loop);
     if (code >= 0)
         code = wrap(l, unit, first);
-    for (uint32_t k = 0; k < l->g->node_count && code >= 0; k++) {
-        uint32_t node = member(l, loop, k);
-        uint32_t banks = node == TAC_GRAPH_NONE ? 0 : l->plan->node[node].node->banks;
-        for (uint32_t bank = 0; bank < banks && code >= 0; bank++)
+    for (uint32_t k = l->g->loop_first[loop]; k < l->g->loop_first[loop + 1]; k++) {
+        uint32_t node = l->g->loop_node[k];
+        for (uint32_t bank = 0; bank < l->plan->node[node].node->banks && code >= 0; bank++)
             code = tac_layout_gathers(l, node, bank);
     }
     return code;

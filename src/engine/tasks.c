@@ -46,10 +46,8 @@ static void estimate(struct tac_units *u, struct tac_piece *unit);
 static float estimate_loop(struct tac_units *u, const struct tac_piece *loop)
 {
     float sum = 0, calls = 64.0f / (float)u->g->loop_frames[loop->index];
-    for (uint32_t n = 0; n < u->g->node_count; n++) {
-        struct tac_range units = u->node_units[n];
-        if (u->g->node[n].loop != loop->index + 1)
-            continue;
+    for (uint32_t k = u->g->loop_first[loop->index]; k < u->g->loop_first[loop->index + 1]; k++) {
+        struct tac_range units = u->node_units[u->g->loop_node[k]];
         for (uint32_t i = units.first; i < units.first + units.count; i++) {
             estimate(u, &u->unit[i]);
             sum += u->unit[i].cost_ns + calls * STEP_NS;

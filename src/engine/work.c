@@ -209,16 +209,13 @@ static int add_loops(struct tac_units *u)
     u->loop_unit = malloc((u->g->loop_count + 1) * sizeof *u->loop_unit);
     if (!u->loop_unit)
         return -ENOMEM;
-    memset(u->loop_unit, 0xff, (u->g->loop_count + 1) * sizeof *u->loop_unit);
     int code = 0;
-    for (uint32_t i = 0; i < u->g->node_count && u->g->loop_count && code >= 0; i++) {
-        uint32_t node = u->g->order[i], loop = u->g->node[node].loop;
-        if (!loop || u->loop_unit[loop - 1] != TAC_GRAPH_NONE)
-            continue;
-        u->loop_unit[loop - 1] = u->units;
-        code = add_unit(
-            u, (struct tac_piece){
-                   .kind = TAC_UNIT_OF_LOOP, .node = node, .index = loop - 1, .anchored = true});
+    for (uint32_t i = 0; i < u->g->loop_count && code >= 0; i++) {
+        u->loop_unit[i] = u->units;
+        code = add_unit(u, (struct tac_piece){.kind = TAC_UNIT_OF_LOOP,
+                                              .node = u->g->loop_node[u->g->loop_first[i]],
+                                              .index = i,
+                                              .anchored = true});
     }
     return code;
 }
@@ -366,10 +363,8 @@ static int wait_loop(struct tac_units *u, const struct tac_piece *loop)
 {
     uint32_t self = u->loop_unit[loop->index], first = u->preds, kept = first;
     int code = 0;
-    for (uint32_t n = 0; n < u->g->node_count; n++) {
-        if (u->g->node[n].loop != loop->index + 1)
-            continue;
-        struct tac_range units = u->node_units[n];
+    for (uint32_t k = u->g->loop_first[loop->index]; k < u->g->loop_first[loop->index + 1]; k++) {
+        struct tac_range units = u->node_units[u->g->loop_node[k]];
         for (uint32_t i = units.first; i < units.first + units.count && code >= 0; i++)
             code = wait_unit(u, &u->unit[i]);
     }

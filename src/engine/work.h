@@ -17,7 +17,7 @@
  * Loops     what belongs to a loop of short feedback (graph.h) stands for itself no more: the loop
  *           is one unit, and waits for what any of its own waits for.
  *
- * Threads: control. Cost: nodes + banks + cables, and nodes for each loop. */
+ * Threads: control. Cost: nodes + banks + cables. */
 #ifndef TAC_ENGINE_WORK_H
 #define TAC_ENGINE_WORK_H
 

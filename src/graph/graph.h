@@ -122,6 +122,8 @@ struct tac_graph {
     uint32_t *by_target;   /* cable indices, grouped by target node, in file order within */
     uint32_t *order;       /* node indices */
     uint32_t *loop_frames; /* [loops]: the shortest delay in it */
+    uint32_t *loop_first;  /* [loops + 1]: where its nodes begin in loop_node[] */
+    uint32_t *loop_node;   /* grouped by loop, in the order within */
     uint32_t loop_count;
     struct tac_graph_step *step;
     uint32_t step_count;
@@ -194,7 +196,7 @@ int tac_graph_read_cables(const struct tac_graph_reader *r, const struct tac_yam
 /* overload.c: the list under `overload:`. */
 int tac_graph_read_overload(const struct tac_graph_reader *r, const struct tac_yaml *list);
 
-/* loops.c: node.loop and loop_frames[], when the cables are grouped. */
+/* loops.c: node.loop and the lists of loops, when the cables are grouped and order[] is there. */
 int tac_graph_find_loops(const struct tac_graph_reader *r);
 
 /* order.c: by_target[], order[], reaches_output, latency_frames, and the search for loops. */

@@ -98,6 +98,33 @@ static int number_loops(const struct tac_graph_reader *r, const struct search *s
     return 0;
 }
 
+/* Nodes by loop, each loop's in the order. */
+static int list_members(struct tac_graph *g)
+{
+    uint32_t members = 0;
+    for (uint32_t i = 0; i < g->node_count; i++)
+        members += g->node[i].loop != 0;
+    g->loop_first = tac_stash_take(&g->stash, (g->loop_count + 1) * sizeof *g->loop_first);
+    g->loop_node = tac_stash_take(&g->stash, members * sizeof *g->loop_node);
+    if (!g->loop_first || !g->loop_node)
+        return -ENOMEM;
+    memset(g->loop_first, 0, (g->loop_count + 1) * sizeof *g->loop_first);
+    for (uint32_t i = 0; i < g->node_count; i++)
+        if (g->node[i].loop)
+            g->loop_first[g->node[i].loop]++;
+    for (uint32_t l = 0; l < g->loop_count; l++)
+        g->loop_first[l + 1] += g->loop_first[l];
+    /* filled from behind, which leaves each begin where it belongs */
+    for (uint32_t i = g->node_count; i-- > 0;) {
+        uint32_t node = g->order[i], loop = g->node[node].loop;
+        if (loop)
+            g->loop_node[--g->loop_first[loop]] = node;
+    }
+    memmove(g->loop_first, g->loop_first + 1, g->loop_count * sizeof *g->loop_first);
+    g->loop_first[g->loop_count] = members;
+    return 0;
+}
+
 static bool has_notes(const struct tac_block *block)
 {
     bool notes = false;
@@ -135,6 +162,8 @@ static int find(const struct tac_graph_reader *r, struct search *s)
     }
     for (uint32_t i = 0; i < s->g->cable_count && code >= 0; i++)
         code = check_cable(r, &s->g->cable[i]);
+    if (code >= 0)
+        code = list_members(s->g);
     free(loop);
     return code;
 }
