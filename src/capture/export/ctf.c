@@ -5,13 +5,12 @@
  * per CPU. Each packet says how many events of its stream were discarded until its end; a packet is
  * closed before a gap and another one after it, so that readers can tell where. All fields are
  * aligned to bytes, so a packet is a plain row of numbers and zero-ended strings. Memory: one
- * packet for each stream; files are open only while a packet is written.
+ * packet for each stream (ctf_stream.c); files are open only while a packet is written.
  *
  * Source: diamon.org/ctf, version 1.8.3. */
 #include "capture/export.h"
+#include "capture/export/ctf_stream.h"
 #include "capture/export/stack_text.h"
-#include "capture/idmap.h"
-#include "capture/list.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +19,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define MAGIC 0xc1fc1fc1u
-/* A second stream of a thread, with what the kernel tells of it: it comes in chunks of its own, not
- * in order with the thread's events. */
-#define OF_KERNEL 0x80000000u
-enum { PACKET_BYTES = 16384, CONTEXT_BYTES = 8 + 5 * 8 + 2 * 4, EVENT_MAX = 1024 };
-enum { STREAM_THREAD, STREAM_CPU };
 
 /* Numbers of events within their stream. */
 enum {
@@ -88,289 +80,160 @@ static const struct {
     int stream, id;
     const char *name, *fields;
 } events[] = {
-    {STREAM_THREAD, THREAD_NAME, "thread_name", "string name;"},
-    {STREAM_THREAD, ZONE_BEGIN, "zone_begin",
+    {TAC_CTF_STREAM_THREAD, THREAD_NAME, "thread_name", "string name;"},
+    {TAC_CTF_STREAM_THREAD, ZONE_BEGIN, "zone_begin",
      "string name; u32 category; string function; string file; u32 line;"},
-    {STREAM_THREAD, ZONE_END, "zone_end", "u8 lost;"},
-    {STREAM_THREAD, ZONE_VALUE, "zone_value", "u64 value;"},
-    {STREAM_THREAD, ZONE_TEXT, "zone_text", "string text;"},
-    {STREAM_THREAD, PLOT, "plot", "string name; string unit; f64 value;"},
-    {STREAM_THREAD, MESSAGE, "message", "string text; u64 value;"},
-    {STREAM_THREAD, TEXT, "text", "string text;"},
-    {STREAM_THREAD, FLOW, "flow", "u8 step; u64 flow_id;"},
-    {STREAM_THREAD, MEMORY, "memory", "u32 op; u64 bytes; x64 ptr; x64 old; u64 duration;"},
-    {STREAM_THREAD, LOCK_WAIT, "lock_wait", "x64 lock; u32 holder_tid; u64 duration;"},
-    {STREAM_THREAD, LOCK_HELD, "lock_held", "x64 lock; u8 taken;"},
-    {STREAM_THREAD, CYCLE_BEGIN, "cycle_begin", "string source; u32 frames; u64 deadline;"},
-    {STREAM_THREAD, CYCLE_END, "cycle_end", "string source;"},
-    {STREAM_THREAD, STACK, "stack", "u8 count; x64 ip[count];"},
-    {STREAM_THREAD, OFF_CPU, "off_cpu", "u8 preempted;"},
-    {STREAM_THREAD, ON_CPU, "on_cpu", "u8 unused;"},
-    {STREAM_THREAD, PAGE_FAULT, "page_fault", "x64 address; x64 ip; u8 major;"},
-    {STREAM_THREAD, STACK_OF_THREAD, "stack_of_thread", STACK_FIELDS},
-    {STREAM_CPU, SCHED_SWITCH, "sched_switch",
+    {TAC_CTF_STREAM_THREAD, ZONE_END, "zone_end", "u8 lost;"},
+    {TAC_CTF_STREAM_THREAD, ZONE_VALUE, "zone_value", "u64 value;"},
+    {TAC_CTF_STREAM_THREAD, ZONE_TEXT, "zone_text", "string text;"},
+    {TAC_CTF_STREAM_THREAD, PLOT, "plot", "string name; string unit; f64 value;"},
+    {TAC_CTF_STREAM_THREAD, MESSAGE, "message", "string text; u64 value;"},
+    {TAC_CTF_STREAM_THREAD, TEXT, "text", "string text;"},
+    {TAC_CTF_STREAM_THREAD, FLOW, "flow", "u8 step; u64 flow_id;"},
+    {TAC_CTF_STREAM_THREAD, MEMORY, "memory", "u32 op; u64 bytes; x64 ptr; x64 old; u64 duration;"},
+    {TAC_CTF_STREAM_THREAD, LOCK_WAIT, "lock_wait", "x64 lock; u32 holder_tid; u64 duration;"},
+    {TAC_CTF_STREAM_THREAD, LOCK_HELD, "lock_held", "x64 lock; u8 taken;"},
+    {TAC_CTF_STREAM_THREAD, CYCLE_BEGIN, "cycle_begin", "string source; u32 frames; u64 deadline;"},
+    {TAC_CTF_STREAM_THREAD, CYCLE_END, "cycle_end", "string source;"},
+    {TAC_CTF_STREAM_THREAD, STACK, "stack", "u8 count; x64 ip[count];"},
+    {TAC_CTF_STREAM_THREAD, OFF_CPU, "off_cpu", "u8 preempted;"},
+    {TAC_CTF_STREAM_THREAD, ON_CPU, "on_cpu", "u8 unused;"},
+    {TAC_CTF_STREAM_THREAD, PAGE_FAULT, "page_fault", "x64 address; x64 ip; u8 major;"},
+    {TAC_CTF_STREAM_THREAD, STACK_OF_THREAD, "stack_of_thread", STACK_FIELDS},
+    {TAC_CTF_STREAM_CPU, SCHED_SWITCH, "sched_switch",
      "string prev_comm; i32 prev_tid; i32 prev_prio; i64 prev_state; string next_comm; "
      "i32 next_tid; i32 next_prio;"},
-    {STREAM_CPU, SCHED_WAKING, "sched_waking",
+    {TAC_CTF_STREAM_CPU, SCHED_WAKING, "sched_waking",
      "string comm; i32 tid; i32 prio; i32 target_cpu; i32 waker_tid; u8 from_interrupt;"},
-    {STREAM_CPU, IRQ_ENTRY, "irq_handler_entry", "i32 irq;"},
-    {STREAM_CPU, IRQ_EXIT, "irq_handler_exit", "i32 irq;"},
-    {STREAM_CPU, SOFTIRQ_ENTRY, "softirq_entry", "u32 vec;"},
-    {STREAM_CPU, SOFTIRQ_EXIT, "softirq_exit", "u32 vec;"},
-    {STREAM_CPU, KERNEL_EVENT, "kernel_event", "u16 type; i32 tid; x64 a; x64 b;"},
-    {STREAM_CPU, STACK_OF_CPU, "stack_of_cpu", STACK_FIELDS},
+    {TAC_CTF_STREAM_CPU, IRQ_ENTRY, "irq_handler_entry", "i32 irq;"},
+    {TAC_CTF_STREAM_CPU, IRQ_EXIT, "irq_handler_exit", "i32 irq;"},
+    {TAC_CTF_STREAM_CPU, SOFTIRQ_ENTRY, "softirq_entry", "u32 vec;"},
+    {TAC_CTF_STREAM_CPU, SOFTIRQ_EXIT, "softirq_exit", "u32 vec;"},
+    {TAC_CTF_STREAM_CPU, KERNEL_EVENT, "kernel_event", "u16 type; i32 tid; x64 a; x64 b;"},
+    {TAC_CTF_STREAM_CPU, STACK_OF_CPU, "stack_of_cpu", STACK_FIELDS},
 };
 
-struct stream {
-    uint32_t number; /* thread index or CPU */
-    int id;
-    uint64_t begin_ns, last_ns, discarded, packets;
-    uint32_t zones, names[2]; /* pid and tid, or CPU */
-    size_t n;
-    unsigned char bytes[PACKET_BYTES];
-};
-
-struct ctf {
-    const struct tac_capture *c;
-    char *path;
-    int folder;
-    struct tac_idmap place;  /* id << 32 | number -> index + 1 */
-    struct tac_list streams; /* struct stream * */
-    uint64_t packets;
-    int error;
-};
-
-/* ---- packets ---- */
-
-static void put(struct stream *s, const void *bytes, size_t n)
-{
-    memcpy(s->bytes + s->n, bytes, n);
-    s->n += n;
-}
-
-static void put8(struct stream *s, uint64_t value)
-{
-    s->bytes[s->n++] = (unsigned char)value;
-}
-
-static void put16(struct stream *s, uint64_t value)
-{
-    put8(s, value);
-    put8(s, value >> 8);
-}
-
-static void put32(struct stream *s, uint64_t value)
-{
-    put16(s, value);
-    put16(s, value >> 16);
-}
-
-static void put64(struct stream *s, uint64_t value)
-{
-    put32(s, value);
-    put32(s, value >> 32);
-}
-
-static void put_string(struct stream *s, const char *text)
-{
-    put(s, text, strnlen(text, 255));
-    put8(s, 0);
-}
-
-static void write_packet(struct ctf *o, struct stream *s)
-{
-    char name[32];
-    size_t content = s->n;
-    s->n = 0;
-    put32(s, MAGIC);
-    put32(s, (uint64_t)s->id);
-    put64(s, s->begin_ns);
-    put64(s, s->last_ns);
-    put64(s, content * 8);
-    put64(s, content * 8);
-    put64(s, s->discarded);
-    put32(s, s->names[0]);
-    put32(s, s->names[1]);
-    snprintf(name, sizeof name, "%s_%u",
-             s->id == STREAM_CPU     ? "cpu"
-             : s->number & OF_KERNEL ? "kernel_of_thread"
-                                     : "thread",
-             s->number & ~OF_KERNEL);
-    int fd = openat(o->folder, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    ssize_t n = fd < 0 ? -1 : write(fd, s->bytes, content);
-    if (n != (ssize_t)content && !o->error)
-        o->error = n < 0 ? -errno : -ENOSPC;
-    if (fd >= 0)
-        close(fd);
-    s->n = CONTEXT_BYTES;
-    s->packets++;
-    o->packets++;
-}
-
-static bool is_empty(const struct stream *s)
-{
-    return s->n == CONTEXT_BYTES;
-}
-
-static struct stream *stream_of(struct ctf *o, int id, uint32_t number)
-{
-    uint64_t key = (uint64_t)id << 32 | number;
-    uint32_t place = tac_idmap_get(&o->place, key);
-    if (place)
-        return ((struct stream **)o->streams.data)[place - 1];
-    struct stream *s = calloc(1, sizeof *s),
-                  **slot = s ? tac_list_add(&o->streams, sizeof s) : NULL;
-    if (!slot || !tac_idmap_put(&o->place, key, (uint32_t)o->streams.count)) {
-        o->streams.count -= slot != NULL;
-        free(s);
-        o->error = o->error ? o->error : -ENOMEM;
-        return NULL;
-    }
-    *slot = s;
-    s->id = id;
-    s->number = number;
-    s->n = CONTEXT_BYTES;
-    s->names[0] = number;
-    if (id == STREAM_THREAD) {
-        s->names[0] = o->c->threads[number & ~OF_KERNEL].pid;
-        s->names[1] = o->c->threads[number & ~OF_KERNEL].tid;
-    }
-    return s;
-}
-
-/* Begin an event; there is room for EVENT_MAX bytes. Times within a stream never go back. */
-static void event_begin(struct ctf *o, struct stream *s, int id, uint64_t ns)
-{
-    if (s->n + EVENT_MAX > PACKET_BYTES)
-        write_packet(o, s);
-    s->last_ns = ns > s->last_ns ? ns : s->last_ns;
-    if (is_empty(s))
-        s->begin_ns = s->last_ns;
-    put16(s, (uint64_t)id);
-    put64(s, s->last_ns);
-}
-
-static struct stream *thread_stream(struct ctf *o, uint32_t thread, uint64_t ns)
+static struct tac_ctf_stream *thread_stream(struct tac_ctf *o, uint32_t thread, uint64_t ns)
 {
     size_t before = o->streams.count;
-    struct stream *s = stream_of(o, STREAM_THREAD, thread);
+    struct tac_ctf_stream *s = tac_ctf_stream_of(o, TAC_CTF_STREAM_THREAD, thread);
     if (s && o->streams.count > before) {
-        event_begin(o, s, THREAD_NAME, ns);
-        put_string(s, o->c->threads[thread & ~OF_KERNEL].name);
+        tac_ctf_event_begin(o, s, THREAD_NAME, ns);
+        tac_ctf_put_string(s, o->c->threads[thread & ~TAC_CTF_OF_KERNEL].name);
     }
     return s;
 }
 
 /* ---- events ---- */
 
-static void zone(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void zone(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
     const struct tac_capture_site *site = &o->c->sites[e->site];
-    event_begin(o, s, ZONE_BEGIN, e->ns);
-    put_string(s, site->name);
-    put32(s, site->category);
-    put_string(s, site->function);
-    put_string(s, site->file);
-    put32(s, site->line);
+    tac_ctf_event_begin(o, s, ZONE_BEGIN, e->ns);
+    tac_ctf_put_string(s, site->name);
+    tac_ctf_put32(s, site->category);
+    tac_ctf_put_string(s, site->function);
+    tac_ctf_put_string(s, site->file);
+    tac_ctf_put32(s, site->line);
     s->zones++;
 }
 
-static void zone_end(struct ctf *o, struct stream *s, uint64_t ns, bool is_lost)
+static void zone_end(struct tac_ctf *o, struct tac_ctf_stream *s, uint64_t ns, bool is_lost)
 {
     if (!s->zones)
         return;
     s->zones--;
-    event_begin(o, s, ZONE_END, ns);
-    put8(s, is_lost);
+    tac_ctf_event_begin(o, s, ZONE_END, ns);
+    tac_ctf_put8(s, is_lost);
 }
 
-static void zone_value(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void zone_value(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
     bool has_text = e->site != TAC_CAPTURE_NONE;
-    event_begin(o, s, has_text ? ZONE_TEXT : ZONE_VALUE, e->ns);
+    tac_ctf_event_begin(o, s, has_text ? ZONE_TEXT : ZONE_VALUE, e->ns);
     if (has_text)
-        put_string(s, o->c->sites[e->site].name);
+        tac_ctf_put_string(s, o->c->sites[e->site].name);
     else
-        put64(s, e->value);
+        tac_ctf_put64(s, e->value);
 }
 
-static void plot(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void plot(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
-    event_begin(o, s, PLOT, e->ns);
-    put_string(s, o->c->sites[e->site].name);
-    put_string(s, o->c->sites[e->site].unit);
-    put64(s, tac_event_data(e, 0).counter);
+    tac_ctf_event_begin(o, s, PLOT, e->ns);
+    tac_ctf_put_string(s, o->c->sites[e->site].name);
+    tac_ctf_put_string(s, o->c->sites[e->site].unit);
+    tac_ctf_put64(s, tac_event_data(e, 0).counter);
 }
 
-static void message(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void message(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
     char text[256] = "";
     if (e->type == TAC_REC_MESSAGE) {
-        event_begin(o, s, MESSAGE, e->ns);
-        put_string(s, o->c->sites[e->site].name);
-        put64(s, tac_event_data(e, 0).counter);
+        tac_ctf_event_begin(o, s, MESSAGE, e->ns);
+        tac_ctf_put_string(s, o->c->sites[e->site].name);
+        tac_ctf_put64(s, tac_event_data(e, 0).counter);
         return;
     }
     memcpy(text, e->data, e->payload & 0xff);
-    event_begin(o, s, TEXT, e->ns);
-    put_string(s, text);
+    tac_ctf_event_begin(o, s, TEXT, e->ns);
+    tac_ctf_put_string(s, text);
 }
 
-static void memory(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void memory(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
-    event_begin(o, s, MEMORY, e->ns);
-    put32(s, e->payload >> 48);
-    put64(s, e->payload & 0xffffffffffffull);
-    put64(s, tac_event_data(e, 0).counter);
-    put64(s, e->type == TAC_REC_REALLOC ? tac_event_data(e, 1).counter : 0);
-    put64(s, e->ns - e->begin_ns);
+    tac_ctf_event_begin(o, s, MEMORY, e->ns);
+    tac_ctf_put32(s, e->payload >> 48);
+    tac_ctf_put64(s, e->payload & 0xffffffffffffull);
+    tac_ctf_put64(s, tac_event_data(e, 0).counter);
+    tac_ctf_put64(s, e->type == TAC_REC_REALLOC ? tac_event_data(e, 1).counter : 0);
+    tac_ctf_put64(s, e->ns - e->begin_ns);
 }
 
-static void lock(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void lock(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
     bool waited = e->type == TAC_REC_LOCK_WAIT;
-    event_begin(o, s, waited ? LOCK_WAIT : LOCK_HELD, e->ns);
-    put64(s, tac_event_data(e, 0).counter);
+    tac_ctf_event_begin(o, s, waited ? LOCK_WAIT : LOCK_HELD, e->ns);
+    tac_ctf_put64(s, tac_event_data(e, 0).counter);
     if (waited) {
-        put32(s, (uint32_t)e->payload);
-        put64(s, e->ns - e->begin_ns);
+        tac_ctf_put32(s, (uint32_t)e->payload);
+        tac_ctf_put64(s, e->ns - e->begin_ns);
     } else {
-        put8(s, e->payload & 1);
+        tac_ctf_put8(s, e->payload & 1);
     }
 }
 
-static void cycle(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void cycle(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
     bool begins = e->type == TAC_REC_CYCLE_BEGIN;
-    event_begin(o, s, begins ? CYCLE_BEGIN : CYCLE_END, e->ns);
-    put_string(s, o->c->sources[e->source].name);
+    tac_ctf_event_begin(o, s, begins ? CYCLE_BEGIN : CYCLE_END, e->ns);
+    tac_ctf_put_string(s, o->c->sources[e->source].name);
     if (begins) {
-        put32(s, (uint32_t)e->payload);
-        put64(s, tac_event_data(e, 0).counter);
+        tac_ctf_put32(s, (uint32_t)e->payload);
+        tac_ctf_put64(s, tac_event_data(e, 0).counter);
     }
 }
 
-static void stack(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void stack(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
     uint32_t count = (uint32_t)(e->payload & 0x3f);
-    event_begin(o, s, STACK, e->ns);
-    put8(s, count);
-    put(s, e->data, count * sizeof(uint64_t));
+    tac_ctf_event_begin(o, s, STACK, e->ns);
+    tac_ctf_put8(s, count);
+    tac_ctf_put(s, e->data, count * sizeof(uint64_t));
 }
 
 /* The packet until here, an empty one if there was none, then count: readers see by two packets
  * that events are missing between them. */
-static void gap(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void gap(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
-    if (is_empty(s))
+    if (tac_ctf_is_empty(s))
         s->begin_ns = s->last_ns = e->begin_ns > s->last_ns ? e->begin_ns : s->last_ns;
-    if (!is_empty(s) || !s->packets)
-        write_packet(o, s);
+    if (!tac_ctf_is_empty(s) || !s->packets)
+        tac_ctf_write_packet(o, s);
     s->discarded += e->gap.dropped + e->gap.suppressed + e->gap.damaged;
     s->last_ns = e->ns > s->last_ns ? e->ns : s->last_ns;
 }
 
-static void of_thread(struct ctf *o, const struct tac_event *e, struct stream *s)
+static void of_thread(struct tac_ctf *o, const struct tac_event *e, struct tac_ctf_stream *s)
 {
     switch (e->type) {
     case TAC_REC_ZONE_BEGIN:
@@ -390,9 +253,9 @@ static void of_thread(struct ctf *o, const struct tac_event *e, struct stream *s
         message(o, e, s);
         break;
     case TAC_REC_FLOW:
-        event_begin(o, s, FLOW, e->ns);
-        put8(s, e->payload >> 48);
-        put64(s, e->payload & 0xffffffffffffull);
+        tac_ctf_event_begin(o, s, FLOW, e->ns);
+        tac_ctf_put8(s, e->payload >> 48);
+        tac_ctf_put64(s, e->payload & 0xffffffffffffull);
         break;
     case TAC_REC_MEMORY:
     case TAC_REC_REALLOC:
@@ -423,52 +286,57 @@ static void of_thread(struct ctf *o, const struct tac_event *e, struct stream *s
 
 /* ---- kernel ---- */
 
-static void put_comm(struct ctf *o, struct stream *s, uint32_t tid)
+static void put_comm(struct tac_ctf *o, struct tac_ctf_stream *s, uint32_t tid)
 {
     const char *name = tac_capture_comm(o->c, tid);
-    put_string(s, tid ? name ? name : "?" : "swapper");
+    tac_ctf_put_string(s, tid ? name ? name : "?" : "swapper");
 }
 
-static void context_switch(struct ctf *o, struct stream *s, const struct tac_format_kernel *k)
+static void context_switch(struct tac_ctf *o, struct tac_ctf_stream *s,
+                           const struct tac_format_kernel *k)
 {
-    event_begin(o, s, SCHED_SWITCH, k->ns);
+    tac_ctf_event_begin(o, s, SCHED_SWITCH, k->ns);
     put_comm(o, s, k->tid);
-    put32(s, k->tid);
-    put32(s, k->b);
-    put64(s, k->b >> 32);
+    tac_ctf_put32(s, k->tid);
+    tac_ctf_put32(s, k->b);
+    tac_ctf_put64(s, k->b >> 32);
     put_comm(o, s, (uint32_t)(k->a >> 32));
-    put32(s, k->a >> 32);
-    put32(s, k->a);
+    tac_ctf_put32(s, k->a >> 32);
+    tac_ctf_put32(s, k->a);
 }
 
-static void waking(struct ctf *o, struct stream *s, const struct tac_format_kernel *k)
+static void waking(struct tac_ctf *o, struct tac_ctf_stream *s, const struct tac_format_kernel *k)
 {
-    event_begin(o, s, SCHED_WAKING, k->ns);
+    tac_ctf_event_begin(o, s, SCHED_WAKING, k->ns);
     put_comm(o, s, (uint32_t)(k->a >> 32));
-    put32(s, k->a >> 32);
-    put32(s, k->a);
-    put32(s, k->b >> 32);
-    put32(s, k->tid);
-    put8(s, k->b & 1);
+    tac_ctf_put32(s, k->a >> 32);
+    tac_ctf_put32(s, k->a);
+    tac_ctf_put32(s, k->b >> 32);
+    tac_ctf_put32(s, k->tid);
+    tac_ctf_put8(s, k->b & 1);
 }
 
-static void own_tier(struct ctf *o, const struct tac_format_kernel *k)
+static void own_tier(struct tac_ctf *o, const struct tac_format_kernel *k)
 {
     uint32_t thread = tac_capture_thread_of(o->c, k->tid, k->ns);
-    struct stream *s =
-        thread == TAC_CAPTURE_NONE ? NULL : thread_stream(o, thread | OF_KERNEL, k->ns);
+    struct tac_ctf_stream *s =
+        thread == TAC_CAPTURE_NONE ? NULL : thread_stream(o, thread | TAC_CTF_OF_KERNEL, k->ns);
     if (!s)
         return;
     bool fault = k->type == TAC_KERNEL_FAULT_MINOR || k->type == TAC_KERNEL_FAULT_MAJOR;
-    event_begin(o, s, fault ? PAGE_FAULT : k->type == TAC_KERNEL_OUT ? OFF_CPU : ON_CPU, k->ns);
+    tac_ctf_event_begin(o, s,
+                        fault                       ? PAGE_FAULT
+                        : k->type == TAC_KERNEL_OUT ? OFF_CPU
+                                                    : ON_CPU,
+                        k->ns);
     if (fault) {
-        put64(s, k->a);
-        put64(s, k->b);
+        tac_ctf_put64(s, k->a);
+        tac_ctf_put64(s, k->b);
     }
-    put8(s, fault ? k->type == TAC_KERNEL_FAULT_MAJOR : k->a);
+    tac_ctf_put8(s, fault ? k->type == TAC_KERNEL_FAULT_MAJOR : k->a);
 }
 
-static void kernel(struct ctf *o, const struct tac_format_kernel *k)
+static void kernel(struct tac_ctf *o, const struct tac_format_kernel *k)
 {
     static const uint8_t numbered[TAC_KERNEL_TYPES] = {[TAC_KERNEL_IRQ_BEGIN] = IRQ_ENTRY,
                                                        [TAC_KERNEL_IRQ_END] = IRQ_EXIT,
@@ -479,7 +347,7 @@ static void kernel(struct ctf *o, const struct tac_format_kernel *k)
         own_tier(o, k);
         return;
     }
-    struct stream *s = stream_of(o, STREAM_CPU, k->cpu);
+    struct tac_ctf_stream *s = tac_ctf_stream_of(o, TAC_CTF_STREAM_CPU, k->cpu);
     uint8_t number = k->type < TAC_KERNEL_TYPES ? numbered[k->type] : 0;
     if (!s) {
         return;
@@ -488,50 +356,51 @@ static void kernel(struct ctf *o, const struct tac_format_kernel *k)
     } else if (k->type == TAC_KERNEL_WAKING) {
         waking(o, s, k);
     } else if (number) {
-        event_begin(o, s, number, k->ns);
-        put32(s, k->a);
+        tac_ctf_event_begin(o, s, number, k->ns);
+        tac_ctf_put32(s, k->a);
     } else if (k->type != TAC_KERNEL_LOST) {
-        event_begin(o, s, KERNEL_EVENT, k->ns);
-        put16(s, k->type);
-        put32(s, k->tid);
-        put64(s, k->a);
-        put64(s, k->b);
+        tac_ctf_event_begin(o, s, KERNEL_EVENT, k->ns);
+        tac_ctf_put16(s, k->type);
+        tac_ctf_put32(s, k->tid);
+        tac_ctf_put64(s, k->a);
+        tac_ctf_put64(s, k->b);
     }
 }
 
 /* With the CPU's events, or, from the own-process tier, which does not know the CPU, with those
  * that it tells of the thread. */
-static void kernel_stack(struct ctf *o, const struct tac_event *e)
+static void kernel_stack(struct tac_ctf *o, const struct tac_event *e)
 {
     const struct tac_format_stack *k = e->stack;
     bool is_of_cpu = k->cpu != 0xffff;
     uint32_t thread = is_of_cpu ? TAC_CAPTURE_NONE : tac_capture_thread_of(o->c, k->tid, e->ns);
-    struct stream *s = is_of_cpu                    ? stream_of(o, STREAM_CPU, k->cpu)
-                       : thread != TAC_CAPTURE_NONE ? thread_stream(o, thread | OF_KERNEL, e->ns)
-                                                    : NULL;
+    struct tac_ctf_stream *s = is_of_cpu ? tac_ctf_stream_of(o, TAC_CTF_STREAM_CPU, k->cpu)
+                               : thread != TAC_CAPTURE_NONE
+                                   ? thread_stream(o, thread | TAC_CTF_OF_KERNEL, e->ns)
+                                   : NULL;
     char text[256];
     if (!s)
         return;
     tac_stack_text(o->c, e, text, sizeof text);
-    event_begin(o, s, is_of_cpu ? STACK_OF_CPU : STACK_OF_THREAD, e->ns);
-    put32(s, k->tid);
-    put8(s, k->kind == TAC_STACK_KERNEL);
-    put_string(s, text);
-    put8(s, k->count);
-    put(s, e->data, k->count * sizeof(uint64_t));
+    tac_ctf_event_begin(o, s, is_of_cpu ? STACK_OF_CPU : STACK_OF_THREAD, e->ns);
+    tac_ctf_put32(s, k->tid);
+    tac_ctf_put8(s, k->kind == TAC_STACK_KERNEL);
+    tac_ctf_put_string(s, text);
+    tac_ctf_put8(s, k->count);
+    tac_ctf_put(s, e->data, k->count * sizeof(uint64_t));
 }
 
 static void event(void *me, const struct tac_capture *c, const struct tac_event *e)
 {
-    struct ctf *o = me;
-    struct stream *s;
+    struct tac_ctf *o = me;
+    struct tac_ctf_stream *s;
     o->c = c;
     if (e->type == TAC_EVENT_KERNEL) {
         kernel(o, e->kernel);
     } else if (e->type == TAC_EVENT_KERNEL_STACK) {
         kernel_stack(o, e);
     } else if (e->type == TAC_REC_GAP && e->thread == TAC_CAPTURE_NONE) {
-        if ((s = stream_of(o, STREAM_CPU, e->gap.cpu)))
+        if ((s = tac_ctf_stream_of(o, TAC_CTF_STREAM_CPU, e->gap.cpu)))
             gap(o, e, s);
     } else if (e->thread != TAC_CAPTURE_NONE && (s = thread_stream(o, e->thread, e->ns))) {
         of_thread(o, e, s);
@@ -551,8 +420,8 @@ static int write_metadata(int folder)
         return error;
     }
     fputs(head_text, file);
-    fprintf(file, stream_text, STREAM_THREAD, "pid", "tid");
-    fprintf(file, stream_text, STREAM_CPU, "cpu_id", "unused");
+    fprintf(file, stream_text, TAC_CTF_STREAM_THREAD, "pid", "tid");
+    fprintf(file, stream_text, TAC_CTF_STREAM_CPU, "cpu_id", "unused");
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         fprintf(file,
                 "event { name = \"%s\"; id = %d; stream_id = %d; fields := struct { %s }; };\n",
@@ -563,7 +432,7 @@ static int write_metadata(int folder)
 
 static int open_folder(const char *path, const struct tac_export_options *options, void **ret_me)
 {
-    struct ctf *o = calloc(1, sizeof *o);
+    struct tac_ctf *o = calloc(1, sizeof *o);
     (void)options;
     if (!o)
         return -ENOMEM;
@@ -587,21 +456,22 @@ static int open_folder(const char *path, const struct tac_export_options *option
 
 static int close_folder(void *me, const struct tac_capture *c)
 {
-    struct ctf *o = me;
-    struct stream **s = o->streams.data;
+    struct tac_ctf *o = me;
+    struct tac_ctf_stream **s = o->streams.data;
     o->c = c;
     for (size_t i = 0; i < o->streams.count; i++) {
-        if (c && s[i]->n == CONTEXT_BYTES &&
+        if (c && s[i]->n == TAC_CTF_CONTEXT_BYTES &&
             s[i]->discarded) { /* what was lost last must be told */
-            event_begin(o, s[i], s[i]->id == STREAM_THREAD ? TEXT : KERNEL_EVENT, s[i]->last_ns);
-            if (s[i]->id == STREAM_THREAD)
-                put_string(s[i], "events lost before this");
+            tac_ctf_event_begin(o, s[i], s[i]->id == TAC_CTF_STREAM_THREAD ? TEXT : KERNEL_EVENT,
+                                s[i]->last_ns);
+            if (s[i]->id == TAC_CTF_STREAM_THREAD)
+                tac_ctf_put_string(s[i], "events lost before this");
             else
                 for (int k = 0; k < 22; k++) /* a kernel_event of type 0 */
-                    put8(s[i], 0);
+                    tac_ctf_put8(s[i], 0);
         }
-        if (c && !is_empty(s[i]))
-            write_packet(o, s[i]);
+        if (c && !tac_ctf_is_empty(s[i]))
+            tac_ctf_write_packet(o, s[i]);
         free(s[i]);
     }
     if (!o->packets) { /* nothing was exported: leave nothing */
