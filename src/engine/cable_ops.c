@@ -178,9 +178,20 @@ INLINE void gather_faded(const struct tac_gather *g, uint32_t frames)
         }
 }
 
+void tac_gather_nothing(const struct tac_gather *g, uint32_t frames)
+{
+    size_t bytes = (size_t)frames * g->lanes * sizeof(float);
+    if (g->first)
+        memset(g->out, 0, bytes);
+    else if (g->before.data != g->out)
+        memcpy(g->out, g->before.data, bytes);
+}
+
 TAC_WIDE void tac_gather_run(void *self, const struct tac_io *io)
 {
     const struct tac_gather *g = self;
+    if (!g->first && g->before.data != g->out)
+        tac_gather_nothing(g, io->frames);
     if (g->gain && g->gain->stride)
         gather_faded(g, io->frames);
     else if (g->used == g->lanes && g->in.stride == g->lanes && !g->first)
@@ -191,12 +202,86 @@ TAC_WIDE void tac_gather_run(void *self, const struct tac_io *io)
         gather(g, g->lanes, io->frames);
 }
 
-/* The second half of each frame is added to the first until one value is left. */
-INLINE void halve(const float *restrict in, float *restrict out, uint32_t lanes, uint32_t frames)
+/* Sixteen floats: so many frames of a few lanes, or one of sixteen. Passed by address, as not all
+ * that this is compiled for have registers of that width. */
+enum { ROW = 16 };
+typedef float floats __attribute__((vector_size(ROW * 4)));
+
+INLINE void load_row(const float *p, floats *ret_x)
 {
-    for (uint32_t f = 0; f < frames; f++)
-        for (uint32_t l = 0; l < lanes / 2; l++)
-            out[f * (lanes / 2) + l] = in[f * lanes + l] + in[f * lanes + l + lanes / 2];
+    memcpy(ret_x, p, sizeof *ret_x);
+}
+
+/* In each frame of x, then of y, the second half of the lanes is added to the first. */
+#define PICK(...) __builtin_shufflevector(*x, *y, __VA_ARGS__)
+INLINE void halve_16(const floats *x, const floats *y, floats *ret_sum)
+{
+    *ret_sum = PICK(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+               PICK(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+}
+
+INLINE void halve_8(const floats *x, const floats *y, floats *ret_sum)
+{
+    *ret_sum = PICK(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+               PICK(4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+}
+
+INLINE void halve_4(const floats *x, const floats *y, floats *ret_sum)
+{
+    *ret_sum = PICK(0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29) +
+               PICK(2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
+}
+
+INLINE void halve_2(const floats *x, const floats *y, floats *ret_sum)
+{
+    *ret_sum = PICK(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+               PICK(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+
+/* Two frames of sixteen lanes, or four of eight: to lanes of eight. */
+INLINE void sum_to_8(const float *in, uint32_t lanes, floats *ret_sum)
+{
+    floats x, y;
+    load_row(in, &x);
+    if (lanes == 16) {
+        load_row(in + ROW, &y);
+        halve_16(&x, &y, &x);
+    }
+    *ret_sum = x;
+}
+
+/* Four frames to lanes of four. */
+INLINE void sum_to_4(const float *in, uint32_t lanes, floats *ret_sum)
+{
+    floats x, y;
+    if (lanes == 4) {
+        load_row(in, ret_sum);
+        return;
+    }
+    sum_to_8(in, lanes, &x);
+    sum_to_8(in + 2 * lanes, lanes, &y);
+    halve_8(&x, &y, ret_sum);
+}
+
+INLINE void sum_to_2(const float *in, uint32_t lanes, floats *ret_sum)
+{
+    floats x, y;
+    sum_to_4(in, lanes, &x);
+    sum_to_4(in + 4 * lanes, lanes, &y);
+    halve_4(&x, &y, ret_sum);
+}
+
+/* Sixteen frames, pairwise to one lane: lane 0 with lane lanes / 2, and so on. */
+INLINE void sum_lanes(const float *in, uint32_t lanes, floats *ret_sum)
+{
+    floats x, y;
+    if (lanes == 1) {
+        load_row(in, ret_sum);
+        return;
+    }
+    sum_to_2(in, lanes, &x);
+    sum_to_2(in + 8 * lanes, lanes, &y);
+    halve_2(&x, &y, ret_sum);
 }
 
 enum { FOLD_FRAMES = 64 };
@@ -228,19 +313,28 @@ INLINE void add_groups(const struct tac_fold *s, float *restrict sum, uint32_t l
     }
 }
 
+/* The only signal needs no sum, when it is whole: then it is halved where it lies. */
+INLINE const float *sum_groups(const struct tac_fold *s, float *sum, uint32_t lanes,
+                               uint32_t frames)
+{
+    bool fades = s->last_gain && s->last_gain->stride;
+    if (s->groups == 1 && s->last_used == lanes && s->group->stride == lanes && !fades)
+        return s->group->data;
+    add_groups(s, sum, lanes, frames);
+    return sum;
+}
+
+/* What comes out is never -0, however the sums were made. Buffers have room for whole slices. */
 INLINE void fold(const struct tac_fold *s, uint32_t lanes, uint32_t frames)
 {
     _Alignas(64) float sum[FOLD_FRAMES * TAC_BLOCK_LANES_MAX];
-    _Alignas(64) float half[FOLD_FRAMES * TAC_BLOCK_LANES_MAX / 2];
-    add_groups(s, sum, lanes, frames);
-    float *from = sum, *to = half;
-    for (uint32_t l = lanes; l > 1; l /= 2) {
-        halve(from, to, l, frames);
-        float *done = to;
-        to = from;
-        from = done;
+    const float *from = sum_groups(s, sum, lanes, frames);
+    for (uint32_t f = 0; f < frames; f += ROW) {
+        floats out;
+        sum_lanes(from + (size_t)f * lanes, lanes, &out);
+        out += 0.0f;
+        memcpy(s->out + f, &out, sizeof out);
     }
-    memcpy(s->out, from, frames * sizeof *from);
 }
 
 TAC_WIDE void tac_fold_run(void *self, const struct tac_io *io)
@@ -257,7 +351,7 @@ TAC_WIDE void tac_fold_run(void *self, const struct tac_io *io)
         fold(s, 4, io->frames);
         break;
     default:
-        fold(s, s->lanes, io->frames);
+        fold(s, 1, io->frames);
     }
 }
 

@@ -44,12 +44,13 @@ struct tac_mix {
     struct tac_mix_source *source;
 };
 
-/* A running sum, lane by lane, over the banks of a group: out = in for the first, out += in for the
- * others. Lanes that carry nothing count as 0. gain: NULL, or a factor for each lane, which counts
- * where its stride is not 0: voices that are stolen fade. */
+/* A running sum, lane by lane, over the banks of a group: out = in for the first, out = before + in
+ * for the others; before is out itself, unless another task has begun the sum. Lanes that carry
+ * nothing count as 0. gain: NULL, or a factor for each lane, which counts where its stride is not
+ * 0: voices that are stolen fade. */
 struct tac_gather {
     float *out;
-    struct tac_signal in;
+    struct tac_signal in, before;
     const struct tac_signal *gain;
     uint32_t lanes, used, first;
 };
@@ -59,6 +60,7 @@ struct tac_gather {
 struct tac_fold {
     float *out;
     uint32_t lanes, groups, last_used; /* last_used: lanes that count in the last group */
+    uint32_t alone;                    /* 1: what it reads is a bank itself */
     struct tac_signal *group;
     const struct tac_signal *last_gain; /* of the last group, as in tac_gather */
 };
@@ -81,6 +83,8 @@ struct tac_feedback {
 
 void tac_mix_run(void *mix, const struct tac_io *io);
 void tac_gather_run(void *gather, const struct tac_io *io);
+/* The bank adds nothing. */
+void tac_gather_nothing(const struct tac_gather *gather, uint32_t frames);
 void tac_fold_run(void *fold, const struct tac_io *io);
 void tac_peak_run(void *peak, const struct tac_io *io);
 void tac_feedback_read(void *feedback, const struct tac_io *io);

@@ -45,13 +45,14 @@ static bool is_fit(const struct tac_layout *l, const struct tac_piece *u)
     const struct tac_node *n = l->plan->node[u->node].node;
     uint32_t outs = tac_ports_count(n->block->out);
     bool fit = n->block->adds && u->banks == 1 && outs <= SUMS_MAX &&
-               !tac_layout_is_alone(n, u->bank) && (u->bank + 1) * n->bank_lanes <= n->lanes;
+               !tac_layout_is_alone(n, u->bank) && (u->bank + 1) * n->bank_lanes <= n->lanes &&
+               (u->bank % TAC_GROUP_BANKS == 0 || tac_layout_sums_on(l, u->node, u->bank));
     uint32_t section = l->g->node[u->node].section;
     if (section != TAC_GRAPH_NONE && l->g->section[section].steal == TAC_VOICES_QUIETEST)
         return false;
     for (uint32_t o = 0; o < outs && fit; o++) {
         const struct tac_layout_port *p = tac_layout_port_of(l, u->node, o);
-        fit = p->group[l->runner] && !p->apart;
+        fit = p->sum[l->runner] && !p->apart;
     }
     return fit;
 }
@@ -80,6 +81,5 @@ void tac_direct_end(struct tac_layout *l, struct tac_direct *d)
     struct tac_op *op = (struct tac_op *)l->op[l->runner].items + d->op;
     op->skip = (uint16_t)(l->op[l->runner].count - d->op - 1);
     for (uint32_t o = 0; o < d->outs; o++)
-        d->sum[o] =
-            tac_layout_port_of(l, op->node, o)->group[l->runner][op->bank / TAC_GROUP_BANKS];
+        d->sum[o] = tac_layout_port_of(l, op->node, o)->sum[l->runner][op->bank];
 }

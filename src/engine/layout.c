@@ -21,13 +21,10 @@ static void count_readers(struct tac_layout *l)
         const struct tac_piece *u = &l->units.unit[i];
         for (uint32_t k = 0; k < u->pred.count; k++) {
             uint32_t p = l->units.pred[u->pred.first + k];
-            const struct tac_piece *from = &l->units.unit[p];
-            bool through_group = u->kind == TAC_UNIT_OF_FOLD &&
-                                 !tac_layout_is_alone(l->plan->node[from->node].node, from->bank);
-            if (from->task == u->task) {
+            if (l->units.unit[p].task == u->task) {
                 l->waiting[0][p]++;
                 l->waiting[1][p]++;
-            } else if (!through_group) {
+            } else if (u->kind != TAC_UNIT_OF_FOLD) { /* which reads the lane of a group */
                 l->exported[p] = true;
             }
         }
@@ -289,9 +286,11 @@ static int prepare_ports(struct tac_layout *l, struct tac_stash *stash)
             bool fold = l->units.fold_unit[l->units.port_first[i] + o] != TAC_GRAPH_NONE;
             for (int r = 0; r < TAC_RUNNERS; r++) {
                 p->bank[r] = tac_stash_take(stash, banks * sizeof *p->bank[r]);
-                if (fold)
-                    p->group[r] = tac_stash_take(stash, banks * sizeof *p->group[r]);
-                if (!p->bank[r] || (fold && !p->group[r]))
+                if (fold) {
+                    p->sum[r] = tac_stash_take(stash, banks * sizeof *p->sum[r]);
+                    p->lane[r] = tac_stash_take(stash, banks * sizeof *p->lane[r]);
+                }
+                if (!p->bank[r] || (fold && (!p->sum[r] || !p->lane[r])))
                     return -ENOMEM;
             }
         }

@@ -3,7 +3,8 @@
  *
  * layout_pool.c    buffers, growing lists, and their move to memory that does not fault
  * layout_cables.c  inlets: from cables to signals and mixes
- * layout_units.c   units: notes, nodes, sums over banks; and when a buffer is free again
+ * layout_units.c   units: notes, nodes; and when a buffer is free again
+ * layout_sums.c    sums over banks and lanes
  * layout_loops.c   loops of short feedback: their operations in one
  * layout_voices.c  voices sections, and what becomes of the signals that leave them
  * layout.c         tasks, feedback, and the whole
@@ -20,7 +21,8 @@ enum { TAC_LAYOUT_WIDTHS = 5, TAC_LAYOUT_NOTES_MAX = 32 };
 /* One output of a node while the plan is laid out. */
 struct tac_layout_port {
     struct tac_signal *bank[TAC_RUNNERS]; /* [banks] */
-    float **group[TAC_RUNNERS];           /* [groups]: running sums; NULL: nobody wants the sum */
+    float **sum[TAC_RUNNERS];             /* [banks]: running sums; NULL: nobody wants the sum */
+    float **lane[TAC_RUNNERS];            /* [groups]: their sums over the lanes */
     float **peak[TAC_RUNNERS];            /* [banks]: of voices; NULL: nobody asks */
     struct tac_signal fold[TAC_RUNNERS];  /* sum over the lanes */
     struct tac_signal *late;              /* [banks] one slice later; NULL: nobody wants it */
@@ -122,8 +124,12 @@ int tac_layout_bank(struct tac_layout *l, uint32_t unit);
 int tac_layout_loop(struct tac_layout *l, uint32_t unit);
 /* The rows before those that a bank writes, for cables that carry it back; NULL: out of memory. */
 float *tac_layout_echo(struct tac_layout *l, uint32_t node, uint32_t port, uint32_t bank);
-/* Add the bank to the running sums of its groups. */
+/* Add the bank to the running sums of its groups; fold these, when it is the last; fold it all. */
 int tac_layout_gathers(struct tac_layout *l, uint32_t node, uint32_t bank);
+int tac_layout_lanes(struct tac_layout *l, uint32_t node, uint32_t bank);
+int tac_layout_fold(struct tac_layout *l, uint32_t unit);
+/* True when the bank adds to the buffer of the bank before it. */
+bool tac_layout_sums_on(const struct tac_layout *l, uint32_t node, uint32_t bank);
 
 /* A voices section: its operation, and the levels of its voices when all has run. */
 int tac_layout_section(struct tac_layout *l, uint32_t node);

@@ -156,6 +156,8 @@ int tac_layout_loop(struct tac_layout *l, uint32_t unit)
         uint32_t node = l->g->loop_node[k];
         for (uint32_t bank = 0; bank < l->plan->node[node].node->banks && code >= 0; bank++)
             code = tac_layout_gathers(l, node, bank);
+        for (uint32_t bank = 0; bank < l->plan->node[node].node->banks && code >= 0; bank++)
+            code = tac_layout_lanes(l, node, bank);
     }
     return code;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * layout_units.c - a unit as operations: the mixes that a bank needs, the node itself, and what its
- * readers need of it (running sums over banks).
+ * readers need of it.
  *
  * A buffer goes back to the pool of its width when the last unit of the task that reads it has been
  * laid, so the next unit may write to it. A buffer that another task reads is kept.
@@ -90,97 +90,6 @@ static int lay_outputs(struct tac_layout *l, uint32_t unit, uint32_t node, uint3
     return 0;
 }
 
-bool tac_layout_is_alone(const struct tac_node *n, uint32_t bank)
-{
-    return bank % TAC_GROUP_BANKS == 0 && bank + 1 == n->banks;
-}
-
-/* Add the bank to the running sum of its group. A group of one bank is read as it is. */
-static int lay_gather(struct tac_layout *l, uint32_t node, uint32_t bank, struct tac_layout_port *p)
-{
-    const struct tac_node *n = l->plan->node[node].node;
-    if (!p->group[l->runner] || tac_layout_is_alone(n, bank))
-        return 0;
-    float **group = &p->group[l->runner][bank / TAC_GROUP_BANKS];
-    l->bank = bank;
-    struct tac_gather *g = TAC_VAULT_NEW(&l->plan->vault, struct tac_gather, 1);
-    bool first = bank % TAC_GROUP_BANKS == 0;
-    if (first)
-        *group = tac_layout_take(l, n->bank_lanes, true);
-    if (!g || !*group)
-        return -ENOMEM;
-    *g = (struct tac_gather){.out = *group,
-                             .in = p->bank[l->runner][bank],
-                             .gain = tac_layout_fade(l, node, bank),
-                             .lanes = n->bank_lanes,
-                             .used = tac_node_lanes_used(n, bank),
-                             .first = first};
-    if (n->voices) {
-        struct tac_layout_reader item = {l->g->node[node].section, &g->in};
-        if (!tac_layout_append(&l->reader, &item, sizeof item))
-            return -ENOMEM;
-    }
-    return tac_layout_op(l, node, tac_gather_run, g, l->plan->frame_io[l->worker]);
-}
-
-int tac_layout_gathers(struct tac_layout *l, uint32_t node, uint32_t bank)
-{
-    int code = 0;
-    for (uint32_t o = 0; o < tac_ports_count(l->g->node[node].block->out) && code >= 0; o++) {
-        code = tac_layout_peaks(l, node, bank, o);
-        if (code >= 0)
-            code = lay_gather(l, node, bank, tac_layout_port_of(l, node, o));
-    }
-    return code;
-}
-
-static int connect_group(struct tac_layout *l, uint32_t node, struct tac_layout_port *p,
-                         uint32_t group, struct tac_signal *reader)
-{
-    const struct tac_node *n = l->plan->node[node].node;
-    uint32_t first = group * TAC_GROUP_BANKS;
-    uint32_t last = first + TAC_GROUP_BANKS < n->banks ? first + TAC_GROUP_BANKS : n->banks;
-    uint32_t unit = tac_unit_of(&l->units, node, last - 1);
-    if (tac_layout_is_alone(n, first)) {
-        if (n->voices) {
-            struct tac_layout_reader item = {l->g->node[node].section, reader};
-            if (!tac_layout_append(&l->reader, &item, sizeof item))
-                return -ENOMEM;
-        }
-        return tac_layout_connect(l, reader, unit, &p->bank[0][first], &p->bank[1][first]);
-    }
-    struct tac_signal by[TAC_RUNNERS];
-    for (int r = 0; r < TAC_RUNNERS; r++)
-        by[r] = (struct tac_signal){p->group[r][group], n->bank_lanes, 1, 0};
-    return tac_layout_connect(l, reader, unit, &by[0], &by[1]);
-}
-
-static int lay_fold(struct tac_layout *l, uint32_t unit)
-{
-    const struct tac_piece *u = &l->units.unit[unit];
-    const struct tac_node *n = l->plan->node[u->node].node;
-    struct tac_layout_port *p = tac_layout_port_of(l, u->node, u->index);
-    uint32_t groups = (n->banks + TAC_GROUP_BANKS - 1) / TAC_GROUP_BANKS;
-    struct tac_fold *fold = TAC_VAULT_NEW(&l->plan->vault, struct tac_fold, 1);
-    struct tac_signal *group = TAC_VAULT_NEW(&l->plan->vault, struct tac_signal, groups);
-    float *out = tac_layout_take(l, 1, l->exported[unit]);
-    if (!fold || !group || !out)
-        return -ENOMEM;
-    bool alone = tac_layout_is_alone(n, (groups - 1) * TAC_GROUP_BANKS);
-    *fold =
-        (struct tac_fold){.out = out,
-                          .lanes = n->bank_lanes,
-                          .groups = groups,
-                          .last_used = alone ? tac_node_lanes_used(n, n->banks - 1) : n->bank_lanes,
-                          .group = group,
-                          .last_gain = alone ? tac_layout_fade(l, u->node, n->banks - 1) : NULL};
-    p->fold[l->runner] = (struct tac_signal){out, 1, 1, 0};
-    for (uint32_t g = 0; g < groups; g++)
-        if (connect_group(l, u->node, p, g, &group[g]) < 0)
-            return -ENOMEM;
-    return tac_layout_op(l, u->node, tac_fold_run, fold, l->plan->frame_io[l->worker]);
-}
-
 /* ---- units --------------------------------------------------------------------------------- */
 
 /* A pair of banks has a list of its two states, in each copy of the task. */
@@ -233,6 +142,8 @@ int tac_layout_bank(struct tac_layout *l, uint32_t unit)
         code = tac_layout_gathers(l, u->node, b);
     if (code >= 0 && direct)
         tac_direct_end(l, direct);
+    for (uint32_t b = u->bank; !in_loop && b < u->bank + u->banks && code >= 0; b++)
+        code = tac_layout_lanes(l, u->node, b);
     return code;
 }
 
@@ -247,7 +158,7 @@ int tac_layout_unit(struct tac_layout *l, uint32_t unit)
     case TAC_UNIT_OF_PART:
         return tac_layout_part(l, unit);
     case TAC_UNIT_OF_FOLD:
-        return lay_fold(l, unit);
+        return tac_layout_fold(l, unit);
     case TAC_UNIT_OF_LOOP:
         return tac_layout_loop(l, unit);
     }

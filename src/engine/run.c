@@ -62,19 +62,31 @@ static void shape_outputs(const struct tac_node *n, const struct tac_op *op, uin
         }
 }
 
-/* What a bank that does not run adds to the sum of its group. */
-static void gather_nothing(const struct tac_gather *g, uint32_t frames)
+/* The signal that a bank adds to a sum by this operation; or NULL, when it adds none. */
+static const struct tac_signal *added(const struct tac_op *op)
 {
-    if (g->first)
-        memset(g->out, 0, (size_t)frames * g->lanes * sizeof(float));
+    if (op->run == tac_gather_run)
+        return &((const struct tac_gather *)op->self)->in;
+    if (op->run == tac_fold_run && ((const struct tac_fold *)op->self)->alone)
+        return ((const struct tac_fold *)op->self)->group;
+    return NULL;
+}
+
+/* A bank that does not run. */
+static void add_nothing(const struct tac_op *op)
+{
+    if (op->run == tac_gather_run)
+        tac_gather_nothing(op->self, op->io->frames);
+    else
+        memset(((const struct tac_fold *)op->self)->out, 0, op->io->frames * sizeof(float));
 }
 
 /* A bank that goes or comes: nobody but this reads the buffer later in the slice. */
-static void gather_ramped(const struct tac_op *op, uint8_t how)
+static void add_ramped(const struct tac_op *op, const struct tac_signal *in, uint32_t lanes,
+                       uint8_t how)
 {
-    struct tac_gather *g = op->self;
-    if (g->in.stride)
-        ramp((float *)(uintptr_t)g->in.data, g->lanes, op->io->frames, how == TAC_HUSH_FADING);
+    if (in->stride)
+        ramp((float *)(uintptr_t)in->data, lanes, op->io->frames, how == TAC_HUSH_FADING);
     op->run(op->self, op->io);
 }
 
@@ -92,21 +104,21 @@ static void run_checked(const struct tac_plan *plan, const struct tac_op *op)
     const struct tac_plan_section *s =
         g->section != TAC_GRAPH_NONE && g->block_index >= 0 ? &plan->section[g->section] : NULL;
     bool process = op->run == block->process || (block->process2 && op->run == block->process2);
-    bool gather = op->run == tac_gather_run;
+    const struct tac_signal *sum = added(op);
     if (op->skip)
         return;
     if (g->block_index < 0) {
         op->run(op->self, op->io);
-    } else if (s && s->ramp && op->bank >= s->ramp_from && gather) {
-        gather_ramped(op, s->ramp);
-    } else if (s && !s->ramp && op->bank >= s->asleep_from && op->run != tac_fold_run) {
-        if (gather)
-            gather_nothing(op->self, op->io->frames);
+    } else if (s && s->ramp && op->bank >= s->ramp_from && sum) {
+        add_ramped(op, sum, pn->node->bank_lanes, s->ramp);
+    } else if (s && !s->ramp && op->bank >= s->asleep_from && (sum || op->run != tac_fold_run)) {
+        if (sum)
+            add_nothing(op);
     } else if (pn->hush == TAC_HUSH_ASLEEP) {
         return;
     } else if (pn->hush == TAC_HUSH_SILENT && process) {
         shape_outputs(pn->node, op, TAC_HUSH_SILENT);
-    } else if (pn->hush != TAC_HUSH_SILENT || gather || passes_on(op)) {
+    } else if (pn->hush != TAC_HUSH_SILENT || sum || passes_on(op)) {
         op->run(op->self, op->io);
         if (process && pn->hush)
             shape_outputs(pn->node, op, pn->hush);

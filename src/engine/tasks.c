@@ -4,7 +4,8 @@
  * Clusters  Units are taken in their order. A unit joins the task of its latest source, or the
  *           newest task, as long as that is not full and the unit waits for nothing that would hold
  *           the task up; else it begins a task. Joining only tasks that no source comes after keeps
- *           the tasks in an order without loops. Banks of one group stay together.
+ *           the tasks in an order without loops. Banks of one group stay together where that does
+ *           not make a loop.
  * Threads   List scheduling: tasks by the length of the longest path to the end, each to the thread
  *           on which it ends first, with a charge for a hand-over.
  * Costs     what nodes took when they ran (node.h), else what their block took once on its own.

@@ -13,7 +13,8 @@
  *           TAC_MIX_SOURCES cables are grouped by the lanes they lead to, and summed in parts of
  *           so many.
  * Groups    signals that are summed over their banks are first gathered bank by bank in groups of
- *           TAC_GROUP_BANKS, which stay together in one task; then the groups are added.
+ *           TAC_GROUP_BANKS, each folded to one lane; then the groups are added. They stay in
+ *           one task, but for banks that wait for something late.
  * Loops     what belongs to a loop of short feedback (graph.h) stands for itself no more: the loop
  *           is one unit, and waits for what any of its own waits for.
  *

@@ -82,6 +82,23 @@ static void the_patch_says_what_goes_first_and_it_comes_back(void)
     tac_engine_free(e);
 }
 
+/* 129 voices: a bank more than full groups have, of any width. */
+static void a_bank_on_its_own_goes_with_the_others(void)
+{
+    struct tac_engine *e = rig_open("output: 1\n"
+                                    "voices: {v: {count: 129, nodes: {x: " CONSTANT "0.0625}}}}\n"
+                                    "cables: [x -> output]\n"
+                                    "overload: [voices: {v: 16}]\n");
+    REQUIRE(e);
+    CHECK_NEAR(level_now(e), 129 * 0.0625, 1e-4);
+    float step = play_until(e, 1, HEAVY_NS);
+    CHECK_NEAR(level_now(e), 1, 1e-4);
+    step = fmaxf(step, play_until(e, 0, LIGHT_NS));
+    CHECK_NEAR(level_now(e), 129 * 0.0625, 1e-4);
+    CHECK_MSG(step < 0.13f, "a step of %g", (double)step);
+    tac_engine_free(e);
+}
+
 static void without_a_list_the_costliest_is_muted_and_named(void)
 {
     struct tac_engine *e = rig_open("output: 1\n"
@@ -163,6 +180,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(the_patch_says_what_goes_first_and_it_comes_back);
+    TEST(a_bank_on_its_own_goes_with_the_others);
     TEST(without_a_list_the_costliest_is_muted_and_named);
     TEST(what_is_fed_back_goes_silent_with_its_source);
     TEST(a_hiccup_changes_nothing);

@@ -128,6 +128,36 @@ static void same_bits_for_every_number_of_threads(void)
     }
 }
 
+/* The last banks of f wait for a long way that the others do not wait for. */
+static const char late_bank[] = "output: 1\n"
+                                "nodes:\n"
+                                "  n: {block: noise, level: 10 %, channels: 64}\n"
+                                "  a: {block: ladder, cutoff: 400 Hz, channels: 64}\n"
+                                "  b: {block: ladder, cutoff: 500 Hz, channels: 64}\n"
+                                "  c: {block: ladder, cutoff: 600 Hz, channels: 64}\n"
+                                "  d: {block: ladder, cutoff: 700 Hz, channels: 64}\n"
+                                "  m: {block: noise, level: 10 %, channels: 48}\n"
+                                "  e: {block: ladder, cutoff: 700 Hz, channels: 48}\n"
+                                "  f: {block: ladder, cutoff: 900 Hz, channels: 48}\n"
+                                "cables:\n"
+                                "  - n -> a -> b -> c -> d -> f.in[40]\n"
+                                "  - m -> e -> f -> output\n";
+
+static void groups_may_lie_in_several_tasks(void)
+{
+    enum { LENGTH = 2000 };
+    static float alone[LENGTH];
+    for (uint32_t threads = 1; threads <= 4; threads++) {
+        struct tac_engine *e = rig_open_threads(late_bank, threads);
+        REQUIRE(e);
+        rig_play(e, 0, LENGTH, 64);
+        if (threads == 1)
+            memcpy(alone, rig_out[0], sizeof alone);
+        CHECK_MSG(!memcmp(alone, rig_out[0], sizeof alone), "%u threads", threads);
+        tac_engine_free(e);
+    }
+}
+
 /* ---- helpers that are stopped -------------------------------------------------------------- */
 
 static atomic_int stop;
@@ -247,6 +277,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(same_bits_for_every_number_of_threads);
+    TEST(groups_may_lie_in_several_tasks);
     TEST(stopped_helpers_change_nothing);
     TEST(edits_go_on_beside_stopped_helpers);
     return test_end();
