@@ -96,10 +96,10 @@ enum tac_trace_evidence {
      * than half of the time to their deadline, that have no deadline, and of one in eight others
      * (about 0.35 us each pair): the one declared exception to the real-time law. */
     TAC_EVIDENCE_CLOCK = 2,
-    /* With PERF: the program's call stack, by frame pointers, where a registered thread leaves its
-     * CPU and at its page faults; a few hundred ns for the kernel each. Leaving the CPU needs
-     * kernel.perf_event_paranoid <= 1 or privilege. Code without frame pointers gives short
-     * stacks. */
+    /* With PERF: the program's call stack where a registered thread leaves its CPU and at its page
+     * faults, taken by the kernel, which costs it a few us each. Leaving the CPU needs
+     * kernel.perf_event_paranoid <= 1 or privilege. By frame pointers (code without them gives
+     * short stacks), or, with stack_bytes, from copies of the stack. */
     TAC_EVIDENCE_STACKS = 4,
 };
 
@@ -118,13 +118,20 @@ struct tac_trace_config {
                                   suppressed and counted; 0 = no budget */
     const char *const *meta; /* "key=value" lines for the header, NULL-terminated, or NULL. Keys in
                                 use: program, heap (system|tactus), run, patch, config.<name> */
-    uint32_t flight_s;   /* > 0: flight recorder. Keep the last flight_s seconds in memory (at most
-                            flight_bytes) and write only around late cycles and on
-                            tac_trace_keep(); constant memory and no file growth otherwise */
-    size_t flight_bytes; /* 0 = 16 MiB */
-    const char *token;   /* of a stream, at most 64 bytes; NULL: the environment's TACTUS_TOKEN */
-    size_t stream_bytes; /* queue of a stream: what is not acknowledged yet; at least 256 KiB;
-                            0 = 4 MiB. What has no room is dropped and counted by the helper */
+    uint32_t flight_s;    /* > 0: flight recorder. Keep the last flight_s seconds in memory (at most
+                             flight_bytes) and write only around late cycles and on
+                             tac_trace_keep(); constant memory and no file growth otherwise */
+    size_t flight_bytes;  /* 0 = 16 MiB */
+    const char *token;    /* of a stream, at most 64 bytes; NULL: the environment's TACTUS_TOKEN */
+    size_t stream_bytes;  /* queue of a stream: what is not acknowledged yet; at least 256 KiB;
+                             0 = 4 MiB. What has no room is dropped and counted by the helper */
+    uint32_t stack_bytes; /* with STACKS: 0: the kernel walks frame pointers. Otherwise it copies
+                             the registers and so much of the stack (rounded up to 8, at most 16
+                             KiB; 4096 is mostly enough), and the reader unwinds it by the call
+                             frame information of the program's files, which compilers write for all
+                             code (DWARF 5, 6.4). The copy is made by the kernel where the thread is
+                             in it anyway; at most 1 000 a second and thread are kept. x86-64,
+                             arm64, armhf */
 };
 
 /* Start recording. One session a process at a time. Returns 0; -TAC_E_BUSY when one runs, -EINVAL

@@ -279,6 +279,42 @@ static void read_stacks(struct tac_reader *r, const struct tac_reader_chunk *c)
     }
 }
 
+/* A copy of a stack becomes the addresses that the kernel would have found by frame pointers. */
+static void take_copy(struct tac_reader *r, const struct tac_format_stack_copy *copy,
+                      const unsigned char *data)
+{
+    uint64_t pc[TAC_STACK_MAX];
+    if (!r->unwind && tac_unwind_open(&r->pub, NULL, &r->unwind)) {
+        r->keeps.failed = true;
+        return;
+    }
+    uint32_t count = tac_unwind_copy(r->unwind, copy, data, pc);
+    struct tac_format_stack head = {copy->ns, copy->tid, copy->cpu, TAC_STACK_USER, (uint8_t)count};
+    struct tac_event e = {.type = TAC_EVENT_KERNEL_STACK,
+                          .thread = TAC_CAPTURE_NONE,
+                          .ns = head.ns,
+                          .begin_ns = head.ns,
+                          .stack = &head,
+                          .data = (const unsigned char *)pc};
+    if (count)
+        give(r, &e);
+}
+
+static void read_copies(struct tac_reader *r, const struct tac_reader_chunk *c)
+{
+    struct tac_format_stack_copy head;
+    for (size_t at = 0; at + sizeof head <= c->head.bytes;) {
+        memcpy(&head, c->payload + at, sizeof head);
+        at += sizeof head;
+        size_t bytes = head.registers * sizeof(uint64_t) + head.bytes;
+        if (head.registers > TAC_STACK_REGISTERS_MAX || head.bytes > TAC_STACK_BYTES_MAX ||
+            bytes > c->head.bytes - at)
+            break;
+        take_copy(r, &head, c->payload + at);
+        at += bytes;
+    }
+}
+
 static struct tac_reader_lane *lane_of(struct tac_reader *r, uint32_t id)
 {
     struct tac_reader_lane *lanes = r->lanes.data;
@@ -312,6 +348,8 @@ void tac_reader_events(struct tac_reader *r, const struct tac_reader_chunk *c)
         read_kernel(r, c);
     if (c->head.kind == TAC_CHUNK_STACKS)
         read_stacks(r, c);
+    if (c->head.kind == TAC_CHUNK_STACK_COPIES)
+        read_copies(r, c);
     if (c->head.kind != TAC_CHUNK_RECORDS && c->head.kind != TAC_CHUNK_LOST)
         return;
     struct tac_reader_lane *lane = lane_of(r, c->head.id);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * objects_dw.c - see objects.h; through libdwfl of elfutils. Each file is a session of its own with
- * no bias, so that mappings of different times cannot collide.
- *
- * A mapping begins at an executable segment, or at its page. Its addresses in the file are found by
- * the segment's offset; a separate debug file has no contents, so that its offsets may be others:
- * there the mapping is taken to begin where the segment does. */
+ * no bias, so that mappings of different times cannot collide. */
 #include "capture/objects.h"
 
+#include "capture/elf_place.h"
+
 #include <elfutils/libdw.h>
-#include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,38 +13,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SEGMENTS = 8 };
-
 struct tac_object {
     Dwfl *dwfl;
     Dwfl_Module *module;
-    GElf_Phdr segment[SEGMENTS]; /* executable ones */
-    int segments;
+    struct tac_elf_place place;
     char *folders; /* libdwfl keeps a pointer to this */
     Dwfl_Callbacks callbacks;
 };
-
-static bool same_build_id(Elf *elf, const char *wanted)
-{
-    const void *bits;
-    char text[130] = "";
-    ssize_t n = dwelf_elf_gnu_build_id(elf, &bits);
-    for (ssize_t i = 0; i < n && i < 64; i++)
-        snprintf(text + 2 * i, 3, "%02x", ((const unsigned char *)bits)[i]);
-    return !*wanted || !strcmp(text, wanted);
-}
-
-static void read_segments(struct tac_object *o, Elf *elf)
-{
-    size_t count = 0;
-    if (elf_getphdrnum(elf, &count))
-        return;
-    for (size_t i = 0; i < count && o->segments < SEGMENTS; i++) {
-        GElf_Phdr *p = &o->segment[o->segments];
-        if (gelf_getphdr(elf, (int)i, p) && p->p_type == PT_LOAD && p->p_flags & PF_X)
-            o->segments++;
-    }
-}
 
 static bool report(struct tac_object *o, const char *path, const char *build_id)
 {
@@ -57,10 +29,7 @@ static bool report(struct tac_object *o, const char *path, const char *build_id)
     if (dwfl_report_end(o->dwfl, NULL, NULL) || !o->module)
         return false;
     Elf *elf = dwfl_module_getelf(o->module, &bias);
-    if (!elf || !same_build_id(elf, build_id))
-        return false;
-    read_segments(o, elf);
-    return o->segments > 0;
+    return elf && tac_elf_place_read(elf, build_id, &o->place);
 }
 
 struct tac_object *tac_object_open(const char *path, const char *build_id, const char *folders)
@@ -92,18 +61,6 @@ void tac_object_close(struct tac_object *o)
     free(o);
 }
 
-static uint64_t virtual_address(const struct tac_object *o, uint64_t file_offset, uint64_t into)
-{
-    uint64_t at = file_offset + into;
-    for (int i = 0; i < o->segments; i++) {
-        const GElf_Phdr *p = &o->segment[i];
-        if (at >= p->p_offset && at - p->p_offset < p->p_filesz)
-            return p->p_vaddr + (at - p->p_offset);
-    }
-    uint64_t begin = o->segment[0].p_vaddr;
-    return (file_offset & 4095 ? begin : begin & ~4095ull) + into;
-}
-
 /* The compilation unit that holds the address. clang writes no table of ranges by address, and
  * without one libdwfl finds nothing: then each unit is asked. */
 static Dwarf_Die *unit_of(struct tac_object *o, Dwarf_Addr at, Dwarf_Addr *ret_bias)
@@ -133,7 +90,7 @@ static void find_line(struct tac_object *o, Dwarf_Addr at, struct tac_object_pla
 struct tac_object_place tac_object_find(struct tac_object *o, uint64_t file_offset, uint64_t into)
 {
     struct tac_object_place place = {0};
-    uint64_t at = virtual_address(o, file_offset, into);
+    uint64_t at = tac_elf_place_address(&o->place, file_offset, into);
     GElf_Off offset = 0;
     GElf_Sym symbol;
     place.function = dwfl_module_addrinfo(o->module, at, &offset, &symbol, NULL, NULL, NULL);

@@ -111,11 +111,6 @@ static int write_chunk(struct tac_outlet *o, const struct tac_format_chunk *head
     return 0;
 }
 
-static bool is_event(uint16_t kind)
-{
-    return kind == TAC_CHUNK_RECORDS || kind == TAC_CHUNK_KERNEL || kind == TAC_CHUNK_STACKS;
-}
-
 /* Compress what is not yet and gains by it. */
 static int write_zipped(struct tac_outlet *o, const struct tac_format_chunk *head,
                         const void *payload)
@@ -139,7 +134,8 @@ static void finish_chunk(struct tac_outlet *o, const struct tac_format_chunk *he
 {
     if (o->error)
         return;
-    if (o->config.bytes_max && o->stats.bytes >= o->config.bytes_max && is_event(head->kind)) {
+    if (o->config.bytes_max && o->stats.bytes >= o->config.bytes_max &&
+        tac_chunk_is_events(head->kind)) {
         o->stats.left_out++;
         return;
     }
@@ -235,7 +231,7 @@ static bool waits(struct tac_outlet *o, const struct tac_format_chunk *head)
         return false;
     if (head->kind == TAC_CHUNK_CLOCK)
         return o->pairs++ >= PAIRS_AT_ONCE;
-    return is_event(head->kind) || head->kind == TAC_CHUNK_LOST;
+    return tac_chunk_is_events(head->kind) || head->kind == TAC_CHUNK_LOST;
 }
 
 static void put(struct tac_outlet *o, const struct tac_format_chunk *head, const void *payload)

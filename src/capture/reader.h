@@ -9,6 +9,7 @@
 #include "capture/events.h"
 #include "capture/idmap.h"
 #include "capture/list.h"
+#include "capture/unwind.h"
 #include "capture/zip.h"
 
 struct tac_reader_comm {
@@ -41,7 +42,8 @@ struct tac_reader {
     void *scratch;
     size_t scratch_bytes;
     struct tac_event_taker taker;
-    bool flight, follows; /* follows: definitions and events come mixed, see walk.h */
+    struct tac_unwind *unwind; /* made with the first copy of a stack */
+    bool flight, follows;      /* follows: definitions and events come mixed, see walk.h */
 };
 
 struct tac_reader_chunk {
@@ -59,8 +61,7 @@ bool tac_reader_plain(struct tac_reader *reader, const struct tac_reader_chunk *
 
 static inline bool tac_reader_is_evidence(uint16_t kind)
 {
-    return kind == TAC_CHUNK_RECORDS || kind == TAC_CHUNK_KERNEL || kind == TAC_CHUNK_STACKS ||
-           kind == TAC_CHUNK_LOST;
+    return tac_chunk_is_events(kind) || kind == TAC_CHUNK_LOST;
 }
 
 /* define.c: META, CLOCK, SITE, LANE, SOURCE, COMM, MODULE, SYMBOLS, END. */
@@ -77,7 +78,10 @@ void tac_reader_events_end(struct tac_reader *reader);
 void tac_reader_collect(void *reader, const struct tac_capture *c, const struct tac_event *event);
 void tac_reader_collect_end(struct tac_reader *reader);
 
-/* recording.c: let reader->pub show the arrays as they are; false when one failed. */
+/* recording.c: look-ups want modules and symbols sorted: after chunks of this kind, or 0: all. */
+bool tac_reader_sort_names(struct tac_reader *reader, uint16_t kind);
+
+/* let reader->pub show the arrays as they are; false when one failed. */
 bool tac_reader_show(struct tac_reader *reader);
 void tac_reader_free(struct tac_reader *reader); /* NULL is fine */
 

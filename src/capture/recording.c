@@ -48,6 +48,7 @@ void tac_reader_free(struct tac_reader *r)
     tac_list_fini(&r->lanes);
     tac_clockmap_fini(&r->clock);
     tac_zip_free(r->zip);
+    tac_unwind_close(r->unwind);
     tac_idmap_fini(&r->site_of);
     tac_idmap_fini(&r->comm_of);
     free(r->scratch);
@@ -73,6 +74,16 @@ static bool sort_zones(struct tac_reader *r)
     return true;
 }
 
+bool tac_reader_sort_names(struct tac_reader *r, uint16_t kind)
+{
+    bool good = true;
+    if (!kind || kind == TAC_CHUNK_MODULE)
+        good = tac_list_sort(&r->modules, sizeof(struct tac_capture_module), NULL);
+    if (!kind || kind == TAC_CHUNK_SYMBOLS)
+        good = tac_list_sort(&r->symbols, sizeof(struct tac_capture_symbol), NULL) && good;
+    return good;
+}
+
 static bool sort_all(struct tac_reader *r)
 {
     return sort_zones(r) && tac_list_sort(&r->cycles, sizeof(struct tac_capture_cycle), NULL) &&
@@ -85,9 +96,7 @@ static bool sort_all(struct tac_reader *r)
            tac_list_sort(&r->stacks, sizeof(struct tac_capture_stack), NULL) &&
            tac_list_sort(&r->kernel, sizeof(struct tac_capture_kernel), NULL) &&
            tac_list_sort(&r->kernel_stacks, sizeof(struct tac_capture_kernel_stack), NULL) &&
-           tac_list_sort(&r->symbols, sizeof(struct tac_capture_symbol), NULL) &&
-           tac_list_sort(&r->gaps, sizeof(struct tac_capture_gap), NULL) &&
-           tac_list_sort(&r->modules, sizeof(struct tac_capture_module), NULL);
+           tac_list_sort(&r->gaps, sizeof(struct tac_capture_gap), NULL);
 }
 
 /* The gaps of each thread, in time order: place[first[thread]] .. place[first[thread + 1] - 1]. */
@@ -227,6 +236,7 @@ static int read_recording(struct tac_reader *r, const char *name, struct tac_err
     read_chunks(r, false);
     tac_clockmap_init(&r->clock, &r->pairs);
     map_threads(r);
+    bool named = tac_reader_sort_names(r, 0);
     tac_reader_show(r);
     read_chunks(r, true);
     tac_reader_events_end(r);
@@ -234,7 +244,7 @@ static int read_recording(struct tac_reader *r, const char *name, struct tac_err
     tac_list_fini(&r->chunks);
     free(r->owned); /* what is needed was copied */
     r->owned = NULL;
-    if (!sort_all(r) || !mark_gaps(r))
+    if (!named || !sort_all(r) || !mark_gaps(r))
         return -ENOMEM;
     mark_stacks(r);
     measure_clock(r);

@@ -4,11 +4,11 @@
 
 #include "capture/idmap.h"
 #include "capture/list.h"
+#include "capture/module_file.h"
 #include "capture/objects.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,40 +86,21 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static struct tac_object *try_path(const struct file *f, const char *folders, const char *format,
-                                   const char *folder, int folder_length, const char *rest)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, format, folder_length, folder, rest);
-    return n > 0 && (size_t)n < sizeof path ? tac_object_open(path, f->build_id, folders) : NULL;
-}
+struct attempt {
+    const struct file *file;
+    const char *folders;
+};
 
-static struct tac_object *try_folder(const struct file *f, const char *folders, const char *folder,
-                                     int length)
+static void *try_file(void *me, const char *path)
 {
-    struct tac_object *o = NULL;
-    char id[160];
-    if (strlen(f->build_id) > 2) {
-        snprintf(id, sizeof id, "%.2s/%.128s", f->build_id, f->build_id + 2);
-        o = try_path(f, folders, "%.*s/.build-id/%s", folder, length, id);
-        o = o ? o : try_path(f, folders, "%.*s/.build-id/%s.debug", folder, length, id);
-    }
-    o = o ? o : try_path(f, folders, "%.*s/%s", folder, length, f->path);
-    return o ? o : try_path(f, folders, "%.*s/%s", folder, length, base_name(f->path));
+    const struct attempt *a = me;
+    return tac_object_open(path, a->file->build_id, a->folders);
 }
 
 static struct tac_object *find_object(const struct tac_symbols *s, const struct file *f)
 {
-    struct tac_object *o = tac_object_open(f->path, f->build_id, s->folders);
-    for (const char *at = s->folders; !o && *at;) {
-        int length = (int)strcspn(at, ":");
-        if (length)
-            o = try_folder(f, s->folders, at, length);
-        at += length;
-        at += *at == ':';
-    }
-    const char *system = "/usr/lib/debug";
-    return o || !*f->build_id ? o : try_folder(f, s->folders, system, (int)strlen(system));
+    struct attempt a = {f, s->folders};
+    return tac_module_file_find(f->path, f->build_id, s->folders, try_file, &a);
 }
 
 static struct tac_object *object_of(struct tac_symbols *s, const struct tac_capture_module *m)

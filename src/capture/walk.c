@@ -59,13 +59,7 @@ static void take(struct tac_walk *f, const struct tac_reader_chunk *chunk)
         return;
     }
     tac_reader_define(r, &plain);
-    /* look-ups want these sorted */
-    bool good = true;
-    if (kind == TAC_CHUNK_MODULE)
-        good = tac_list_sort(&r->modules, sizeof(struct tac_capture_module), NULL);
-    else if (kind == TAC_CHUNK_SYMBOLS)
-        good = tac_list_sort(&r->symbols, sizeof(struct tac_capture_symbol), NULL);
-    f->failed = f->failed || !tac_reader_show(r) || !good;
+    f->failed = f->failed || !tac_reader_sort_names(r, kind) || !tac_reader_show(r);
 }
 
 static void take_waiting(struct tac_walk *f)

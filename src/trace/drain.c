@@ -180,7 +180,9 @@ static void drain_perf(struct tac_session *s, struct tac_lane *lane)
                                .stacks_max = sizeof s->kernel_stacks};
     while (lane->perf && tac_perf_read(lane->perf, &b)) {
         struct tac_format_chunk chunk = {
-            .kind = TAC_CHUNK_STACKS, .id = lane->id, .count = b.stacks_count};
+            .kind = s->stacks == TAC_PERF_COPIES ? TAC_CHUNK_STACK_COPIES : TAC_CHUNK_STACKS,
+            .id = lane->id,
+            .count = b.stacks_count};
         write_kernel(s, lane, b.events_count);
         if (b.stacks_count)
             (void)tac_sink_put(&s->sink, &chunk, s->kernel_stacks, b.stacks_bytes);
@@ -205,6 +207,15 @@ static void write_lane(struct tac_session *s, struct tac_lane *lane, enum tac_ch
     tac_sink_put(&s->sink, &chunk, &body, sizeof body);
 }
 
+static void open_perf(struct tac_session *s, struct tac_lane *lane)
+{
+    int error = tac_perf_open(lane->tid, s->stacks, s->stack_bytes, &lane->perf);
+    if (error && !s->perf_error)
+        s->perf_error = error;
+    if (!error && s->stacks && !tac_perf_has_stacks(lane->perf))
+        s->stacks_refused = true;
+}
+
 void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
 {
     lane->dropped_base = atomic_load(&lane->dropped);
@@ -213,12 +224,8 @@ void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
     lane->lost = (struct tac_format_lost){0};
     lane->announced = lane->version;
     write_lane(s, lane, TAC_CHUNK_LANE);
-    if (s->config.evidence & TAC_EVIDENCE_PERF && !lane->perf) {
-        int error =
-            tac_perf_open(lane->tid, (s->config.evidence & TAC_EVIDENCE_STACKS) != 0, &lane->perf);
-        if (error && !s->perf_error)
-            s->perf_error = error;
-    }
+    if (s->config.evidence & TAC_EVIDENCE_PERF && !lane->perf)
+        open_perf(s, lane);
 }
 
 void tac_drain_lane_end(struct tac_session *s, struct tac_lane *lane)

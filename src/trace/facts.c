@@ -120,18 +120,53 @@ void tac_facts_write(struct tac_session *s)
     }
 }
 
+static bool has_perf(const struct tac_session *s)
+{
+    return s->config.evidence & TAC_EVIDENCE_PERF && !s->perf_error;
+}
+
+/* How the call stacks of the program were taken. */
+static void write_stacks(struct tac_session *s)
+{
+    char text[96] = "not asked for";
+    if (s->stacks && !has_perf(s))
+        strcpy(text, "no: they come with the evidence of perf");
+    else if (s->stacks && s->stacks_refused)
+        strcpy(text, "refused for some threads: kernel.perf_event_mlock_kb or RLIMIT_MEMLOCK");
+    else if (s->stacks == TAC_PERF_CHAINS)
+        strcpy(text, "by frame pointers, in the kernel");
+    else if (s->stacks == TAC_PERF_COPIES)
+        snprintf(text, sizeof text,
+                 "by call frame information, in the reader, from registers and %u bytes of stack",
+                 s->stack_bytes);
+    tac_facts_write_line(s, "evidence.stacks", text);
+}
+
+void tac_facts_write_perf(struct tac_session *s)
+{
+    char text[96] = "not asked for";
+    if (has_perf(s))
+        strcpy(text, "yes");
+    else if (s->perf_error)
+        snprintf(text, sizeof text, "refused: %s", tac_error_sentence(s->perf_error));
+    tac_facts_write_line(s, "evidence.perf", text);
+    write_stacks(s);
+}
+
 void tac_facts_write_blind(struct tac_session *s)
 {
     if (s->config.evidence & TAC_EVIDENCE_CLOCK)
         tac_facts_write_line(s, "evidence.clock.blind",
                              "when in a cycle something happened, and what: it counts");
-    if (!(s->config.evidence & TAC_EVIDENCE_PERF) || s->perf_error)
+    if (!has_perf(s))
         return;
-    const char *stacks =
-        s->config.evidence & TAC_EVIDENCE_STACKS
-            ? "who ran instead, who woke it, interrupts, and all threads that did not register; "
-              "callers of code without frame pointers"
-            : "who ran instead, who woke it, interrupts, and all threads that did not register; "
-              "call stacks";
-    tac_facts_write_line(s, "evidence.perf.blind", stacks);
+    static const char *const stacks[] = {
+        [TAC_PERF_NO_STACKS] = "call stacks",
+        [TAC_PERF_CHAINS] = "callers of code without frame pointers",
+        [TAC_PERF_COPIES] = "callers whose frames lie deeper than the copy of the stack"};
+    char text[192];
+    snprintf(text, sizeof text,
+             "who ran instead, who woke it, interrupts, and all threads that did not register; %s",
+             stacks[s->stacks]);
+    tac_facts_write_line(s, "evidence.perf.blind", text);
 }

@@ -42,7 +42,17 @@ enum tac_chunk_kind {
     TAC_CHUNK_SYMBOLS = 13,  /* text lines "address name\n", hexadecimal: functions of the kernel
                                 that  stand in stacks */
     TAC_CHUNK_LOST = 14,     /* struct tac_format_lost: what a stream had no room for; id = lane */
+    TAC_CHUNK_STACK_COPIES = 15, /* count times struct tac_format_stack_copy, each followed by its
+                                    registers and its bytes: call stacks that the reader unwinds */
 };
+
+/* Events, which may be left out or kept back without making the rest unreadable; the other kinds
+ * define what they name. */
+static inline int tac_chunk_is_events(uint32_t kind)
+{
+    return kind == TAC_CHUNK_RECORDS || kind == TAC_CHUNK_KERNEL || kind == TAC_CHUNK_STACKS ||
+           kind == TAC_CHUNK_STACK_COPIES;
+}
 
 enum tac_chunk_flags {
     TAC_CHUNK_PACKED =
@@ -110,6 +120,22 @@ struct tac_format_stack {
     uint8_t count; /* u64 addresses that follow, innermost first; at most TAC_STACK_MAX */
 };
 static_assert(sizeof(struct tac_format_stack) == 16, "stack");
+
+#define TAC_STACK_BYTES_MAX 16384u
+#define TAC_STACK_REGISTERS_MAX 33u
+
+struct tac_format_stack_copy {
+    uint64_t ns;       /* as in struct tac_format_stack */
+    uint64_t address;  /* the stack pointer: of the first byte of the copy */
+    uint32_t tid;      /* whose stack it is */
+    uint16_t cpu;      /* 0xffff: not known */
+    uint8_t registers; /* u64 that follow: by their DWARF numbers from 0 on, and last the program
+                          counter, whatever its number is */
+    uint8_t reserved;
+    uint32_t bytes; /* of stack that follow the registers, a multiple of 8 */
+    uint32_t reserved2;
+};
+static_assert(sizeof(struct tac_format_stack_copy) == 32, "copy of a stack");
 
 struct tac_format_end {
     uint64_t counter, stored, dropped, suppressed, unregistered;

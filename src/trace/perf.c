@@ -4,7 +4,8 @@
  *
  * All events carry the same sample_type, so that a record can be told apart by its identifier and
  * its time is found at a fixed place:
- *   SAMPLE  id, ip, pid/tid, time, addr, cpu [, n, n addresses]
+ *   SAMPLE  id, ip, pid/tid, time, addr, cpu, then [n, n addresses]
+ *           or [ABI, registers] [size, so many bytes of stack, bytes that are valid]
  *   SWITCH, LOST  ... pid/tid, time, cpu, id
  * The fourth event, only with stacks, is a sample where the thread leaves its CPU; it comes just
  * before the SWITCH record of the same moment, and its stack waits for that record's time. */
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,14 +24,20 @@
 #include <unistd.h>
 
 enum { PAGES = 16, PAGES_WITH_STACKS = 64, EVENTS = 4, LEAVING = 3 };
+enum {
+    SAMPLE_STACK = 56,
+    COPIES_A_SECOND = 1000
+}; /* where in a sample its stack is; of a thread */
 
 struct tac_perf {
     int fd[EVENTS]; /* switches, minor faults, major faults, stacks of switches */
     uint64_t id[EVENTS];
     uint32_t pages; /* of the ring */
-    bool stacks;
-    uint64_t waiting[TAC_STACK_MAX]; /* the stack of the switch that is still to come */
-    uint32_t waiting_count;
+    enum tac_perf_stacks stacks;
+    uint32_t copy_bytes, copies; /* copies: in the second that began at second_ns */
+    uint64_t second_ns;
+    unsigned char stack[TAC_PERF_STACK_MAX]; /* read last, as in the chunk; without its time */
+    uint32_t stack_bytes;                    /* 0: none; kept for the switch that is to come */
     struct perf_event_mmap_page *page;
     size_t page_bytes;
 };
@@ -38,17 +46,66 @@ static const uint64_t config[EVENTS] = {PERF_COUNT_SW_DUMMY, PERF_COUNT_SW_PAGE_
                                         PERF_COUNT_SW_PAGE_FAULTS_MAJ,
                                         PERF_COUNT_SW_CONTEXT_SWITCHES};
 
-static int open_event(uint32_t tid, int which, bool kernel, bool stacks)
+/* The kernel's numbers of the registers (asm/perf_regs.h), in the order of their DWARF numbers (the
+ * psABIs of x86-64, arm64 and arm), the program counter last. */
+#if defined(__x86_64__)
+static const unsigned char registers[] = {0,  3,  2,  1,  4,  5,  6,  7, 16,
+                                          17, 18, 19, 20, 21, 22, 23, 8};
+enum { STACK_POINTER = 7 };
+#elif defined(__aarch64__)
+static const unsigned char registers[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                          11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                          22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
+enum { STACK_POINTER = 31 };
+#elif defined(__arm__)
+static const unsigned char registers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+enum { STACK_POINTER = 13 };
+#else
+static const unsigned char registers[1];
+enum { STACK_POINTER = 0 };
+#endif
+
+static uint64_t register_mask(void)
 {
+    uint64_t mask = 0;
+    for (size_t i = 0; sizeof registers > 1 && i < sizeof registers; i++)
+        mask |= 1ull << registers[i];
+    return mask;
+}
+
+enum tac_perf_stacks tac_perf_stacks(bool wanted, uint32_t copy_bytes)
+{
+    if (!wanted)
+        return TAC_PERF_NO_STACKS;
+    return copy_bytes && sizeof registers > 1 ? TAC_PERF_COPIES : TAC_PERF_CHAINS;
+}
+
+bool tac_perf_has_stacks(const struct tac_perf *perf)
+{
+    return perf->stacks != TAC_PERF_NO_STACKS;
+}
+
+static uint64_t stack_fields(enum tac_perf_stacks stacks)
+{
+    return stacks == TAC_PERF_CHAINS   ? PERF_SAMPLE_CALLCHAIN
+           : stacks == TAC_PERF_COPIES ? PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER
+                                       : 0;
+}
+
+static int open_event(const struct tac_perf *perf, uint32_t tid, int which, bool kernel)
+{
+    bool chains = perf->stacks == TAC_PERF_CHAINS, copies = perf->stacks == TAC_PERF_COPIES;
     struct perf_event_attr attr = {
         .type = PERF_TYPE_SOFTWARE,
         .size = sizeof attr,
         .config = config[which],
         .sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID |
                        PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR | PERF_SAMPLE_CPU |
-                       (stacks ? PERF_SAMPLE_CALLCHAIN : 0),
+                       stack_fields(perf->stacks),
         .exclude_callchain_kernel = 1,
-        .sample_max_stack = stacks ? TAC_STACK_MAX : 0,
+        .sample_max_stack = chains ? TAC_STACK_MAX : 0,
+        .sample_regs_user = copies ? register_mask() : 0,
+        .sample_stack_user = copies ? perf->copy_bytes : 0,
         .sample_period = 1,
         .sample_id_all = 1,
         .context_switch = which == 0,
@@ -73,7 +130,7 @@ static int open_all(struct tac_perf *perf, uint32_t tid, bool kernel)
 {
     int events = perf->stacks && kernel ? EVENTS : LEAVING;
     for (int i = 0; i < events; i++) {
-        perf->fd[i] = open_event(tid, i, kernel, perf->stacks);
+        perf->fd[i] = open_event(perf, tid, i, kernel);
         if (perf->fd[i] < 0)
             return perf->fd[i];
         if (ioctl(perf->fd[i], PERF_EVENT_IOC_ID, &perf->id[i]))
@@ -103,13 +160,15 @@ void tac_perf_close(struct tac_perf *perf)
     free(perf);
 }
 
-static int try_open(uint32_t tid, bool kernel, bool stacks, struct tac_perf **ret_perf)
+static int try_open(uint32_t tid, bool kernel, enum tac_perf_stacks stacks, uint32_t copy_bytes,
+                    struct tac_perf **ret_perf)
 {
     struct tac_perf *perf = calloc(1, sizeof *perf);
     if (!perf)
         return -ENOMEM;
     memset(perf->fd, -1, sizeof perf->fd);
     perf->stacks = stacks;
+    perf->copy_bytes = copy_bytes;
     int error = open_all(perf, tid, kernel);
     if (error)
         tac_perf_close(perf);
@@ -125,13 +184,14 @@ static bool is_refused(int error)
 
 /* As much as is permitted: the kernel's side and stacks, then without the one, then the other (the
  * larger ring for stacks counts against a limit of locked memory). */
-int tac_perf_open(uint32_t tid, bool stacks, struct tac_perf **ret_perf)
+int tac_perf_open(uint32_t tid, enum tac_perf_stacks stacks, uint32_t copy_bytes,
+                  struct tac_perf **ret_perf)
 {
-    int error = try_open(tid, true, stacks, ret_perf);
+    int error = try_open(tid, true, stacks, copy_bytes, ret_perf);
     if (is_refused(error))
-        error = try_open(tid, false, stacks, ret_perf);
+        error = try_open(tid, false, stacks, copy_bytes, ret_perf);
     if (is_refused(error) && stacks)
-        error = tac_perf_open(tid, false, ret_perf);
+        error = tac_perf_open(tid, TAC_PERF_NO_STACKS, 0, ret_perf);
     return error;
 }
 
@@ -144,37 +204,106 @@ static uint64_t word_at(const struct tac_perf *perf, uint64_t at)
     return word;
 }
 
-/* The addresses behind a sample, without the marks that tell kernel and program apart. */
-static uint32_t read_chain(const struct tac_perf *perf, uint64_t at, uint64_t end, uint64_t *ret_pc)
+static void copy_out(const struct tac_perf *perf, uint64_t at, unsigned char *to, size_t bytes)
 {
-    uint64_t n = end - at >= 64 ? word_at(perf, at + 56) : 0;
-    uint32_t count = 0;
-    for (uint64_t i = 0; i < n && count < TAC_STACK_MAX && at + 64 + 8 * i < end; i++) {
-        uint64_t pc = word_at(perf, at + 64 + 8 * i);
-        if (pc < (uint64_t)PERF_CONTEXT_MAX)
-            ret_pc[count++] = pc;
-    }
-    return count;
+    const char *data = (const char *)perf->page + perf->page_bytes;
+    size_t size = perf->pages * perf->page_bytes, place = at & (size - 1);
+    size_t first = bytes < size - place ? bytes : size - place;
+    memcpy(to, data + place, first);
+    memcpy(to + first, data, bytes - first);
 }
 
-static void put_stack(struct tac_perf_batch *b, const struct tac_format_kernel *e,
-                      const uint64_t *pc, uint32_t count)
+/* The addresses of a sample, without the marks that tell kernel and program apart. */
+static void read_chain(struct tac_perf *perf, uint64_t at, uint64_t end)
 {
-    struct tac_format_stack head = {e->ns, e->tid, e->cpu, TAC_STACK_USER, (uint8_t)count};
-    if (!count || b->stacks_bytes + sizeof head + count * sizeof *pc > b->stacks_max)
+    struct tac_format_stack head = {.kind = TAC_STACK_USER};
+    uint64_t n = end - at >= 8 ? word_at(perf, at) : 0;
+    unsigned char *to = perf->stack + sizeof head;
+    for (uint64_t i = 1; i <= n && head.count < TAC_STACK_MAX && at + 8 * i < end; i++) {
+        uint64_t pc = word_at(perf, at + 8 * i);
+        if (pc < (uint64_t)PERF_CONTEXT_MAX)
+            memcpy(to + 8 * head.count++, &pc, sizeof pc);
+    }
+    memcpy(perf->stack, &head, sizeof head);
+    perf->stack_bytes = head.count ? (uint32_t)(sizeof head + 8 * head.count) : 0;
+}
+
+/* The registers of a sample, which the kernel gives in the order of its own numbers. */
+static uint64_t read_register(const struct tac_perf *perf, uint64_t at, unsigned number)
+{
+    uint64_t below = register_mask() & ((1ull << number) - 1);
+    return word_at(perf, at + 8 * (uint64_t)__builtin_popcountll(below));
+}
+
+static void read_copy(struct tac_perf *perf, uint64_t at, uint64_t end)
+{
+    const uint64_t count = sizeof registers;
+    struct tac_format_stack_copy head = {.registers = (uint8_t)count};
+    unsigned char *to = perf->stack + sizeof head;
+    uint64_t stack = at + 8 + 8 * count; /* behind the ABI and the registers */
+    perf->stack_bytes = 0;
+    if (stack + 8 > end || word_at(perf, at) == PERF_SAMPLE_REGS_ABI_NONE)
         return;
-    memcpy(b->stacks + b->stacks_bytes, &head, sizeof head);
-    memcpy(b->stacks + b->stacks_bytes + sizeof head, pc, count * sizeof *pc);
-    b->stacks_bytes += (uint32_t)(sizeof head + count * sizeof *pc);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = read_register(perf, at + 8, registers[i]);
+        memcpy(to + 8 * i, &value, sizeof value);
+    }
+    head.address = read_register(perf, at + 8, registers[STACK_POINTER]);
+    uint64_t room = word_at(perf, stack);
+    uint64_t valid = room && stack + 16 + room <= end ? word_at(perf, stack + 8 + room) : 0;
+    head.bytes = (uint32_t)(valid < perf->copy_bytes ? valid : perf->copy_bytes) & ~7u;
+    copy_out(perf, stack + 8, to + 8 * count, head.bytes);
+    memcpy(perf->stack, &head, sizeof head);
+    perf->stack_bytes = (uint32_t)(sizeof head + 8 * count) + head.bytes;
+}
+
+static void read_stack(struct tac_perf *perf, uint64_t at, uint64_t end)
+{
+    if (perf->stacks == TAC_PERF_CHAINS)
+        read_chain(perf, at + SAMPLE_STACK, end);
+    else if (perf->stacks == TAC_PERF_COPIES)
+        read_copy(perf, at + SAMPLE_STACK, end);
+}
+
+/* Copies are large: a thread that switches all the time is not to fill the disk. */
+static bool is_within_rate(struct tac_perf *perf, uint64_t ns)
+{
+    if (perf->stacks != TAC_PERF_COPIES)
+        return true;
+    if (ns - perf->second_ns >= 1000000000u) {
+        perf->second_ns = ns;
+        perf->copies = 0;
+    }
+    return ++perf->copies <= COPIES_A_SECOND;
+}
+
+/* The stack that was read belongs to this event. */
+static void put_stack(struct tac_perf *perf, struct tac_perf_batch *b,
+                      const struct tac_format_kernel *e)
+{
+    uint32_t bytes = perf->stack_bytes;
+    perf->stack_bytes = 0;
+    if (!bytes || bytes > b->stacks_max - b->stacks_bytes || !is_within_rate(perf, e->ns))
+        return;
+    unsigned char *to = b->stacks + b->stacks_bytes;
+    memcpy(to, perf->stack, bytes);
+    memcpy(to, &e->ns, sizeof e->ns);
+    bool copies = perf->stacks == TAC_PERF_COPIES;
+    memcpy(to + (copies ? offsetof(struct tac_format_stack_copy, tid)
+                        : offsetof(struct tac_format_stack, tid)),
+           &e->tid, sizeof e->tid);
+    memcpy(to + (copies ? offsetof(struct tac_format_stack_copy, cpu)
+                        : offsetof(struct tac_format_stack, cpu)),
+           &e->cpu, sizeof e->cpu);
+    b->stacks_bytes += bytes;
     b->stacks_count++;
 }
 
 static bool decode_sample(struct tac_perf *perf, uint64_t at, uint64_t end,
                           struct tac_perf_batch *b, struct tac_format_kernel *e)
 {
-    uint64_t id = word_at(perf, at + 8), pc[TAC_STACK_MAX];
-    if (perf->stacks && id == perf->id[LEAVING])
-        perf->waiting_count = read_chain(perf, at, end, perf->waiting);
+    uint64_t id = word_at(perf, at + 8);
+    read_stack(perf, at, end);
     if (id != perf->id[1] && id != perf->id[2])
         return false;
     e->type = id == perf->id[1] ? TAC_KERNEL_FAULT_MINOR : TAC_KERNEL_FAULT_MAJOR;
@@ -183,8 +312,7 @@ static bool decode_sample(struct tac_perf *perf, uint64_t at, uint64_t end,
     e->ns = word_at(perf, at + 32);
     e->a = word_at(perf, at + 40);
     e->cpu = (uint16_t)word_at(perf, at + 48);
-    if (perf->stacks)
-        put_stack(b, e, pc, read_chain(perf, at, end, pc));
+    put_stack(perf, b, e);
     return true;
 }
 
@@ -209,10 +337,8 @@ static bool decode(struct tac_perf *perf, uint64_t at, struct tac_perf_batch *b,
     e->tid = (uint32_t)(word_at(perf, end - 32) >> 32);
     e->ns = word_at(perf, end - 24);
     e->cpu = (uint16_t)word_at(perf, end - 16);
-    if (e->type == TAC_KERNEL_OUT) {
-        put_stack(b, e, perf->waiting, perf->waiting_count);
-        perf->waiting_count = 0;
-    }
+    if (e->type == TAC_KERNEL_OUT)
+        put_stack(perf, b, e);
     return true;
 }
 
@@ -220,10 +346,9 @@ bool tac_perf_read(struct tac_perf *perf, struct tac_perf_batch *b)
 {
     uint64_t head = __atomic_load_n(&perf->page->data_head, __ATOMIC_ACQUIRE);
     uint64_t tail = perf->page->data_tail, begin = tail;
-    const uint32_t stack = sizeof(struct tac_format_stack) + TAC_STACK_MAX * sizeof(uint64_t);
     b->events_count = b->stacks_bytes = b->stacks_count = 0;
     while (tail < head && b->events_count < b->events_max &&
-           b->stacks_bytes + stack <= b->stacks_max) {
+           b->stacks_bytes + TAC_PERF_STACK_MAX <= b->stacks_max) {
         uint64_t bytes = word_at(perf, tail) >> 48;
         if (bytes < 8)
             break;

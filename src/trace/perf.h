@@ -4,7 +4,8 @@
  *
  * Software events of perf_event_open(2) on the thread, in one kernel-written ring, on
  * CLOCK_MONOTONIC; read by the helper, so that the thread itself makes no call. With stacks, the
- * kernel walks the frame pointers of the program where the thread leaves its CPU and at faults. */
+ * kernel walks the frame pointers of the program where the thread leaves its CPU and at faults, or
+ * copies the registers and the top of the stack, which the recording's reader unwinds. */
 #ifndef TAC_TRACE_PERF_H
 #define TAC_TRACE_PERF_H
 
@@ -15,11 +16,25 @@
 
 struct tac_perf;
 
-/* 0, or -errno: -EACCES (kernel.perf_event_paranoid), -ENOSYS, -EPERM (sandbox), ... */
-int tac_perf_open(uint32_t tid, bool stacks, struct tac_perf **ret_perf);
-void tac_perf_close(struct tac_perf *perf); /* NULL is fine */
+enum tac_perf_stacks { TAC_PERF_NO_STACKS, TAC_PERF_CHAINS, TAC_PERF_COPIES };
 
-/* What a read gives: events, and stacks as in a STACKS chunk, each of an event with the same ns. */
+/* Which stacks are to be had: copies need the registers, whose names we know for some machines. */
+enum tac_perf_stacks tac_perf_stacks(bool wanted, uint32_t copy_bytes);
+
+/* copy_bytes: of each copy, a multiple of 8, at most TAC_STACK_BYTES_MAX. 0, or -errno: -EACCES
+ * (kernel.perf_event_paranoid), -ENOSYS, -EPERM (sandbox), ... */
+int tac_perf_open(uint32_t tid, enum tac_perf_stacks stacks, uint32_t copy_bytes,
+                  struct tac_perf **ret_perf);
+void tac_perf_close(struct tac_perf *perf); /* NULL is fine */
+bool tac_perf_has_stacks(
+    const struct tac_perf *perf); /* they may be refused where the rest is not */
+
+/* What a read gives: events, and stacks as in a STACKS (or STACK_COPIES) chunk, each of an event
+ * with the same ns. stacks_max: at least TAC_PERF_STACK_MAX. */
+enum {
+    TAC_PERF_STACK_MAX = sizeof(struct tac_format_stack_copy) +
+                         TAC_STACK_REGISTERS_MAX * sizeof(uint64_t) + TAC_STACK_BYTES_MAX
+};
 struct tac_perf_batch {
     struct tac_format_kernel *events;
     uint32_t events_max, events_count;

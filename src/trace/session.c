@@ -140,6 +140,8 @@ static int open_session(const struct tac_trace_config *config, struct tac_sessio
         return -ENOMEM;
     s->config = *config;
     s->config.drain_ms = config->drain_ms ? config->drain_ms : DRAIN_MS;
+    s->stack_bytes = (config->stack_bytes + 7) & ~7u;
+    s->stacks = tac_perf_stacks((config->evidence & TAC_EVIDENCE_STACKS) != 0, s->stack_bytes);
     int error = tac_site_table_init(&s->sites);
     if (!error)
         error = tac_sink_init(&s->sink, -1, (uint64_t)config->flight_s * TAC_NS_PER_S,
@@ -170,12 +172,7 @@ static void write_opening(struct tac_session *s)
         atomic_store(&lane->tail, __atomic_load_n(&lane->ring.head, __ATOMIC_ACQUIRE));
         tac_drain_lane_begin(s, lane);
     }
-    char text[96] = "not asked for";
-    if (s->config.evidence & TAC_EVIDENCE_PERF && s->perf_error)
-        snprintf(text, sizeof text, "refused: %s", tac_error_sentence(s->perf_error));
-    else if (s->config.evidence & TAC_EVIDENCE_PERF)
-        strcpy(text, "yes");
-    tac_facts_write_line(s, "evidence.perf", text);
+    tac_facts_write_perf(s);
     tac_facts_write_blind(s);
 }
 
@@ -271,6 +268,7 @@ int tac_trace_start(const struct tac_trace_config *config)
     const char *elsewhere = secure_getenv("TACTUS_RECORD");
     if (!config || (!config->path && config->fd < 0 && !(elsewhere && *elsewhere)) ||
         config->drain_ms > DRAIN_MS_MAX || config->flight_s > 3600 ||
+        config->stack_bytes > TAC_STACK_BYTES_MAX ||
         (config->flight_bytes && config->flight_bytes < 65536))
         return -EINVAL;
     pthread_once(&once, init);

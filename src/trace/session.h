@@ -11,6 +11,7 @@
 #include "tactus/cycle.h"
 #include "trace/lane.h"
 #include "trace/pack.h"
+#include "trace/perf.h"
 #include "trace/sink.h"
 #include "trace/site.h"
 
@@ -35,6 +36,9 @@ struct tac_session {
     struct tac_clock_pair first, last;
     uint64_t deadline_ns[TAC_CYCLE_SOURCES_MAX]; /* of the open cycle of a source */
     int perf_error;
+    enum tac_perf_stacks stacks; /* asked for, and how */
+    uint32_t stack_bytes;
+    bool stacks_refused; /* for some thread */
     struct tac_format_record buffer[TAC_DRAIN_RECORDS];
     unsigned char packed[TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS)];
     struct tac_format_kernel kernel[TAC_DRAIN_KERNEL];
@@ -47,8 +51,9 @@ static_assert(TAC_PACK_KERNEL_BYTES_MAX(TAC_DRAIN_KERNEL) <= TAC_PACK_BYTES_MAX(
 void tac_facts_write_modules(struct tac_session *session);
 void tac_facts_check_modules(struct tac_session *session);
 
-/* facts.c: the header lines of the recording. */
+/* facts.c: the header lines of the recording; what the kernel's evidence is, after the lanes. */
 void tac_facts_write(struct tac_session *session);
+void tac_facts_write_perf(struct tac_session *session);
 void tac_facts_write_blind(struct tac_session *session); /* what the evidence cannot see */
 void tac_facts_write_line(struct tac_session *session, const char *key, const char *value);
 

@@ -155,8 +155,7 @@ static uint32_t entry_bytes(const struct tac_wire *s, uint64_t position)
 /* What can be left out without making the rest unreadable. */
 static bool is_evidence(uint16_t kind)
 {
-    return kind == TAC_CHUNK_RECORDS || kind == TAC_CHUNK_KERNEL || kind == TAC_CHUNK_STACKS ||
-           kind == TAC_CHUNK_CLOCK;
+    return tac_chunk_is_events(kind) || kind == TAC_CHUNK_CLOCK;
 }
 
 bool tac_wire_put(struct tac_wire *s, const struct tac_format_chunk *head,
