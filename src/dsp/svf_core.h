@@ -27,11 +27,10 @@ struct tac_svf_bands {
     tac_v band, low; /* v1, v2 */
 };
 
-/* scale: multiplies g; 1, or what a shelf moves its corner by. */
-TAC_INLINE struct tac_svf_tuning tac_svf_tune(tac_v hz, float per_hz, tac_v k, tac_v scale)
+/* g as a ratio, above 0. */
+TAC_INLINE struct tac_svf_tuning tac_svf_tune_to(struct tac_ratio g, tac_v k)
 {
-    struct tac_ratio g = tac_v_tan_pi(tac_v_clamp(hz * per_hz, 1e-5f, 0.49f));
-    tac_v n = g.n * scale, d = g.d;
+    tac_v n = g.n, d = g.d;
     tac_v lossy = n * tac_v_madd(k, d, n), d2 = d * d;
     tac_v r = 1.0f / (d2 + lossy);
     struct tac_svf_tuning t;
@@ -40,6 +39,11 @@ TAC_INLINE struct tac_svf_tuning tac_svf_tune(tac_v hz, float per_hz, tac_v k, t
     t.twice_a2 = t.a2 + t.a2;
     t.a3 = n * n * r;
     return t;
+}
+
+TAC_INLINE struct tac_svf_tuning tac_svf_tune(tac_v hz, float per_hz, tac_v k)
+{
+    return tac_svf_tune_to(tac_v_tan_pi(tac_v_clamp(hz * per_hz, 1e-5f, 0.49f)), k);
 }
 
 TAC_INLINE struct tac_svf_bands tac_svf_step(struct tac_svf *s, const struct tac_svf_tuning *t,

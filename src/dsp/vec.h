@@ -141,6 +141,24 @@ TAC_INLINE float tac_madd(float a, float b, float c)
 #endif
 }
 
+/* Rounded as IEEE 754 asks, so the same everywhere; x >= 0. */
+TAC_INLINE tac_v tac_v_sqrt(tac_v x)
+{
+#if TAC_LANES == 16 && defined(__AVX512F__)
+    return (tac_v)_mm512_sqrt_ps((__m512)x);
+#elif TAC_LANES == 8 && defined(__AVX__)
+    return (tac_v)_mm256_sqrt_ps((__m256)x);
+#elif TAC_LANES == 4 && defined(__SSE2__)
+    return (tac_v)_mm_sqrt_ps((__m128)x);
+#elif TAC_LANES == 4 && defined(__aarch64__)
+    return (tac_v)vsqrtq_f32((float32x4_t)x);
+#else
+    for (int l = 0; l < TAC_LANES; l++)
+        x[l] = __builtin_sqrtf(x[l]);
+    return x;
+#endif
+}
+
 TAC_INLINE tac_v tac_v_abs(tac_v x)
 {
     return (tac_v)((tac_m)x & 0x7fffffff);

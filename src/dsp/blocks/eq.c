@@ -1,28 +1,42 @@
 /* SPDX-License-Identifier: MIT
- * eq.c - one band of an equaliser: peak, low shelf or high shelf.
+ * eq.c - one band of an equaliser: peak, low shelf or high shelf, with the response of the analogue
+ * band up to 20 kHz.
  *
- * Equation  the state-variable filter of svf_core.h, its input, band and low outputs mixed:
- *           y = m0 x + m1 v1 + m2 v2, with A = 10^(gain / 40) in m0, m1, m2 and the tuning.
- * Source    Andrew Simper 2013, "Solving the continuous SVF equations using trapezoidal
- *           integration" (Cytomic); the responses are those of R. Bristow-Johnson's cookbook.
- * Quality   within 0.05 dB of them (tests/dsp/test_effects.c). Latency 0. State: 8 bytes a lane. */
+ * Method    a band of second order whose size is fitted to that of the analogue one (eq_design.h),
+ *           run by the state-variable filter of svf_core.h: its input, band and low outputs mixed,
+ *           y = m0 x + m1 v1 + m2 v2. So it stays bounded on any path of its parameters. It is
+ *           designed anew when they change.
+ * Quality   within 0.15 dB of the analogue band to 20 kHz for +-6 dB, 0.4 dB for +-12 dB
+ *           (tests/dsp/test_eq.c). A cut is the exact reciprocal of the boost.
+ * Latency   0. State: 60 bytes a lane. */
 #include "dsp/block.h"
-#include "dsp/svf_core.h"
+#include "dsp/eq_design.h"
 
 enum { P_FREQUENCY, P_GAIN, P_Q, P_SHAPE };
 enum { PEAK, LOW_SHELF, HIGH_SHELF };
 
 static const char *const shapes[] = {"peak", "low-shelf", "high-shelf", NULL};
 
+struct wish {
+    tac_v frequency, gain, q, shape;
+};
+
+struct band {
+    struct tac_svf_tuning tuning;
+    tac_v m0, m1, m2;
+};
+
 struct eq {
     struct tac_svf core;
+    struct wish wish; /* what the band was designed for */
+    struct band band;
     float per_hz;
 };
 
+/* What a bank computes with while it runs. */
 struct bank {
     struct tac_svf core;
-    struct tac_svf_tuning tuning;
-    tac_v m0, m1, m2;
+    struct band band;
 };
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
@@ -30,48 +44,53 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     struct eq *s = state;
     (void)memory;
     s->per_hz = 1.0f / setup->rate_hz;
+    s->wish.frequency = tac_v_set(-1);
 }
 
-TAC_INLINE void design(struct bank *b, const struct tac_io *io, uint32_t i, float per_hz)
+TAC_INLINE struct wish wish_at(const struct tac_io *io, uint32_t i)
 {
-    tac_v octaves = TAC_AT(io->param[P_GAIN], i) * 0.0830482024f; /* log2 of A */
-    tac_v a = tac_v_exp2(octaves), root = tac_v_exp2(octaves * 0.5f);
-    tac_v shape = TAC_AT(io->param[P_SHAPE], i);
-    tac_m low = (shape > 0.5f) & (shape < 1.5f), high = shape > 1.5f, peak = ~(low | high);
-    tac_v q = TAC_AT(io->param[P_Q], i), one = tac_v_set(1);
-    tac_v k = one / tac_v_select(peak, q * a, q);
-    tac_v scale = tac_v_select(low, one / root, tac_v_select(high, root, one));
-    b->tuning = tac_svf_tune(TAC_AT(io->param[P_FREQUENCY], i), per_hz, k, scale);
-    b->m0 = tac_v_select(high, a * a, one);
-    b->m1 = k * tac_v_select(peak, a * a - 1.0f, tac_v_select(low, a - 1.0f, (1.0f - a) * a));
-    b->m2 = tac_v_select(peak, tac_v_set(0), tac_v_select(low, a * a - 1.0f, 1.0f - a * a));
+    return (struct wish){TAC_AT(io->param[P_FREQUENCY], i), TAC_AT(io->param[P_GAIN], i),
+                         TAC_AT(io->param[P_Q], i), TAC_AT(io->param[P_SHAPE], i)};
 }
 
-/* banks and moving are constants where this is inlined. */
-TAC_INLINE void run(struct eq *const *s, const struct tac_io *io, int banks, int moving)
+TAC_INLINE struct tac_eq_poly either(tac_m mask, struct tac_eq_poly a, struct tac_eq_poly b)
 {
-    struct bank bank[2];
-    float per_hz = s[0]->per_hz;
-    TAC_UNROLL
-    for (int b = 0; b < banks; b++) {
-        bank[b].core = s[b]->core;
-        design(&bank[b], &io[b], 0, per_hz);
+    return (struct tac_eq_poly){tac_v_select(mask, a.p0, b.p0), tac_v_select(mask, a.p1, b.p1),
+                                tac_v_select(mask, a.p2, b.p2)};
+}
+
+/* top / bottom in s = tan(w / 2) / g, as a mix of the filter's outputs. */
+static struct band realise(struct tac_eq_poly top, struct tac_eq_poly bottom, tac_v g)
+{
+    tac_v per_b0 = 1.0f / bottom.p0, c = tac_v_sqrt(bottom.p2 * per_b0), per_c = 1.0f / c;
+    tac_v k = bottom.p1 * per_b0 * per_c, low = top.p0 * per_b0;
+    struct band b = {.m0 = top.p2 / bottom.p2};
+    b.tuning = tac_svf_tune_to((struct tac_ratio){g, c}, k);
+    b.m1 = tac_v_nmadd(k, b.m0, top.p1 * per_b0 * per_c);
+    b.m2 = low - b.m0;
+    return b;
+}
+
+/* Boosts are designed; a cut is a boost upside down, and so is, but for its level, a high shelf. */
+static struct band design(const struct wish *wish, float per_hz)
+{
+    tac_v norm = tac_v_clamp(wish->frequency * per_hz, 1e-5f, 0.49f);
+    tac_v octaves = tac_v_abs(wish->gain) * 0.0830482024f; /* log2 of A */
+    tac_m high = wish->shape > 1.5f, peak = wish->shape < 0.5f;
+    struct tac_eq_boost b = {0}, shelf = {0};
+    if (tac_m_any(peak))
+        b = tac_eq_peak(norm, octaves, wish->q);
+    if (tac_m_any(~peak)) {
+        shelf = tac_eq_low_shelf(norm, octaves, wish->q);
+        b = (struct tac_eq_boost){either(peak, b.top, shelf.top),
+                                  either(peak, b.bottom, shelf.bottom),
+                                  tac_v_select(peak, b.g, shelf.g)};
     }
-    for (uint32_t i = 0; i < io->frames; i++) {
-        TAC_UNROLL
-        for (int b = 0; b < banks; b++) {
-            if (moving)
-                design(&bank[b], &io[b], i, per_hz);
-            tac_v x = TAC_AT(io[b].in[0], i);
-            struct tac_svf_bands y = tac_svf_step(&bank[b].core, &bank[b].tuning, x);
-            tac_v_store(
-                io[b].out[0] + (size_t)i * TAC_LANES,
-                tac_v_madd(bank[b].m2, y.low, tac_v_madd(bank[b].m1, y.band, bank[b].m0 * x)));
-        }
-    }
-    TAC_UNROLL
-    for (int b = 0; b < banks; b++)
-        s[b]->core = bank[b].core;
+    tac_m swap = (wish->gain < 0.0f) ^ high;
+    tac_v level = tac_v_select(high, tac_v_db(wish->gain), tac_v_set(1));
+    struct tac_eq_poly top = either(swap, b.bottom, b.top), bottom = either(swap, b.top, b.bottom);
+    top = (struct tac_eq_poly){top.p0 * level, top.p1 * level, top.p2 * level};
+    return realise(top, bottom, b.g);
 }
 
 static int is_moving(const struct tac_io *io)
@@ -80,20 +99,70 @@ static int is_moving(const struct tac_io *io)
            io->param[P_SHAPE].stride;
 }
 
+/* Designs the band for the start of the call, unless it is that already. */
+static void follow(struct eq *s, const struct tac_io *io)
+{
+    struct wish now = wish_at(io, 0);
+    tac_m other = (tac_m)(now.frequency != s->wish.frequency) | (tac_m)(now.gain != s->wish.gain) |
+                  (tac_m)(now.q != s->wish.q) | (tac_m)(now.shape != s->wish.shape);
+    if (tac_m_any(other)) {
+        s->wish = now;
+        s->band = design(&now, s->per_hz);
+    }
+}
+
+TAC_INLINE void step(struct bank *b, const struct tac_io *io, uint32_t i)
+{
+    tac_v x = TAC_AT(io->in[0], i);
+    struct tac_svf_bands y = tac_svf_step(&b->core, &b->band.tuning, x);
+    tac_v_store(io->out[0] + (size_t)i * TAC_LANES,
+                tac_v_madd(b->band.m2, y.low, tac_v_madd(b->band.m1, y.band, b->band.m0 * x)));
+}
+
+/* banks is a constant where this is inlined. */
+TAC_INLINE void run_still(struct eq *const *s, const struct tac_io *io, int banks)
+{
+    struct bank bank[2];
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++) {
+        follow(s[b], &io[b]);
+        bank[b] = (struct bank){s[b]->core, s[b]->band};
+    }
+    for (uint32_t i = 0; i < io->frames; i++) {
+        TAC_UNROLL
+        for (int b = 0; b < banks; b++)
+            step(&bank[b], &io[b], i);
+    }
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        s[b]->core = bank[b].core;
+}
+
+static void run_moving(struct eq *s, const struct tac_io *io)
+{
+    struct bank bank = {.core = s->core};
+    for (uint32_t i = 0; i < io->frames; i++) {
+        struct wish wish = wish_at(io, i);
+        bank.band = design(&wish, s->per_hz);
+        step(&bank, io, i);
+    }
+    s->core = bank.core;
+}
+
 static void process(void *state, const struct tac_io *io)
 {
     struct eq *s = state;
     if (is_moving(io))
-        run(&s, io, 1, 1);
+        run_moving(s, io);
     else
-        run(&s, io, 1, 0);
+        run_still(&s, io, 1);
 }
 
 static void process2(void *states, const struct tac_io *io)
 {
     struct eq *const *s = states;
     if (!is_moving(&io[0]) && !is_moving(&io[1])) {
-        run(s, io, 2, 0);
+        run_still(s, io, 2);
         return;
     }
     process(s[0], &io[0]);
@@ -104,6 +173,9 @@ TAC_BLOCK(eq) = {
     .name = "eq",
     .group = "filter",
     .doc = "One band of an equaliser: peak, low shelf or high shelf.",
+    .about = "Fitted to the analogue band, so it keeps its shape and its width up to the highest "
+             "octave: within 0.15 dB up to 20 kHz for 6 dB, within 0.4 dB for 12 dB. A cut undoes "
+             "the boost of the same settings exactly.",
     .in = {{"in", "the sound", TAC_PORT_SIGNAL, 0}},
     .out = {{"out", "the equalised sound", TAC_PORT_SIGNAL, 0}},
     .param = {[P_FREQUENCY] = {"frequency", "centre or corner", TAC_UNIT_HZ, 10, 22000, 1000,

@@ -85,10 +85,9 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     s->rate_hz = setup->rate_hz;
     s->step_frames = (uint32_t)(setup->rate_hz / 10 + 0.5f);
     float per_hz = 1.0f / setup->rate_hz, shelf_q = 0.70717524f, high_q = 0.50032704f;
-    tac_v one = tac_v_set(1);
     s->shelf_k = 1 / shelf_q;
-    s->shelf = tac_svf_tune(tac_v_set(1681.9744f), per_hz, tac_v_set(s->shelf_k), one);
-    s->high = tac_svf_tune(tac_v_set(38.135471f), per_hz, tac_v_set(1 / high_q), one);
+    s->shelf = tac_svf_tune(tac_v_set(1681.9744f), per_hz, tac_v_set(s->shelf_k));
+    s->high = tac_svf_tune(tac_v_set(38.135471f), per_hz, tac_v_set(1 / high_q));
     struct tac_ratio g = tac_v_tan_pi(tac_v_set(38.135471f * per_hz));
     float t = g.n[0] / g.d[0];
     s->high_gain = 1 + t * (t + 1 / high_q); /* the standard leaves this high-pass unscaled */

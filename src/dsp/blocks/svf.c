@@ -42,7 +42,7 @@ TAC_INLINE void shape(struct bank *b, const struct tac_io *io, uint32_t i)
 
 TAC_INLINE void tune(struct bank *b, const struct tac_io *io, uint32_t i, float per_hz)
 {
-    b->tuning = tac_svf_tune(TAC_AT(io->param[P_CUTOFF], i) * b->ratio, per_hz, b->k, tac_v_set(1));
+    b->tuning = tac_svf_tune(TAC_AT(io->param[P_CUTOFF], i) * b->ratio, per_hz, b->k);
 }
 
 TAC_INLINE void put_others(const struct tac_io *io, uint32_t i, tac_v x, tac_v band, tac_v low)
@@ -96,8 +96,8 @@ TAC_INLINE void run_alike(struct svf *const *s, const struct tac_io *io, int ban
         bank[b].core = s[b]->core;
     shape(&bank[0], &io[0], 0);
     for (uint32_t first = 0; first < io->frames; first += TAC_LANES) {
-        struct tac_svf_tuning t = tac_svf_tune(tac_v_load(cutoff + first) * bank[0].ratio,
-                                               s[0]->per_hz, bank[0].k, tac_v_set(1));
+        struct tac_svf_tuning t =
+            tac_svf_tune(tac_v_load(cutoff + first) * bank[0].ratio, s[0]->per_hz, bank[0].k);
         _Alignas(64) float turn[TAC_LANES], a2[TAC_LANES], twice_a2[TAC_LANES], a3[TAC_LANES];
         tac_v_store(turn, t.turn);
         tac_v_store(a2, t.a2);
