@@ -116,6 +116,10 @@ static enum tac_account account_before(const struct sweep *s, uint64_t ns, uint3
 {
     if (ns < s->layout->previous_ns)
         return TAC_ACCOUNT_CARRIED;
+    if (s->open[TAC_SIGHT_STILL]) {
+        *ret_sight = s->top[TAC_SIGHT_STILL];
+        return TAC_ACCOUNT_HYPERVISOR;
+    }
     if (s->open[TAC_SIGHT_IRQ] || s->open[TAC_SIGHT_SOFTIRQ]) {
         *ret_sight = s->top[s->open[TAC_SIGHT_IRQ] ? TAC_SIGHT_IRQ : TAC_SIGHT_SOFTIRQ];
         return TAC_ACCOUNT_INTERRUPT;
@@ -134,17 +138,24 @@ static enum tac_account account_before(const struct sweep *s, uint64_t ns, uint3
 }
 
 /* The way back from a sleep inside a memory function, a lock wait or a call: woken, and the CPU had
- * gone idle meanwhile. Without the sleep there would have been no way back. Longer ones are more
- * than a CPU's idle state. */
+ * gone idle meanwhile, or to a less urgent thread. Without the sleep there would have been no way
+ * back. Longer ones are more than a CPU's idle state or the way of an interrupt. */
 enum { WAY_BACK_NS = 500000 };
+
+static bool is_in_the_way(const struct tac_sight *ready)
+{
+    bool is_less_urgent = ready->prio >= TAC_PRIO_NORMAL && ready->prio != TAC_PRIO_UNKNOWN &&
+                          ready->own_prio < TAC_PRIO_NORMAL;
+    return ready->who && !is_less_urgent;
+}
 
 static bool comes_back(const struct sweep *s)
 {
     if (!s->open[TAC_SIGHT_READY])
         return false;
     const struct tac_sight *ready = &s->layout->sights.data[s->top[TAC_SIGHT_READY]];
-    return ready->flags & TAC_SIGHT_WOKEN && !ready->who && !(ready->flags & TAC_SIGHT_CHOSEN) &&
-           ready->to_ns - ready->from_ns < WAY_BACK_NS &&
+    return ready->flags & TAC_SIGHT_WOKEN && !(ready->flags & TAC_SIGHT_CHOSEN) &&
+           !is_in_the_way(ready) && ready->to_ns - ready->from_ns < WAY_BACK_NS &&
            (s->open[TAC_SIGHT_MEMORY] || s->open[TAC_SIGHT_LOCK] || s->open[TAC_SIGHT_CALL]);
 }
 
@@ -159,6 +170,10 @@ static enum tac_account account_within(const struct sweep *s, uint32_t *ret_sigh
         {TAC_SIGHT_COMPACT, TAC_ACCOUNT_FAULT},     {TAC_SIGHT_MEMORY, TAC_ACCOUNT_ALLOCATOR},
         {TAC_SIGHT_MMAP, TAC_ACCOUNT_BLOCKED},      {TAC_SIGHT_LOCK, TAC_ACCOUNT_BLOCKED},
     };
+    if (s->open[TAC_SIGHT_STILL]) {
+        *ret_sight = s->top[TAC_SIGHT_STILL];
+        return TAC_ACCOUNT_HYPERVISOR;
+    }
     if (s->open[TAC_SIGHT_ASLEEP] || comes_back(s)) {
         *ret_sight = s->top[s->open[TAC_SIGHT_ASLEEP] ? TAC_SIGHT_ASLEEP : TAC_SIGHT_READY];
         return account_asleep(s, ret_sight);
@@ -282,39 +297,54 @@ static uint64_t move_excess(struct tac_layout *l, const struct tac_nominal *nomi
     return moved;
 }
 
-static uint64_t time_off_cpu(const struct tac_layout *l, uint64_t *ret_times)
+/* A wake-up that asks for a switch spares the scheduler the next reading of its clock: the woken
+ * thread is charged from then on, although another CPU's interrupt has yet to come through (Linux,
+ * wakeup_preempt() in kernel/sched/core.c). So much of a way back may stand on its clock. */
+enum { WAKE_CHARGED_NS = 200000 };
+
+struct off_cpu {
+    uint64_t ns;         /* asleep or ready, by the sights */
+    uint64_t charged_ns; /* of these may be on the thread's clock all the same */
+};
+
+static struct off_cpu time_off_cpu(const struct tac_layout *l)
 {
-    uint64_t sum = 0;
-    *ret_times = 0;
+    struct off_cpu off = {0};
     for (size_t i = 0; i < l->sights.count; i++) {
         const struct tac_sight *s = &l->sights.data[i];
         if (s->kind != TAC_SIGHT_ASLEEP && s->kind != TAC_SIGHT_READY)
             continue;
         uint64_t from = s->from_ns > l->cycle->begin_ns ? s->from_ns : l->cycle->begin_ns;
         uint64_t to = s->to_ns < l->cycle->end_ns ? s->to_ns : l->cycle->end_ns;
-        sum += to > from ? to - from : 0;
-        ++*ret_times;
+        uint64_t span = to > from ? to - from : 0;
+        off.ns += span;
+        off.charged_ns += SWITCH_NS;
+        if (s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_WOKEN)
+            off.charged_ns += span < WAKE_CHARGED_NS ? span : WAKE_CHARGED_NS;
     }
-    return sum;
+    return off;
 }
 
 /* Sights that say the thread was away for longer than its CPU clock allows are wrong: a switch was
  * lost. What they claim too much is not known to be anything. */
-static void settle_surplus(struct tac_layout *l, uint64_t surplus, uint64_t times)
+static void settle_surplus(struct tac_layout *l, struct off_cpu off, uint64_t missing)
 {
     static const uint8_t from[] = {TAC_ACCOUNT_RUNNABLE, TAC_ACCOUNT_BLOCKED,
                                    TAC_ACCOUNT_ALLOCATOR_WAIT};
-    if (surplus < SURPLUS_NS + times * SWITCH_NS)
+    if (off.ns < missing + off.charged_ns + SURPLUS_NS)
         return;
+    uint64_t surplus = off.ns - missing;
     for (size_t i = 0; i < sizeof from; i++)
         surplus -= move_excess(l, NULL, from[i], TAC_ACCOUNT_UNEXPLAINED, surplus);
 }
 
-/* Time that passed, that no switch accounts for, and that the thread was not charged for. */
+/* Time that passed, that no switch accounts for, and that the thread was not charged for. Part of
+ * it may be known already. */
 static void settle_steal(struct tac_layout *l, const struct tac_nominal *nominal, uint64_t missing)
 {
-    if (missing < STEAL_NS)
+    if (missing < l->ns[TAC_ACCOUNT_HYPERVISOR] + STEAL_NS)
         return;
+    missing -= l->ns[TAC_ACCOUNT_HYPERVISOR];
     static const uint8_t from[] = {TAC_ACCOUNT_OWN, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_BLOCKED};
     for (size_t i = 0; i < sizeof from; i++)
         missing -= move_excess(l, nominal, from[i], TAC_ACCOUNT_HYPERVISOR, missing);
@@ -399,9 +429,9 @@ void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nomi
     uint64_t wall = c->end_ns - c->begin_ns;
     uint64_t missing = wall > c->cpu_ns ? wall - c->cpu_ns : 0;
     if (has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)) {
-        uint64_t times, off = time_off_cpu(layout, &times);
-        settle_steal(layout, nominal, missing > off ? missing - off : 0);
-        settle_surplus(layout, off > missing ? off - missing : 0, times);
+        struct off_cpu off = time_off_cpu(layout);
+        settle_steal(layout, nominal, missing > off.ns ? missing - off.ns : 0);
+        settle_surplus(layout, off, missing);
     } else {
         settle_by_counts(layout, nominal, missing);
     }

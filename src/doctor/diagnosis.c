@@ -6,6 +6,7 @@
  * small row a cycle; the sights of a cycle live only while it is judged. */
 #include "doctor/diagnosis.h"
 
+#include "doctor/evidence.h"
 #include "doctor/places.h"
 #include "doctor/rule.h"
 #include "tactus/trace.h"
@@ -161,8 +162,9 @@ static double price_of(const struct tac_work *w, size_t source, bool major, doub
 
 static void price_faults(struct tac_work *w, size_t source, double *value)
 {
-    w->nominal[source].fault_ns =
-        clamp(price_of(w, source, false, value), TAC_FAULT_NS_MIN, TAC_FAULT_NS_MAX);
+    double most = tac_evidence_is_virtual(w->diagnosis->capture) ? TAC_FAULT_NS_MAX_VIRTUAL
+                                                                 : TAC_FAULT_NS_MAX;
+    w->nominal[source].fault_ns = clamp(price_of(w, source, false, value), TAC_FAULT_NS_MIN, most);
     w->nominal[source].major_ns =
         clamp(price_of(w, source, true, value), TAC_MAJOR_NS_MIN, TAC_MAJOR_NS_MAX);
 }
@@ -212,24 +214,36 @@ static int compare_verdicts(const void *a, const void *b)
     return x->ns < y->ns ? 1 : x->ns > y->ns ? -1 : 0;
 }
 
-static void add_verdict(struct tac_miss *miss, const struct tac_verdict *from, uint64_t ns,
-                        uint64_t carried_ns)
+/* All parts of one miss. More than a miss can hold are there only until the smallest are folded. */
+struct parts {
+    struct tac_verdict part[TAC_VERDICTS_MAX + TAC_CLAIMS_MAX];
+    unsigned count;
+};
+
+static void add_part(struct parts *p, const struct tac_verdict *from, uint64_t ns,
+                     uint64_t carried_ns)
 {
-    for (unsigned i = 0; i < miss->count; i++)
-        if (miss->verdict[i].rule == from->rule) {
-            miss->verdict[i].ns += ns;
-            miss->verdict[i].carried_ns += carried_ns;
-            return;
-        }
-    struct tac_verdict *v = miss->count < TAC_VERDICTS_MAX ? &miss->verdict[miss->count++] : NULL;
-    if (!v) { /* the list is full: the smallest part goes with the largest */
-        miss->verdict[0].ns += ns;
-        miss->verdict[0].carried_ns += carried_ns;
-        return;
+    unsigned i = 0;
+    while (i < p->count && p->part[i].rule != from->rule)
+        i++;
+    if (i == p->count) {
+        p->part[p->count++] = *from;
+        p->part[i].ns = p->part[i].carried_ns = 0;
     }
-    *v = *from;
-    v->ns = ns;
-    v->carried_ns = carried_ns;
+    p->part[i].ns += ns;
+    p->part[i].carried_ns += carried_ns;
+}
+
+/* The largest go into the miss; what the list has no room for is added to the first. */
+static void keep_largest(struct parts *p, struct tac_miss *miss)
+{
+    qsort(p->part, p->count, sizeof *p->part, compare_verdicts);
+    for (unsigned i = TAC_VERDICTS_MAX; i < p->count; i++) {
+        p->part[0].ns += p->part[i].ns;
+        p->part[0].carried_ns += p->part[i].carried_ns;
+    }
+    miss->count = p->count < TAC_VERDICTS_MAX ? p->count : TAC_VERDICTS_MAX;
+    memcpy(miss->verdict, p->part, miss->count * sizeof *miss->verdict);
 }
 
 static uint64_t scale(uint64_t part, uint64_t whole, uint64_t to)
@@ -238,41 +252,36 @@ static uint64_t scale(uint64_t part, uint64_t whole, uint64_t to)
 }
 
 /* Rule a of the book-keeping: time that came from the cycle before has that one's causes. */
-static void inherit(struct tac_miss *miss, const struct tac_miss *root, uint64_t ns)
+static void inherit(struct parts *p, const struct tac_miss *root, uint64_t ns)
 {
     uint64_t given = 0;
     for (unsigned i = 0; i < root->count; i++) {
         uint64_t part =
             i + 1 == root->count ? ns - given : scale(root->verdict[i].ns, root->late_ns, ns);
-        add_verdict(miss, &root->verdict[i], part, part);
+        add_part(p, &root->verdict[i], part, part);
         given += part;
     }
-    miss->carried_ns = ns;
 }
 
 static void share_out(struct tac_case *c, const struct tac_miss *before, uint64_t excess,
                       uint64_t carried, struct tac_miss *miss)
 {
+    struct parts p = {.count = 0};
     uint64_t left = c->late_ns;
     if (before && carried) {
-        uint64_t ns = scale(carried, excess, c->late_ns);
-        inherit(miss, before, ns);
-        left -= ns;
+        miss->carried_ns = c->claims ? scale(carried, excess, c->late_ns) : c->late_ns;
+        inherit(&p, before, miss->carried_ns);
+        left -= miss->carried_ns;
     }
     qsort(c->claim, c->claims, sizeof *c->claim, compare_verdicts);
     for (unsigned i = c->claims; i-- > 0;) { /* the largest last: it takes the rounding */
         uint64_t ns = i == 0 ? left : scale(c->claim[i].ns, excess, c->late_ns);
         ns = ns < left ? ns : left;
         if (ns)
-            add_verdict(miss, &c->claim[i], ns, 0);
+            add_part(&p, &c->claim[i], ns, 0);
         left -= ns;
     }
-    if (left && miss->count) {
-        miss->verdict[0].ns += left;
-        miss->verdict[0].carried_ns += c->claims ? 0 : left;
-        miss->carried_ns += c->claims ? 0 : left;
-    }
-    qsort(miss->verdict, miss->count, sizeof *miss->verdict, compare_verdicts);
+    keep_largest(&p, miss);
 }
 
 static struct tac_miss *miss_of(const struct tac_work *w, uint32_t cycle)

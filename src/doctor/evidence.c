@@ -2,6 +2,8 @@
  * evidence.c - see evidence.h. */
 #include "doctor/evidence.h"
 
+#include <string.h>
+
 const struct tac_evidence_kind tac_evidence_kinds[] = {
     {TAC_HAS_CLOCK, "clock", "CPU time, switches and page faults of each cycle",
      "whether the thread ran or not: no CPU clock was read at the cycles' edges"},
@@ -59,4 +61,10 @@ void tac_evidence_problems(const struct tac_capture *capture, struct tac_text *t
     if (capture->unregistered)
         tac_text_addf(text, "%s%llu events came from threads that had not registered.",
                       text->length ? " " : "", (unsigned long long)capture->unregistered);
+}
+
+bool tac_evidence_is_virtual(const struct tac_capture *capture)
+{
+    const char *text = tac_capture_meta(capture, "virtual");
+    return text && !strcmp(text, "yes");
 }

@@ -17,4 +17,7 @@ extern const struct tac_evidence_kind tac_evidence_kinds[];
 /* One sentence each on damage, loss and poor clocks; nothing when all is well. */
 void tac_evidence_problems(const struct tac_capture *capture, struct tac_text *text);
 
+/* Whether it was made in a virtual machine, as far as it says. */
+bool tac_evidence_is_virtual(const struct tac_capture *capture);
+
 #endif

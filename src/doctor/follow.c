@@ -2,6 +2,8 @@
  * follow.c - see follow.h. */
 #include "doctor/follow.h"
 
+#include "doctor/still.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -358,12 +360,18 @@ static void walk_events(struct walk *w)
     const struct tac_capture *c = w->capture;
     for (size_t i = 0; i < c->kernel_count && w->error == 0; i++)
         on_event(w, &c->kernel[i], (uint32_t)i);
+    struct tac_sights still = {0};
+    if (w->error == 0 && w->system_wide)
+        w->error = tac_still_find(c, &still);
     for (size_t i = 0; i < w->count; i++) {
         leave(w, &w->followed[i], c->end_ns);
+        for (size_t k = 0; k < still.count; k++)
+            note(w, &w->followed[i], still.data[k]);
         struct tac_sights *s = &w->sights[w->followed[i].thread];
         if (s->count)
             qsort(s->data, s->count, sizeof *s->data, compare_ends);
     }
+    free(still.data);
 }
 
 int tac_follow(const struct tac_capture *capture, bool system_wide, struct tac_sights *sights)

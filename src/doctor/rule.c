@@ -18,7 +18,7 @@ uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, do
     for (unsigned i = 0; i < c->claims; i++)
         if (c->claim[i].rule == c->rule)
             v = &c->claim[i];
-    if (!v && c->claims == sizeof c->claim / sizeof *c->claim)
+    if (!v && c->claims == TAC_CLAIMS_MAX)
         return 0;
     c->open_ns[account] -= granted;
     if (v) { /* one verdict a rule and cycle; the larger part gives the words */

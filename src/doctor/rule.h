@@ -20,6 +20,8 @@ enum tac_blame {
     TAC_BLAME_NOBODY,  /* not known */
 };
 
+enum { TAC_CLAIMS_MAX = 32 };
+
 struct tac_case {
     const struct tac_diagnosis *diagnosis;
     const struct tac_capture *capture;
@@ -30,7 +32,7 @@ struct tac_case {
     uint64_t late_ns;
     /* Unclaimed time above nominal, per account; claims reduce it. */
     uint64_t open_ns[TAC_ACCOUNTS];
-    struct tac_verdict claim[16];
+    struct tac_verdict claim[TAC_CLAIMS_MAX];
     unsigned claims;
     const struct tac_rule *rule; /* being asked */
 };

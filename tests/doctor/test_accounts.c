@@ -105,6 +105,54 @@ static void two_causes_are_not_merged(void)
     fixture_close(&f);
 }
 
+static void put_switch(struct fixture *f, double us, uint32_t from, uint32_t to, uint64_t state)
+{
+    fixture_kernel(f, us, TAC_KERNEL_SWITCH, from,
+                   (uint64_t)to << 32 | (to == FIXTURE_AUDIO ? 19
+                                         : to                ? 9
+                                                             : 120),
+                   state << 32 | (from == FIXTURE_AUDIO ? 19
+                                  : from                ? 9
+                                                        : 120));
+}
+
+static void put_span(struct fixture *f, double us, enum tac_kernel_type begin,
+                     enum tac_kernel_type end, uint64_t what)
+{
+    fixture_kernel(f, us, begin, FIXTURE_AUDIO, what, 0);
+    fixture_kernel(f, us + 20, end, FIXTURE_AUDIO, what, 0);
+}
+
+/* More small causes than a miss has room for do not push the large one out, nor take its name. */
+static void the_largest_cause_is_kept(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 60, 3000,
+                  (struct tac_make_evidence){.cpu_ns = 520000, .voluntary = 2, .minor = 20});
+    put_switch(&f, 59, 0, FIXTURE_AUDIO, 0);
+    put_switch(&f, 70, FIXTURE_AUDIO, FIXTURE_HOG, 0);
+    put_switch(&f, 90, FIXTURE_HOG, FIXTURE_AUDIO, 1);
+    put_span(&f, 100, TAC_KERNEL_IRQ_BEGIN, TAC_KERNEL_IRQ_END, 36);
+    put_span(&f, 130, TAC_KERNEL_SOFTIRQ_BEGIN, TAC_KERNEL_SOFTIRQ_END, 9);
+    put_span(&f, 160, TAC_KERNEL_RECLAIM_BEGIN, TAC_KERNEL_RECLAIM_END, 0);
+    fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, 190, 210);
+    tac_make_lock_wait(f.make, f.audio, 0x5000, FIXTURE_OTHER, fixture_ns(220), fixture_ns(240));
+    put_switch(&f, 221, FIXTURE_AUDIO, 0, 1);
+    put_switch(&f, 239, 0, FIXTURE_AUDIO, 0);
+    put_span(&f, 250, TAC_KERNEL_MMAP_WAIT, TAC_KERNEL_MMAP_GOT, 0);
+    tac_make_zone(f.make, f.audio, TAC_CAT_CALL, "nanosleep", fixture_ns(300), fixture_ns(2700));
+    put_switch(&f, 301, FIXTURE_AUDIO, 0, 1);
+    put_switch(&f, 2699, 0, FIXTURE_AUDIO, 0);
+    put_switch(&f, 3001, FIXTURE_AUDIO, 0, 1);
+    fixture_judge(&f);
+    REQUIRE(f.diagnosis->misses_count == 1);
+    const struct tac_miss *m = &f.diagnosis->misses[0];
+    CHECK_MSG(m->count == TAC_VERDICTS_MAX, "%u verdicts", m->count);
+    CHECK_STR(m->verdict[0].rule->name, "blocking_call");
+    fixture_close(&f);
+}
+
 static void a_cycle_late_by_a_little_is_late(void)
 {
     struct fixture f;
@@ -141,6 +189,7 @@ int main(int argc, char **argv)
     TEST(carried_cycles_inherit_the_root);
     TEST(shares_of_causes_sum_to_one);
     TEST(two_causes_are_not_merged);
+    TEST(the_largest_cause_is_kept);
     TEST(a_cycle_late_by_a_little_is_late);
     TEST(all_cycles_late_still_says_own_work);
     return test_end();

@@ -10,11 +10,13 @@
  *           thread whose clock could prove more.
  *         4 Hosts hand out CPU quota at fixed times, so stalls end at multiples of 100 ms from each
  *           other.
- * One of the first two with the fourth is certain. */
+ *         5 No CPU of the machine gave a sign of life although ticks were due (still.h). A host
+ * that does not tell stolen time lets the CPU clock run on. The fourth with another one is certain.
+ */
+#include "doctor/evidence.h"
 #include "doctor/rule.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { LATE_NS = 500 * 1000, STOLEN_NS = 100 * 1000 };
 
@@ -34,12 +36,6 @@ static unsigned on_grid(const struct tac_case *c)
         }
     }
     return count;
-}
-
-static bool is_virtual(const struct tac_case *c)
-{
-    const char *text = tac_capture_meta(c->capture, "virtual");
-    return text && !strcmp(text, "yes");
 }
 
 static bool behind_idle(const struct tac_case *c, const struct tac_sight *s)
@@ -102,14 +98,23 @@ static void check_ready(struct tac_case *c)
 
 static void check(struct tac_case *c)
 {
-    if (c->has & TAC_HAS_SCHED && is_virtual(c)) {
+    if (c->has & TAC_HAS_SCHED && tac_evidence_is_virtual(c->capture)) {
         check_late_timer(c);
         check_ready(c);
     }
-    uint64_t ns = c->open_ns[TAC_ACCOUNT_HYPERVISOR];
-    if (!ns)
+    if (!c->open_ns[TAC_ACCOUNT_HYPERVISOR])
         return;
+    const struct tac_sight *still;
+    uint64_t halted = tac_case_time(c, TAC_ACCOUNT_HYPERVISOR, TAC_SIGHT_STILL, &still);
     bool grid = on_grid(c) > 0;
+    if (still)
+        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, halted,
+                  grid                ? 0.99
+                  : still->detail > 1 ? 0.95
+                                      : 0.85,
+                  "for %.2f ms no CPU of the machine ran, though their ticks were due",
+                  (double)halted / 1e6);
+    uint64_t ns = c->open_ns[TAC_ACCOUNT_HYPERVISOR];
     tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.99 : 0.85,
               "for %.2f ms the virtual CPU was not run by the host%s", (double)ns / 1e6,
               grid ? "; such stalls end on a 100 ms grid" : "");

@@ -28,8 +28,19 @@ static uint64_t number_of(const struct tac_case *c, const char *key, uint64_t ot
     return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
+/* Whether a thread stands ready after the event, as it did before. A frozen one is not woken. */
+static bool is_ready(const struct tac_capture_kernel *e, uint32_t tid, bool ready)
+{
+    uint32_t other = (uint32_t)(e->a >> 32);
+    if (e->type == TAC_KERNEL_WAKING && other == tid)
+        return true;
+    if (e->type == TAC_KERNEL_SWITCH && e->tid == tid)
+        return !(e->b >> 32 & 0xff);
+    return ready && !(e->type == TAC_KERNEL_SWITCH && other == tid);
+}
+
 /* True when the helper, and every registered thread, was still for as long as several of the
- * helper's turns, and had been seen in the turns before. */
+ * helper's turns, had been seen in the turns before, and the helper did not wait for a CPU. */
 static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
 {
     const struct tac_capture *cap = c->capture;
@@ -39,16 +50,18 @@ static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
     uint64_t before = begin > DRAINS * due ? begin - DRAINS * due : 0, last = 0;
     if (s->kind != TAC_SIGHT_ASLEEP || !helper || s->to_ns < begin + DRAINS * due)
         return false;
+    bool ready = false;
     for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, before);
          i < cap->kernel_count && cap->kernel[i].ns + due / 2 < s->to_ns; i++) {
         const struct tac_capture_kernel *e = &cap->kernel[i];
+        ready = is_ready(e, helper, ready);
         bool own = e->tid && (e->tid == helper ||
                               tac_capture_thread_of(cap, e->tid, e->ns) != TAC_CAPTURE_NONE);
         if (own && e->ns > begin + due)
             return false;
         last = e->tid == helper ? e->ns : last;
     }
-    return last != 0;
+    return last != 0 && !ready;
 }
 
 static void check(struct tac_case *c)

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ * test_rules_memory.c - the rules on the address space, pages and the heap: each speaks on its
+ * fixture (rules.h). */
+#include "rules.h"
+
+#include "tactus/trace.h"
+
+static void put_mmap_wait(struct fixture *f)
+{
+    fixture_cycle(f, 0, 10, 3210, (struct tac_make_evidence){.cpu_ns = 210000, .voluntary = 1});
+    rules_wake(f, 7);
+    fixture_kernel(f, 100, TAC_KERNEL_MMAP_WAIT, FIXTURE_AUDIO, 0, 0);
+    rules_sleep(f, 105);
+    rules_wake(f, 3100);
+    fixture_kernel(f, 3110, TAC_KERNEL_MMAP_GOT, FIXTURE_AUDIO, 0, 1);
+    rules_sleep(f, 3211);
+}
+
+static void fork_stall_when_the_process_forks(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    put_mmap_wait(&f);
+    fixture_kernel(&f, 90, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
+    rules_expect(&f, "fork_stall");
+}
+
+static void mmap_lock_without_a_fork(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    put_mmap_wait(&f);
+    rules_expect(&f, "mmap_lock");
+}
+
+static void reclaim_in_its_own_context(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1710, (struct tac_make_evidence){.cpu_ns = 1699000, .minor = 1});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 60, TAC_KERNEL_RECLAIM_BEGIN, FIXTURE_AUDIO, 0, 0);
+    fixture_kernel(&f, 1560, TAC_KERNEL_RECLAIM_END, FIXTURE_AUDIO, 0, 0);
+    rules_sleep(&f, 1711);
+    rules_expect(&f, "reclaim");
+}
+
+static void fault_major_sleeps_for_a_disk(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 5210,
+                  (struct tac_make_evidence){.cpu_ns = 230000, .voluntary = 3, .major = 3});
+    rules_expect(&f, "fault_major");
+}
+
+static void fault_huge_is_one_fault_of_milliseconds(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 2810, (struct tac_make_evidence){.cpu_ns = 2799000, .minor = 1});
+    rules_expect(&f, "fault_huge");
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 2810, (struct tac_make_evidence){.cpu_ns = 2799000, .minor = 9});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 30, TAC_KERNEL_PAGES, FIXTURE_AUDIO, 9, 0);
+    rules_sleep(&f, 2811);
+    rules_expect(&f, "fault_huge");
+}
+
+static void fault_minor_counts(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000, .minor = 820});
+    rules_expect(&f, "fault_minor");
+}
+
+static void fault_cow_after_a_fork(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000, .minor = 820});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, -3000, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
+    rules_sleep(&f, 1411);
+    rules_expect(&f, "fault_cow");
+}
+
+static void heap_lock_sleeps_inside_malloc(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1810,
+                  (struct tac_make_evidence){.cpu_ns = 320000, .voluntary = 14, .involuntary = 1});
+    fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, 100, 1700);
+    fixture_memory(&f, f.other, TAC_MEMORY_ALLOC, 80, 1690);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "heap_lock");
+    CHECK_MSG(strstr(fixture_miss(&f, 0)->verdict[0].text, "loader"), "%s",
+              fixture_miss(&f, 0)->verdict[0].text);
+    fixture_close(&f);
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+    fixture_cycle(&f, 0, 10, 1810, (struct tac_make_evidence){.cpu_ns = 220000, .voluntary = 1});
+    fixture_memory(&f, f.audio, TAC_MEMORY_FREE, 100, 1700);
+    fixture_kernel(&f, 9, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+    fixture_kernel(&f, 110, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+    fixture_kernel(&f, 1690, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+    fixture_kernel(&f, 1811, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+    rules_expect(&f, "heap_lock");
+}
+
+static void heap_work_on_the_cpu(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000});
+    for (int i = 0; i < 100; i++)
+        fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, 100 + 12 * i, 111.5 + 12 * i);
+    rules_expect(&f, "heap_work");
+}
+
+/* Slow ways back from sleeps inside malloc: without the sleep there were none. */
+static void the_way_back_from_a_sleep_is_part_of_it(void)
+{
+    enum { SLEEPS = 20 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_meta(f.make, "virtual", "yes");
+    fixture_cycle(&f, 0, 10, 2410,
+                  (struct tac_make_evidence){.cpu_ns = 700000, .voluntary = SLEEPS});
+    rules_wake(&f, 7);
+    for (int i = 0; i < SLEEPS; i++) {
+        double at = 100 + 110 * i;
+        fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, at, at + 105);
+        rules_sleep(&f, at + 5);
+        tac_make_kernel(f.make, (struct tac_format_kernel){
+                                    fixture_ns(at + 15), TAC_KERNEL_WAKING, 0, FIXTURE_OTHER,
+                                    (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32});
+        fixture_kernel(&f, at + 95, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    }
+    rules_sleep(&f, 2411);
+    rules_expect(&f, "heap_lock");
+}
+
+/* Short sleeps inside malloc; a normal thread had the CPU meanwhile, and the scheduler charged the
+ * ways back to the one that was woken. */
+static void a_way_back_may_be_on_the_threads_own_clock(void)
+{
+    enum { SLEEPS = 20 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 2410,
+                  (struct tac_make_evidence){.cpu_ns = 2200000, .voluntary = SLEEPS});
+    rules_wake(&f, 7);
+    for (int i = 0; i < SLEEPS; i++) {
+        double at = 100 + 110 * i;
+        fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, at, at + 105);
+        fixture_kernel(&f, at + 5, TAC_KERNEL_SWITCH, FIXTURE_AUDIO,
+                       (uint64_t)FIXTURE_HOG << 32 | 120, 1ull << 32 | 19);
+        tac_make_kernel(f.make, (struct tac_format_kernel){
+                                    fixture_ns(at + 15), TAC_KERNEL_WAKING, 0, FIXTURE_OTHER,
+                                    (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32});
+        fixture_kernel(&f, at + 95, TAC_KERNEL_SWITCH, FIXTURE_HOG,
+                       (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    }
+    rules_sleep(&f, 2411);
+    rules_expect(&f, "heap_lock");
+}
+
+static void every_rule_has_a_fixture(void)
+{
+    rules_check_seen("fork_stall", "denormals");
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(a_way_back_may_be_on_the_threads_own_clock);
+    TEST(fork_stall_when_the_process_forks);
+    TEST(mmap_lock_without_a_fork);
+    TEST(reclaim_in_its_own_context);
+    TEST(fault_major_sleeps_for_a_disk);
+    TEST(fault_huge_is_one_fault_of_milliseconds);
+    TEST(fault_minor_counts);
+    TEST(fault_cow_after_a_fork);
+    TEST(heap_lock_sleeps_inside_malloc);
+    TEST(heap_work_on_the_cpu);
+    TEST(the_way_back_from_a_sleep_is_part_of_it);
+    if (argc < 2)
+        TEST(every_rule_has_a_fixture);
+    return test_end();
+}

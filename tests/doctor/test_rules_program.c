@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT
+ * test_rules_program.c - the rules on the recording itself and on the program's own doing: each
+ * speaks on its fixture (rules.h). */
+#include "rules.h"
+
+#include "tactus/trace.h"
+
+static void carried_from_a_cycle_that_was_in_time(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    /* the source works two periods ahead: the first ends in time and still delays the second */
+    tac_make_cycle(f.make, f.audio, 0, fixture_ns(10), fixture_ns(2000), fixture_ns(1950), 48,
+                   &(struct tac_make_evidence){.cpu_ns = 1939000});
+    fixture_cycle(&f, 1, 1951, 2151, (struct tac_make_evidence){.cpu_ns = 199000});
+    rules_expect(&f, "carried");
+}
+
+static void gap_across_the_cycle(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1500, (struct tac_make_evidence){.cpu_ns = 1489000});
+    tac_make_gap(f.make, f.audio, fixture_ns(100), fixture_ns(1450), 400);
+    rules_expect(&f, "gap");
+}
+
+static void denormals_by_the_flag(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000, .denormal = 1});
+    rules_expect(&f, "denormals");
+}
+
+static void lock_inversion_when_the_holder_cannot_run(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 3210, (struct tac_make_evidence){.cpu_ns = 210000, .voluntary = 1});
+    rules_wake(&f, 7);
+    tac_make_lock_wait(f.make, f.audio, 0x5000, FIXTURE_OTHER, fixture_ns(100), fixture_ns(3100));
+    fixture_kernel(&f, 60, TAC_KERNEL_SWITCH, FIXTURE_OTHER, (uint64_t)FIXTURE_HOG << 32 | 50, 120);
+    rules_sleep(&f, 105);
+    fixture_kernel(&f, 3080, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_OTHER << 32 | 120,
+                   1ull << 32 | 50);
+    rules_wake(&f, 3095);
+    rules_sleep(&f, 3211);
+    rules_expect(&f, "lock_inversion");
+}
+
+static void lock_hold_when_the_holder_runs(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 3210, (struct tac_make_evidence){.cpu_ns = 210000, .voluntary = 1});
+    tac_make_lock_wait(f.make, f.audio, 0x5000, FIXTURE_OTHER, fixture_ns(100), fixture_ns(3100));
+    rules_expect(&f, "lock_hold");
+}
+
+static void blocking_call_is_named(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1810, (struct tac_make_evidence){.cpu_ns = 210000, .voluntary = 1});
+    tac_make_zone(f.make, f.audio, TAC_CAT_CALL, "nanosleep", fixture_ns(100), fixture_ns(1700));
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "blocking_call");
+    CHECK(strstr(fixture_miss(&f, 0)->verdict[0].text, "nanosleep"));
+    CHECK(f.diagnosis->hazards_count == 1 && f.diagnosis->hazards[0].grade == 2);
+    fixture_close(&f);
+    rules_seen("blocking_call");
+}
+
+/* Who wakes, and what kept it from doing so. */
+static void a_wait_names_who_wakes_it(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 3210, (struct tac_make_evidence){.cpu_ns = 210000, .voluntary = 1});
+    rules_wake(&f, 7);
+    tac_make_zone(f.make, f.audio, TAC_CAT_CALL, "pthread_cond_wait", fixture_ns(100),
+                  fixture_ns(3100));
+    tac_make_zone_value(f.make, f.audio, fixture_ns(3099), FIXTURE_OTHER);
+    fixture_kernel(&f, 60, TAC_KERNEL_SWITCH, FIXTURE_OTHER, (uint64_t)FIXTURE_HOG << 32 | 50, 120);
+    rules_sleep(&f, 105);
+    fixture_kernel(&f, 3080, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_OTHER << 32 | 120,
+                   1ull << 32 | 50);
+    rules_wake(&f, 3090);
+    rules_sleep(&f, 3211);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    const char *text = fixture_miss(&f, 0)->verdict[0].text;
+    CHECK_STR(fixture_verdict(&f), "blocking_call");
+    CHECK_MSG(strstr(text, "wakes it, which could not run for 2980 us"), "%s", text);
+    fixture_close(&f);
+}
+
+static void blocked_when_nobody_says_on_what(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1810, (struct tac_make_evidence){.cpu_ns = 200000, .voluntary = 1});
+    rules_expect(&f, "blocked");
+}
+
+static void signal_handler_in_the_cycle(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 150, TAC_KERNEL_SIGNAL, FIXTURE_AUDIO, 10, 0);
+    rules_sleep(&f, 1411);
+    rules_expect(&f, "signal");
+}
+
+static void own_work_names_the_zone(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000});
+    tac_make_zone(f.make, f.audio, TAC_CAT_APP, "reverb", fixture_ns(50), fixture_ns(1350));
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "own_work");
+    CHECK(strstr(fixture_miss(&f, 0)->verdict[0].text, "reverb"));
+    fixture_close(&f);
+    rules_seen("own_work");
+}
+
+static void unexplained_without_evidence(void)
+{
+    struct fixture f;
+    fixture_open(&f, 0);
+    fixture_cycle(&f, 0, 10, 1810, (struct tac_make_evidence){0});
+    rules_expect(&f, "unexplained");
+}
+
+static void shootdown_by_many_interrupts_from_other_cpus(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1110, (struct tac_make_evidence){.cpu_ns = 1099000});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 40, TAC_KERNEL_IRQ_BEGIN, FIXTURE_AUDIO, 4, 0);
+    fixture_kernel(&f, 41, TAC_KERNEL_IRQ_END, FIXTURE_AUDIO, 4, 0);
+    for (int i = 0; i < 200; i++)
+        fixture_kernel(&f, 100 + 4 * i, TAC_KERNEL_IPI, FIXTURE_AUDIO, 2, 0);
+    rules_sleep(&f, 1111);
+    rules_expect(&f, "shootdown");
+}
+
+static void healthy_cycles_have_no_verdict(void)
+{
+    for (unsigned evidence = 0; evidence < 8; evidence++) {
+        struct fixture f;
+        fixture_open(&f, evidence);
+        fixture_judge(&f);
+        CHECK(f.diagnosis->missed == 0 && f.diagnosis->causes_count == 0);
+        CHECK(f.diagnosis->judged == FIXTURE_CYCLES - 9);
+        fixture_close(&f);
+    }
+}
+
+static void every_rule_has_a_fixture(void)
+{
+    rules_check_seen(NULL, "stopped");
+    rules_check_seen("denormals", NULL);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(healthy_cycles_have_no_verdict);
+    TEST(shootdown_by_many_interrupts_from_other_cpus);
+    TEST(carried_from_a_cycle_that_was_in_time);
+    TEST(gap_across_the_cycle);
+    TEST(denormals_by_the_flag);
+    TEST(lock_inversion_when_the_holder_cannot_run);
+    TEST(lock_hold_when_the_holder_runs);
+    TEST(blocking_call_is_named);
+    TEST(a_wait_names_who_wakes_it);
+    TEST(blocked_when_nobody_says_on_what);
+    TEST(signal_handler_in_the_cycle);
+    TEST(own_work_names_the_zone);
+    TEST(unexplained_without_evidence);
+    if (argc < 2)
+        TEST(every_rule_has_a_fixture);
+    return test_end();
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ * test_rules_scheduling.c - the rules on who ran, and who should have: each speaks on its fixture
+ * (rules.h). */
+#include "rules.h"
+
+#include "tactus/trace.h"
+
+static void hypervisor_takes_time_that_nobody_is_charged_for(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 4210, (struct tac_make_evidence){.cpu_ns = 200000});
+    rules_expect(&f, "hypervisor");
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+    fixture_cycle(&f, 0, 10, 4210, (struct tac_make_evidence){.cpu_ns = 200000});
+    fixture_kernel(&f, 9, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+    fixture_kernel(&f, 4211, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+    rules_expect(&f, "hypervisor");
+}
+
+static void throttled_when_a_normal_thread_runs_for_ticks(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 8510, (struct tac_make_evidence){.cpu_ns = 200000, .involuntary = 1});
+    rules_wake(&f, 7);
+    rules_hog(&f, 100, 8400, 120);
+    rules_sleep(&f, 8511);
+    rules_expect(&f, "throttled");
+}
+
+static void preempted_by_a_higher_priority(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+    rules_wake(&f, 7);
+    rules_hog(&f, 100, 2600, 9);
+    rules_sleep(&f, 2701);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "preempted");
+    CHECK_MSG(strstr(fixture_miss(&f, 0)->verdict[0].text, "hog"), "%s",
+              fixture_miss(&f, 0)->verdict[0].text);
+    fixture_close(&f);
+    fixture_open(&f, FIXTURE_CLOCK); /* without privilege: that, but not by whom */
+    fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+    rules_expect(&f, "preempted");
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+    fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+    fixture_kernel(&f, 9, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+    fixture_kernel(&f, 100, TAC_KERNEL_OUT, FIXTURE_AUDIO, 1, 0);
+    fixture_kernel(&f, 2590, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+    fixture_kernel(&f, 2701, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+    rules_expect(&f, "preempted");
+}
+
+static void hypervisor_when_a_timer_is_late_on_an_idle_cpu(void)
+{
+    for (int guest = 0; guest < 2; guest++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "virtual", guest ? "yes" : "no");
+        fixture_cycle(&f, 0, 3500, 3700, (struct tac_make_evidence){.cpu_ns = 199000});
+        rules_wake(&f, 3497);
+        rules_sleep(&f, 3701);
+        rules_expect(&f, guest ? "hypervisor" : "late_wake");
+    }
+}
+
+static void kernel_busy_when_a_normal_thread_delays_the_start(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 1910, 2110, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_kernel(&f, -200, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_HOG << 32 | 120, 120);
+    fixture_kernel(&f, 5, TAC_KERNEL_WAKING, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32 | 1);
+    fixture_kernel(&f, 1909, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   120);
+    rules_sleep(&f, 2111);
+    rules_expect(&f, "kernel_busy");
+}
+
+static void interrupts_hard_and_soft(void)
+{
+    for (int soft = 0; soft < 2; soft++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        fixture_cycle(&f, 0, 10, 1310, (struct tac_make_evidence){.cpu_ns = 1299000});
+        rules_wake(&f, 7);
+        fixture_kernel(&f, 50, soft ? TAC_KERNEL_SOFTIRQ_BEGIN : TAC_KERNEL_IRQ_BEGIN,
+                       FIXTURE_AUDIO, 4, 0);
+        fixture_kernel(&f, 1150, soft ? TAC_KERNEL_SOFTIRQ_END : TAC_KERNEL_IRQ_END, FIXTURE_AUDIO,
+                       4, 0);
+        rules_sleep(&f, 1311);
+        rules_expect(&f, soft ? "softirq" : "interrupts");
+    }
+}
+
+static void throttled_when_the_cpu_idles_although_it_is_ready(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 3510, (struct tac_make_evidence){.cpu_ns = 200000, .involuntary = 1});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, 120, 19);
+    fixture_kernel(&f, 3400, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    rules_sleep(&f, 3511);
+    rules_expect(&f, "throttled");
+}
+
+static void wrong_setup_when_normal_threads_take_turns(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, (uint64_t)FIXTURE_HOG << 32 | 120,
+                   120);
+    fixture_kernel(&f, 2600, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 120,
+                   120);
+    rules_sleep(&f, 2701);
+    rules_expect(&f, "wrong_setup");
+}
+
+/* Woken in time on an idle CPU of a real machine; in a virtual one so long a stall is the host's.
+ */
+static void idle_wake_is_slow(void)
+{
+    for (int guest = 0; guest < 2; guest++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "virtual", guest ? "yes" : "no");
+        fixture_cycle(&f, 0, 960, 1160, (struct tac_make_evidence){.cpu_ns = 199000});
+        fixture_kernel(&f, 7, TAC_KERNEL_WAKING, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                       1ull << 32 | 1);
+        fixture_kernel(&f, 955, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+        rules_sleep(&f, 1161);
+        rules_expect(&f, guest ? "hypervisor" : "idle_wake");
+    }
+}
+
+static void upstream_when_another_thread_wakes_it_late(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 1500, 1700, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_kernel(&f, 1490, TAC_KERNEL_WAKING, FIXTURE_OTHER, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32);
+    fixture_kernel(&f, 1495, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    rules_sleep(&f, 1701);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "upstream");
+    CHECK(strstr(fixture_miss(&f, 0)->verdict[0].text, "loader"));
+    fixture_close(&f);
+    rules_seen("upstream");
+}
+
+/* Some kernels do not tell when the idle task is left. What the thread does then proves it. */
+static void ready_ends_where_the_thread_is_seen_to_run(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 20, 1410, (struct tac_make_evidence){.cpu_ns = 1389000});
+    fixture_kernel(&f, 7, TAC_KERNEL_WAKING, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32 | 1);
+    rules_sleep(&f, 1411);
+    rules_expect(&f, "own_work");
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED); /* pre-empted inside the kernel: no sleep */
+    fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, (uint64_t)FIXTURE_HOG << 32 | 9,
+                   0x100ull << 32 | 19);
+    fixture_kernel(&f, 2600, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32 | 9);
+    rules_sleep(&f, 2701);
+    rules_expect(&f, "preempted");
+}
+
+static void stopped_by_a_signal(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 8510, (struct tac_make_evidence){.cpu_ns = 200000, .voluntary = 1});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, 120, 4ull << 32 | 19);
+    rules_wake(&f, 8400);
+    rules_sleep(&f, 8511);
+    rules_expect(&f, "stopped");
+}
+
+static void late_wake_when_it_begins_late(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 1500, 1700, (struct tac_make_evidence){.cpu_ns = 199000});
+    rules_expect(&f, "late_wake");
+}
+
+/* The host halts the machine and counts it as time that the threads ran: what is missing is ticks.
+ * A thread that computes without them for as long, while another CPU has its own, did compute. */
+static void hypervisor_when_no_cpu_gives_a_sign_of_life(void)
+{
+    for (int halted = 0; halted < 2; halted++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_kernel(f.make,
+                        (struct tac_format_kernel){fixture_ns(-29000), TAC_KERNEL_SWITCH, 0, 0,
+                                                   (uint64_t)FIXTURE_HOG << 32 | 120, 120});
+        for (int i = -28; i < 12; i++)
+            if (!halted || i <= 0 || i > 8)
+                tac_make_kernel(f.make, (struct tac_format_kernel){fixture_ns(1000.0 * i + 500),
+                                                                   TAC_KERNEL_RUNTIME, 0,
+                                                                   FIXTURE_HOG, 1000000, 0});
+        fixture_cycle(&f, 0, 10, 8710, (struct tac_make_evidence){.cpu_ns = 8699000});
+        rules_wake(&f, 7);
+        fixture_kernel(&f, 8600, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 8590000, 0);
+        rules_sleep(&f, 8711);
+        rules_expect(&f, halted ? "hypervisor" : "own_work");
+    }
+}
+
+/* Nothing of the program ran for as long as a freezer would hold it; but its helper waited. */
+static void late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu(void)
+{
+    enum { HELPER = 778 };
+    for (int waits = 0; waits < 2; waits++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "helper_tid", "778");
+        tac_make_meta(f.make, "drain_ms", "2");
+        fixture_cycle(&f, 0, 8510, 8710, (struct tac_make_evidence){.cpu_ns = 199000});
+        fixture_kernel(&f, -900, TAC_KERNEL_SWITCH, 0, (uint64_t)HELPER << 32 | 120, 120);
+        fixture_kernel(&f, -700, TAC_KERNEL_SWITCH, HELPER, 120, 1ull << 32 | 120);
+        if (waits)
+            fixture_kernel(&f, 1300, TAC_KERNEL_WAKING, 0, (uint64_t)HELPER << 32 | 120,
+                           1ull << 32 | 1);
+        rules_wake(&f, 8507);
+        rules_sleep(&f, 8711);
+        rules_expect(&f, waits ? "late_wake" : "stopped");
+    }
+}
+
+static void recorder_blames_itself(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_comm(f.make, 778, "tactus-trace");
+    fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, 778ull << 32 | 120, 120);
+    fixture_kernel(&f, 2600, TAC_KERNEL_SWITCH, 778, (uint64_t)FIXTURE_AUDIO << 32 | 120, 120);
+    rules_sleep(&f, 2701);
+    rules_expect(&f, "recorder");
+}
+
+static void every_rule_has_a_fixture(void)
+{
+    rules_check_seen("stopped", "fork_stall");
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(recorder_blames_itself);
+    TEST(hypervisor_when_no_cpu_gives_a_sign_of_life);
+    TEST(late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu);
+    TEST(hypervisor_takes_time_that_nobody_is_charged_for);
+    TEST(throttled_when_a_normal_thread_runs_for_ticks);
+    TEST(preempted_by_a_higher_priority);
+    TEST(hypervisor_when_a_timer_is_late_on_an_idle_cpu);
+    TEST(kernel_busy_when_a_normal_thread_delays_the_start);
+    TEST(interrupts_hard_and_soft);
+    TEST(throttled_when_the_cpu_idles_although_it_is_ready);
+    TEST(wrong_setup_when_normal_threads_take_turns);
+    TEST(idle_wake_is_slow);
+    TEST(upstream_when_another_thread_wakes_it_late);
+    TEST(ready_ends_where_the_thread_is_seen_to_run);
+    TEST(stopped_by_a_signal);
+    TEST(late_wake_when_it_begins_late);
+    if (argc < 2)
+        TEST(every_rule_has_a_fixture);
+    return test_end();
+}
