@@ -11,13 +11,16 @@ blamp: its running integral, the same for a corner (a step of the slope).
 sinc: taps for reading between frames, at fraction p/256 of a frame behind tap 11; a whole sinc under
 a Kaiser window, flat to 18 kHz of 48, -85 dB.
 half_steep, half_wide: the odd taps of half-band low-passes (sinc under a Kaiser window) for a change
-of rate by two: steep for 48 <-> 96 kHz (stop band -100 dB from 28 kHz), wide for 96 <-> 192 kHz."""
+of rate by two: steep for 48 <-> 96 kHz (stop band -100 dB from 28 kHz), wide for 96 <-> 192 kHz.
+half_iir: all-passes of a half-band filter of two branches for 48 <-> 96 kHz, flat to 20 kHz, -96 dB from
+28 kHz (R. Valenzuela, A. Constantinides 1983): those of the elliptic filter, by series in its nome."""
 import math
 import sys
 
 TAPS, PHASES = 32, 64
 STEEP, WIDE = 20, 7
 SINC_TAPS, SINC_PHASES = 24, 256
+ALL_PASSES, ALL_PASS_EDGE = 6, 20000 / 96000
 
 
 def bessel_i0(x):
@@ -91,6 +94,25 @@ def half_band(pairs, beta):
     return [t * 0.25 / sum(taps) for t in taps]
 
 
+def half_band_iir():
+    """Even ones belong to the branch without the delay."""
+    k = math.tan(math.pi * ALL_PASS_EDGE) ** 2
+    root = (1 - k * k) ** 0.25
+    e = 0.5 * (1 - root) / (1 + root)
+    nome = e + 2 * e ** 5 + 15 * e ** 9 + 150 * e ** 13
+    coefficients = []
+    for c in range(1, ALL_PASSES + 1):
+        angle = c * math.pi / (2 * ALL_PASSES + 1)
+        top = sum((-1) ** i * nome ** (i * (i + 1)) * math.sin((2 * i + 1) * angle)
+                  for i in range(10))
+        bottom = 0.5 + sum((-1) ** i * nome ** (i * i) * math.cos(2 * i * angle)
+                           for i in range(1, 10))
+        w = nome ** 0.5 * (top / bottom) ** 2
+        x = math.sqrt((1 - w * k) * (1 - w / k)) / (1 + w)
+        coefficients.append((1 - x) / (1 + x))
+    return coefficients
+
+
 def sinc_rows():
     """Row p, tap k: weight of frame k - 11 for a point p/256 behind frame 0; each row sums to 1."""
     result = []
@@ -120,16 +142,20 @@ def main():
                   f"extern const float tac_sinc[{SINC_PHASES + 1}][{SINC_TAPS}];\n\n"
                   f"enum {{ TAC_HALF_STEEP = {STEEP}, TAC_HALF_WIDE = {WIDE} }};\n\n"
                   "extern const float tac_half_steep[TAC_HALF_STEEP];\n"
-                  "extern const float tac_half_wide[TAC_HALF_WIDE];\n\n#endif\n")
+                  "extern const float tac_half_wide[TAC_HALF_WIDE];\n\n"
+                  f"enum {{ TAC_HALF_IIR = {ALL_PASSES} }};\n\n"
+                  "extern const float tac_half_iir[TAC_HALF_IIR];\n\n#endif\n")
     with open(sys.argv[2], "w", encoding="utf-8") as out:
         out.write("/* SPDX-License-Identifier: MIT\n * tables.c - made by tables.py; do not edit. */\n"
                   '#include "dsp/tables.h"\n\n')
         write_table(out, "tac_blep", rows(blep, fine, True))
         write_table(out, "tac_blamp", rows(blamp, fine, False))
         write_table(out, "tac_sinc", sinc_rows())
-        for name, pairs in (("tac_half_steep", STEEP), ("tac_half_wide", WIDE)):
-            taps = ", ".join(f"{v:.9e}f" for v in half_band(pairs, 10.06))
-            out.write(f"const float {name}[{pairs}] = {{{taps}}};\n")
+        for name, taps in (("tac_half_steep", half_band(STEEP, 10.06)),
+                           ("tac_half_wide", half_band(WIDE, 10.06)),
+                           ("tac_half_iir", half_band_iir())):
+            out.write(f"const float {name}[{len(taps)}] = {{"
+                      + ", ".join(f"{v:.9e}f" for v in taps) + "};\n")
 
 
 if __name__ == "__main__":
