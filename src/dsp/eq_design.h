@@ -3,20 +3,23 @@
  * analogue ones.
  *
  * Equation  with X = tan^2(w / 2), the squared size of a digital filter of second order is a ratio
- * of quadratic polynomials in X; with Y = (f / f0)^2 that of the analogue band is one in Y. The
- *           bilinear transform takes X for Y, and bends whatever lies in the upper octaves.
- *           Peak   analogue (s^2 + s A / Q + 1) / (s^2 + s / (A Q) + 1), A = 10^(gain / 40), G =
- * A^4. Size 1 at 0 Hz, and at f0 the gain and a top: that leaves, with x = X / X(f0), N = (1 - x)^2
- * + G (u x + v x^2),  D = (1 - x)^2 + u x + v x^2. Equal to the analogue band at a frequency if u +
- * v x = (y / x) ((1 - x) / (1 - y))^2 / (A Q)^2, asked for at the lower edge of the band and
- * near 20.5 kHz: two linear equations. Shelf  analogue A (s^2 + s sqrt(A) / Q + A) / (A s^2 + s
- * sqrt(A) / Q + 1). The poles are the analogue ones, z = exp(s / fs); the numerator has the right
- * size at 0 Hz, near f0 and at 21 kHz. Only boosts, of which u, v and what stands under roots are
- * never negative. Source    Prescribed sizes: S. Orfanidis 1997, "Digital parametric equalizer
- * design with prescribed Nyquist-frequency gain", JAES 45(6). Poles by exp and sizes at three
- * frequencies: M. Vicanek 2016, "Matched second order digital filters". The form in u and v and the
- *           choice of the frequencies are ours: at half the sample rate the analogue band must not
- *           be met, that costs twice the error below 20 kHz.
+ *           of quadratic polynomials in X; with Y = (f / f0)^2 that of the analogue band is one in
+ *           Y. The bilinear transform takes X for Y, and bends what lies in the upper octaves.
+ * Peak      analogue (s^2 + s A / Q + 1) / (s^2 + s / (A Q) + 1), A = 10^(gain / 40), G = A^4. Size
+ *           1 at 0 Hz, and at f0 the gain and a top: that leaves, with x = X / X(f0),
+ *             N = (1 - x)^2 + G (u x + v x^2),  D = (1 - x)^2 + u x + v x^2.
+ *           It equals the analogue band at a frequency if
+ *             u + v x = (y / x) ((1 - x) / (1 - y))^2 / (A Q)^2,
+ *           asked for at the lower edge of the band and near 20.5 kHz: two linear equations.
+ * Shelf     analogue A (s^2 + s sqrt(A) / Q + A) / (A s^2 + s sqrt(A) / Q + 1). The poles are the
+ *           analogue ones, z = exp(s / fs); the numerator has the right size at 0 Hz, near f0 and
+ *           at 21 kHz.
+ *           Boosts only: of them, u, v and what stands under roots are never negative.
+ * Source    sizes that are asked for: S. Orfanidis 1997, "Digital parametric equalizer design with
+ *           prescribed Nyquist-frequency gain", JAES 45(6). Poles by exp and sizes at three
+ *           frequencies: M. Vicanek 2016, "Matched second order digital filters". The form in u and
+ *           v and the choice of the frequencies are ours: who meets the analogue band at half the
+ *           sample rate pays with twice the error below 20 kHz.
  * Quality   in eq.c. No filter of second order does better than 0.14 dB for a peak of 12 dB at 10
  *           kHz with Q 0.7 (found by minimax fits over all coefficients).
  * Pure; real-time: yes. */

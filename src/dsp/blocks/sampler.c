@@ -3,11 +3,13 @@
  *
  * Method   the engine keeps the first half second of the file in memory and reads the rest from
  *          disk when it is struck (struct tac_stream). A lane copies frames from there into a
- *          short buffer and reads between them by a windowed sinc of 24 taps (tables.py). What
- *          sounds when a lane is struck again, or when the file ends, falls away in 3 ms instead
- *          of breaking off.
- * Quality  at the pitch of the file its own samples, bit for bit; else distortion below -90 dB
- *          (tests/dsp/test_sampler.c). Pitched up, what comes above half the rate is not removed.
+ *          short buffer and reads between them by a windowed sinc of 24 taps (tables.py). Pitched
+ *          up, the sinc is stretched by the same ratio, so that what would come out above half the
+ *          rate is left out. What sounds when a lane is struck again, or when the file ends, falls
+ *          away in 3 ms instead of breaking off.
+ * Quality  at the pitch of the file its own samples, bit for bit; else distortion below -90 dB.
+ *          Pitched up, what is left out folds to below 18 kHz at less than -80 dB
+ *          (tests/dsp/test_sampler.c).
  * Latency  0. State: 4 KiB a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
@@ -18,7 +20,8 @@ enum { IN_GATE, IN_VELOCITY };
 enum { OUT_LEFT, OUT_RIGHT, SIDES };
 enum { O_FILE, O_LOOP };
 enum { ONE_SHOT, GATED };
-enum { BEFORE = TAC_SINC_TAPS / 2 - 1, BUFFER = 512, RUN = 64, CHANNELS_MAX = 64, FASTEST = 16 };
+enum { BEFORE = TAC_SINC_TAPS / 2 - 1, RUN = 64, CHANNELS_MAX = 64, FASTEST = 16 };
+enum { REACH = TAC_SINC_TAPS / 2 * FASTEST, BUFFER = 2 * REACH + 2 * RUN };
 
 static const char *const modes[] = {"one-shot", "gated", NULL};
 static const char *const yes_no[] = {"no", "yes", NULL};
@@ -76,7 +79,7 @@ static uint32_t fetch(struct sampler *s, struct lane *lane, uint32_t n, const fl
 /* Make room by forgetting what no tap reaches any more, and put in up to RUN frames. */
 static void refill(struct sampler *s, struct lane *lane)
 {
-    uint32_t gone = (uint32_t)lane->at - BEFORE, channels = lane->file->channels;
+    uint32_t gone = (uint32_t)lane->at - REACH, channels = lane->file->channels;
     const float *frame;
     lane->at -= (double)gone;
     lane->filled -= gone;
@@ -97,13 +100,13 @@ static void strike(struct lane *lane, float velocity)
 {
     for (int c = 0; c < SIDES; c++) {
         lane->tail[c] += lane->last[c];
-        for (uint32_t i = 0; i < BEFORE; i++)
+        for (uint32_t i = 0; i < REACH; i++)
             lane->side[c][i] = 0;
     }
     if (lane->next >= lane->file->head_frames)
         lane->file->restart(lane->file);
-    lane->at = BEFORE;
-    lane->filled = BEFORE;
+    lane->at = REACH;
+    lane->filled = REACH;
     lane->next = lane->silent = 0;
     lane->velocity = velocity;
     lane->fade = 1;
@@ -138,6 +141,35 @@ static float read_between(const float *x, float fraction)
     return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
+/* The sinc at t, -12 < t <= 12. */
+static float sinc_at(float t)
+{
+    float place = t + (float)(TAC_SINC_TAPS / 2);
+    uint32_t tap = (uint32_t)place;
+    float phase = (1.0f - (place - (float)tap)) * TAC_SINC_PHASES;
+    uint32_t row = phase < TAC_SINC_PHASES ? (uint32_t)phase : TAC_SINC_PHASES - 1;
+    float a = tac_sinc[row][tap], b = tac_sinc[row + 1][tap];
+    return a + (phase - (float)row) * (b - a);
+}
+
+/* At a place pitched up: both sides under one stretched sinc. */
+static void read_stretched(struct lane *lane, float ratio, float y[SIDES])
+{
+    uint32_t whole = (uint32_t)lane->at;
+    float f = (float)(lane->at - (double)whole), narrow = 1.0f / ratio, sum = 0;
+    float reach = (float)(TAC_SINC_TAPS / 2) * ratio - 0.01f;
+    int first = -(int)(reach - f), last = (int)(reach + f);
+    y[0] = y[1] = 0;
+    for (int k = first; k <= last; k++) {
+        float w = sinc_at(((float)k - f) * narrow);
+        sum += w;
+        for (int c = 0; c < SIDES; c++)
+            y[c] += w * lane->side[c][(int)whole + k];
+    }
+    for (int c = 0; c < SIDES; c++)
+        y[c] /= sum;
+}
+
 /* The place is behind the last frame, and nothing more will come. */
 static int is_over(const struct lane *lane)
 {
@@ -148,18 +180,24 @@ static int is_over(const struct lane *lane)
 static void sound(struct lane *lane, float ratio)
 {
     uint32_t whole = (uint32_t)lane->at;
+    float f = (float)(lane->at - (double)whole), y[SIDES];
+    if (ratio > 1)
+        read_stretched(lane, ratio, y);
     for (int c = 0; c < SIDES; c++) {
         const float *x = lane->side[c] + whole;
-        float f = (float)(lane->at - (double)whole);
-        lane->last[c] = (f > 0 ? read_between(x - BEFORE, f) : x[0]) * lane->velocity * lane->fade;
+        if (ratio <= 1)
+            y[c] = f > 0 ? read_between(x - BEFORE, f) : x[0];
+        lane->last[c] = y[c] * lane->velocity * lane->fade;
     }
     lane->at += (double)ratio;
 }
 
-/* Room for the taps behind the place, whatever the pitch. */
-static void make_ready(struct sampler *s, struct lane *lane)
+/* Room for the taps behind the place. */
+static void make_ready(struct sampler *s, struct lane *lane, float ratio)
 {
-    for (int again = 0; again < 2 && lane->filled < (uint32_t)lane->at + TAC_SINC_TAPS; again++)
+    uint32_t behind = (uint32_t)((ratio > 1 ? ratio : 1) * (TAC_SINC_TAPS / 2)) + 2;
+    for (int again = 0; again <= REACH / RUN + 1 && lane->filled < (uint32_t)lane->at + behind;
+         again++)
         refill(s, lane);
 }
 
@@ -177,12 +215,13 @@ static void play_frame(struct sampler *s, const struct tac_io *io, uint32_t l, u
         return;
     tac_v pitch = TAC_AT(io->param[P_PITCH], i) - TAC_AT(io->param[P_ROOT], i);
     float ratio = tac_v_semitones(tac_v_set(pitch[l]))[0];
-    make_ready(s, lane);
+    ratio = ratio < FASTEST ? ratio : FASTEST;
+    make_ready(s, lane, ratio);
     if (is_over(lane)) {
         stop(lane);
         return;
     }
-    sound(lane, ratio < FASTEST ? ratio : FASTEST);
+    sound(lane, ratio);
     if (lane->released) {
         float seconds = TAC_AT(io->param[P_RELEASE], i)[l];
         lane->fade *= tac_v_exp2(tac_v_set(-9.96578428f / (seconds * s->rate_hz + 1.0f)))[0];
@@ -215,9 +254,12 @@ TAC_BLOCK(sampler) = {
     .name = "sampler",
     .group = "source",
     .doc = "Strikes a sound file at each gate, at any pitch.",
-    .about = "In a voices section each voice plays the file on its own: set root to the note that "
-             "the file holds, and drive pitch by the section's. The beginning is kept in memory; "
-             "the rest is read from disk while it sounds, so files may be as long as they like.",
+    .about =
+        "In a voices section each voice plays the file on its own: set root to the note that "
+        "the file holds, and drive pitch by the section's. The beginning is kept in memory; "
+        "the rest is read from disk while it sounds, so files may be as long as they like. "
+        "Pitched up, it leaves out what has no room below half the sample rate; that costs more "
+        "the higher it is.",
     .in = {[IN_GATE] = {"gate", "strikes when it rises above 0.5", TAC_PORT_SIGNAL, 0},
            [IN_VELOCITY] = {"velocity", "loudness of the stroke, 0 to 1", TAC_PORT_SIGNAL, 1}},
     .out = {[OUT_LEFT] = {"left", "left side, or all of a mono file", TAC_PORT_SIGNAL, 0},
