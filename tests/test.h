@@ -15,6 +15,8 @@
 #pragma GCC optimize("no-tree-loop-vectorize")
 #endif
 
+#include "base/sanitized.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -52,19 +54,6 @@ static inline int test_check(int ok, const char *file, int line, const char *tex
         test_skip = (why);                                                                         \
         return;                                                                                    \
     } while (0)
-
-/* 1 under ASan or TSan: they replace mlock and malloc, and fault and call the kernel by themselves.
- */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TEST_SANITIZED 1
-#endif
-#endif
-#ifndef TEST_SANITIZED
-#define TEST_SANITIZED 0
-#endif
 
 /* True under qemu-user (tools/test-cross says so): faults and system calls are the emulator's. */
 static inline bool test_emulated(void)

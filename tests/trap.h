@@ -3,10 +3,12 @@
  *
  * After heap_forbidden = 1 and forbid_system_calls(), a call of the malloc family ends the process
  * with TRAPPED_HEAP, and any system call but exit_group raises SIGSYS. Defines malloc and its
- * family, so it is included by one file of a test program; not under sanitizers (SANITIZED is
- * defined then), which allocate and call the kernel themselves. */
+ * family, so it is included by one file of a test program; not under sanitizers (base/sanitized.h),
+ * which allocate and call the kernel themselves. */
 #ifndef TAC_TEST_TRAP_H
 #define TAC_TEST_TRAP_H
+
+#include "base/sanitized.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -20,18 +22,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 /* Exit codes of the child. */
 enum { TRAPPED_HEAP = 40, TRAPPED_FAULT = 41, NO_FILTER = 42, NO_PATCH = 43 };
 
-#ifndef SANITIZED
+#if !TAC_SANITIZED
 static volatile int heap_forbidden;
 
 extern void *__libc_malloc(size_t);

@@ -7,13 +7,13 @@
 #ifndef TAC_ENGINE_CABLE_OPS_H
 #define TAC_ENGINE_CABLE_OPS_H
 
+#include "base/sanitized.h"
 #include "engine/echo.h"
 #include "tactus/block.h"
 
 /* In front of loops that several instruction sets are compiled for, chosen when the program is
  * loaded. Sanitizers cannot run before the choice is made. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                 \
-    !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && !TAC_SANITIZED && !defined(__clang__)
 #define TAC_WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
 #define TAC_WIDE

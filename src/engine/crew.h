@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/region.h"
+#include "base/sanitized.h"
 #include "engine/run.h"
 #include "engine/workers.h"
 
@@ -13,11 +14,7 @@
 enum { TAC_CREW_TRY_SLICES = 128 };
 
 /* A lost helper reads what others write, to no effect; ThreadSanitizer cannot know that. */
-#ifdef __SANITIZE_THREAD__
-enum { TAC_CREW_FOREVER = 1 };
-#else
-enum { TAC_CREW_FOREVER = 0 };
-#endif
+enum { TAC_CREW_FOREVER = TAC_SANITIZED_THREAD };
 
 struct tac_helper {
     _Alignas(64) _Atomic(struct tac_plan *) inside;

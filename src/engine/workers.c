@@ -5,6 +5,7 @@
 #include "engine/crew.h"
 
 #include "base/region.h"
+#include "base/sanitized.h"
 #include "engine/costs.h"
 #include "engine/denormals.h"
 
@@ -16,13 +17,8 @@
 #include <time.h>
 
 /* Sanitizers keep megabytes of their own on each stack. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { STACK_BYTES = 4 << 20 };
-#else
-enum { STACK_BYTES = 256 << 10 };
-#endif
-
 enum {
+    STACK_BYTES = TAC_SANITIZED ? 4 << 20 : 256 << 10,
     STACK_TOUCHED = 128 << 10,
     SPINS = 64,
     IDLE_LEAST_NS = 400000,
@@ -38,7 +34,7 @@ enum {
 __attribute__((no_sanitize("thread"))) static void keep(unsigned char *to, const void *from,
                                                         size_t bytes)
 {
-#ifdef __SANITIZE_THREAD__
+#if TAC_SANITIZED_THREAD
     const volatile unsigned char *in = from;
     for (size_t i = 0; i < bytes; i++)
         to[i] = in[i];

@@ -23,6 +23,7 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/sanitized.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -31,9 +32,6 @@
 #include <stdint.h>
 
 enum { TAC_HINTS_SETS = 64, TAC_HINTS_ROOTS = 2 };
-
-/* Decided by the compiler in each place of use. */
-#define TAC_HINTS_INLINE static inline __attribute__((always_inline))
 
 typedef _Atomic uint64_t tac_hint_node;
 
@@ -46,27 +44,27 @@ struct tac_hints {
 
 /* Where the nodes of level d of a tree begin, the roots first: in places, which are the nodes of
  * all sets side by side. Fixed, so that an address is one addition. */
-TAC_HINTS_INLINE unsigned tac_hints_first(unsigned depth, unsigned d)
+TAC_ALWAYS_INLINE unsigned tac_hints_first(unsigned depth, unsigned d)
 {
     unsigned of_3[] = {TAC_HINTS_ROOTS * 33, TAC_HINTS_ROOTS, 0};
     return depth == 3 ? of_3[d] : depth - d - 1;
 }
 
 /* Children that may be there. */
-TAC_HINTS_INLINE uint32_t tac_hint_seen(const tac_hint_node *node)
+TAC_ALWAYS_INLINE uint32_t tac_hint_seen(const tac_hint_node *node)
 {
     return (uint32_t)atomic_load(node);
 }
 
 /* Numbers of children are taken modulo 32, which a shift does by itself. */
-TAC_HINTS_INLINE uint64_t tac_hint_bit(unsigned i)
+TAC_ALWAYS_INLINE uint64_t tac_hint_bit(unsigned i)
 {
     return (uint32_t)1 << (i & 31);
 }
 
 /* The nodes of level d above number i, by set. In bytes, since compilers do more than they need
  * with numbers of nodes. */
-TAC_HINTS_INLINE tac_hint_node *tac_hint_above(char *nodes, unsigned depth, unsigned d, unsigned i)
+TAC_ALWAYS_INLINE tac_hint_node *tac_hint_above(char *nodes, unsigned depth, unsigned d, unsigned i)
 {
     enum { PLACE_BYTES = TAC_HINTS_SETS * sizeof(tac_hint_node) };
     unsigned offset = (d == 0 ? i * 16 : i >> (5 * d - 4)) & ~(PLACE_BYTES - 1u);
@@ -81,8 +79,8 @@ struct tac_hint_path {
     unsigned i;
 };
 
-TAC_HINTS_INLINE struct tac_hint_path tac_hint_path_of(struct tac_hints *h, unsigned depth,
-                                                       unsigned i)
+TAC_ALWAYS_INLINE struct tac_hint_path tac_hint_path_of(struct tac_hints *h, unsigned depth,
+                                                        unsigned i)
 {
     struct tac_hint_path path = {.i = i};
 #pragma GCC unroll 3
@@ -94,7 +92,7 @@ TAC_HINTS_INLINE struct tac_hint_path tac_hint_path_of(struct tac_hints *h, unsi
 
 /* Say that child i is there: add one to the count, and set its bit. In one step, or if somebody was
  * faster in two, which cannot fail. */
-TAC_HINTS_INLINE void tac_hint_announce(tac_hint_node *node, unsigned i)
+TAC_ALWAYS_INLINE void tac_hint_announce(tac_hint_node *node, unsigned i)
 {
     uint64_t before = atomic_load_explicit(node, memory_order_relaxed), bit = tac_hint_bit(i);
     if (TAC_LIKELY(atomic_compare_exchange_strong(node, &before, (before + (1ull << 32)) | bit)))
@@ -104,13 +102,13 @@ TAC_HINTS_INLINE void tac_hint_announce(tac_hint_node *node, unsigned i)
 }
 
 /* Second half of a removal: the node was read as `before`, and then the child was not needed. */
-TAC_HINTS_INLINE void tac_hint_drop(tac_hint_node *node, uint64_t before, unsigned i)
+TAC_ALWAYS_INLINE void tac_hint_drop(tac_hint_node *node, uint64_t before, unsigned i)
 {
     atomic_compare_exchange_strong(node, &before, before & ~tac_hint_bit(i));
 }
 
 /* Child i of the node is the node below. True when that is empty. */
-TAC_HINTS_INLINE bool tac_hint_remove(tac_hint_node *node, unsigned i, const tac_hint_node *below)
+TAC_ALWAYS_INLINE bool tac_hint_remove(tac_hint_node *node, unsigned i, const tac_hint_node *below)
 {
     uint64_t before = atomic_load(node);
     if (tac_hint_seen(below))
@@ -119,7 +117,7 @@ TAC_HINTS_INLINE bool tac_hint_remove(tac_hint_node *node, unsigned i, const tac
     return true;
 }
 
-TAC_HINTS_INLINE void tac_hints_add(const struct tac_hint_path *path, unsigned depth, unsigned k)
+TAC_ALWAYS_INLINE void tac_hints_add(const struct tac_hint_path *path, unsigned depth, unsigned k)
 {
 #pragma GCC unroll 3
     for (unsigned d = 0; d < depth; d++)
@@ -128,8 +126,8 @@ TAC_HINTS_INLINE void tac_hints_add(const struct tac_hint_path *path, unsigned d
 }
 
 /* The node of level d on the path, in the tree of set k, may be empty: say so further up. */
-TAC_HINTS_INLINE void tac_hints_fold(const struct tac_hint_path *path, unsigned depth, unsigned d,
-                                     unsigned k)
+TAC_ALWAYS_INLINE void tac_hints_fold(const struct tac_hint_path *path, unsigned depth, unsigned d,
+                                      unsigned k)
 {
 #pragma GCC unroll 3
     for (d++; d < depth; d++)
@@ -139,7 +137,7 @@ TAC_HINTS_INLINE void tac_hints_fold(const struct tac_hint_path *path, unsigned 
 }
 
 /* Sets that have members under the root, perhaps. */
-TAC_HINTS_INLINE uint64_t tac_hints_sets(const struct tac_hints *h, unsigned root)
+TAC_ALWAYS_INLINE uint64_t tac_hints_sets(const struct tac_hints *h, unsigned root)
 {
     return tac_hint_seen(&h->crown[2 * root]) | atomic_load(&h->crown[2 * root + 1]) << 32;
 }
@@ -151,8 +149,8 @@ struct tac_hints_found {
 };
 
 /* The lowest member of set k under a root. */
-TAC_HINTS_INLINE struct tac_hints_found tac_hints_find(const struct tac_hints *h, unsigned depth,
-                                                       unsigned k, unsigned root)
+TAC_ALWAYS_INLINE struct tac_hints_found tac_hints_find(const struct tac_hints *h, unsigned depth,
+                                                        unsigned k, unsigned root)
 {
     char *nodes = h->nodes + k * sizeof(tac_hint_node);
     unsigned i = root << 5 * depth;

@@ -20,8 +20,8 @@ bool tac_span_is_member(struct tac_span_level *level, unsigned k, unsigned w)
 /* ---- Searching ---- */
 
 /* Remove the empty node that misled a search. */
-TAC_SPAN_INLINE void mend(struct tac_span_level *level, unsigned depth, unsigned k,
-                          struct tac_hints_found found)
+TAC_ALWAYS_INLINE void mend(struct tac_span_level *level, unsigned depth, unsigned k,
+                            struct tac_hints_found found)
 {
     struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, found.i);
     for (unsigned d = 0; d < depth; d++)
@@ -39,15 +39,15 @@ struct want {
 };
 
 /* Sets that may have a run of so many. A look at one word. */
-TAC_SPAN_INLINE uint64_t sets_for(const struct tac_span_level *level, unsigned root, unsigned n)
+TAC_ALWAYS_INLINE uint64_t sets_for(const struct tac_span_level *level, unsigned root, unsigned n)
 {
     return tac_hints_sets(&level->sets, root) & ~0ull << n;
 }
 
 /* A run of bits out of the tightest word under a root, which has these sets. *ret_n tells how many.
  */
-TAC_SPAN_INLINE long take_run(struct tac_span_level *level, unsigned depth, unsigned root,
-                              uint64_t sets, struct want want, unsigned *ret_n)
+TAC_ALWAYS_INLINE long take_run(struct tac_span_level *level, unsigned depth, unsigned root,
+                                uint64_t sets, struct want want, unsigned *ret_n)
 {
     for (int tries = TAC_SPANS_TRIES; sets && TAC_LIKELY(tries);
          sets = sets_for(level, root, want.sure), tries--) {
@@ -89,7 +89,7 @@ static TAC_SPAN_NOINLINE long take_far(struct tac_span_level *level, struct want
     return at;
 }
 
-TAC_SPAN_INLINE long take_0(struct tac_spans *spans, struct want want, bool deep, unsigned *ret_n)
+TAC_ALWAYS_INLINE long take_0(struct tac_spans *spans, struct want want, bool deep, unsigned *ret_n)
 {
     struct tac_span_level *level = &spans->level[0];
     uint64_t sets = sets_for(level, 0, want.sure);
@@ -101,7 +101,7 @@ TAC_SPAN_INLINE long take_0(struct tac_spans *spans, struct want want, bool deep
     return at;
 }
 
-TAC_SPAN_INLINE long take_1(struct tac_spans *spans, struct want want, bool deep)
+TAC_ALWAYS_INLINE long take_1(struct tac_spans *spans, struct want want, bool deep)
 {
     struct tac_span_level *level = &spans->level[1];
     uint64_t sets = spans->top == 1 ? 0 : sets_for(level, 0, want.sure);
@@ -112,7 +112,7 @@ TAC_SPAN_INLINE long take_1(struct tac_spans *spans, struct want want, bool deep
 
 /* The first word of level 0 in so many units of the top level, whose rest behind the words that are
  * wanted stays in level 1. */
-TAC_SPAN_INLINE long split_top(struct tac_spans *spans, size_t words, bool deep)
+TAC_ALWAYS_INLINE long split_top(struct tac_spans *spans, size_t words, bool deep)
 {
     if (spans->top == 1)
         return tac_span_take_top(spans, words);
@@ -128,7 +128,7 @@ TAC_SPAN_INLINE long split_top(struct tac_spans *spans, size_t words, bool deep)
 }
 
 /* n units (1 .. 63) of a word that is taken for them. */
-TAC_SPAN_INLINE long take_new(struct tac_spans *spans, unsigned n, bool high, bool deep)
+TAC_ALWAYS_INLINE long take_new(struct tac_spans *spans, unsigned n, bool high, bool deep)
 {
     long w = take_1(spans, (struct want){1, 1, 0, ~0ull, false}, deep);
     if (w < 0 && (w = split_top(spans, 1, deep)) < 0)
@@ -139,7 +139,7 @@ TAC_SPAN_INLINE long take_new(struct tac_spans *spans, unsigned n, bool high, bo
 }
 
 /* n units (1 .. 63) of a word of level 0 that has them, or of a new one. */
-TAC_SPAN_INLINE long take_part(struct tac_spans *spans, unsigned n, bool high, bool deep)
+TAC_ALWAYS_INLINE long take_part(struct tac_spans *spans, unsigned n, bool high, bool deep)
 {
     unsigned taken;
     long unit = take_0(spans, (struct want){n, n, 0, ~0ull, high}, deep, &taken);
@@ -147,7 +147,7 @@ TAC_SPAN_INLINE long take_part(struct tac_spans *spans, unsigned n, bool high, b
 }
 
 /* The same, or one unit if there are only shorter runs. */
-TAC_SPAN_INLINE struct tac_span take_some(struct tac_spans *spans, bool deep)
+TAC_ALWAYS_INLINE struct tac_span take_some(struct tac_spans *spans, bool deep)
 {
     unsigned n = TAC_SPANS_SOME;
     struct want want = {1, 1, TAC_SPANS_SOME, ~0ull, true};
@@ -158,7 +158,7 @@ TAC_SPAN_INLINE struct tac_span take_some(struct tac_spans *spans, bool deep)
 }
 
 /* From 64 units on: whole words, of which the last may be used in part. */
-TAC_SPAN_INLINE long take_large(struct tac_spans *spans, size_t n, bool deep)
+TAC_ALWAYS_INLINE long take_large(struct tac_spans *spans, size_t n, bool deep)
 {
     if (!n || n > spans->units)
         return -1;
@@ -175,7 +175,7 @@ TAC_SPAN_INLINE long take_large(struct tac_spans *spans, size_t n, bool deep)
 
 /* Level 0 and what lies above it have the same positions modulo 64: what begins at a word is
  * aligned to less. */
-TAC_SPAN_INLINE long take_in_line(struct tac_spans *spans, size_t n, unsigned align, bool deep)
+TAC_ALWAYS_INLINE long take_in_line(struct tac_spans *spans, size_t n, unsigned align, bool deep)
 {
     unsigned taken, sure = (unsigned)n + align - 1;
     struct want want = {(unsigned)n, sure, 0, tac_span_multiples(align, 0), false};
@@ -186,8 +186,8 @@ TAC_SPAN_INLINE long take_in_line(struct tac_spans *spans, size_t n, unsigned al
 }
 
 /* So many words of level 0, the first at a word that is `first` modulo `step`. */
-TAC_SPAN_INLINE long take_in_steps(struct tac_spans *spans, size_t n, size_t step, size_t first,
-                                   bool deep)
+TAC_ALWAYS_INLINE long take_in_steps(struct tac_spans *spans, size_t n, size_t step, size_t first,
+                                     bool deep)
 {
     size_t words = divide_up(n, 6), sure = words + step - 1;
     long w = -1;
@@ -216,7 +216,7 @@ static TAC_SPAN_NOINLINE void give_top(struct tac_spans *spans, size_t from, siz
 }
 
 /* Units of one word come home. True when it is complete with them. */
-TAC_SPAN_INLINE bool give_part(struct tac_spans *spans, size_t from, size_t end, bool deep)
+TAC_ALWAYS_INLINE bool give_part(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     uint64_t mask = tac_bitrun_mask(from & 63, (unsigned)(end - from));
     return tac_span_give_word(&spans->level[0], tac_span_depth(0, deep), (unsigned)(from >> 6),
@@ -224,7 +224,7 @@ TAC_SPAN_INLINE bool give_part(struct tac_spans *spans, size_t from, size_t end,
 }
 
 /* Words of level 0 come home as a whole, all in one word of level 1. */
-TAC_SPAN_INLINE void give_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
+TAC_ALWAYS_INLINE void give_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     uint64_t mask = tac_bitrun_mask(from & 63, (unsigned)(end - from));
     if (TAC_UNLIKELY(spans->top == 1))
@@ -264,7 +264,7 @@ static TAC_SPAN_NOINLINE void give_many_words(struct tac_spans *spans, size_t fr
     give_top(spans, first, last);
 }
 
-TAC_SPAN_INLINE void give_all_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
+TAC_ALWAYS_INLINE void give_all_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     if (TAC_UNLIKELY((from ^ (end - 1)) >> 6 || end - from == 64))
         give_many_words(spans, from, end);
@@ -272,7 +272,7 @@ TAC_SPAN_INLINE void give_all_words(struct tac_spans *spans, size_t from, size_t
         give_words(spans, from, end, deep);
 }
 
-TAC_SPAN_INLINE void give(struct tac_spans *spans, size_t unit, size_t n, bool deep)
+TAC_ALWAYS_INLINE void give(struct tac_spans *spans, size_t unit, size_t n, bool deep)
 {
     size_t end = unit + n, from = unit >> 6, to = end >> 6;
     if (n < 64 && (end - 1) >> 6 == from) {
@@ -290,7 +290,8 @@ TAC_SPAN_INLINE void give(struct tac_spans *spans, size_t unit, size_t n, bool d
 
 /* A block of n_old units keeps the first n. A word that was all the block's has nothing else in it.
  */
-TAC_SPAN_INLINE void shrink(struct tac_spans *spans, size_t unit, size_t n, size_t n_old, bool deep)
+TAC_ALWAYS_INLINE void shrink(struct tac_spans *spans, size_t unit, size_t n, size_t n_old,
+                              bool deep)
 {
     size_t at = unit + n, end = unit + n_old, from = (at + 63) >> 6, to = end >> 6;
     if (unit & 63 || at >> 6 == (end - 1) >> 6) {

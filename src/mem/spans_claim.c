@@ -7,8 +7,8 @@
 #include "mem/spans_word.h"
 
 /* Bits from the given one on, of a word in which nothing before it is free; they must all be. */
-TAC_SPAN_INLINE bool claim_rest(struct tac_span_level *level, unsigned depth, unsigned w,
-                                unsigned from)
+TAC_ALWAYS_INLINE bool claim_rest(struct tac_span_level *level, unsigned depth, unsigned w,
+                                  unsigned from)
 {
     uint64_t rest = ~0ull << from;
     if (!atomic_compare_exchange_strong(&level->word[w], &rest, 0))
@@ -17,19 +17,19 @@ TAC_SPAN_INLINE bool claim_rest(struct tac_span_level *level, unsigned depth, un
     return true;
 }
 
-TAC_SPAN_INLINE bool is_free(const struct tac_span_level *level, unsigned w, uint64_t mask)
+TAC_ALWAYS_INLINE bool is_free(const struct tac_span_level *level, unsigned w, uint64_t mask)
 {
     return !(~atomic_load_explicit(&level->word[w], memory_order_relaxed) & mask);
 }
 
-TAC_SPAN_INLINE void keep_behind(struct tac_span_level *level, unsigned depth, size_t w,
-                                 unsigned used)
+TAC_ALWAYS_INLINE void keep_behind(struct tac_span_level *level, unsigned depth, size_t w,
+                                   unsigned used)
 {
     tac_span_fresh(level, depth, (unsigned)w, ~0ull << used, 64 - used);
 }
 
 /* Words of level 0 from within a word of level 1, or its end, into others. */
-TAC_SPAN_INLINE bool many_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
+TAC_ALWAYS_INLINE bool many_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     struct tac_span_level *level = &spans->level[1];
     const unsigned depth = tac_span_depth(1, deep), behind = end & 63;
@@ -60,7 +60,7 @@ static TAC_SPAN_NOINLINE bool claim_many_words(struct tac_spans *spans, size_t f
 }
 
 /* Words of level 0, as a whole. */
-TAC_SPAN_INLINE bool claim_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
+TAC_ALWAYS_INLINE bool claim_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     if (from == end)
         return true;
@@ -72,7 +72,7 @@ TAC_SPAN_INLINE bool claim_words(struct tac_spans *spans, size_t from, size_t en
 }
 
 /* From within a word of level 0, or its end, into others. */
-TAC_SPAN_INLINE bool grow_over(struct tac_spans *spans, size_t from, size_t end, bool deep)
+TAC_ALWAYS_INLINE bool grow_over(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     struct tac_span_level *level = &spans->level[0];
     const unsigned depth = tac_span_depth(0, deep), behind = end & 63;

@@ -17,8 +17,8 @@ static uint64_t grid_in_word(struct grid grid, unsigned w)
     return (grid.first >> 6) == (w & ((grid.step >> 6) - 1)) ? 1ull << (grid.first & 63) : 0;
 }
 
-TAC_SPAN_INLINE long take_in_word(struct tac_span_level *level, unsigned w, unsigned n,
-                                  uint64_t aligned)
+TAC_ALWAYS_INLINE long take_in_word(struct tac_span_level *level, unsigned w, unsigned n,
+                                    uint64_t aligned)
 {
     uint64_t value = atomic_load_explicit(&level->word[w], memory_order_relaxed);
     if (!value)

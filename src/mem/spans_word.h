@@ -7,13 +7,13 @@
 #define TAC_MEM_SPANS_WORD_H
 
 #include "base/check.h"
+#include "base/sanitized.h"
 #include "mem/spans.h"
 
-#define TAC_SPAN_INLINE static inline __attribute__((always_inline))
 #define TAC_SPAN_NOINLINE __attribute__((noinline))
 
 /* One bit at each position that is `first` modulo `step`, a power of two up to 64. */
-TAC_SPAN_INLINE uint64_t tac_span_multiples(unsigned step, unsigned first)
+TAC_ALWAYS_INLINE uint64_t tac_span_multiples(unsigned step, unsigned first)
 {
     static const uint64_t bits[7] = {
         ~0ull,
@@ -46,8 +46,9 @@ bool tac_span_is_member(struct tac_span_level *level, unsigned k, unsigned w);
 
 /* The word of the path, which had the value when it was looked at last, is not in the set any more,
  * unless it changed again. */
-TAC_SPAN_INLINE void tac_span_unset(struct tac_span_level *level, const struct tac_hint_path *path,
-                                    unsigned depth, unsigned k, uint64_t value)
+TAC_ALWAYS_INLINE void tac_span_unset(struct tac_span_level *level,
+                                      const struct tac_hint_path *path, unsigned depth, unsigned k,
+                                      uint64_t value)
 {
     tac_hint_node *node = &path->above[0][k];
     uint64_t before = atomic_load(node);
@@ -60,8 +61,8 @@ TAC_SPAN_INLINE void tac_span_unset(struct tac_span_level *level, const struct t
 
 /* Word w, which was in the set `before` (0: none), has a new value and belongs into set k (0: none)
  * now. The new set first, so that it is in one at any time. */
-TAC_SPAN_INLINE void tac_span_publish(struct tac_span_level *level, unsigned depth, unsigned w,
-                                      uint64_t value, unsigned before, unsigned k)
+TAC_ALWAYS_INLINE void tac_span_publish(struct tac_span_level *level, unsigned depth, unsigned w,
+                                        uint64_t value, unsigned before, unsigned k)
 {
     struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, w);
     atomic_store_explicit(&level->shown[w], (unsigned char)k, memory_order_relaxed);
@@ -71,15 +72,15 @@ TAC_SPAN_INLINE void tac_span_publish(struct tac_span_level *level, unsigned dep
         tac_span_unset(level, &path, depth, before, value);
 }
 
-TAC_SPAN_INLINE unsigned tac_span_shown(const struct tac_span_level *level, unsigned w)
+TAC_ALWAYS_INLINE unsigned tac_span_shown(const struct tac_span_level *level, unsigned w)
 {
     return atomic_load_explicit(&level->shown[w], memory_order_relaxed);
 }
 
 /* Free bits of a word whose unit of the next level is in our hands: nobody else changes it. k is
  * their longest run. */
-TAC_SPAN_INLINE void tac_span_fresh(struct tac_span_level *level, unsigned depth, unsigned w,
-                                    uint64_t value, unsigned k)
+TAC_ALWAYS_INLINE void tac_span_fresh(struct tac_span_level *level, unsigned depth, unsigned w,
+                                      uint64_t value, unsigned k)
 {
     atomic_store_explicit(&level->word[w], value, memory_order_relaxed);
     tac_span_publish(level, depth, w, value, 0, k);
@@ -87,8 +88,8 @@ TAC_SPAN_INLINE void tac_span_fresh(struct tac_span_level *level, unsigned depth
 
 /* The bits of the mask come home to a word below the top. True when it is complete with them: then
  * they all left it, and its bit of the next level is the caller's to give. */
-TAC_SPAN_INLINE bool tac_span_give_word(struct tac_span_level *level, unsigned depth, unsigned w,
-                                        uint64_t mask)
+TAC_ALWAYS_INLINE bool tac_span_give_word(struct tac_span_level *level, unsigned depth, unsigned w,
+                                          uint64_t mask)
 {
     uint64_t value = atomic_fetch_add(&level->word[w], mask);
     TAC_ASSERT(!(value & mask));
@@ -105,7 +106,7 @@ TAC_SPAN_INLINE bool tac_span_give_word(struct tac_span_level *level, unsigned d
 
 /* The first unit of n, of which the last is in a word of level 0 that was taken as a whole: what is
  * behind it goes back. */
-TAC_SPAN_INLINE long tac_span_cut(struct tac_spans *spans, size_t first_word, size_t n, bool deep)
+TAC_ALWAYS_INLINE long tac_span_cut(struct tac_spans *spans, size_t first_word, size_t n, bool deep)
 {
     unsigned used = n & 63;
     if (used)
@@ -115,8 +116,8 @@ TAC_SPAN_INLINE long tac_span_cut(struct tac_spans *spans, size_t first_word, si
 }
 
 /* The bits of the mask, if they are all free there. */
-TAC_SPAN_INLINE bool tac_span_claim_word(struct tac_span_level *level, unsigned depth, unsigned w,
-                                         uint64_t mask)
+TAC_ALWAYS_INLINE bool tac_span_claim_word(struct tac_span_level *level, unsigned depth, unsigned w,
+                                           uint64_t mask)
 {
     uint64_t value = atomic_load(&level->word[w]);
     for (int tries = TAC_SPANS_TRIES; tries && !(~value & mask); tries--) {

@@ -20,7 +20,7 @@ static long faults(void)
 
 static void populated_region_does_not_fault(void)
 {
-    if (TEST_SANITIZED || test_emulated())
+    if (TAC_SANITIZED || test_emulated())
         SKIP("a sanitizer or an emulator faults by itself");
     struct tac_region region;
     REQUIRE(tac_region_open(4u << 20, TAC_REGION_POPULATE, &region) == 0);
@@ -63,7 +63,7 @@ static int try_lock_in_child(unsigned flags)
 
 static void lock_refused_is_reported(void)
 {
-    if (TEST_SANITIZED)
+    if (TAC_SANITIZED)
         SKIP("a sanitizer replaces mlock");
     int r = try_lock_in_child(TAC_REGION_LOCK);
     if (r == 77)

@@ -163,7 +163,7 @@ static void garbage_is_refused(void)
  * would be a matter of hours. Sanitizers, which take fifty times as long, get smaller ones. */
 static void headers_that_lie_cost_little(void)
 {
-    const uint32_t chunk = TEST_SANITIZED ? TAC_CHUNK_BYTES_MAX / 32 : TAC_CHUNK_BYTES_MAX;
+    const uint32_t chunk = TAC_SANITIZED ? TAC_CHUNK_BYTES_MAX / 32 : TAC_CHUNK_BYTES_MAX;
     const size_t size = (size_t)chunk * 3;
     struct tac_format_chunk head = {.magic = TAC_FORMAT_MAGIC, .kind = TAC_CHUNK_RECORDS};
     head.bytes = chunk;

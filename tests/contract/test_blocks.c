@@ -280,7 +280,7 @@ static long thread_faults(void)
 
 static void later_calls_do_not_fault(void)
 {
-    if (TEST_SANITIZED || test_emulated())
+    if (TAC_SANITIZED || test_emulated())
         SKIP("a sanitizer or an emulator faults by itself");
     EACH_BLOCK(variant, index)
     {

@@ -12,7 +12,7 @@
 
 enum { GREEN = 0 };
 
-#ifndef SANITIZED
+#if !TAC_SANITIZED
 /* In the child; plant: break the law on purpose. */
 static void obey_or_die(const struct tac_variant *variant, uint32_t index, int plant)
 {
@@ -50,7 +50,7 @@ static int run_in_child(const struct tac_variant *variant, uint32_t index, int p
 
 static void blocks_obey_the_law(void)
 {
-#ifdef SANITIZED
+#if TAC_SANITIZED
     SKIP("sanitizers allocate and call the kernel themselves");
 #else
     if (test_emulated())
@@ -73,7 +73,7 @@ static void blocks_obey_the_law(void)
 /* The trap itself works: planted breaches are caught. */
 static void planted_breaches_are_caught(void)
 {
-#ifdef SANITIZED
+#if TAC_SANITIZED
     SKIP("sanitizers allocate and call the kernel themselves");
 #else
     if (test_emulated())

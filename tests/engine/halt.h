@@ -144,7 +144,7 @@ static void halt_release(void)
 /* Why it does not work here, or NULL. */
 static const char *halt_supported(void)
 {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && !TAC_SANITIZED_THREAD
     struct sigaction action = {.sa_sigaction = halt_step, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigaddset(&action.sa_mask, SIGUSR2);
     sigaction(SIGTRAP, &action, NULL);

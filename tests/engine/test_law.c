@@ -21,7 +21,7 @@
 
 enum { THREADS = 3, NOT_TRACED = 50 };
 
-#ifndef SANITIZED
+#if !TAC_SANITIZED
 static const char patch[] =
     "output: 4\n"
     "nodes:\n"
@@ -189,7 +189,7 @@ static int run_in_child(int plant)
 
 static void the_cycle_obeys_the_law(void)
 {
-#ifdef SANITIZED
+#if TAC_SANITIZED
     SKIP("sanitizers allocate and call the kernel themselves");
 #else
     if (test_emulated())
@@ -207,7 +207,7 @@ static void the_cycle_obeys_the_law(void)
 
 static void the_traps_work(void)
 {
-#ifdef SANITIZED
+#if TAC_SANITIZED
     SKIP("sanitizers allocate and call the kernel themselves");
 #else
     if (test_emulated())

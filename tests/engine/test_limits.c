@@ -8,18 +8,8 @@
 
 #include <stdlib.h>
 
-#ifdef __has_feature
-#define HAS_FEATURE(name) __has_feature(name)
-#else
-#define HAS_FEATURE(name) 0
-#endif
 #ifndef NODES
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    HAS_FEATURE(address_sanitizer) || HAS_FEATURE(thread_sanitizer)
-#define NODES 10000
-#else
-#define NODES 100000
-#endif
+#define NODES (TAC_SANITIZED ? 10000 : 100000)
 #endif
 
 #define ONE "{block: lfo, rate: 0, depth: 0, centre: 1}"

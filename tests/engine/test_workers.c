@@ -219,7 +219,7 @@ static void *torment(void *user)
 /* Whether a task is lost in these rounds is luck; test_halted.c halts helpers at chosen places. */
 static void stopped_helpers_change_nothing(void)
 {
-#ifdef __SANITIZE_THREAD__
+#if TAC_SANITIZED_THREAD
     SKIP("a stopped helper reads what others write, to no effect, which looks like a race");
 #endif
     struct sigaction action = {.sa_handler = stay, .sa_flags = SA_RESTART};
@@ -247,7 +247,7 @@ static void edits_go_on_beside_stopped_helpers(void)
     pthread_t thread;
     unsigned rounds = 0;
     atomic_store(&done, 0);
-#ifndef __SANITIZE_THREAD__
+#if !TAC_SANITIZED_THREAD
     REQUIRE(pthread_create(&thread, NULL, torment, &rounds) == 0);
 #endif
     for (int i = 0; i < 150; i++) {
@@ -261,7 +261,7 @@ static void edits_go_on_beside_stopped_helpers(void)
         CHECK(sane);
     }
     atomic_store(&done, 1);
-#ifndef __SANITIZE_THREAD__
+#if !TAC_SANITIZED_THREAD
     pthread_join(thread, NULL);
 #else
     (void)thread;

@@ -9,6 +9,8 @@
 #ifndef TAC_TEST_STEP_H
 #define TAC_TEST_STEP_H
 
+#include "base/sanitized.h"
+
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -59,7 +61,7 @@ static long step_raw(void *function, uintptr_t a, uintptr_t b, uintptr_t *ret_va
 /* Why stepping does not work here, or NULL. */
 __attribute__((unused)) static const char *step_supported(void)
 {
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && !TAC_SANITIZED
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = step_note;

@@ -62,7 +62,7 @@ static void heap_open_then_locked_is_not_populated(void)
 
 static void locked_then_heap_open_is_not_populated(void)
 {
-    if (TEST_SANITIZED)
+    if (TAC_SANITIZED)
         SKIP("a sanitizer replaces mlockall");
     int code = in_child(1);
     if (code == REFUSED)

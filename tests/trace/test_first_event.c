@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#if defined(__x86_64__) && !TEST_SANITIZED
+#if defined(__x86_64__) && !TAC_SANITIZED
 enum { TRAPPED_LOCK = 44, SETUP = 46, ROUNDS = 2000, CODE_BYTES = 16384 };
 
 enum breach { NOTHING, HEAP, LOCK, CALL, FAULT };
