@@ -3,19 +3,24 @@
  *
  * usage: bench_scale [threads [rounds]]. For each load and size two engines with the same patch,
  * one with one thread, one with several, take turns, a few cycles of 64 frames each. Printed: the
- * median time of a cycle with one thread and with several, the ratio, and whether the engine chose
- * to go alone. "paced": cycles begin every 1333 us and helpers sleep in between, as when it plays;
- * otherwise one cycle follows the other. Last: the time from the call for helpers to the answer. */
+ * median time of a cycle with one thread and with several, the ratio, whether the engine chose to
+ * go alone, and the machine's own ceiling with the engine's share of it. The ceiling is what
+ * several threads get done that have nothing to do with each other: each plays the patch with an
+ * engine of one thread; it is taken in the same turns. "paced": cycles begin every 1333 us and
+ * helpers sleep in between, as when it plays; otherwise one cycle follows the other. Last: the time
+ * from the call for helpers to the answer. */
 #include "base/clock.h"
 #include "tactus/engine.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICE = 64, TURN = 40, ROUNDS = 60, ANSWERS_MAX = 200000 };
+enum { SLICE = 64, TURN = 40, ROUNDS = 60, ANSWERS_MAX = 200000, WARM_NS = 3000000 };
 
 static char text[8 << 20];
 static uint32_t threads = 2, rounds = ROUNDS;
@@ -51,19 +56,76 @@ static double median(double *x, uint32_t count)
     return count ? x[count / 2] : 0;
 }
 
+/* ---- the ceiling: threads that know nothing of each other ------------------------------------ */
+
+static struct {
+    pthread_t thread[TAC_ENGINE_THREADS_MAX];
+    struct tac_engine *engine[TAC_ENGINE_THREADS_MAX]; /* from 1 on */
+    _Atomic uint32_t go, playing, over;
+} crowd;
+
+static void *play_along(void *user)
+{
+    static _Thread_local float left[SLICE], right[SLICE];
+    float *out[2] = {left, right};
+    while (!atomic_load(&crowd.over)) {
+        if (!atomic_load(&crowd.go)) {
+            tac_clock_sleep_until(tac_clock_ns() + 20000);
+            continue;
+        }
+        atomic_fetch_add(&crowd.playing, 1);
+        while (atomic_load(&crowd.go))
+            tac_engine_process(user, NULL, out, SLICE);
+        atomic_fetch_sub(&crowd.playing, 1);
+    }
+    return NULL;
+}
+
+static void crowd_open(void)
+{
+    struct sched_param fifo = {.sched_priority = 40};
+    atomic_store(&crowd.over, 0);
+    for (uint32_t i = 1; i < threads; i++) {
+        crowd.engine[i] = load(1);
+        if (pthread_create(&crowd.thread[i], NULL, play_along, crowd.engine[i]))
+            exit(1);
+        pthread_setschedparam(crowd.thread[i], SCHED_FIFO, &fifo);
+    }
+}
+
+static void crowd_close(void)
+{
+    atomic_store(&crowd.over, 1);
+    for (uint32_t i = 1; i < threads; i++) {
+        pthread_join(crowd.thread[i], NULL);
+        tac_engine_free(crowd.engine[i]);
+    }
+}
+
+static void crowd_play(bool play)
+{
+    atomic_store(&crowd.go, play);
+    while (atomic_load(&crowd.playing) != (play ? threads - 1 : 0))
+        ;
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
 static uint32_t turn(struct tac_engine *e, double *us, uint32_t at, bool paced)
 {
     static float left[SLICE], right[SLICE];
     float *out[2] = {left, right};
-    uint64_t next = tac_clock_ns();
+    uint64_t next = tac_clock_ns(), warm = next + (paced ? 0 : WARM_NS);
+    while (tac_clock_ns() < warm) /* caches and helpers come back */
+        tac_engine_process(e, NULL, out, SLICE);
     for (int i = 0; i < TURN; i++) {
         if (paced)
             tac_clock_sleep_until(next += 1333333);
         uint64_t begin = tac_clock_ns();
         tac_engine_process(e, NULL, out, SLICE);
-        if (i >= TURN / 4) /* caches and helpers have come back */
+        if (!paced || i >= TURN / 4)
             us[at++] = (double)(tac_clock_ns() - begin) / 1000;
-        if (answer_count < ANSWERS_MAX && !paced && i >= TURN / 4) {
+        if (answer_count < ANSWERS_MAX && !paced) {
             struct tac_engine_stats stats;
             tac_engine_stats(e, &stats);
             if (stats.threads > 1 && !stats.alone)
@@ -75,10 +137,12 @@ static uint32_t turn(struct tac_engine *e, double *us, uint32_t at, bool paced)
 
 static void compare(const char *name, uint32_t units, bool paced)
 {
-    static double one[ROUNDS * TURN * 4], more[ROUNDS * TURN * 4];
+    static double one[ROUNDS * TURN * 4], more[ROUNDS * TURN * 4], crowded[ROUNDS * TURN * 4];
     struct tac_engine *a = load(1), *b = load(threads);
     struct tac_engine_stats stats;
-    uint32_t count = 0, count_more = 0, alone = 0, turns = paced ? rounds / 4 : rounds;
+    uint32_t count = 0, count_more = 0, count_crowded = 0, alone = 0,
+             turns = paced ? rounds / 4 : rounds;
+    crowd_open();
     for (uint32_t i = 0; i < turns / 4 + 2; i++) { /* the engine finds out what pays */
         turn(a, one, 0, false);
         turn(b, more, 0, paced);
@@ -88,10 +152,21 @@ static void compare(const char *name, uint32_t units, bool paced)
         count_more = turn(b, more, count_more, paced);
         tac_engine_stats(b, &stats);
         alone += stats.alone;
+        if (paced)
+            continue;
+        crowd_play(true);
+        count_crowded = turn(a, crowded, count_crowded, false);
+        crowd_play(false);
     }
+    crowd_close();
     double x = median(one, count), y = median(more, count_more);
-    printf("%-8s %-6s %6u units  %8.1f us  %8.1f us  %5.2f x  alone %3u %%\n", name,
+    double ceiling = threads * x / median(crowded, count_crowded);
+    printf("%-8s %-6s %6u units  %8.1f us  %8.1f us  %5.2f x  alone %3u %%", name,
            paced ? "paced" : "", units, x, y, x / y, 100 * alone / turns);
+    if (paced)
+        printf("\n");
+    else
+        printf("  ceiling %5.2f x, %3.0f %% of it\n", ceiling, 100 * x / y / ceiling);
     fflush(stdout);
     tac_engine_free(a);
     tac_engine_free(b);

@@ -93,6 +93,21 @@ struct tac_engine_cost {
     double mean_ns, worst_ns; /* per slice of TAC_ENGINE_SLICE_FRAMES */
 };
 
+/* A task: nodes, or parts of them, that are computed by one thread in one go. Of slices whose tasks
+ * are timed, every other one. */
+struct tac_engine_task {
+    uint32_t thread;    /* whose it is when helpers take part; 0: the one that calls process */
+    double estimate_ns; /* when the plan was made */
+    double mean_ns, worst_ns; /* of a slice; mean: of the latest few */
+};
+
+/* A thread's share of the work since tac_engine_new; thread 0 is the one that calls process. */
+struct tac_engine_thread {
+    uint64_t tasks, slices;   /* computed; in which it had a part */
+    double mean_ns, worst_ns; /* of a slice, without waiting for other threads */
+    double busy_ns;           /* sum: mean_ns times slices */
+};
+
 /* When process calls are about to take longer than their frames last, the engine gives up, step by
  * step, what the patch lists under overload:, then what costs most; and takes it back later. Names
  * hold for the life of the engine. */
@@ -166,6 +181,12 @@ TAC_API void tac_engine_readings(struct tac_engine *engine,
 /* Cost of node index, in the order of the plan; -ENOENT past the last. */
 TAC_API int tac_engine_cost(struct tac_engine *engine, uint32_t index,
                             struct tac_engine_cost *ret_cost);
+
+/* Cost of a task of the plan that was loaded last, and of a thread. -ENOENT past the last. */
+TAC_API int tac_engine_task(struct tac_engine *engine, uint32_t index,
+                            struct tac_engine_task *ret_task);
+TAC_API int tac_engine_thread(struct tac_engine *engine, uint32_t index,
+                              struct tac_engine_thread *ret_thread);
 
 TAC_API void tac_engine_overload(struct tac_engine *engine,
                                  struct tac_engine_overload *ret_overload);

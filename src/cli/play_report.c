@@ -2,6 +2,7 @@
  * play_report.c - the status line and the summary of `tactus play`; see play_report.h. */
 #include "cli/play_report.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/overload_words.h"
 #include "cli/readings.h"
@@ -14,24 +15,64 @@ static double decibels(float level)
     return level > 1e-6f ? 20 * log10((double)level) : -120;
 }
 
-/* How the helpers are doing; empty with one thread. */
-static const char *helpers(const struct tac_engine_stats *e, char *buffer, size_t size)
+/* What thread `index` of every engine has computed; false past the last. */
+static bool add_thread(const struct tac_player *p, uint32_t index,
+                       struct tac_engine_thread *ret_sum)
 {
+    struct tac_engine_thread one;
+    *ret_sum = (struct tac_engine_thread){0};
+    for (uint32_t e = 0; e < p->engines; e++) {
+        if (tac_engine_thread(p->engine[e], index, &one) < 0)
+            return false;
+        ret_sum->tasks += one.tasks;
+        ret_sum->mean_ns += one.mean_ns;
+        ret_sum->busy_ns += one.busy_ns;
+        ret_sum->worst_ns = one.worst_ns > ret_sum->worst_ns ? one.worst_ns : ret_sum->worst_ns;
+    }
+    return true;
+}
+
+/* How busy each thread has been since the status before. */
+static void add_loads(const struct tac_player *p, struct tac_play_pace *pace, struct tac_text *t)
+{
+    struct tac_engine_thread thread;
+    uint64_t now = tac_clock_ns();
+    double span_ns = pace->at_ns ? (double)(now - pace->at_ns) : 0;
+    tac_text_addf(t, "  threads");
+    for (uint32_t i = 0; add_thread(p, i, &thread); i++) {
+        double busy_ns = thread.busy_ns - pace->busy_ns[i];
+        tac_text_addf(t, " %.0f", span_ns > 0 && busy_ns > 0 ? 100 * busy_ns / span_ns : 0);
+        pace->busy_ns[i] = thread.busy_ns;
+    }
+    tac_text_addf(t, " %%");
+    pace->at_ns = now;
+}
+
+/* How the helpers are doing; empty with one thread. */
+static const char *helpers(const struct tac_player *p, const struct tac_engine_stats *e,
+                           struct tac_play_pace *pace, char *buffer, size_t size)
+{
+    struct tac_text t = {0};
     buffer[0] = 0;
-    if (e->threads > 1)
-        snprintf(buffer, size, "  helpers %u of %u%s", e->helping, e->threads - 1,
-                 e->helpers_away ? " (stopped)"
-                 : e->alone      ? " (not needed)"
-                                 : "");
+    if (e->threads < 2)
+        return buffer;
+    tac_text_addf(&t, "  helpers %u of %u%s", e->helping, e->threads - 1,
+                  e->helpers_away ? " (stopped)"
+                  : e->alone      ? " (not needed)"
+                                  : "");
+    add_loads(p, pace, &t);
+    snprintf(buffer, size, "%s", tac_text_string(&t));
+    tac_text_fini(&t);
     return buffer;
 }
 
-const char *tac_play_status(struct tac_player *p, char *buffer, size_t size)
+const char *tac_play_status(struct tac_player *p, struct tac_play_pace *pace, char *buffer,
+                            size_t size)
 {
     struct tac_backend_stats b;
     struct tac_engine_stats e;
     struct tac_engine_overload o;
-    char busy[16], crew[48], shed[256];
+    char busy[16], crew[400], shed[256];
     p->stream->backend->stats(p->stream, &b);
     tac_player_stats(p, &e);
     tac_player_overload(p, &o);
@@ -45,7 +86,8 @@ const char *tac_play_status(struct tac_player *p, char *buffer, size_t size)
         tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy), (unsigned long long)b.late,
         (unsigned long long)b.skipped, (unsigned long long)b.xruns, e.voices_active,
         (double)p->info.memory_bytes / 1048576, decibels(tac_player_peak(p)),
-        helpers(&e, crew, sizeof crew), b.away ? "  DEVICE AWAY" : "", shed[0] ? "  " : "", shed);
+        helpers(p, &e, pace, crew, sizeof crew), b.away ? "  DEVICE AWAY" : "", shed[0] ? "  " : "",
+        shed);
     return buffer;
 }
 
@@ -62,6 +104,17 @@ static void print_costliest(struct tac_player *p)
         printf("costliest node: %s (%s, %u lanes), %s a slice, worst %s\n", most.node, most.block,
                most.lanes, tac_text_duration(most.mean_ns, mean, sizeof mean),
                tac_text_duration(most.worst_ns, worst, sizeof worst));
+}
+
+static void print_threads(const struct tac_player *p, double played_s)
+{
+    struct tac_engine_thread thread;
+    char mean[16], worst[16];
+    for (uint32_t i = 0; add_thread(p, i, &thread); i++)
+        printf("  thread %u: %llu tasks, load %.1f %%, %s a slice, worst %s\n", i,
+               (unsigned long long)thread.tasks, played_s > 0 ? thread.busy_ns / 1e7 / played_s : 0,
+               tac_text_duration(thread.mean_ns, mean, sizeof mean),
+               tac_text_duration(thread.worst_ns, worst, sizeof worst));
 }
 
 static void print_overload(struct tac_player *p)
@@ -93,11 +146,13 @@ void tac_play_summary(struct tac_player *p)
            tac_text_duration((double)b.worst_late_ns, late, sizeof late),
            (unsigned long long)b.skipped, (unsigned long long)b.xruns,
            (unsigned long long)e.stream_underruns);
-    if (e.threads > 1)
+    if (e.threads > 1) {
         printf("threads: %u; helpers computed %llu tasks, the audio thread took %llu of theirs and "
                "repeated %llu\n",
                e.threads, (unsigned long long)e.tasks_given, (unsigned long long)e.tasks_taken,
                (unsigned long long)e.tasks_lost);
+        print_threads(p, played_s);
+    }
     if (b.losses)
         printf("the device was away %llu time%s%s\n", (unsigned long long)b.losses,
                b.losses == 1 ? "" : "s", b.away ? ", and still is" : " and came back");

@@ -9,8 +9,15 @@
 
 #include <stddef.h>
 
+/* What threads had computed when the status was asked for last. All zeros: never. */
+struct tac_play_pace {
+    uint64_t at_ns;
+    double busy_ns[TAC_ENGINE_THREADS_MAX];
+};
+
 /* One line of what goes on now, without a newline; returns buffer. */
-const char *tac_play_status(struct tac_player *player, char *buffer, size_t size);
+const char *tac_play_status(struct tac_player *player, struct tac_play_pace *pace, char *buffer,
+                            size_t size);
 
 /* Several lines of what has been, to standard output. */
 void tac_play_summary(struct tac_player *player);

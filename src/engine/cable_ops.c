@@ -155,7 +155,7 @@ TAC_WIDE void tac_mix_run(void *self, const struct tac_io *io)
     default:
         mix(m, m->lanes, frames);
     }
-    m->target->stride = moving ? m->lanes : 0;
+    tac_signal_move(m->target, moving ? m->lanes : 0);
 }
 
 INLINE void gather(const struct tac_gather *g, uint32_t lanes, uint32_t frames)

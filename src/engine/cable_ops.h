@@ -81,6 +81,14 @@ struct tac_feedback {
     const uint64_t *now; /* frame of the slice */
 };
 
+/* Most signals move or stand still for long: a line that another core reads is not written for it.
+ */
+static inline void tac_signal_move(struct tac_signal *signal, uint32_t stride)
+{
+    if (signal->stride != stride)
+        signal->stride = stride;
+}
+
 void tac_mix_run(void *mix, const struct tac_io *io);
 void tac_gather_run(void *gather, const struct tac_io *io);
 /* The bank adds nothing. */

@@ -8,11 +8,11 @@
 #include <string.h>
 
 enum {
-    LEAST_NS = 15000,  /* of work in a slice: below it helpers are not called */
     PATIENCE_US = 10,  /* beyond twice what a task takes */
     TRIAL_MS = 30,     /* helpers that slept need 10 ms to notice */
-    REVIEW_MS = 1000,  /* and again, when they paid */
-    PROBE_SLICES = 24, /* alone, to know what that takes, where there is time for it */
+    REVIEW_MS = 4000,  /* and again, when they paid */
+    PROBE_SLICES = 48, /* alone, to know what that takes, where there is time for it */
+    PROBE_WARMS = 16,  /* of these, until the helpers sleep and the caches have what is needed */
     PROBE_MOST_NS = 100000,
     APART_SLICES = 1024, /* alone after a failed trial, doubled each time */
     APART_DOUBLINGS = 6,
@@ -26,14 +26,16 @@ struct hand {
     struct tac_run run;
     uint64_t slice;
     uint32_t front[TAC_WORKERS_MAX], back[TAC_WORKERS_MAX]; /* done before, begun from */
-    uint32_t left;  /* workers with tasks that are not done */
-    uint32_t wait;  /* task that is waited for */
-    uint64_t since; /* counter */
+    uint32_t left;          /* workers with tasks that are not done */
+    uint32_t wait;          /* task that is waited for */
+    uint64_t since, now;    /* counter: since when, and when it was looked at last */
+    uint64_t tasks, waited; /* done; counter ticks */
 };
 
 static void run_mine(struct hand *h, struct tac_task *task)
 {
     tac_run_count(task, tac_run_task(&h->run, task));
+    h->tasks++;
     /* release: who reads the task's signals finds them complete */
     atomic_store_explicit(&task->word, tac_task_word(h->slice, TAC_TASK_AUDIO_DONE),
                           memory_order_release);
@@ -133,12 +135,14 @@ static void wait_or_take_back(struct hand *h)
         return;
     struct tac_task *task = &h->plan->task[running];
     if (running != h->wait) {
+        h->waited += h->now - h->since;
         h->wait = running;
         h->since = tac_counter();
     }
+    h->now = tac_counter();
     uint64_t patience = 2 * atomic_load_explicit(&task->cost, memory_order_relaxed) +
                         PATIENCE_US * h->crew->ticks_per_us;
-    if (tac_counter() - h->since < patience || TAC_CREW_FOREVER) {
+    if (h->now - h->since < patience || TAC_CREW_FOREVER) {
         tac_crew_pause();
         return;
     }
@@ -164,7 +168,9 @@ static void lend_hand(struct hand *h)
     wait_or_take_back(h);
 }
 
-static void run_together(struct tac_crew *crew, struct tac_plan *plan, const struct tac_run *run)
+/* Returns counter ticks that went by waiting for helpers. */
+static uint64_t run_together(struct tac_crew *crew, struct tac_plan *plan,
+                             const struct tac_run *run)
 {
     struct hand h = {
         .crew = crew, .plan = plan, .run = *run, .slice = crew->slice, .wait = TAC_GRAPH_NONE};
@@ -184,12 +190,16 @@ static void run_together(struct tac_crew *crew, struct tac_plan *plan, const str
     }
     for (skip_done(&h); h.left; skip_done(&h))
         lend_hand(&h);
+    tac_labour_add(&crew->helper[0].labour.tasks, h.tasks);
+    return h.waited + (h.now - h.since);
 }
 
-static void run_alone(struct tac_plan *plan, const struct tac_run *run)
+static void run_alone(struct tac_crew *crew, const struct tac_run *run)
 {
-    for (uint32_t t = 0; t < plan->tasks; t++)
-        tac_run_count(&plan->task[t], tac_run_task(run, &plan->task[t]));
+    struct tac_task *task = run->plan->task;
+    for (uint32_t t = 0; t < run->plan->tasks; t++)
+        tac_run_count(&task[t], tac_run_task(run, &task[t]));
+    tac_labour_add(&crew->helper[0].labour.tasks, run->plan->tasks);
 }
 
 /* ---- alone or together --------------------------------------------------------------------- */
@@ -211,8 +221,8 @@ static uint64_t refresh_sum(struct tac_plan *plan)
 
 static bool pays(const struct tac_crew *crew, const struct tac_plan *plan, uint64_t sum)
 {
-    uint64_t least = (uint64_t)LEAST_NS * crew->ticks_per_us / 1000;
-    return sum ? sum > least : plan->est_ns > LEAST_NS;
+    uint64_t least = (uint64_t)TAC_SHARED_LEAST_NS * crew->ticks_per_us / 1000;
+    return sum ? sum > least : plan->est_ns > TAC_SHARED_LEAST_NS;
 }
 
 static bool goes_alone(struct tac_crew *crew, const struct tac_plan *plan, uint64_t sum)
@@ -271,22 +281,35 @@ static bool probes(struct tac_crew *crew, uint64_t sum)
     return true;
 }
 
-static void run_slice(struct tac_crew *crew, struct tac_plan *plan, struct tac_run *run,
-                      uint64_t sum)
+/* The first slices of a probe bring helpers to sleep and states into the nearest cache. */
+static void run_probe(struct tac_crew *crew, const struct tac_run *run)
 {
-    bool probe = !run->alone && probes(crew, sum);
     uint64_t begin = tac_counter();
-    if (run->alone || probe) {
-        run->alone = true;
-        run_alone(plan, run);
-        if (probe)
-            add_to_mean(&crew->apart, tac_counter() - begin);
-        else if (crew->apart_left && --crew->apart_left == 0)
+    run_alone(crew, run);
+    if (crew->probe_left < PROBE_SLICES - PROBE_WARMS)
+        add_to_mean(&crew->apart, tac_counter() - begin);
+}
+
+/* Returns counter ticks that went by waiting for helpers. */
+static uint64_t run_slice(struct tac_crew *crew, struct tac_run *run, uint64_t sum)
+{
+    run->alone = goes_alone(crew, run->plan, sum);
+    bool probe = !run->alone && probes(crew, sum);
+    atomic_store_explicit(&crew->alone, run->alone || probe, memory_order_relaxed);
+    if (run->alone) {
+        run_alone(crew, run);
+        if (crew->apart_left && --crew->apart_left == 0)
             begin_trial(crew, TRIAL_MS);
-        return;
+        return 0;
     }
-    run_together(crew, plan, run);
+    if (probe) {
+        run->alone = true;
+        run_probe(crew, run);
+        return 0;
+    }
+    uint64_t begin = tac_counter(), waited = run_together(crew, run->plan, run);
     judge(crew, tac_counter() - begin, sum);
+    return waited;
 }
 
 void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_t frames)
@@ -298,17 +321,17 @@ void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_
                           frames,
                           false,
                           crew->time_next || crew->slice % TAC_TIMED_EVERY == 0,
+                          tac_run_is_counted(crew->slice),
                           atomic_load_explicit(&crew->traced, memory_order_relaxed)};
     struct tac_zone zone =
         tac_zone_begin(crew->helper[0].site, tac_traced_has(run.traced, TAC_CAT_TASK));
+    uint64_t begin = run.counted ? tac_counter() : 0;
     crew->time_next = false;
     plan->frame_io[0]->frames = frames;
     tac_run_copy(&run, &plan->opening);
-    uint64_t sum = refresh_sum(plan);
-    run.alone = goes_alone(crew, plan, sum);
-    atomic_store_explicit(&crew->alone, run.alone, memory_order_relaxed);
-    run_slice(crew, plan, &run, sum);
+    uint64_t waited = run_slice(crew, &run, run.counted ? refresh_sum(plan) : plan->cost_sum);
     tac_run_copy(&run, &plan->closing);
+    tac_labour_count(&crew->helper[0].labour, 0, run.counted ? tac_counter() - begin - waited : 0);
     tac_zone_end(&zone);
 }
 

@@ -16,10 +16,17 @@ enum { TAC_CREW_TRY_SLICES = 128 };
 /* A lost helper reads what others write, to no effect; ThreadSanitizer cannot know that. */
 enum { TAC_CREW_FOREVER = TAC_SANITIZED_THREAD };
 
+/* What a thread has done: written by itself, read by control. */
+struct tac_labour {
+    _Atomic uint64_t tasks, slices;         /* done; that it had a part in */
+    _Atomic uint64_t counted, ticks, worst; /* slices whose time was taken; sum, largest */
+};
+
 struct tac_helper {
     _Alignas(64) _Atomic(struct tac_plan *) inside;
-    _Atomic uint64_t seen, given; /* latest slice; tasks done */
-    _Atomic uint64_t answer;      /* counter ticks from the call for the slice to its notice */
+    _Atomic uint64_t seen;   /* latest slice */
+    _Atomic uint64_t answer; /* counter ticks from the call for the slice to its notice */
+    struct tac_labour labour;
     struct tac_crew *crew;
     uint32_t worker;
     const struct tac_trace_site *site; /* of its zones */
@@ -56,6 +63,25 @@ struct tac_crew {
     struct tac_vault vault;
     struct tac_helper helper[TAC_WORKERS_MAX];
 };
+
+static inline void tac_labour_add(_Atomic uint64_t *sum, uint64_t more)
+{
+    atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+/* A slice in which the thread did so many tasks; ticks: of its own work, or 0 when not counted. */
+static inline void tac_labour_count(struct tac_labour *l, uint64_t tasks, uint64_t ticks)
+{
+    tac_labour_add(&l->tasks, tasks);
+    tac_labour_add(&l->slices, 1);
+    if (!ticks)
+        return;
+    tac_labour_add(&l->counted, 1);
+    tac_labour_add(&l->ticks, ticks);
+    if (ticks > atomic_load_explicit(&l->worst, memory_order_relaxed))
+        atomic_store_explicit(&l->worst, ticks, memory_order_relaxed);
+}
 
 /* All tasks that it reads from are done in that slice. */
 static inline bool tac_task_is_ready(const struct tac_plan *plan, const struct tac_task *task,

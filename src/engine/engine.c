@@ -359,6 +359,37 @@ int tac_engine_cost(struct tac_engine *e, uint32_t index, struct tac_engine_cost
     return code;
 }
 
+int tac_engine_task(struct tac_engine *e, uint32_t index, struct tac_engine_task *ret_task)
+{
+    pthread_mutex_lock(&e->lock);
+    const struct tac_plan *p = e->latest;
+    int code = p && index < p->tasks ? 0 : -ENOENT;
+    if (code >= 0) {
+        const struct tac_task *t = &p->task[index];
+        uint64_t mean = atomic_load_explicit(&t->cost, memory_order_relaxed);
+        uint64_t worst = atomic_load_explicit(&t->worst, memory_order_relaxed);
+        *ret_task = (struct tac_engine_task){.thread = t->worker,
+                                             .estimate_ns = (double)t->estimate_ns,
+                                             .mean_ns = tac_costs_ns((double)mean),
+                                             .worst_ns = tac_costs_ns((double)worst)};
+    }
+    pthread_mutex_unlock(&e->lock);
+    return code;
+}
+
+int tac_engine_thread(struct tac_engine *e, uint32_t index, struct tac_engine_thread *ret_thread)
+{
+    struct tac_workers_labour l;
+    int code = tac_workers_labour(e->workers, index, &l);
+    if (code >= 0)
+        *ret_thread = (struct tac_engine_thread){.tasks = l.tasks,
+                                                 .slices = l.slices,
+                                                 .mean_ns = l.mean_ns,
+                                                 .worst_ns = l.worst_ns,
+                                                 .busy_ns = l.mean_ns * (double)l.slices};
+    return code;
+}
+
 static void read_node(const struct tac_node *n,
                       void (*each)(void *user, const struct tac_engine_reading *reading),
                       void *user)

@@ -98,6 +98,7 @@ static int build_plan(struct tac_engine *e, struct tac_graph *graph, struct tac_
     struct tac_plan_build how = {.rate_hz = e->config.rate_hz,
                                  .lock = !e->config.no_lock,
                                  .threads = e->config.threads,
+                                 .always = e->config.always_help,
                                  .lost = tac_workers_lost(e->workers),
                                  .disk = e->disk,
                                  .before = e->heard,

@@ -137,6 +137,7 @@ int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
     plan->graph = graph;
     plan->vault.lock = how->lock;
     plan->threads = how->threads ? how->threads : 1;
+    plan->always = how->always;
     plan->lost_before = how->lost;
     plan->fade.used = how->fades;
     plan->fade.frames = plan->fade.left = (uint32_t)(how->rate_hz * TAC_FADE_MS / 1000);
@@ -195,9 +196,9 @@ void tac_plan_section_run(void *section, const struct tac_io *io)
     s->begun = true;
     bool fades, moving = tac_voices_run(s->node->voices, &s->in, &s->out, &fades);
     for (uint32_t i = 0; i < s->readers; i++)
-        s->reader[i]->stride = moving ? s->out.bank_lanes : 0;
+        tac_signal_move(s->reader[i], moving ? s->out.bank_lanes : 0);
     for (uint32_t i = 0; s->fade && i < s->out.banks; i++)
-        s->fade[i].stride = fades ? s->out.bank_lanes : 0;
+        tac_signal_move(&s->fade[i], fades ? s->out.bank_lanes : 0);
 }
 
 void tac_plan_levels_run(void *levels, const struct tac_io *io)

@@ -33,7 +33,11 @@
 /* Who runs a task. */
 enum tac_runner { TAC_BY_AUDIO, TAC_BY_HELPER, TAC_RUNNERS };
 
-enum { TAC_WORKERS_MAX = 64, TAC_FADE_MS = 20 };
+enum {
+    TAC_WORKERS_MAX = 64,
+    TAC_FADE_MS = 20,
+    TAC_SHARED_LEAST_NS = 15000, /* of work in a slice: less is the audio thread's alone */
+};
 
 struct tac_op {
     void (*run)(void *self, const struct tac_io *io);
@@ -79,8 +83,11 @@ struct tac_slot {
 };
 
 struct tac_task {
-    _Alignas(64) _Atomic uint64_t word; /* slice and status: workers.h */
-    _Atomic uint64_t cost, worst; /* counter ticks: running mean (at first the estimate), largest */
+    /* slice and status: workers.h. Others look at it while the task runs, so its line has no more
+     */
+    _Alignas(64) _Atomic uint64_t word;
+    /* counter ticks: running mean (at first the estimate), largest; of every other slice */
+    _Alignas(64) _Atomic uint64_t cost, worst;
     struct tac_task_copy copy[TAC_RUNNERS];
     struct tac_range pred, slot; /* tasks that it reads from; its states */
     unsigned char *snapshot;
@@ -195,15 +202,16 @@ struct tac_plan {
     bool checked; /* some node or bank may not run: operations are looked at one by one */
     _Atomic uint64_t values; /* counts changes of set values, each behind the change */
     uint32_t banks;
-    size_t node_bytes; /* memory of its batches, by the time it was built */
-    bool locked;
-    double est_ns; /* of all tasks */
+    size_t node_bytes;   /* memory of its batches, by the time it was built */
+    bool locked, always; /* always: shared however little it is */
+    double est_ns;       /* of all tasks */
 };
 
 struct tac_plan_build {
     double rate_hz;
     bool lock;
     uint32_t threads;
+    bool always;   /* helpers are called however little there is to do */
     uint64_t lost; /* tasks lost to helpers so far */
     struct tac_disk *disk;
     struct tac_plan *before; /* whose nodes may live on: the one that is heard; or NULL */

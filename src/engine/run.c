@@ -199,7 +199,8 @@ static void take_imports(const struct tac_run *run, const struct tac_task_copy *
         uint64_t word =
             atomic_load_explicit(&run->plan->task[import[i].task].word, memory_order_acquire);
         bool helper = !run->alone && (word & 15) == TAC_TASK_HELPER_DONE;
-        *import[i].where = import[i].by[helper];
+        if (*import[i].where != import[i].by[helper])
+            *import[i].where = import[i].by[helper];
     }
 }
 
@@ -221,15 +222,17 @@ void tac_run_copy(const struct tac_run *run, struct tac_task_copy *copy)
 uint64_t tac_run_task(const struct tac_run *run, struct tac_task *task)
 {
     struct tac_zone zone = tac_zone_begin(task->site, tac_traced_has(run->traced, TAC_CAT_TASK));
-    uint64_t begin = tac_counter();
+    uint64_t begin = run->counted ? tac_counter() : 0;
     tac_run_copy(run, &task->copy[run->runner]);
-    uint64_t took = tac_counter() - begin;
+    uint64_t took = run->counted ? tac_counter() - begin : 0;
     tac_zone_end(&zone);
     return took;
 }
 
 void tac_run_count(struct tac_task *task, uint64_t took)
 {
+    if (!took)
+        return;
     uint64_t mean = atomic_load_explicit(&task->cost, memory_order_relaxed);
     uint64_t usual = took > HICCUP * mean ? HICCUP * mean : took;
     mean += (usual >> 4) - (mean >> 4);

@@ -2,13 +2,14 @@
  * run.h - runs the operations of a task, whoever the runner is, and takes their time.
  *
  * Threads: the audio thread or a helper. Real-time: yes. Cost: that of the operations, two readings
- * of the counter, and one more for each operation in timed slices; zones when a session records. */
+ * of the counter for each task in counted slices, one more for each operation in timed ones; zones
+ * when a session records. */
 #ifndef TAC_ENGINE_RUN_H
 #define TAC_ENGINE_RUN_H
 
 #include "engine/plan.h"
 
-enum { TAC_TIMED_EVERY = 64 };
+enum { TAC_TIMED_EVERY = 64, TAC_COUNTED_EVERY = 2 };
 
 struct tac_run {
     struct tac_plan *plan;
@@ -16,6 +17,7 @@ struct tac_run {
     uint32_t frames;
     bool alone;      /* no helper takes part: all imports are the audio thread's */
     bool timed;      /* node by node */
+    bool counted;    /* task by task */
     uint32_t traced; /* tac_traced_now() of the cycle */
 };
 
@@ -37,10 +39,15 @@ static inline uint64_t tac_task_word(uint64_t slice, enum tac_task_status status
 /* All operations of a copy (of a task, or the opening or closing ones). */
 void tac_run_copy(const struct tac_run *run, struct tac_task_copy *copy);
 
-/* All operations of a task. Returns counter ticks. */
+/* All operations of a task. Returns counter ticks, or 0 in a slice that is not counted. */
 uint64_t tac_run_task(const struct tac_run *run, struct tac_task *task);
 
-/* Keep in the task what it took, when nobody else has done it meanwhile. */
+static inline bool tac_run_is_counted(uint64_t slice)
+{
+    return slice % TAC_COUNTED_EVERY == 1; /* never one that is timed as well */
+}
+
+/* Keep in the task what it took, when that is known and nobody else has done it meanwhile. */
 void tac_run_count(struct tac_task *task, uint64_t took);
 
 #endif

@@ -6,6 +6,7 @@
  *           the task up; else it begins a task. Joining only tasks that no source comes after keeps
  *           the tasks in an order without loops. Banks of one group stay together where that does
  *           not make a loop.
+ *           What is surely too little to share is one task, as with one thread.
  * Threads   List scheduling: tasks by the length of the longest path to the end, each to the thread
  *           on which it ends first, with a charge for a hand-over.
  * Costs     what nodes took when they ran (node.h), else what their block took once on its own.
@@ -24,6 +25,8 @@
 #define LARGEST_NS 8000.0f
 #define MIX_SOURCE_NS 8.0f
 #define STEP_NS 10.0f
+#define CHAINED_NS 3.0f
+#define ESTIMATE_AT_LEAST 0.7f /* of what the work may turn out to be */
 
 struct cluster {
     float cost, ready;
@@ -57,12 +60,21 @@ static float estimate_loop(struct tac_units *u, const struct tac_piece *loop)
     return sum;
 }
 
+/* Most probably done in one pass with others of its kind (chain.h). */
+static bool is_chained(const struct tac_units *u, uint32_t node)
+{
+    struct tac_range inlets = u->node_inlets[node];
+    const struct tac_node *n = u->plan->node[node].node;
+    return n->block->scale && n->bank_lanes == 1 && inlets.count == 1 &&
+           u->inlet[inlets.first].direct;
+}
+
 static void estimate(struct tac_units *u, struct tac_piece *unit)
 {
     const struct tac_node *n = u->plan->node[unit->node].node;
     switch (unit->kind) {
     case TAC_UNIT_OF_BANK:
-        unit->cost_ns = tac_node_bank_ns(n);
+        unit->cost_ns = is_chained(u, unit->node) ? CHAINED_NS : tac_node_bank_ns(n);
         break;
     case TAC_UNIT_OF_FOLD:
         unit->cost_ns = MIX_SOURCE_NS * (float)(4 + n->banks / TAC_GROUP_BANKS);
@@ -185,7 +197,9 @@ static void form(struct forming *f)
         all += (double)unit->cost_ns;
     }
     f->plan->est_ns = all;
-    bool one = f->plan->threads < 2 || all < 2 * (double)SMALLEST_NS;
+    double least = f->plan->always ? 2 * (double)SMALLEST_NS
+                                   : (double)TAC_SHARED_LEAST_NS * (double)ESTIMATE_AT_LEAST;
+    bool one = f->plan->threads < 2 || all < least;
     f->full_ns = (float)(all / (f->plan->threads * 6.0));
     f->full_ns = f->full_ns < SMALLEST_NS ? SMALLEST_NS : f->full_ns;
     f->full_ns = f->full_ns > LARGEST_NS ? LARGEST_NS : f->full_ns;

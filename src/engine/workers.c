@@ -69,8 +69,13 @@ static void come_back(struct tac_crew *crew, const struct tac_plan *plan,
     atomic_fetch_sub_explicit(&crew->away, 1, memory_order_release);
 }
 
+/* What a helper has done of a slice. */
+struct share {
+    uint64_t tasks, ticks;
+};
+
 static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *plan,
-                     struct tac_task *task, uint64_t slice)
+                     struct tac_task *task, uint64_t slice, struct share *share)
 {
     struct tac_task_copy *copy = &task->copy[TAC_BY_HELPER];
     uint64_t copying = tac_task_word(slice, TAC_TASK_COPYING);
@@ -83,9 +88,13 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
                                                  tac_task_word(slice, TAC_TASK_HELPER),
                                                  memory_order_acq_rel, memory_order_relaxed))
         return;
-    struct tac_run run = {plan,         TAC_BY_HELPER,
-                          crew->frames, false,
-                          crew->timed,  atomic_load_explicit(&crew->traced, memory_order_relaxed)};
+    struct tac_run run = {plan,
+                          TAC_BY_HELPER,
+                          crew->frames,
+                          false,
+                          crew->timed,
+                          tac_run_is_counted(slice),
+                          atomic_load_explicit(&crew->traced, memory_order_relaxed)};
     plan->frame_io[worker]->frames = run.frames;
     uint64_t took = tac_run_task(&run, task);
     uint64_t mine = tac_task_word(slice, TAC_TASK_HELPER);
@@ -94,7 +103,8 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
                                                 tac_task_word(slice, TAC_TASK_HELPER_DONE),
                                                 memory_order_release, memory_order_relaxed)) {
         tac_run_count(task, took);
-        crew->helper[worker].given++;
+        share->tasks++;
+        share->ticks += took;
     } else {
         come_back(crew, plan, task);
     }
@@ -115,6 +125,7 @@ static bool wait_for_sources(const struct tac_crew *crew, const struct tac_plan 
 
 static void run_slice(struct tac_crew *crew, uint32_t worker, struct tac_plan *plan, uint64_t slice)
 {
+    struct share share = {0};
     const uint32_t *list = plan->worker_task + plan->worker[worker].first;
     for (uint32_t i = 0; i < plan->worker[worker].count; i++) {
         struct tac_task *task = &plan->task[list[i]];
@@ -129,8 +140,10 @@ static void run_slice(struct tac_crew *crew, uint32_t worker, struct tac_plan *p
         if (atomic_compare_exchange_strong_explicit(&task->word, &word,
                                                     tac_task_word(slice, TAC_TASK_COPYING),
                                                     memory_order_acquire, memory_order_relaxed))
-            run_task(crew, worker, plan, task, slice);
+            run_task(crew, worker, plan, task, slice, &share);
     }
+    if (share.tasks)
+        tac_labour_count(&crew->helper[worker].labour, share.tasks, share.ticks);
 }
 
 /* A plan that is published is not freed while `inside` says so: first say it, then look again. */
@@ -171,11 +184,14 @@ static uint64_t wait_for_slice(struct tac_crew *crew, struct tac_helper *h, uint
         if (go != last || atomic_load_explicit(&crew->dismissed, memory_order_relaxed))
             return go;
         tac_crew_pause();
-        if (spins % SPINS || atomic_load_explicit(&crew->in_cycle, memory_order_relaxed))
+        if (spins % SPINS)
+            continue;
+        bool alone = atomic_load_explicit(&crew->alone, memory_order_relaxed);
+        if (!alone && atomic_load_explicit(&crew->in_cycle, memory_order_relaxed))
             continue;
         uint64_t now = tac_clock_ns();
         uint64_t due = atomic_load_explicit(&crew->due_ns, memory_order_relaxed);
-        if (atomic_load_explicit(&crew->alone, memory_order_relaxed) || now > due + GRACE_NS) {
+        if (alone || now > due + GRACE_NS) {
             sleep_until(h, now + h->idle_ns);
             h->idle_ns += h->idle_ns < IDLE_MOST_NS ? h->idle_ns / 8 : 0;
         } else if (now + h->margin_ns < due)
@@ -312,6 +328,23 @@ void tac_workers_get(const struct tac_workers *workers, struct tac_workers_count
             go && atomic_load_explicit(&h->seen, memory_order_relaxed) + TAC_CREW_TRY_SLICES >= go;
         ret_count->answer_ns =
             tac_costs_ns((double)atomic_load_explicit(&h->answer, memory_order_relaxed));
-        ret_count->given += atomic_load_explicit(&h->given, memory_order_relaxed);
+        ret_count->given += atomic_load_explicit(&h->labour.tasks, memory_order_relaxed);
     }
+}
+
+int tac_workers_labour(const struct tac_workers *workers, uint32_t thread,
+                       struct tac_workers_labour *ret_labour)
+{
+    const struct tac_crew *crew = (const struct tac_crew *)workers;
+    if (thread >= crew->config.threads)
+        return -ENOENT;
+    const struct tac_labour *l = &crew->helper[thread].labour;
+    uint64_t counted = atomic_load_explicit(&l->counted, memory_order_relaxed);
+    double ns = tac_costs_ns((double)atomic_load_explicit(&l->ticks, memory_order_relaxed));
+    *ret_labour = (struct tac_workers_labour){
+        .tasks = atomic_load_explicit(&l->tasks, memory_order_relaxed),
+        .slices = atomic_load_explicit(&l->slices, memory_order_relaxed),
+        .mean_ns = counted ? ns / (double)counted : 0,
+        .worst_ns = tac_costs_ns((double)atomic_load_explicit(&l->worst, memory_order_relaxed))};
+    return 0;
 }

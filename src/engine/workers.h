@@ -23,7 +23,7 @@
  *           now and then, at last every 10 ms.
  * Memory    A plan may be freed when no helper is inside: tac_workers_are_inside().
  *
- * Threads   run, begin, end: the audio thread. new, free, are_inside, get: control.
+ * Threads   run, begin, end: the audio thread. new, free, are_inside, get, labour: control.
  * Real time run: yes; bounded by the operations of the plan and one patience for each helper. */
 #ifndef TAC_ENGINE_WORKERS_H
 #define TAC_ENGINE_WORKERS_H
@@ -71,5 +71,13 @@ struct tac_workers_count {
     double answer_ns; /* from the latest call for helpers until one saw it */
 };
 void tac_workers_get(const struct tac_workers *workers, struct tac_workers_count *ret_count);
+
+/* What a thread has done, 0 being the audio thread; see tactus/engine.h. -ENOENT past the last. */
+struct tac_workers_labour {
+    uint64_t tasks, slices;
+    double mean_ns, worst_ns; /* of a slice; its waiting for others does not count */
+};
+int tac_workers_labour(const struct tac_workers *workers, uint32_t thread,
+                       struct tac_workers_labour *ret_labour);
 
 #endif

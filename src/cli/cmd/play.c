@@ -66,7 +66,8 @@ static void reload(struct tac_engine *engine, const char *path, struct timespec 
 static void play(struct tac_player *p, const char *const *patch, double seconds, bool watch)
 {
     bool terminal = isatty(STDERR_FILENO);
-    char line[512];
+    char line[1024];
+    struct tac_play_pace pace = {0};
     struct timespec last[TAC_MIXER_STRIPS_MAX];
     for (uint32_t i = 0; i < p->engines; i++)
         last[i] = changed(patch[i]);
@@ -79,7 +80,7 @@ static void play(struct tac_player *p, const char *const *patch, double seconds,
         p->stream->backend->stats(p->stream, &stats);
         // an audio thread that hangs must not look alive; one that has nothing to do is
         bool alive = stats.cycles > cycles || stats.away || stats.idle;
-        tac_notify_status(tac_play_status(p, line, sizeof line), alive);
+        tac_notify_status(tac_play_status(p, &pace, line, sizeof line), alive);
         if (terminal)
             fprintf(stderr, "\r%s\033[K", line);
         for (uint32_t i = 0; i < p->engines && watch; i++)
@@ -170,7 +171,8 @@ TAC_CMD(play) = {
         "says how well it went. The audio thread runs under SCHED_FIFO with locked memory where "
         "the system permits it; one line says so when it does not.\n\nOn a terminal a line "
         "shows the load, the longest cycle, late cycles, skipped cycles and xruns, the voices "
-        "that sound, the engine's memory and the level; in an overload how many steps of what the "
+        "that sound, the engine's memory and the level, with several threads how busy each is; in "
+        "an overload how many steps of what the "
         "patch may give up are in force, the latest of them and the node that cost most. Under a "
         "service manager that asks for it "
         "(Type=notify, WatchdogSec=) the same line is its status.",

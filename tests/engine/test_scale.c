@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ * test_scale.c - work is spread over threads: by account, not by the clock.
+ *
+ * What a plan would take is played through with the costs that it was made with: each task begins
+ * when its thread is free and what it reads from is done. So the figures do not depend on how many
+ * processors there are, or on what else runs. */
+#include "engine/internal.h"
+#include "rig_engine.h"
+#include "test.h"
+
+#include <errno.h>
+#include <time.h>
+
+enum { HAND_OVER_NS = 400, TASKS_MAX = 1000 };
+
+/* Voices in equal banks, as many as several threads can share. */
+static const char voices[] = "nodes:\n"
+                             "  lfo: {block: lfo, rate: 2 Hz, depth: 300}\n"
+                             "voices:\n"
+                             "  v:\n"
+                             "    count: 1024\n"
+                             "    nodes:\n"
+                             "      osc: {block: saw, frequency: 8.1758 Hz}\n"
+                             "      f: {block: ladder, cutoff: 900 Hz}\n"
+                             "      env: {block: adsr}\n"
+                             "      vca: {block: gain, level: -30 dB}\n"
+                             "    cables:\n"
+                             "      - v.pitch -> osc.pitch\n"
+                             "      - v.gate -> env\n"
+                             "      - osc -> f\n"
+                             "      - f.out -> vca.in\n"
+                             "      - env.out -> vca.control\n"
+                             "      - vca -> output\n"
+                             "cables:\n"
+                             "  - lfo.out -> f.cutoff\n";
+
+struct account {
+    double sum, longest; /* ns: of all tasks; until the last is done */
+    uint32_t tasks, workers;
+};
+
+/* Lists of workers, side by side. */
+static struct account play_through(const struct tac_plan *p)
+{
+    static double end[TASKS_MAX];
+    uint32_t at[TAC_WORKERS_MAX] = {0}, done = 0;
+    double free_at[TAC_WORKERS_MAX] = {0};
+    struct account a = {.tasks = p->tasks};
+    CHECK(p->tasks <= TASKS_MAX);
+    for (uint32_t t = 0; t < p->tasks && t < TASKS_MAX; t++)
+        end[t] = -1;
+    for (uint32_t before = UINT32_MAX; done < p->tasks && before != done;) {
+        before = done;
+        for (uint32_t w = 0; w < p->threads; w++)
+            for (; at[w] < p->worker[w].count; at[w]++, done++) {
+                uint32_t t = p->worker_task[p->worker[w].first + at[w]];
+                const struct tac_task *task = &p->task[t];
+                double begin = free_at[w];
+                bool ready = true;
+                for (uint32_t i = 0; i < task->pred.count; i++) {
+                    uint32_t from = p->pred[task->pred.first + i];
+                    double there = end[from] + (p->task[from].worker == w ? 0 : HAND_OVER_NS);
+                    ready = ready && end[from] >= 0;
+                    begin = there > begin ? there : begin;
+                }
+                if (!ready)
+                    break;
+                end[t] = free_at[w] = begin + (double)task->estimate_ns;
+                a.sum += (double)task->estimate_ns;
+                a.longest = end[t] > a.longest ? end[t] : a.longest;
+            }
+    }
+    for (uint32_t w = 0; w < p->threads; w++)
+        a.workers += p->worker[w].count > 0;
+    CHECK_MSG(done == p->tasks, "%u of %u tasks: the others wait for ever", done, p->tasks);
+    return a;
+}
+
+static void the_longest_way_is_little_more_than_a_share(void)
+{
+    static const struct {
+        uint32_t threads;
+        double least; /* how many times shorter than the sum */
+    } goals[] = {{1, 0.99}, {2, 1.9}, {4, 3.5}};
+    for (size_t i = 0; i < sizeof goals / sizeof *goals; i++) {
+        struct tac_engine *e = rig_open_threads(voices, goals[i].threads);
+        REQUIRE(e);
+        struct account a = play_through(e->latest);
+        CHECK_MSG(a.workers == goals[i].threads, "%u threads have work of %u", a.workers,
+                  goals[i].threads);
+        CHECK_MSG(a.sum >= goals[i].least * a.longest, "%u threads: %.2f times shorter, %u tasks",
+                  goals[i].threads, a.sum / a.longest, a.tasks);
+        tac_engine_free(e);
+    }
+}
+
+/* What it has been told is what it has done, if it is there at all: who begins late finds less. */
+static void threads_and_tasks_give_an_account(void)
+{
+    enum { SLICES = 300, MOST = 100000 };
+    uint64_t slices = 0;
+    struct tac_engine *e = rig_open_threads(voices, 2);
+    struct tac_engine_thread audio, helper;
+    struct tac_engine_task task;
+    struct tac_engine_stats stats;
+    REQUIRE(e);
+    do {
+        rig_play(e, 0, 64, 64);
+        nanosleep(&(struct timespec){0, 10000}, NULL);
+        CHECK(tac_engine_thread(e, 1, &helper) == 0);
+    } while (++slices < SLICES || (!helper.worst_ns && slices < MOST));
+    CHECK(tac_engine_thread(e, 0, &audio) == 0 && tac_engine_thread(e, 1, &helper) == 0);
+    CHECK(tac_engine_thread(e, 2, &audio) == -ENOENT);
+    tac_engine_stats(e, &stats);
+    CHECK(helper.tasks == stats.tasks_given && audio.slices == slices);
+    CHECK(helper.slices > 0 && helper.slices <= slices);
+    CHECK(audio.busy_ns > 0 && audio.worst_ns >= audio.mean_ns && helper.worst_ns > 0);
+    uint32_t tasks = 0, helped = 0;
+    for (; tac_engine_task(e, tasks, &task) == 0; tasks++) {
+        helped += task.thread == 1;
+        CHECK(task.thread < 2 && task.mean_ns > 0 && task.estimate_ns > 0);
+    }
+    CHECK(tac_engine_task(e, tasks, &task) == -ENOENT);
+    CHECK(audio.tasks + helper.tasks + stats.tasks_lost >= tasks * slices);
+    CHECK(helped && helper.tasks <= helped * slices);
+    tac_engine_free(e);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(the_longest_way_is_little_more_than_a_share);
+    TEST(threads_and_tasks_give_an_account);
+    return test_end();
+}
