@@ -22,7 +22,7 @@
 
 enum {
     TAC_VERDICTS_MAX = 8,
-    TAC_VERDICT_TEXT_MAX = 200,
+    TAC_VERDICT_TEXT_MAX = 320,
     TAC_CYCLE_ON_TIME = 0,      /* values of cycle_verdict; between them: 1 + rule index */
     TAC_CYCLE_NOT_JUDGED = 255, /* no deadline, or not ended */
 };

@@ -253,15 +253,28 @@ size_t tac_places_blame(const struct tac_frame *frames, size_t count)
     return i;
 }
 
+/* How long the name is without what a compiler adds to its copies of a function. */
+static int own_name(const char *name)
+{
+    static const char *const copy[] = {".constprop.", ".isra.", ".part.", ".cold", ".lto_priv."};
+    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof copy / sizeof *copy; i++) {
+        const char *at = strstr(name, copy[i]);
+        n = at && at > name && (size_t)(at - name) < n ? (size_t)(at - name) : n;
+    }
+    return (int)n;
+}
+
 const char *tac_frame_text(const struct tac_frame *f, char *buffer, size_t size)
 {
     const char *name = f->function;
+    int length = own_name(name);
     if (!*name)
         snprintf(buffer, size, "a function of %s", f->module);
     else if (*f->file)
-        snprintf(buffer, size, "%s (%s, %s:%u)", name, f->module, f->file, f->line);
+        snprintf(buffer, size, "%.*s (%s, %s:%u)", length, name, f->module, f->file, f->line);
     else
-        snprintf(buffer, size, "%s (%s)", name, f->module);
+        snprintf(buffer, size, "%.*s (%s)", length, name, f->module);
     return buffer;
 }
 

@@ -62,6 +62,18 @@ const char *tac_case_symbol(const struct tac_case *c, uint64_t address, char *bu
     return address ? tac_places_text(c->diagnosis->places, address, buffer, size) : "";
 }
 
+const char *tac_case_place(const struct tac_case *c, unsigned kind, const char *what,
+                           uint32_t thread, uint64_t begin_ns, char *buffer, size_t size)
+{
+    enum { FRAMES = 24 };
+    struct tac_frame frames[FRAMES];
+    const struct tac_places *places = c->diagnosis->places;
+    uint32_t place = tac_places_find(places, kind, what, thread, begin_ns, NULL);
+    size_t n = tac_places_frames(places, place, frames, FRAMES), blame;
+    blame = tac_places_blame(frames, n);
+    return blame < n ? tac_frame_text(&frames[blame], buffer, size) : "";
+}
+
 static uint64_t sum(const struct tac_case *c, enum tac_account account, unsigned kind,
                     tac_case_wanted *wanted, const struct tac_sight **ret_longest)
 {

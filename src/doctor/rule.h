@@ -67,6 +67,12 @@ void tac_claim_by(struct tac_case *c, const struct tac_sight *sight);
 /* "Foo::append (libframework.so, foo.cpp:120)" for a code address, "" when not known. */
 const char *tac_case_symbol(const struct tac_case *c, uint64_t address, char *buffer, size_t size);
 
+/* "Foo::append (libframework.so, foo.cpp:120)" for the event of the kind (and name, NULL: any) that
+ * the thread began then, or else its usual one: the first function outside libc and ours. "" when
+ * no stack was taken. */
+const char *tac_case_place(const struct tac_case *c, unsigned kind, const char *what,
+                           uint32_t thread, uint64_t begin_ns, char *buffer, size_t size);
+
 /* Time of the segments on this account whose witness is of the kind. kind TAC_SIGHT_KINDS: any.
  * ret_longest (may be NULL): the sight with most of it, or NULL. */
 uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsigned kind,

@@ -30,6 +30,12 @@ extern const struct tac_away_sequence tac_away_mark __attribute__((visibility("h
 /* Of the field, from the thread pointer; 0: there is none. Set once, before main. */
 extern ptrdiff_t tac_away_offset __attribute__((visibility("hidden")));
 
+/* Whether the kernel tells; otherwise the answer is yes. */
+static inline bool tac_away_is_known(void)
+{
+    return tac_away_offset != 0;
+}
+
 static inline bool tac_away(void)
 {
 #if defined(__x86_64__) || defined(__aarch64__)

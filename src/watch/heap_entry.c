@@ -129,7 +129,8 @@ static __attribute__((noinline)) void record(const struct call *call, enum tac_m
 {
     struct tac_watch_thread *t = call->thread;
     uint64_t end = call->begin;
-    if (!call->coarse || tac_away())
+    bool left = tac_away();
+    if (!call->coarse || left)
         end = t->seen = tac_trace_counter();
     if (!call->coarse)
         count_ticks(t, end - call->begin);
@@ -138,6 +139,8 @@ static __attribute__((noinline)) void record(const struct call *call, enum tac_m
     t->head = tac_trace_lane_here->head;
     if (t->cycle)
         tac_watch_stack(t, caller);
+    else if (end != call->begin)
+        tac_watch_stack_outside(t, caller, left && tac_away_is_known());
     t->shim--;
 }
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * stacks.c - the way to a call, for the events inside cycles.
+ * stacks.c - the way to a call, for the events inside cycles, and for heap operations outside them
+ * that others may have waited for.
  *
  * backtrace() unwinds by the tables of the modules, since distributions leave frame pointers out:
  * some microseconds. So a stack is taken at most twice a cycle, and of one place only the first
- * few times and then once in 64. It loads a library at its first use, which is therefore made by
- * the constructor. Frames of this library are left out: the way begins at the wrapper's caller. */
+ * few times and then once in 64; of an operation in which a thread outside its cycles left the CPU,
+ * always, for it may have had the heap's lock. It loads a library at its first use, which is
+ * therefore made by the constructor. Frames of this library are left out: the way begins at the
+ * wrapper's caller. */
 #include "watch/watch.h"
 
 #include <execinfo.h>
 #include <string.h>
 
-enum { FRAMES = 24, SKIP_MAX = 6, PLACES = 1024, FIRST = 3, EVERY = 64 };
+enum { FRAMES = 24, SKIP_MAX = 6, PLACES = 1024, FIRST = 3, EVERY = 64, EVERY_OUTSIDE = 1024 };
 
 static _Atomic uint32_t seen[PLACES]; /* by hash of the place; collisions only thin stacks out */
 
@@ -23,19 +26,16 @@ static __attribute__((constructor)) void prime(void)
     t->shim--;
 }
 
-static bool is_due(const void *caller)
+static bool is_due(const void *caller, unsigned every)
 {
     uint64_t h = (uintptr_t)caller * 0x9e3779b97f4a7c15ull;
     uint32_t n = atomic_fetch_add_explicit(&seen[h >> 54], 1, memory_order_relaxed);
-    return n < FIRST || n % EVERY == 0;
+    return n < FIRST || n % every == 0;
 }
 
-/* The way to caller into pc; 0 when none is due. */
+/* The way to caller into pc. */
 static unsigned unwind(struct tac_watch_thread *thread, const void *caller, void *pc[FRAMES])
 {
-    if (!thread->stacks || !is_due(caller))
-        return 0;
-    thread->stacks--;
     thread->shim++;
     int n = backtrace(pc, FRAMES), first = 0;
     thread->shim--;
@@ -49,6 +49,16 @@ static unsigned unwind(struct tac_watch_thread *thread, const void *caller, void
     return (unsigned)(n - first);
 }
 
+/* The same inside a cycle; 0 when none is due. */
+static unsigned unwind_in_cycle(struct tac_watch_thread *thread, const void *caller,
+                                void *pc[FRAMES])
+{
+    if (!thread->stacks || !is_due(caller, EVERY))
+        return 0;
+    thread->stacks--;
+    return unwind(thread, caller, pc);
+}
+
 static void emit(void *const *pc, unsigned n)
 {
     if (n)
@@ -58,7 +68,14 @@ static void emit(void *const *pc, unsigned n)
 void tac_watch_stack(struct tac_watch_thread *thread, const void *caller)
 {
     void *pc[FRAMES];
-    emit(pc, unwind(thread, caller, pc));
+    emit(pc, unwind_in_cycle(thread, caller, pc));
+}
+
+void tac_watch_stack_outside(struct tac_watch_thread *thread, const void *caller, bool is_long)
+{
+    void *pc[FRAMES];
+    if (is_long || is_due(caller, EVERY_OUTSIDE))
+        emit(pc, unwind(thread, caller, pc));
 }
 
 /* Unwinding comes first, so that the zone has the length of the call alone. */
@@ -67,7 +84,7 @@ void tac_watch_call_open(struct tac_watch_call *call, struct tac_watch_thread *t
 {
     void *pc[FRAMES];
     thread->shim++; /* also keeps a signal handler of this thread from writing in between */
-    unsigned n = unwind(thread, caller, pc);
+    unsigned n = unwind_in_cycle(thread, caller, pc);
     call->zone = tac_zone_begin(site, 1);
     call->thread = thread;
     emit(pc, n);
@@ -79,7 +96,7 @@ void tac_watch_note_in_cycle(struct tac_watch_thread *thread, const struct tac_t
 {
     void *pc[FRAMES];
     thread->shim++;
-    unsigned n = thread->stacks > 1 ? unwind(thread, caller, pc) : 0;
+    unsigned n = thread->stacks > 1 ? unwind_in_cycle(thread, caller, pc) : 0;
     struct tac_zone zone = tac_zone_begin(site, 1);
     emit(pc, n);
     tac_zone_end(&zone);

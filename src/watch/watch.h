@@ -157,6 +157,9 @@ uint64_t tac_watch_covered(struct tac_watch_thread *thread);
 /* Attach the way to `caller` to the event just recorded, as far as this cycle's allowance goes. */
 void tac_watch_stack(struct tac_watch_thread *thread, const void *caller);
 
+/* The same for a heap operation outside cycles. is_long: the thread left its CPU in it. */
+void tac_watch_stack_outside(struct tac_watch_thread *thread, const void *caller, bool is_long);
+
 /* A call that real-time code should not make; thread NULL: it is not looked at. */
 struct tac_watch_call {
     struct tac_watch_thread *thread;

@@ -111,6 +111,31 @@ static void heap_lock_sleeps_inside_malloc(void)
     rules_expect(&f, "heap_lock");
 }
 
+/* Who wakes it from inside the heap had the lock; who was merely in the heap as well had not. */
+static void heap_lock_names_the_thread_that_gave_it_back(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    uint32_t bystander = tac_make_thread(f.make, 103, "bystander");
+    fixture_cycle(&f, 0, 10, 1810, (struct tac_make_evidence){.cpu_ns = 220000, .voluntary = 1});
+    rules_wake(&f, 7);
+    fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, 100, 1700);
+    fixture_memory(&f, f.other, TAC_MEMORY_FREE, 1500, 1695);
+    fixture_memory(&f, bystander, TAC_MEMORY_ALLOC, 90, 1698);
+    rules_sleep(&f, 110);
+    tac_make_kernel(
+        f.make, (struct tac_format_kernel){fixture_ns(1690), TAC_KERNEL_WAKING, 0, FIXTURE_OTHER,
+                                           (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32});
+    fixture_kernel(&f, 1693, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    rules_sleep(&f, 1811);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "heap_lock");
+    const char *text = fixture_miss(&f, 0)->verdict[0].text;
+    CHECK_MSG(strstr(text, "for the lock held by thread loader"), "%s", text);
+    fixture_close(&f);
+}
+
 static void heap_work_on_the_cpu(void)
 {
     struct fixture f;
@@ -186,6 +211,7 @@ int main(int argc, char **argv)
     TEST(fault_minor_counts);
     TEST(fault_cow_after_a_fork);
     TEST(heap_lock_sleeps_inside_malloc);
+    TEST(heap_lock_names_the_thread_that_gave_it_back);
     TEST(heap_work_on_the_cpu);
     TEST(the_way_back_from_a_sleep_is_part_of_it);
     if (argc < 2)

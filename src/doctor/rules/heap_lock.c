@@ -2,8 +2,9 @@
  * heap_lock.c - the thread slept inside malloc or free: it waited for a lock of the heap.
  *
  * Kernel evidence alone calls this own computation, for the thread burns time in retries as well;
- * the open memory function is the witness. The rival is the thread that was inside memory functions
- * at the same time. */
+ * the open memory function is the witness. The holder is the thread that ended the sleep by waking
+ * this one from inside a memory function; where wake-ups were not recorded, the thread that was
+ * inside memory functions at the same time is named as such. */
 #include "doctor/rule.h"
 
 #include "tactus/trace.h"
@@ -38,16 +39,76 @@ static bool slept_in(const struct tac_case *c, const struct tac_sight *call)
     return false;
 }
 
-/* "; thread loader was in the heap too, and was kept from running by ffmpeg" */
-static uint32_t describe_rival(const struct tac_case *c, const struct tac_capture_memory *m,
-                               char *text, size_t size)
+/* The end of the longest sleep in the call: who woke it, and when (0: not recorded). */
+static uint32_t waker_of(const struct tac_case *c, const struct tac_sight *call, uint64_t *ret_ns)
 {
-    uint32_t rival = tac_case_memory_rival(c, m->begin_ns, m->end_ns), who;
+    const struct tac_sights *all = &c->layout->sights;
+    uint64_t longest = 0;
+    uint32_t waker = 0;
+    *ret_ns = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct tac_sight *s = &all->data[i];
+        if (s->kind != TAC_SIGHT_ASLEEP || s->from_ns < call->from_ns || s->to_ns > call->to_ns ||
+            s->to_ns - s->from_ns <= longest)
+            continue;
+        longest = s->to_ns - s->from_ns;
+        *ret_ns = s->to_ns;
+        waker = 0;
+        for (size_t k = 0; k < all->count; k++)
+            if (all->data[k].kind == TAC_SIGHT_READY && all->data[k].from_ns == s->to_ns)
+                waker = (uint32_t)all->data[k].detail;
+    }
+    return waker;
+}
+
+/* The heap operation in which the thread was at ns. */
+static const struct tac_capture_memory *operation_at(const struct tac_capture *cap, uint32_t thread,
+                                                     uint64_t ns)
+{
+    enum { LOOK_BACK = 1000 };
+    size_t at = TAC_CAPTURE_LOWER(cap, memory, begin_ns, ns + 1);
+    for (size_t n = 0; at > 0 && n < LOOK_BACK; n++)
+        if (cap->memory[--at].thread == thread)
+            return &cap->memory[at];
+    return NULL;
+}
+
+/* Who had the lock, by the wake-up that ended the wait: an index of threads and what it was in, or
+ * TAC_CAPTURE_NONE. The waker is still inside its call, or has just left it. */
+static uint32_t find_holder(const struct tac_case *c, const struct tac_sight *call,
+                            const struct tac_capture_memory **ret_operation)
+{
+    enum { JUST_NS = 100 * 1000 };
+    uint64_t ns;
+    uint32_t tid = waker_of(c, call, &ns);
+    uint32_t thread = tid ? tac_capture_thread_of(c->capture, tid, ns) : TAC_CAPTURE_NONE;
+    if (thread == TAC_CAPTURE_NONE || thread == c->cycle->thread)
+        return TAC_CAPTURE_NONE;
+    *ret_operation = operation_at(c->capture, thread, ns);
+    return *ret_operation && (*ret_operation)->end_ns + JUST_NS > ns ? thread : TAC_CAPTURE_NONE;
+}
+
+/* " for its lock, held by thread loader in Foo::append (lib.so, foo.cpp:120), which could not run
+ * for 812 us because of thread ffmpeg (1234)". The thread's index, or TAC_CAPTURE_NONE. */
+static uint32_t describe_rival(const struct tac_case *c, const struct tac_sight *call, char *text,
+                               size_t size)
+{
+    const struct tac_capture_memory *m = &c->capture->memory[call->index], *operation = NULL;
+    uint32_t rival = find_holder(c, call, &operation), who;
+    bool proved = rival != TAC_CAPTURE_NONE;
+    rival = proved ? rival : tac_case_memory_rival(c, m->begin_ns, m->end_ns);
     text[0] = 0;
     if (rival == TAC_CAPTURE_NONE)
         return rival;
     const struct tac_capture_thread *t = &c->capture->threads[rival];
-    int n = snprintf(text, size, " while thread %s was in the heap too", t->name);
+    char place[128];
+    const char *in =
+        tac_case_place(c, TAC_SIGHT_MEMORY, NULL, rival,
+                       operation ? operation->begin_ns : m->begin_ns, place, sizeof place);
+    int n = snprintf(text, size,
+                     proved ? " for the lock held by thread %s%s%s"
+                            : " while thread %s was in the heap too%s%s",
+                     t->name, *in ? ", in " : "", in);
     uint64_t away =
         c->has & TAC_HAS_SCHED ? tac_case_displaced(c, t->tid, m->begin_ns, m->end_ns, &who) : 0;
     char name[64];
@@ -65,12 +126,13 @@ static void check(struct tac_case *c)
         return;
     const struct tac_capture_memory *m = &c->capture->memory[call->index];
     char other[TAC_VERDICT_TEXT_MAX - 32];
-    uint32_t rival = describe_rival(c, m, other, sizeof other);
+    uint32_t rival = describe_rival(c, call, other, sizeof other);
     tac_claim(c, TAC_ACCOUNT_ALLOCATOR_WAIT, ns, rival != TAC_CAPTURE_NONE ? 0.97 : 0.9,
               "slept %.0f us inside %s%s", (double)ns / 1e3,
               m->op == TAC_MEMORY_FREE ? "free" : "malloc", other);
     uint64_t retries = tac_case_sum(c, TAC_ACCOUNT_ALLOCATOR, slept_in, NULL);
-    tac_claim(c, TAC_ACCOUNT_ALLOCATOR, retries, 0.9, "contention in the heap%s", other);
+    tac_claim(c, TAC_ACCOUNT_ALLOCATOR, retries, 0.9, "ran %.0f us in retries%s",
+              (double)retries / 1e3, other);
     tac_claim_by(c, call);
 }
 
