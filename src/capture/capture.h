@@ -229,6 +229,9 @@ TAC_MUST_CHECK int tac_capture_open(const char *path, struct tac_error *err,
 TAC_MUST_CHECK int tac_capture_open_memory(const void *bytes, size_t size, const char *name,
                                            struct tac_error *err, struct tac_capture **ret_capture);
 
+/* Whether a file begins as a recording does; fails as tac_capture_open. */
+TAC_MUST_CHECK int tac_capture_check(const char *path, struct tac_error *err);
+
 void tac_capture_close(struct tac_capture *capture); /* NULL is fine */
 
 /* The value of the last line of this key, or NULL. */

@@ -146,8 +146,9 @@ static void jump(struct tac_reader *r, struct tac_reader_lane *lane,
                  const struct tac_format_chunk *head, uint64_t first)
 {
     uint64_t missing = head->sequence > lane->sequence ? head->sequence - lane->sequence : 0;
+    bool is_first_of_part = r->is_part && !lane->sequence;
     give_cut(r, lane);
-    if (r->flight || !missing)
+    if (r->flight || !missing || is_first_of_part)
         return;
     thread_of(r, lane)->damaged += missing;
     uint64_t to = tac_clockmap_ns(&r->clock, first);
@@ -336,7 +337,7 @@ static void close_lane(struct tac_reader *r, struct tac_reader_lane *lane)
     uint64_t dropped = t->dropped > lane->gap_dropped ? t->dropped - lane->gap_dropped : 0;
     uint64_t suppressed =
         t->suppressed > lane->gap_suppressed ? t->suppressed - lane->gap_suppressed : 0;
-    if ((dropped || suppressed) && !r->flight)
+    if ((dropped || suppressed) && !r->flight && !r->is_part)
         give_gap(r, lane->last_ns, r->pub.end_ns,
                  (struct tac_capture_gap){
                      .thread = lane->thread, .dropped = dropped, .suppressed = suppressed});

@@ -13,6 +13,7 @@ struct tac_export {
     const char *path;
     void *me;
     struct tac_walk *walk;
+    bool ended; /* read to its end */
     int error;
 };
 
@@ -71,8 +72,27 @@ const struct tac_capture *tac_export_capture(const struct tac_export *x)
     return tac_walk_capture(x->walk);
 }
 
-static int finish(struct tac_export *x, struct tac_error *err)
+void tac_export_mark(struct tac_export *x, const struct tac_capture *c,
+                     const struct tac_export_mark *mark)
 {
+    if (x->format->mark)
+        x->format->mark(x->me, c, mark);
+}
+
+int tac_export_read(struct tac_export *x, const char *recording, uint32_t *ret_problems,
+                    struct tac_error *err)
+{
+    x->error = tac_walk_file(x->walk, recording, err);
+    x->ended = true;
+    if (ret_problems)
+        *ret_problems = tac_walk_capture(x->walk)->problems;
+    return x->error;
+}
+
+int tac_export_close(struct tac_export *x, struct tac_error *err)
+{
+    if (!x->error && !x->ended)
+        x->error = tac_walk_end(x->walk);
     int error = x->format->close(x->me, x->error ? NULL : tac_walk_capture(x->walk));
     error = x->error ? x->error : error;
     if (error)
@@ -83,27 +103,15 @@ static int finish(struct tac_export *x, struct tac_error *err)
     return error;
 }
 
-int tac_export_close(struct tac_export *x, struct tac_error *err)
-{
-    if (!x->error)
-        x->error = tac_walk_end(x->walk);
-    return finish(x, err);
-}
-
 int tac_export_file(const struct tac_export_format *format, const char *recording, const char *path,
                     const struct tac_export_options *options, uint32_t *ret_problems,
                     struct tac_error *err)
 {
     struct tac_export *x = NULL;
-    struct tac_error why;
     int error = tac_export_open(format, path, options, err, &x);
     if (error)
         return error;
-    x->error = error = tac_walk_file(x->walk, recording, &why);
-    if (ret_problems)
-        *ret_problems = tac_walk_capture(x->walk)->problems;
-    int closed = finish(x, err);
-    if (error && err)
-        *err = why;
+    error = tac_export_read(x, recording, ret_problems, err);
+    int closed = tac_export_close(x, error ? NULL : err);
     return error ? error : closed;
 }

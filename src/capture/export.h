@@ -18,8 +18,6 @@ struct tac_export_mark {
 
 struct tac_export_options {
     const char *symbols; /* folders as for tac_symbols_open; NULL: the environment's */
-    const struct tac_export_mark *mark;
-    size_t marks;
 };
 
 struct tac_export_format {
@@ -27,6 +25,8 @@ struct tac_export_format {
     /* path: a file, or a folder where the format is one. 0 or -errno. */
     int (*open)(const char *path, const struct tac_export_options *options, void **ret_me);
     void (*event)(void *me, const struct tac_capture *c, const struct tac_event *event);
+    /* Write a mark, whose times are on the clock of c; NULL: the format has no place for them. */
+    void (*mark)(void *me, const struct tac_capture *c, const struct tac_export_mark *mark);
     /* Write the rest, close and free; also after failure (c is NULL then). 0 or -errno. */
     int (*close)(void *me, const struct tac_capture *c);
 };
@@ -50,11 +50,17 @@ TAC_MUST_CHECK int tac_export_open(const struct tac_export_format *format, const
                                    struct tac_export **ret_export);
 TAC_MUST_CHECK int tac_export_chunk(struct tac_export *export, const struct tac_format_chunk *head,
                                     const void *payload);
+/* At any time between open and close; c: a capture of the same recording. */
+void tac_export_mark(struct tac_export *export, const struct tac_capture *c,
+                     const struct tac_export_mark *mark);
+/* All chunks of a file; *ret_problems: enum tac_capture_problem; may be NULL. Then close. */
+TAC_MUST_CHECK int tac_export_read(struct tac_export *export, const char *recording,
+                                   uint32_t *ret_problems, struct tac_error *err);
 /* What the recording turned out to be; good until close. */
 const struct tac_capture *tac_export_capture(const struct tac_export *export);
 TAC_MUST_CHECK int tac_export_close(struct tac_export *export, struct tac_error *err);
 
-/* A whole recording. *ret_problems: enum tac_capture_problem; may be NULL. */
+/* A whole recording: open, read, close. */
 TAC_MUST_CHECK int tac_export_file(const struct tac_export_format *format, const char *recording,
                                    const char *path, const struct tac_export_options *options,
                                    uint32_t *ret_problems, struct tac_error *err);

@@ -43,6 +43,7 @@ struct tac_reader {
     size_t scratch_bytes;
     struct tac_event_taker taker;
     struct tac_unwind *unwind; /* made with the first copy of a stack */
+    bool is_part;              /* chunks before and behind it were left out on purpose */
     bool flight, follows;      /* follows: definitions and events come mixed, see walk.h */
 };
 
@@ -83,6 +84,12 @@ bool tac_reader_sort_names(struct tac_reader *reader, uint16_t kind);
 
 /* let reader->pub show the arrays as they are; false when one failed. */
 bool tac_reader_show(struct tac_reader *reader);
+
+/* tac_capture_open_memory; is_part: of a recording some of whose chunks are left out, as parts.c
+ * does: no loss is told where the row begins and ends. */
+TAC_MUST_CHECK int tac_capture_open_part(const void *bytes, size_t size, const char *name,
+                                         bool is_part, struct tac_error *err,
+                                         struct tac_capture **ret_capture);
 void tac_reader_free(struct tac_reader *reader); /* NULL is fine */
 
 #endif

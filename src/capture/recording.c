@@ -2,6 +2,7 @@
  * recording.c - opens a recording: scan, define, read events, sort, publish; and the look-ups. */
 #include "capture/capture.h"
 
+#include "capture/chunkfile.h"
 #include "capture/reader.h"
 
 #include <errno.h>
@@ -265,15 +266,22 @@ static int open_with(struct tac_reader *r, const char *name, struct tac_error *e
     return error;
 }
 
-int tac_capture_open_memory(const void *bytes, size_t size, const char *name, struct tac_error *err,
-                            struct tac_capture **ret_capture)
+int tac_capture_open_part(const void *bytes, size_t size, const char *name, bool is_part,
+                          struct tac_error *err, struct tac_capture **ret_capture)
 {
     struct tac_reader *r = calloc(1, sizeof *r);
     if (!r)
         return tac_error_set(err, -ENOMEM, name, 0, 0, "not enough memory");
     r->bytes = bytes;
     r->size = size;
+    r->is_part = is_part;
     return open_with(r, name, err, ret_capture);
+}
+
+int tac_capture_open_memory(const void *bytes, size_t size, const char *name, struct tac_error *err,
+                            struct tac_capture **ret_capture)
+{
+    return tac_capture_open_part(bytes, size, name, false, err, ret_capture);
 }
 
 /* All of a file; it may be growing, so the size at the beginning counts. */
@@ -327,6 +335,19 @@ int tac_capture_open(const char *path, struct tac_error *err, struct tac_capture
     r->bytes = r->owned = bytes;
     r->size = size;
     return open_with(r, path, err, ret_capture);
+}
+
+int tac_capture_check(const char *path, struct tac_error *err)
+{
+    struct tac_chunkfile file;
+    struct tac_format_chunk head;
+    const unsigned char *payload;
+    int result = tac_chunkfile_open(&file, path, err);
+    if (result)
+        return result;
+    result = tac_chunkfile_next(&file, &head, &payload, err);
+    tac_chunkfile_close(&file);
+    return result < 0 ? result : 0;
 }
 
 const char *tac_capture_meta(const struct tac_capture *capture, const char *key)

@@ -3,8 +3,9 @@
 """Each exported format, read back by somebody else: FXT by a strict reader here, CTF by a strict reader
 here and by babeltrace2, Perfetto by protoc with the field numbers of trace.proto. What
 make_everything put into the recording must be there, in number, and so must what was lost. Of the
-hundred overloads of `overruns`, each view and each format must tell the same losses.
-usage: exports.py TACTUS MAKE_EVERYTHING OVERLOAD"""
+hundred overloads of `overruns`, each view and each format must tell the same losses. A long recording
+(make_long) takes no more memory than a shorter one, and its verdicts are the same in parts.
+usage: exports.py TACTUS MAKE_EVERYTHING OVERLOAD MAKE_LONG memory|-"""
 import collections
 import os
 import re
@@ -13,8 +14,9 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
-TACTUS, MAKE, OVERLOAD = sys.argv[1:4]
+TACTUS, MAKE, OVERLOAD, LONG, MEMORY = sys.argv[1:6]
 HERE = os.path.dirname(os.path.abspath(__file__))
 CYCLES = 100
 OVERLOADS = 100
@@ -313,6 +315,37 @@ def test_damaged(recording, folder):
     return problems
 
 
+def peak_kib(words):
+    """Highest resident memory of a program that ends well, as seen last before its end."""
+    child, peak = subprocess.Popen(words, stdout=subprocess.DEVNULL), 0
+    while child.poll() is None:
+        with open(f"/proc/{child.pid}/status", encoding="utf-8") as status:
+            found = re.search(r"VmHWM:\s+(\d+)", status.read())
+        peak = int(found.group(1)) if found else peak
+        time.sleep(0.003)
+    assert child.returncode == 0, words
+    return peak
+
+
+def test_long(folder):
+    """More events: the same memory in each format, and all of the late cycles."""
+    path, problems = os.path.join(folder, "long.tac"), []
+    peaks, missed = [], []
+    for events in (1000000, 2500000):
+        subprocess.run([LONG, path, str(events)], check=True)
+        out = {suffix: path + suffix for suffix in (".pftrace", ".fxt", ".csv", ".ctf")}
+        peaks.append({suffix: peak_kib([TACTUS, "export", path, "-o", to]) for suffix, to in out.items()})
+        data = open(out[".pftrace"], "rb").read()
+        missed.append((data.count(b"missed"), data.count(b"late by")))
+        shutil.rmtree(out[".ctf"])
+    want = [(events // 22 + 500) // 1000 for events in (1000000, 2500000)]
+    problems += expect("late cycles, verdicts", missed, [(n, n) for n in want])
+    for suffix in peaks[0] if MEMORY == "memory" else []:
+        if peaks[1][suffix] > 1.2 * peaks[0][suffix] + 2048:
+            problems.append(f"{suffix}: {peaks[0][suffix]} KiB, then {peaks[1][suffix]} KiB")
+    return problems
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         recording = os.path.join(folder, "all.tac")
@@ -333,6 +366,7 @@ def main():
                 check(name, [], f"{program} is not installed")
         check("overloads_are_in_every_view", test_overloads(folder))
         check("a_damaged_recording_is_told", test_damaged(recording, folder))
+        check("length_costs_no_memory", test_long(folder))
         run = subprocess.run([TACTUS, "export", recording, "-o", out["ctf"]], capture_output=True, text=True)
         check("a_folder_that_is_there_is_left_alone",
               expect("exit", run.returncode, 3) + expect("words", "exists" in run.stderr, True))

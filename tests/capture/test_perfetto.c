@@ -255,11 +255,14 @@ static void everything_is_in_the_exported_trace(void)
 {
     make();
     struct tac_export_mark mark = {2000, 2900, "verdicts", "pre-empted", "by gui"};
-    struct tac_export_options options = {.symbols = "", .mark = &mark, .marks = 1};
+    struct tac_export_options options = {.symbols = ""};
+    struct tac_export *export;
     struct tac_error err;
     uint32_t problems = 99;
-    REQUIRE(tac_export_file(tac_export_named("perfetto"), path, out_path, &options, &problems,
-                            &err) == 0);
+    REQUIRE(tac_export_open(tac_export_named("perfetto"), out_path, &options, &err, &export) == 0);
+    REQUIRE(tac_export_read(export, path, &problems, &err) == 0);
+    tac_export_mark(export, tac_export_capture(export), &mark);
+    REQUIRE(tac_export_close(export, &err) == 0);
     CHECK(problems == 0);
     FILE *file = fopen(out_path, "rb");
     REQUIRE(file && fseek(file, 0, SEEK_END) == 0);

@@ -10,7 +10,7 @@
  * Source: diamon.org/ctf, version 1.8.3. */
 #include "capture/export.h"
 #include "capture/export/ctf_stream.h"
-#include "capture/export/stack_text.h"
+#include "capture/export/export_names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -381,7 +381,7 @@ static void kernel_stack(struct tac_ctf *o, const struct tac_event *e)
     char text[256];
     if (!s)
         return;
-    tac_stack_text(o->c, e, text, sizeof text);
+    tac_frames_line(&o->frames, o->c, e, text, sizeof text);
     tac_ctf_event_begin(o, s, is_of_cpu ? STACK_OF_CPU : STACK_OF_THREAD, e->ns);
     tac_ctf_put32(s, k->tid);
     tac_ctf_put8(s, k->kind == TAC_STACK_KERNEL);
@@ -433,9 +433,9 @@ static int write_metadata(int folder)
 static int open_folder(const char *path, const struct tac_export_options *options, void **ret_me)
 {
     struct tac_ctf *o = calloc(1, sizeof *o);
-    (void)options;
     if (!o)
         return -ENOMEM;
+    o->frames.folders = options->symbols;
     int error = mkdir(path, 0755) ? -errno : 0;
     o->path = error ? NULL : strdup(path);
     o->folder = error ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -478,10 +478,11 @@ static int close_folder(void *me, const struct tac_capture *c)
         unlinkat(o->folder, "metadata", 0);
         rmdir(o->path);
     }
-    int error = o->error ? o->error : o->streams.failed ? -ENOMEM : 0;
+    int error = o->error ? o->error : o->streams.failed || o->frames.failed ? -ENOMEM : 0;
     close(o->folder);
     tac_idmap_fini(&o->place);
     tac_list_fini(&o->streams);
+    tac_frames_fini(&o->frames);
     free(o->path);
     free(o);
     return error;

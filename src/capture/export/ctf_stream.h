@@ -8,6 +8,7 @@
 #define TAC_CAPTURE_EXPORT_CTF_STREAM_H
 
 #include "capture/events.h"
+#include "capture/export/export_names.h"
 #include "capture/idmap.h"
 #include "capture/list.h"
 
@@ -39,6 +40,7 @@ struct tac_ctf {
     int folder;
     struct tac_idmap place;  /* id << 32 | number -> index + 1 */
     struct tac_list streams; /* struct tac_ctf_stream * */
+    struct tac_frames frames;
     uint64_t packets;
     int error;
 };

@@ -8,7 +8,7 @@
  *
  * Source: fuchsia.dev, "Fuchsia trace format", version 1. */
 #include "capture/export.h"
-#include "capture/export/stack_text.h"
+#include "capture/export/export_names.h"
 #include "capture/idmap.h"
 #include "capture/list.h"
 
@@ -30,14 +30,11 @@ enum {
     FLOW_END
 };
 enum { ARG_INT32 = 1, ARG_UINT64 = 4, ARG_DOUBLE = 5, ARG_STRING = 6, ARG_KOID = 8 };
-enum { WORDS = 1024, STRINGS_MAX = 32000, THREADS_MAX = 255, INLINE_MAX = 255, DEPTH = 512 };
+enum { WORDS = 1024, STRINGS_MAX = 32000, THREADS_MAX = 255, INLINE_MAX = 255 };
 
 struct thread {
-    uint32_t zones, cycles;
-    struct {
-        uint64_t value;
-        uint32_t text;
-    } said[DEPTH]; /* of the open zones */
+    struct tac_open_zones zones;
+    uint32_t cycles;
 };
 
 struct fxt {
@@ -45,7 +42,8 @@ struct fxt {
     const struct tac_capture *c;
     struct tac_idmap strings, threads, named;
     struct tac_list state; /* struct thread */
-    uint64_t word[WORDS];  /* the record that is being made; [0] comes at its end */
+    struct tac_frames frames;
+    uint64_t word[WORDS]; /* the record that is being made; [0] comes at its end */
     size_t n;
     uint32_t arguments;
     bool failed;
@@ -194,13 +192,6 @@ static void event_end(struct fxt *o, const struct head *h, uint64_t type)
             h->name << 48);
 }
 
-static const char *category_name(uint32_t category)
-{
-    static const char *const name[] = {"app",  "cycle", "node", "task",   "memory",
-                                       "lock", "call",  "plot", "control"};
-    return category < sizeof name / sizeof *name ? name[category] : "user";
-}
-
 static struct thread *state_of(struct fxt *o, uint32_t thread)
 {
     while (o->state.count <= thread && !o->state.failed)
@@ -211,45 +202,27 @@ static struct thread *state_of(struct fxt *o, uint32_t thread)
 static void zone_begin(struct fxt *o, const struct tac_event *e, struct thread *t)
 {
     const struct tac_capture_site *s = &o->c->sites[e->site];
-    struct head h = event_begin(o, e->thread, e->ns, category_name(s->category), s->name);
+    struct head h = event_begin(o, e->thread, e->ns, tac_export_category(s->category), s->name);
     event_end(o, &h, BEGIN);
-    if (t->zones < DEPTH) {
-        t->said[t->zones].value = 0;
-        t->said[t->zones].text = TAC_CAPTURE_NONE;
-    }
-    t->zones++;
+    tac_open_zones_begin(&t->zones);
 }
 
 static void zone_end(struct fxt *o, uint32_t thread, uint64_t ns, struct thread *t)
 {
-    uint64_t value = 0;
-    uint32_t text = TAC_CAPTURE_NONE;
-    if (!t->zones)
+    struct tac_zone_said said;
+    if (!tac_open_zones_end(&t->zones, &said))
         return;
-    if (--t->zones < DEPTH) {
-        value = t->said[t->zones].value;
-        text = t->said[t->zones].text;
-    }
     uint64_t value_name = string(o, "value"), text_name = string(o, "text");
-    uint64_t text_value = text < o->c->sites_count ? string(o, o->c->sites[text].name) : 0;
+    uint64_t text_value =
+        said.text < o->c->sites_count ? string(o, o->c->sites[said.text].name) : 0;
     struct head h = event_begin(o, thread, ns, "", "");
-    if (value)
-        argument(o, ARG_UINT64, value_name, value);
+    if (said.value)
+        argument(o, ARG_UINT64, value_name, said.value);
     if (text_value) {
         add(o, ARG_STRING | 1u << 4 | text_name << 16 | text_value << 32);
         o->arguments++;
     }
     event_end(o, &h, END);
-}
-
-static void zone_value(const struct tac_event *e, struct thread *t)
-{
-    if (!t->zones || t->zones > DEPTH)
-        return;
-    if (e->site != TAC_CAPTURE_NONE)
-        t->said[t->zones - 1].text = e->site;
-    else
-        t->said[t->zones - 1].value = e->value;
 }
 
 /* Asynchronous, for cycles may lie across zones. They nest on a thread, so its number of open ones
@@ -329,7 +302,7 @@ static void gap(struct fxt *o, const struct tac_event *e)
 
 static void cut(struct fxt *o, const struct tac_event *e, struct thread *t)
 {
-    while (t->zones)
+    while (t->zones.count)
         zone_end(o, e->thread, e->ns, t);
     t->cycles = 0;
 }
@@ -401,7 +374,7 @@ static void kernel_stack(struct fxt *o, const struct tac_event *e)
     char text[INLINE_MAX + 1];
     if (thread == TAC_CAPTURE_NONE)
         return;
-    size_t n = tac_stack_text(o->c, e, text, sizeof text);
+    size_t n = tac_frames_line(&o->frames, o->c, e, text, sizeof text);
     uint64_t name = string(o, "functions");
     struct head h = event_begin(o, thread, e->ns, "stack",
                                 e->stack->kind == TAC_STACK_KERNEL ? "kernel stack" : "stack");
@@ -426,7 +399,6 @@ static void kernel(struct fxt *o, const struct tac_format_kernel *k)
 
 static void moment(struct fxt *o, const struct tac_event *e)
 {
-    static const char *const op[] = {"alloc", "free", "realloc", "pool get", "pool put", "refused"};
     uint64_t high = e->payload >> 48, low = e->payload & 0xffffffffffffull;
     switch (e->type) {
     case TAC_REC_PLOT:
@@ -443,7 +415,7 @@ static void moment(struct fxt *o, const struct tac_event *e)
         break;
     case TAC_REC_MEMORY:
     case TAC_REC_REALLOC:
-        complete(o, e, "memory", high < sizeof op / sizeof *op ? op[high] : "memory", "bytes", low);
+        complete(o, e, "memory", tac_export_memory_op(high), "bytes", low);
         break;
     case TAC_REC_LOCK_WAIT:
         complete(o, e, "lock", "wait for a lock", "holder tid", (uint32_t)e->payload);
@@ -463,7 +435,7 @@ static void of_thread(struct fxt *o, const struct tac_event *e, struct thread *t
         zone_end(o, e->thread, e->ns, t);
         break;
     case TAC_REC_ZONE_VALUE:
-        zone_value(e, t);
+        tac_open_zones_say(&t->zones, e);
         break;
     case TAC_REC_CYCLE_BEGIN:
     case TAC_REC_CYCLE_END:
@@ -499,9 +471,9 @@ static int open_file(const char *path, const struct tac_export_options *options,
 {
     static const char provider[] = "tactus";
     struct fxt *o = calloc(1, sizeof *o);
-    (void)options;
     if (!o)
         return -ENOMEM;
+    o->frames.folders = options->symbols;
     o->file = fopen(path, "wbe");
     if (!o->file) {
         int error = -errno;
@@ -523,13 +495,16 @@ static int close_file(void *me, const struct tac_capture *c)
 {
     struct fxt *o = me;
     (void)c;
-    int error = o->failed || o->state.failed ? -ENOMEM : ferror(o->file) ? -EIO : 0;
+    int error = o->failed || o->state.failed || o->frames.failed ? -ENOMEM
+                : ferror(o->file)                                ? -EIO
+                                                                 : 0;
     if (fclose(o->file) && !error)
         error = -errno;
     tac_idmap_fini(&o->strings);
     tac_idmap_fini(&o->threads);
     tac_idmap_fini(&o->named);
     tac_list_fini(&o->state);
+    tac_frames_fini(&o->frames);
     free(o);
     return error;
 }

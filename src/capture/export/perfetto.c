@@ -14,22 +14,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CYCLES = 8, OPEN_MAX = 512 };
+enum { CYCLES = 8 };
 
 struct pending_cycle {
     uint64_t begin_ns, deadline_ns;
     uint32_t source, frames;
 };
 
-struct open_zone {
-    uint64_t value;
-    uint32_t text; /* site, or TAC_CAPTURE_NONE */
-};
-
 /* What is going on on one thread. */
 struct thread {
-    struct open_zone zone[OPEN_MAX];
-    uint32_t zones; /* may be more than OPEN_MAX: those have no value */
+    struct tac_open_zones zones;
     struct pending_cycle cycle[CYCLES];
     uint32_t cycles;
     bool off_cpu, dropped;
@@ -63,7 +57,7 @@ void tac_perfetto_annotate(struct tac_perfetto *o, const char *name, uint64_t va
     tac_proto_end(&o->p, at);
 }
 
-static void annotate_text(struct tac_perfetto *o, const char *name, const char *text)
+void tac_perfetto_annotate_text(struct tac_perfetto *o, const char *name, const char *text)
 {
     size_t at = tac_proto_begin(&o->p, EVENT_ANNOTATION);
     tac_proto_string(&o->p, 10, name);
@@ -178,7 +172,7 @@ static void describe(struct tac_perfetto *o, uint64_t uuid)
         describe_below(o, uuid, 0, name);
         break;
     case MARK:
-        describe_below(o, uuid, 0, o->options->mark[i].track);
+        describe_below(o, uuid, 0, tac_perfetto_mark_track(o, i));
         break;
     default:
         describe_below(o, uuid, tac_perfetto_track(o, THREAD, i), below[kind]);
@@ -224,18 +218,11 @@ static void slice(struct tac_perfetto *o, uint64_t begin, uint64_t end, uint64_t
         tac_perfetto_event_end(o, tac_perfetto_event(o, end, SLICE_END, track));
 }
 
-static const char *category_name(uint32_t category)
-{
-    static const char *const name[] = {"app",  "cycle", "node", "task",   "memory",
-                                       "lock", "call",  "plot", "control"};
-    return category < sizeof name / sizeof *name ? name[category] : "user";
-}
-
 static void zone_begin(struct tac_perfetto *o, const struct tac_event *e, struct thread *t)
 {
     const struct tac_capture_site *s = &o->c->sites[e->site];
     size_t at = tac_perfetto_event(o, e->ns, SLICE_BEGIN, tac_perfetto_uuid(THREAD, e->thread));
-    tac_proto_string(&o->p, EVENT_CATEGORY, category_name(s->category));
+    tac_proto_string(&o->p, EVENT_CATEGORY, tac_export_category(s->category));
     tac_proto_string(&o->p, EVENT_NAME, s->name);
     if (*s->file) {
         size_t inner = tac_proto_begin(&o->p, EVENT_SOURCE);
@@ -245,38 +232,24 @@ static void zone_begin(struct tac_perfetto *o, const struct tac_event *e, struct
         tac_proto_end(&o->p, inner);
     }
     tac_perfetto_event_end(o, at);
-    if (t->zones < OPEN_MAX)
-        t->zone[t->zones] = (struct open_zone){0, TAC_CAPTURE_NONE};
-    t->zones++;
+    tac_open_zones_begin(&t->zones);
 }
 
 /* What was said of a zone while it was open stands at its end; the viewer puts both together. */
 static void zone_end(struct tac_perfetto *o, uint64_t ns, uint32_t thread, struct thread *t,
                      bool is_cut)
 {
-    if (!t->zones)
+    struct tac_zone_said z;
+    if (!tac_open_zones_end(&t->zones, &z))
         return;
-    t->zones--;
-    struct open_zone z = t->zones < OPEN_MAX ? t->zone[t->zones] : (struct open_zone){0};
     size_t at = tac_perfetto_event(o, ns, SLICE_END, tac_perfetto_uuid(THREAD, thread));
     if (z.value)
         tac_perfetto_annotate(o, "value", z.value);
     if (z.text < o->c->sites_count)
-        annotate_text(o, "text", o->c->sites[z.text].name);
+        tac_perfetto_annotate_text(o, "text", o->c->sites[z.text].name);
     if (is_cut)
         tac_perfetto_annotate(o, "end lost", 1);
     tac_perfetto_event_end(o, at);
-}
-
-static void zone_value(const struct tac_event *e, struct thread *t)
-{
-    if (!t->zones || t->zones > OPEN_MAX)
-        return;
-    struct open_zone *z = &t->zone[t->zones - 1];
-    if (e->site != TAC_CAPTURE_NONE)
-        z->text = e->site;
-    else
-        z->value = e->value;
 }
 
 static void cycle_begin(const struct tac_event *e, struct thread *t)
@@ -308,7 +281,7 @@ static void cycle_end(struct tac_perfetto *o, const struct tac_event *e, struct 
 
 static void cut(struct tac_perfetto *o, const struct tac_event *e, struct thread *t)
 {
-    while (t->zones)
+    while (t->zones.count)
         zone_end(o, e->ns, e->thread, t, true);
     while (t->cycles) {
         const struct pending_cycle *k = &t->cycle[--t->cycles];
@@ -318,11 +291,9 @@ static void cut(struct tac_perfetto *o, const struct tac_event *e, struct thread
 
 static void memory(struct tac_perfetto *o, const struct tac_event *e)
 {
-    static const char *const name[] = {"alloc",    "free",     "realloc",
-                                       "pool get", "pool put", "refused"};
-    uint64_t op = e->payload >> 48, track = tac_perfetto_uuid(MEMORY, e->thread);
+    uint64_t track = tac_perfetto_uuid(MEMORY, e->thread);
     size_t at = tac_perfetto_event(o, e->begin_ns, SLICE_BEGIN, track);
-    tac_proto_string(&o->p, EVENT_NAME, op < sizeof name / sizeof *name ? name[op] : "memory");
+    tac_proto_string(&o->p, EVENT_NAME, tac_export_memory_op(e->payload >> 48));
     tac_perfetto_annotate(o, "bytes", e->payload & 0xffffffffffffull);
     tac_perfetto_annotate(o, "address", tac_event_data(e, 0).counter);
     if (e->type == TAC_REC_REALLOC)
@@ -417,7 +388,7 @@ static void of_thread(struct tac_perfetto *o, const struct tac_event *e, struct 
         zone_end(o, e->ns, e->thread, t, false);
         break;
     case TAC_REC_ZONE_VALUE:
-        zone_value(e, t);
+        tac_open_zones_say(&t->zones, e);
         break;
     case TAC_REC_CYCLE_BEGIN:
         cycle_begin(e, t);
@@ -521,32 +492,12 @@ static void event(void *me, const struct tac_capture *c, const struct tac_event 
     }
 }
 
-static void write_marks(struct tac_perfetto *o)
-{
-    for (size_t i = 0; i < o->options->marks; i++) {
-        const struct tac_export_mark *m = &o->options->mark[i];
-        size_t track = i; /* marks of one name share the track of the first */
-        for (size_t k = 0; k < i; k++)
-            if (!strcmp(o->options->mark[k].track, m->track)) {
-                track = k;
-                break;
-            }
-        uint64_t uuid = tac_perfetto_uuid(MARK, track);
-        size_t at = tac_perfetto_event(o, m->begin_ns, SLICE_BEGIN, uuid);
-        tac_proto_string(&o->p, EVENT_NAME, m->name);
-        if (m->text)
-            annotate_text(o, "text", m->text);
-        tac_perfetto_event_end(o, at);
-        tac_perfetto_event_end(o, tac_perfetto_event(o, m->end_ns, SLICE_END, uuid));
-    }
-}
-
 static int open_file(const char *path, const struct tac_export_options *options, void **ret_me)
 {
     struct tac_perfetto *o = calloc(1, sizeof *o);
     if (!o)
         return -ENOMEM;
-    o->options = options;
+    o->frames_of.folders = options->symbols;
     o->file = fopen(path, "wbe");
     if (!o->file) {
         int error = -errno;
@@ -564,7 +515,6 @@ static void write_rest(struct tac_perfetto *o)
     for (size_t i = 0; i < o->threads.count; i++)
         while (t[i].cycles)
             write_cycle(o, &t[i].cycle[--t[i].cycles], TAC_CAPTURE_OPEN);
-    write_marks(o);
 }
 
 static int close_file(void *me, const struct tac_capture *c)
@@ -579,6 +529,7 @@ static int close_file(void *me, const struct tac_capture *c)
     if (fclose(o->file) && !error)
         error = -errno;
     tac_perfetto_stacks_fini(o);
+    tac_perfetto_marks_fini(o);
     tac_list_fini(&o->threads);
     tac_idmap_fini(&o->seen);
     free(o);
@@ -591,5 +542,6 @@ TAC_EXPORT(perfetto) = {
     .doc = "Perfetto's protobuf: ui.perfetto.dev, trace_processor",
     .open = open_file,
     .event = event,
+    .mark = tac_perfetto_mark,
     .close = close_file,
 };

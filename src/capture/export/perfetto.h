@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * perfetto.h - the parts of the Perfetto exporter: packets and tracks (perfetto.c), kernel
- * events (perfetto_kernel.c), call stacks (perfetto_stacks.c). Internal to capture.
+ * events (perfetto_kernel.c), call stacks (perfetto_stacks.c), marks (perfetto_marks.c). Internal
+ * to capture.
  *
  * Field numbers: protos/perfetto/trace of the Perfetto project. */
 #ifndef TAC_CAPTURE_PERFETTO_H
 #define TAC_CAPTURE_PERFETTO_H
 
 #include "capture/export.h"
+#include "capture/export/export_names.h"
 #include "capture/idmap.h"
 #include "capture/list.h"
 #include "capture/proto.h"
@@ -67,7 +69,6 @@ enum { SEQUENCE = 1, SEQUENCE_STACKS = 2, SEQUENCE_KERNEL = 3, SEQUENCE_THREAD =
 
 struct tac_perfetto {
     FILE *file;
-    const struct tac_export_options *options;
     const struct tac_capture *c; /* during an event */
     struct tac_proto p;
     struct tac_idmap seen;   /* uuids of tracks that are described */
@@ -78,10 +79,11 @@ struct tac_perfetto {
     uint32_t bundle_cpu;
     bool bundle_lost; /* events are missing before the next one */
     /* perfetto_stacks.c */
-    struct tac_symbols *symbols;
+    struct tac_frames frames_of;
     struct tac_idmap frames;  /* by address */
     struct tac_list mappings; /* struct mapping of perfetto_stacks.c */
     uint64_t callstacks, strings;
+    struct tac_list mark_tracks; /* char *: perfetto_marks.c */
 };
 
 static inline uint64_t tac_perfetto_uuid(enum tac_perfetto_kind kind, uint64_t index)
@@ -98,6 +100,8 @@ size_t tac_perfetto_event(struct tac_perfetto *o, uint64_t ns, int type, uint64_
 void tac_perfetto_event_end(struct tac_perfetto *o, size_t at);
 void tac_perfetto_annotate(struct tac_perfetto *o, const char *name, uint64_t value);
 
+void tac_perfetto_annotate_text(struct tac_perfetto *o, const char *name, const char *text);
+
 void tac_perfetto_kernel(struct tac_perfetto *o, const struct tac_format_kernel *k);
 void tac_perfetto_kernel_lost(struct tac_perfetto *o, const struct tac_capture_gap *gap);
 void tac_perfetto_kernel_flush(struct tac_perfetto *o);
@@ -105,5 +109,9 @@ void tac_perfetto_kernel_flush(struct tac_perfetto *o);
 void tac_perfetto_stack(struct tac_perfetto *o, const struct tac_event *e);
 void tac_perfetto_kernel_stack(struct tac_perfetto *o, const struct tac_event *e);
 void tac_perfetto_stacks_fini(struct tac_perfetto *o);
+
+void tac_perfetto_mark(void *me, const struct tac_capture *c, const struct tac_export_mark *mark);
+const char *tac_perfetto_mark_track(const struct tac_perfetto *o, uint32_t index); /* its name */
+void tac_perfetto_marks_fini(struct tac_perfetto *o);
 
 #endif

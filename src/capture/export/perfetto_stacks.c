@@ -24,13 +24,6 @@ struct mapping {
     const char *path;
 };
 
-static bool has_symbols(struct tac_perfetto *o)
-{
-    if (!o->symbols && tac_symbols_open(o->c, o->options->symbols, &o->symbols))
-        o->failed = true;
-    return o->symbols != NULL;
-}
-
 static void intern_string(struct tac_perfetto *o, uint32_t field, uint64_t iid, const void *text,
                           size_t n)
 {
@@ -85,7 +78,8 @@ static void intern_frame(struct tac_perfetto *o, uint64_t iid, uint64_t address)
 {
     const struct tac_capture_module *m = tac_capture_module_of(o->c, address);
     const struct tac_symbol *s =
-        o->symbols ? tac_symbols_find(o->symbols, address, TAC_SYMBOL_RETURN) : NULL;
+        o->frames_of.symbols ? tac_symbols_find(o->frames_of.symbols, address, TAC_SYMBOL_RETURN)
+                             : NULL;
     uint64_t mapping = m ? intern_mapping(o, m) : 0;
     uint64_t function =
         s && *s->function ? intern_text(o, INTERNED_STRING_FUNCTION, s->function) : 0;
@@ -136,7 +130,7 @@ void tac_perfetto_stack(struct tac_perfetto *o, const struct tac_event *e)
 {
     uint32_t count = (uint32_t)(e->payload & 0x3f);
     count = count < TAC_STACK_MAX ? count : TAC_STACK_MAX;
-    (void)has_symbols(o);
+    o->failed = !tac_frames_symbols(&o->frames_of, o->c) || o->failed;
     uint64_t track = tac_perfetto_track(o, THREAD, e->thread);
     tac_perfetto_packet(o, e->ns, SEQUENCE_STACKS);
     tac_proto_uint(&o->p, PACKET_FLAGS,
@@ -150,23 +144,13 @@ void tac_perfetto_stack(struct tac_perfetto *o, const struct tac_event *e)
     tac_perfetto_event_end(o, at);
 }
 
-/* One frame with its names in it: of the kernel by the symbols of the recording, for its addresses
- * mean nothing elsewhere; of the program as its other stacks. */
-static void plain_frame(struct tac_perfetto *o, uint64_t pc, bool is_kernel, bool is_innermost)
+/* One frame with its names in it: kernel addresses mean nothing elsewhere. */
+static void plain_frame(struct tac_perfetto *o, const struct tac_event *e, uint32_t i)
 {
     char text[160];
-    const struct tac_symbol *s = NULL;
-    const char *name = is_kernel ? tac_capture_symbol_of(o->c, pc) : NULL;
-    if (!is_kernel && has_symbols(o)) {
-        s = tac_symbols_find(o->symbols, pc, is_innermost ? TAC_SYMBOL_EXACT : TAC_SYMBOL_RETURN);
-        name = *s->function ? s->function : tac_symbol_text(s, text, sizeof text);
-    }
-    if (!name) {
-        snprintf(text, sizeof text, "0x%llx", (unsigned long long)pc);
-        name = text;
-    }
+    const struct tac_symbol *s;
     size_t at = tac_proto_begin(&o->p, 1);
-    tac_proto_string(&o->p, 1, name);
+    tac_proto_string(&o->p, 1, tac_frames_name(&o->frames_of, o->c, e, i, text, sizeof text, &s));
     if (s && s->line) {
         tac_proto_string(&o->p, 2, s->file);
         tac_proto_uint(&o->p, 3, s->line);
@@ -185,18 +169,16 @@ void tac_perfetto_kernel_stack(struct tac_perfetto *o, const struct tac_event *e
     tac_perfetto_annotate(o, "tid", e->stack->tid);
     size_t inner = tac_proto_begin(&o->p, EVENT_CALLSTACK);
     uint32_t count = e->stack->count < TAC_STACK_MAX ? e->stack->count : TAC_STACK_MAX;
-    for (uint32_t i = count; i > 0; i--) { /* the outermost first */
-        uint64_t pc;
-        memcpy(&pc, e->data + (i - 1) * sizeof pc, sizeof pc);
-        plain_frame(o, pc, is_kernel, i == 1);
-    }
+    for (uint32_t i = count; i > 0; i--) /* the outermost first */
+        plain_frame(o, e, i - 1);
     tac_proto_end(&o->p, inner);
     tac_perfetto_event_end(o, at);
 }
 
 void tac_perfetto_stacks_fini(struct tac_perfetto *o)
 {
-    tac_symbols_close(o->symbols);
+    o->failed = o->failed || o->frames_of.failed;
+    tac_frames_fini(&o->frames_of);
     tac_idmap_fini(&o->frames);
     tac_list_fini(&o->mappings);
 }

@@ -3,7 +3,7 @@
 #include "cli/cmd.h"
 
 #include "capture/export.h"
-#include "cli/runs.h"
+#include "capture/parts.h"
 #include "doctor/marks.h"
 
 #include <errno.h>
@@ -32,14 +32,47 @@ static const struct tac_export_format *choose(const char *name, const char *outp
     return NULL;
 }
 
-/* The doctor's verdicts, which need the whole recording in memory. */
-static int judge(const char *recording, struct tac_marks *marks, struct tac_error *err)
+static void take_mark(void *me, const struct tac_capture *c, const struct tac_export_mark *mark)
 {
-    struct tac_runs runs = {.count = 0};
-    int r = tac_runs_add(&runs, recording, NULL, err);
-    r = r < 0 ? r : tac_marks_make(runs.diagnosis[0], marks);
-    tac_runs_fini(&runs);
-    return r == -ENOMEM ? tac_error_set(err, r, NULL, 0, 0, "not enough memory") : r;
+    tac_export_mark(me, c, mark);
+}
+
+/* The doctor's verdicts, a part of the recording at a time. */
+static int judge(struct tac_export *export, const char *recording, struct tac_error *err)
+{
+    struct tac_parts *parts = NULL;
+    struct tac_part part;
+    struct tac_marks marks = {.take = take_mark, .me = export};
+    int r = tac_parts_open(recording, TAC_PARTS_EVENTS, err, &parts);
+    while (r >= 0 && (r = tac_parts_next(parts, &part, err)) > 0) {
+        struct tac_diagnosis *diagnosis = NULL;
+        r = tac_diagnosis_new(part.capture, recording, &diagnosis);
+        if (r < 0)
+            tac_error_set(err, r, recording, 0, 0, "%s", tac_error_sentence(r));
+        else
+            tac_marks_give(&marks, diagnosis, part.from_ns, part.to_ns);
+        tac_diagnosis_free(diagnosis);
+        tac_capture_close(part.capture);
+    }
+    tac_parts_close(parts);
+    return r;
+}
+
+static int export_all(const struct tac_export_format *format, const struct tac_cmd_args *args,
+                      uint32_t *ret_problems, struct tac_error *err)
+{
+    const char *recording = args->operand[0];
+    struct tac_export_options options = {.symbols = args->option[OPT_SYMBOLS]};
+    struct tac_export *export = NULL;
+    int r = tac_capture_check(recording, err);
+    r = r < 0 ? r : tac_export_open(format, args->option[OPT_OUTPUT], &options, err, &export);
+    if (r < 0)
+        return r;
+    if (format->mark && !args->option[OPT_NO_VERDICTS])
+        r = judge(export, recording, err);
+    r = r < 0 ? r : tac_export_read(export, recording, ret_problems, err);
+    int closed = tac_export_close(export, r < 0 ? NULL : err);
+    return r < 0 ? r : closed;
 }
 
 static int run(const struct tac_cmd_args *args)
@@ -52,13 +85,7 @@ static int run(const struct tac_cmd_args *args)
     const struct tac_export_format *format = choose(args->option[OPT_FORMAT], output);
     if (!format)
         return TAC_EXIT_USAGE;
-    struct tac_export_options options = {.symbols = args->option[OPT_SYMBOLS]};
-    struct tac_marks marks = {0};
-    int r = args->option[OPT_NO_VERDICTS] ? 0 : judge(args->operand[0], &marks, &err);
-    options.mark = marks.mark;
-    options.marks = marks.count;
-    r = r < 0 ? r : tac_export_file(format, args->operand[0], output, &options, &problems, &err);
-    tac_marks_fini(&marks);
+    int r = export_all(format, args, &problems, &err);
     if (r < 0)
         return tac_cmd_fail_error(&err);
     if (!(problems & (TAC_CAPTURE_TRUNCATED | TAC_CAPTURE_DAMAGED)))
@@ -82,8 +109,8 @@ TAC_CMD(export) = {
         "ctf (.ctf): a folder in the Common Trace Format 1.8, for babeltrace2 and Trace "
         "Compass.\n\n"
         "csv (.csv): statistics of zones, one line a name.\n\n"
-        "The doctor's verdicts are in it, too: one span for each missed deadline, with its "
-        "causes.\n\n"
+        "The doctor's verdicts are in perfetto's, too: one span for each missed deadline, with its "
+        "causes. A long recording is judged in parts, each with two seconds around it.\n\n"
         "Places where events were lost are in each of them. A recording that was cut off or "
         "damaged is exported as far as it can be read.",
     .exits =
@@ -96,8 +123,7 @@ TAC_CMD(export) = {
                 "binaries, or a tree .build-id/xx/rest.debug. The environment's TACTUS_SYMBOLS "
                 "otherwise."},
                {"no-verdicts", 0, NULL,
-                "Leave the doctor's verdicts out, and with them the memory for the whole "
-                "recording."}},
+                "Leave the doctor's verdicts out; they take two passes over the recording."}},
     .operands_min = 1,
     .operands_max = 1,
     .run = run,
