@@ -55,8 +55,15 @@ void tac_control_wait(pthread_cond_t *cond, const struct timespec *until)
     pthread_cond_timedwait(cond, &control, until);
 }
 
+/* Only the thread that forked lives here, under another number. */
 static void fork_child(void)
 {
+    uint32_t count = atomic_load(&tac_lanes_count);
+    for (uint32_t i = 0; i < count; i++)
+        if (&tac_lanes[i]->ring == tac_trace_lane_here)
+            tac_lanes[i]->tid = (uint32_t)syscall(SYS_gettid);
+        else
+            tac_lanes[i]->state = TAC_LANE_FREE;
     pthread_mutex_unlock(&control);
 }
 

@@ -57,6 +57,7 @@ static void fork_child(void)
     if (session)
         tac_wire_leave(session->sink.stream);
     session = NULL;
+    tac_drain_leave();
     tac_lane_appears = tac_lane_ends = NULL;
     set_switches(0, NULL);
 }
@@ -312,23 +313,25 @@ static void sum_stats(const struct tac_session *s, struct tac_trace_stats *t)
         }
 }
 
-/* What was to be kept and waits for room in the stream. */
-static void send_kept(struct tac_session *s)
+/* What was to be kept and waits for room in the stream. Other threads register and end meanwhile,
+ * and fork. */
+static void send_kept(struct tac_session *s, uint64_t until_ns)
 {
     const struct timespec nap = {0, 5000000};
-    uint64_t until = tac_clock_ns() + (uint64_t)GOODBYE_MS * 1000000;
-    while (!tac_sink_go_on(&s->sink) && tac_clock_ns() < until) {
+    while (!tac_sink_go_on(&s->sink) && tac_clock_ns() < until_ns) {
         tac_wire_pump(s->sink.stream);
+        tac_control_unlock();
         nanosleep(&nap, NULL);
+        tac_control_lock();
     }
 }
 
-static void write_closing(struct tac_session *s)
+static void write_closing(struct tac_session *s, uint64_t until_ns)
 {
     struct tac_trace_stats t;
-    send_kept(s);
+    send_kept(s, until_ns);
     tac_drain_all(s);
-    send_kept(s);
+    send_kept(s, until_ns);
     tac_drain_clock(s);
     tac_facts_write_modules(s);
     uint32_t count = atomic_load(&tac_lanes_count);
@@ -357,13 +360,14 @@ int tac_trace_stop(void)
     pthread_cond_signal(&s->wake);
     tac_control_unlock();
     pthread_join(s->helper, NULL);
+    uint64_t until_ns = tac_clock_ns() + (uint64_t)GOODBYE_MS * 1000000;
     tac_control_lock();
-    write_closing(s);
+    write_closing(s, until_ns);
     session = NULL;
     tac_lane_appears = tac_lane_ends = NULL;
     tac_control_unlock();
     int error = s->sink.error;
-    if (s->sink.stream && !tac_wire_finish(s->sink.stream, GOODBYE_MS))
+    if (s->sink.stream && !tac_wire_finish(s->sink.stream, until_ns))
         error = -ETIMEDOUT;
     pthread_cond_destroy(&s->wake);
     discard(s);

@@ -58,6 +58,7 @@ void tac_facts_write_blind(struct tac_session *session); /* what the evidence ca
 void tac_facts_write_line(struct tac_session *session, const char *key, const char *value);
 
 /* drain.c */
+void tac_drain_leave(void); /* in the child of a fork: the kernel's rings are the parent's */
 void tac_drain_lane_begin(struct tac_session *session, struct tac_lane *lane); /* names it */
 void tac_drain_lane_end(struct tac_session *session, struct tac_lane *lane);   /* all, and closes */
 /* Events lost to a full ring or a stream without room, since the recording began. */

@@ -482,9 +482,9 @@ bool tac_wire_takes_restart(struct tac_wire *s)
     return true;
 }
 
-bool tac_wire_finish(struct tac_wire *s, uint32_t ms)
+bool tac_wire_finish(struct tac_wire *s, uint64_t until_ns)
 {
-    uint64_t begin = tac_clock_ns(), patience = (uint64_t)ms * 1000000;
+    uint64_t begin = tac_clock_ns(), patience = until_ns > begin ? until_ns - begin : 0;
     bool idle = !tac_wire_is_wanted(s); /* nobody asked for it */
     while (!idle && s->first < s->end &&
            tac_clock_ns() - begin < (s->state == LIVE ? patience : patience / 4)) {

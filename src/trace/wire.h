@@ -42,7 +42,8 @@ bool tac_wire_is_wanted(const struct tac_wire *stream);
 /* True once: forget the queue, and let all definitions be written again. */
 bool tac_wire_takes_restart(struct tac_wire *stream);
 
-/* Pump until all is acknowledged or the time is over; true when all is. */
-bool tac_wire_finish(struct tac_wire *stream, uint32_t ms);
+/* Pump until all is acknowledged or the time (CLOCK_MONOTONIC) has come, a quarter of it when
+ * nobody is connected; true when all is. */
+bool tac_wire_finish(struct tac_wire *stream, uint64_t until_ns);
 
 #endif
