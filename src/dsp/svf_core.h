@@ -49,7 +49,7 @@ TAC_INLINE struct tac_svf_tuning tac_svf_tune(tac_v hz, float per_hz, tac_v k)
 TAC_INLINE struct tac_svf_bands tac_svf_step(struct tac_svf *s, const struct tac_svf_tuning *t,
                                              tac_v x)
 {
-    tac_v e = x - (s->s2 + s->s2);
+    tac_v e = tac_v_nmadd(tac_v_set(2), s->s2, x); /* on the way from frame to frame: short */
     tac_v s1 = tac_v_madd(t->a2, e, t->turn * s->s1);
     tac_v s2 = tac_v_madd(t->a3, e, tac_v_madd(t->twice_a2, s->s1, s->s2));
     struct tac_svf_bands y = {s->s1 + s1, s->s2 + s2};

@@ -45,16 +45,20 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
 }
 
 /* Add amount times the residual of an event that was `ago` frames before this one. */
-static void add_residual(const struct moment *m, const float table[][TAC_BLEP_TAPS], float ago,
-                         float amount)
+static void add_residual(struct osc *s, uint32_t lane, const float table[][TAC_BLEP_TAPS],
+                         float ago, float amount)
 {
     float place = ago * TAC_BLEP_PHASES;
     place = place < 0 ? 0 : place > TAC_BLEP_PHASES - 0.01f ? TAC_BLEP_PHASES - 0.01f : place;
     uint32_t row = (uint32_t)place;
     float f = place - (float)row;
     const float *a = table[row], *b = table[row + 1];
+    float residual[TAC_BLEP_TAPS];
     for (uint32_t k = 0; k < TAC_BLEP_TAPS; k++)
-        m->s->ring[(m->s->at + k) % RING][m->lane] += amount * tac_madd(f, b[k] - a[k], a[k]);
+        residual[k] = amount * tac_madd(f, b[k] - a[k], a[k]);
+    float *ring = (float *)s->ring + lane;
+    for (uint32_t k = 0; k < TAC_BLEP_TAPS; k++)
+        ring[(size_t)((s->at + k) % RING) * TAC_LANES] += residual[k];
 }
 
 /* The phase moves from `from` by `advance` and arrives `rest` frames before now. */
@@ -63,19 +67,20 @@ static void cross(const struct moment *m, uint32_t from, uint32_t advance, float
     uint32_t to = from + advance;
     int wrapped = to < from;
     if (wrapped && m->shape == SAW)
-        add_residual(m, tac_blep, rest + (float)to * m->per_step, -2);
+        add_residual(m->s, m->lane, tac_blep, rest + (float)to * m->per_step, -2);
     if (wrapped && m->shape == TRIANGLE)
-        add_residual(m, tac_blamp, rest + (float)to * m->per_step, 8 * m->slope);
+        add_residual(m->s, m->lane, tac_blamp, rest + (float)to * m->per_step, 8 * m->slope);
     if (m->shape == TRIANGLE && (from + 0x80000000u) > (to + 0x80000000u))
-        add_residual(m, tac_blamp, rest + (float)(to + 0x80000000u) * m->per_step, -8 * m->slope);
+        add_residual(m->s, m->lane, tac_blamp, rest + (float)(to + 0x80000000u) * m->per_step,
+                     -8 * m->slope);
     if (m->shape != PULSE)
         return;
     if (wrapped && !m->s->high[m->lane]) {
-        add_residual(m, tac_blep, rest + (float)to * m->per_step, 2);
+        add_residual(m->s, m->lane, tac_blep, rest + (float)to * m->per_step, 2);
         m->s->high[m->lane] = -1;
     }
     if (m->s->high[m->lane] && to >= m->width) {
-        add_residual(m, tac_blep, rest + (float)(to - m->width) * m->per_step, -2);
+        add_residual(m->s, m->lane, tac_blep, rest + (float)(to - m->width) * m->per_step, -2);
         m->s->high[m->lane] = 0;
     }
 }
@@ -98,9 +103,9 @@ static uint32_t restart(const struct moment *m, uint32_t from, uint32_t step, fl
     int falling = (from + (step - after)) >= 0x80000000u;
     if (m->shape == PULSE)
         m->s->high[m->lane] = -1;
-    add_residual(m, tac_blep, ago, wave_at(m, 0) - before);
+    add_residual(m->s, m->lane, tac_blep, ago, wave_at(m, 0) - before);
     if (m->shape == TRIANGLE && falling)
-        add_residual(m, tac_blamp, ago, 8 * m->slope);
+        add_residual(m->s, m->lane, tac_blamp, ago, 8 * m->slope);
     cross(m, 0, after, 0);
     return after;
 }
@@ -122,6 +127,17 @@ TAC_INLINE struct steps design(const struct osc *s, const struct tac_io *io, uin
     return d;
 }
 
+/* Serve the lanes in bits whose saw has wrapped to next, without sync. */
+static void serve_saws(struct osc *s, uint32_t bits, tac_u next, tac_u step)
+{
+    _Alignas(64) float ago[TAC_LANES];
+    tac_v_store(ago, tac_m_to_float((tac_m)next) * (1.0f / tac_m_to_float((tac_m)step)));
+    for (; bits; bits &= bits - 1) {
+        uint32_t l = (uint32_t)__builtin_ctz(bits);
+        add_residual(s, l, tac_blep, ago[l], -2);
+    }
+}
+
 /* Serve the corners that the lanes in bits pass in this frame. */
 static void serve(struct osc *s, uint32_t bits, const struct steps *d, tac_u *phase, tac_u master,
                   tac_u width, int shape)
@@ -139,20 +155,27 @@ static void serve(struct osc *s, uint32_t bits, const struct steps *d, tac_u *ph
     }
 }
 
+static int is_moving(const struct tac_io *io)
+{
+    return tac_osc_is_moving(io) || io->param[P_SYNC].stride;
+}
+
 TAC_INLINE tac_v naive(const struct osc *s, tac_u phase, tac_v width, int shape)
 {
     tac_v t = tac_phase_unit(phase);
     if (shape == SAW)
-        return t + t - 1.0f;
+        return tac_m_to_float((tac_m)(phase ^ 0x80000000u)) * (1.0f / 2147483648.0f);
     if (shape == TRIANGLE)
         return tac_v_horner(tac_v_abs(t - 0.5f), tac_v_set(-4), 1);
     return tac_v_select(s->high, tac_v_set(1), tac_v_set(-1)) - (width + width - 1.0f);
 }
 
+/* shape and plain (nothing moves but perhaps the width, no lane is synced) are constants where this
+ * is inlined. */
 TAC_INLINE void run(struct osc *s, const struct tac_io *io, uint32_t first, uint32_t last,
-                    int shape)
+                    int shape, int plain)
 {
-    int moving = tac_osc_is_moving(io) || io->param[P_SYNC].stride;
+    int moving = !plain && is_moving(io);
     struct steps d = design(s, io, first);
     tac_u phase = s->phase, master = s->master;
     for (uint32_t i = first; i < last; i++) {
@@ -162,13 +185,17 @@ TAC_INLINE void run(struct osc *s, const struct tac_io *io, uint32_t first, uint
         tac_u edge = (tac_u)tac_v_to_int(width * 16777216.0f) << 8;
         tac_u next = phase + d.slave;
         master += d.master;
-        tac_m event = (tac_m)(next < d.slave) | (d.synced & (tac_m)(master < d.master));
+        tac_m event = (tac_m)(next < d.slave);
+        if (!plain)
+            event |= d.synced & (tac_m)(master < d.master);
         if (shape == TRIANGLE)
             event |= (tac_m)((next ^ phase) & 0x80000000u) >> 31;
         if (shape == PULSE)
             event |= s->high & (tac_m)(next >= edge);
         uint32_t bits = tac_m_bits(event);
-        if (__builtin_expect(bits != 0, 0)) {
+        if (__builtin_expect(bits != 0, 0) && plain && shape == SAW) {
+            serve_saws(s, bits, next, d.slave);
+        } else if (__builtin_expect(bits != 0, 0)) {
             tac_u served = phase;
             serve(s, bits, &d, &served, master, edge, shape);
             next = (tac_u)(((tac_m)served & event) | ((tac_m)next & ~event));
@@ -184,6 +211,11 @@ TAC_INLINE void run(struct osc *s, const struct tac_io *io, uint32_t first, uint
     s->master = master;
 }
 
+static int is_plain(const struct tac_io *io)
+{
+    return !is_moving(io) && !tac_m_any(TAC_AT(io->param[P_SYNC], 0) > 1.0f);
+}
+
 static int shape_at(const struct tac_io *io, uint32_t i)
 {
     return (int)(io->param[P_SHAPE].data[(size_t)i * io->param[P_SHAPE].stride] + 0.5f);
@@ -197,12 +229,14 @@ static void process(void *state, const struct tac_io *io)
         for (last = first + 1; last < io->frames; last++)
             if (io->param[P_SHAPE].stride && shape_at(io, last) != shape)
                 break;
-        if (shape == SAW)
-            run(s, io, first, last, SAW);
+        if (shape == SAW && is_plain(io))
+            run(s, io, first, last, SAW, 1);
+        else if (shape == SAW)
+            run(s, io, first, last, SAW, 0);
         else if (shape == PULSE)
-            run(s, io, first, last, PULSE);
+            run(s, io, first, last, PULSE, 0);
         else
-            run(s, io, first, last, TRIANGLE);
+            run(s, io, first, last, TRIANGLE, 0);
     }
 }
 

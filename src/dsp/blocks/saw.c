@@ -10,6 +10,8 @@
 #include "dsp/block.h"
 #include "dsp/oscillator.h"
 
+#define PER_PHASE (1.0f / 2147483648.0f)
+
 struct pace {
     tac_u step;
     tac_v per_turn; /* 1 / (2 dt): what is left of the corner at half a turn per frame is nothing */
@@ -38,32 +40,46 @@ TAC_INLINE struct pace pace_of(const struct tac_io *io, uint32_t i, double per_h
 }
 
 /* With s the phase from the corner, -1 .. 1 over a turn: the naive saw is s - sign(s), and within a
- * frame of the corner its step is rounded by (1 - |s| / 2 dt)^2. */
-TAC_INLINE tac_v wave(tac_u phase, tac_v per_turn)
+ * frame of the corner its step is rounded by (1 - |s| / 2 dt)^2. Computed as
+ *     sign(s) (g |s| - g + (r - r |s| / 2 dt)^2),  g = r^2 the level,
+ * eight operations. */
+struct shape {
+    tac_v gain, root, slope, fall; /* g, r; g and r / 2 dt for phases of 32 bits */
+};
+
+TAC_INLINE struct shape shape_of(tac_v per_turn, tac_v gain)
 {
-    tac_v s = tac_m_to_float((tac_m)phase) * (1.0f / 2147483648.0f);
-    tac_v near = tac_v_max(tac_v_nmadd(tac_v_abs(s), per_turn, tac_v_set(1)), tac_v_set(0));
-    return s - tac_v_signed(tac_v_nmadd(near, near, tac_v_set(1)), s);
+    tac_v root = tac_v_sqrt(gain);
+    return (struct shape){gain, root, gain * PER_PHASE, root * per_turn * PER_PHASE};
+}
+
+TAC_INLINE tac_v wave(tac_u phase, const struct shape *k)
+{
+    tac_v s = tac_m_to_float((tac_m)phase), size = tac_v_abs(s);
+    tac_v near = tac_v_max(tac_v_nmadd(size, k->fall, k->root), tac_v_set(0));
+    tac_v y = tac_v_madd(near, near, tac_v_madd(size, k->slope, -k->gain));
+    return (tac_v)((tac_m)y ^ ((tac_m)s & (int32_t)0x80000000));
 }
 
 TAC_INLINE void run(struct saw *s, const struct tac_io *io, int moving, int loud)
 {
     tac_u phase = s->phase;
     const struct tac_signal level = io->param[OSC_LEVEL], pitch = io->param[OSC_PITCH];
-    tac_v ratio = {0}, gain = TAC_AT(level, 0);
+    tac_v ratio = {0};
     if (moving)
         ratio = tac_v_semitones(TAC_AT(pitch, 0));
     else if (tac_osc_is_new(&s->known, io))
         s->pace = pace_of(io, 0, s->per_hz, tac_v_semitones(TAC_AT(pitch, 0)));
     struct pace pace = s->pace;
+    struct shape shape = shape_of(pace.per_turn, TAC_AT(level, 0));
     for (uint32_t i = 0; i < io->frames; i++) {
         if (moving) {
             ratio = pitch.stride ? tac_v_semitones(TAC_AT(pitch, i)) : ratio;
             pace = pace_of(io, i, s->per_hz, ratio);
         }
-        if (loud)
-            gain = TAC_AT(level, i);
-        tac_v_store(io->out[0] + (size_t)i * TAC_LANES, wave(phase, pace.per_turn) * gain);
+        if (moving || loud)
+            shape = shape_of(pace.per_turn, TAC_AT(level, i));
+        tac_v_store(io->out[0] + (size_t)i * TAC_LANES, wave(phase, &shape));
         phase += pace.step;
     }
     s->phase = phase;
