@@ -68,9 +68,12 @@ void tac_report_headline(const struct tac_diagnosis *const *runs, size_t count,
         else if (!d->missed)
             tac_text_addf(text, "All %zu deadlines were met.", d->judged);
         else
-            tac_text_addf(text, "%zu of %zu deadlines were missed, the worst by %s: %s.", d->missed,
-                          d->judged, tac_text_duration((double)d->worst_ns, worst, sizeof worst),
-                          d->causes[0].rule->title);
+            tac_text_addf(text,
+                          "%zu of %zu deadlines were missed, the worst by %s; %.0f %% of the lost "
+                          "time went to: %s.",
+                          d->missed, d->judged,
+                          tac_text_duration((double)d->worst_ns, worst, sizeof worst),
+                          100 * d->causes[0].share, d->causes[0].rule->title);
         return;
     }
     size_t start = text->length;

@@ -86,7 +86,7 @@
         : 'no cycle with a deadline'),
       run.causes.length ? el('div', {class: 'mix', 'aria-hidden': 'true'}, ...run.causes.map(c =>
         el('i', {style: `width:${100 * c.share}%;background:${ruleColour(c.rule)}`}))) : null,
-      run.causes.length ? el('ul', {class: 'legend'}, ...run.causes.slice(0, 3).map(c =>
+      run.causes.length ? el('ul', {class: 'legend'}, ...run.causes.filter(c => c.share >= .005).slice(0, 3).map(c =>
         el('li', {}, swatch(ruleColour(c.rule)), `${(100 * c.share).toFixed(0)} % ${c.title}`))) : null);
   };
 
@@ -245,6 +245,7 @@
       stage.replaceChildren(timeline(t, stage.clientWidth || 1000));
       [...chips.children].forEach((c, k) => c.setAttribute('aria-pressed', k === i));
     };
+    pic.timelines.sort((a, b) => b.end - b.deadline - (a.end - a.deadline));
     pic.timelines.forEach((t, i) => {
       const miss = run.misses[t.miss];
       chips.append(el('button', {class: 'chip', type: 'button', onclick: () => show(i)},
@@ -300,15 +301,15 @@
     return p && p.blame !== null ? `${frameText(p.frames[p.blame])} called ${p.what}` : null;
   }
   const callSites = run => {
-    const sites = run.places.filter(p => p.blame !== null);
+    const sites = run.places.filter(p => p.blame !== null && p.in_cycles);
     if (!sites.length) return null;
     const row = p => el('tr', {}, el('td', {}, el('b', {}, p.what)),
-      el('td', {}, frameText(p.frames[p.blame]), el('div', {class: 'why'},
+      el('td', {}, frameText(p.frames[p.blame]), el('div', {class: 'phone'}, `${count(p.in_cycles)} stacks, worst ${ns(p.worst_ns)}`), el('div', {class: 'why'},
         p.frames.slice(p.blame + 1).filter(f => f.function).slice(0, 4).map(f => '\u2190 ' + frameText(f)).join('  '))),
-      el('td', {class: 'n'}, count(p.seen), el('div', {class: 'why'}, 'worst ' + ns(p.worst_ns))));
+      el('td', {class: 'n hide'}, count(p.in_cycles), el('div', {class: 'why'}, 'worst ' + ns(p.worst_ns))));
     return el('div', {}, el('h3', {}, 'Where in the program',
       el('small', {}, 'call stacks taken inside cycles; the first function that is not the system\u2019s')),
-    el('table', {class: 'sites'}, el('thead', {}, el('tr', {}, el('th', {}, 'call'), el('th', {}, 'by'), el('th', {class: 'n'}, 'stacks'))),
+    el('table', {class: 'sites'}, el('thead', {}, el('tr', {}, el('th', {}, 'call'), el('th', {}, 'by'), el('th', {class: 'n hide'}, 'stacks'))),
       el('tbody', {}, ...sites.slice(0, 14).map(row))));
   };
 

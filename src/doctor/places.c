@@ -97,6 +97,8 @@ static int compare_keys(const void *a, const void *b)
 static int compare_places(const void *a, const void *b)
 {
     const struct tac_place *x = a, *y = b;
+    if (x->in_cycles != y->in_cycles)
+        return x->in_cycles < y->in_cycles ? 1 : -1;
     if (x->seen != y->seen)
         return x->seen < y->seen ? 1 : -1;
     return x->stack < y->stack ? -1 : x->stack > y->stack;
@@ -116,6 +118,16 @@ static size_t collect(const struct tac_capture *c, struct tac_places *p, struct 
     return n;
 }
 
+static bool is_in_cycle(const struct tac_capture *c, const struct tac_capture_stack *s)
+{
+    enum { LOOK_BACK = 64 }; /* cycles of other threads */
+    size_t at = TAC_CAPTURE_LOWER(c, cycles, begin_ns, s->ns + 1);
+    for (size_t n = 0; at > 0 && n < LOOK_BACK; n++)
+        if (c->cycles[--at].thread == s->thread)
+            return c->cycles[at].end_ns >= s->ns;
+    return false;
+}
+
 static void gather(struct tac_places *p, const struct key *keys, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -124,6 +136,7 @@ static void gather(struct tac_places *p, const struct key *keys, size_t n)
                 .what = keys[i].event.what, .kind = keys[i].event.kind, .stack = keys[i].stack};
         struct tac_place *place = &p->place[p->count - 1];
         place->seen++;
+        place->in_cycles += is_in_cycle(p->capture, &p->capture->stacks[keys[i].stack]);
         if (keys[i].event.length_ns > place->worst_ns)
             place->worst_ns = keys[i].event.length_ns;
     }

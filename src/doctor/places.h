@@ -18,12 +18,13 @@ struct tac_place {
     uint8_t kind;     /* TAC_SIGHT_MEMORY, TAC_SIGHT_LOCK, TAC_SIGHT_CALL */
     uint32_t stack;   /* one of its stacks: index in capture->stacks */
     size_t seen;      /* stacks; they are taken of some events only */
+    size_t in_cycles; /* of them, those inside cycles */
     uint64_t worst_ns;
 };
 
 struct tac_places {
     const struct tac_capture *capture;
-    struct tac_place *place; /* most often seen first */
+    struct tac_place *place; /* most often seen in cycles first, then most often seen */
     size_t count;
     uint32_t *of_stack;          /* per stack: index in place, or TAC_CAPTURE_NONE */
     uint64_t *event_ns;          /* per stack: begin of the event that it belongs to */

@@ -148,7 +148,8 @@ static void add_places(const struct tac_diagnosis *d, struct tac_text *t)
         size_t blame = tac_places_blame(frame, n);
         tac_text_add(t, i ? ",{\"what\":" : "{\"what\":");
         tac_text_add_json(t, p->what);
-        tac_text_addf(t, ",\"seen\":%zu,\"worst_ns\":%" PRIu64, p->seen, p->worst_ns);
+        tac_text_addf(t, ",\"seen\":%zu,\"in_cycles\":%zu,\"worst_ns\":%" PRIu64, p->seen,
+                      p->in_cycles, p->worst_ns);
         if (blame < n)
             tac_text_addf(t, ",\"blame\":%zu,\"frames\":[", blame);
         else

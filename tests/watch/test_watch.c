@@ -210,7 +210,7 @@ static void a_library_of_local_scope_is_found(void)
     CHECK(c->sources[1].period_ns / 1000 == 2666 && c->cycles[19].source == 1);
     CHECK(host_allocations(c, 4321) == 20);
     for (size_t i = 0; i < c->cycles_count; i++)
-        CHECK(c->cycles[i].deadline_ns > c->cycles[i].begin_ns &&
+        CHECK(c->cycles[i].deadline_ns > c->begin_ns &&
               c->cycles[i].deadline_ns < c->cycles[i].begin_ns + 1000000);
     tac_capture_close(c);
 }
