@@ -27,7 +27,8 @@ static struct tac_engine *load(void)
 {
     struct tac_engine *e;
     struct tac_error err = {0};
-    if (tac_engine_new(NULL, &e) < 0 ||
+    struct tac_engine_config config = {.no_shed = 1};
+    if (tac_engine_new(&config, &e) < 0 ||
         tac_engine_load_text(e, text, strlen(text), "bench", NULL, &err) < 0) {
         fprintf(stderr, "%u: %s\n", err.line, err.text);
         exit(1);
