@@ -18,7 +18,7 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-enum { EVENTS = 1 << 16, SWITCH = 1, WAKING = 4, PREEMPTED = 0x100, STATES = 0xff };
+enum { EVENTS = 1 << 14, SWITCH = 1, WAKING = 4, PREEMPTED = 0x100, STATES = 0xff };
 
 /* Only what is read; the loader finds the places. */
 struct thread_info {
@@ -36,16 +36,17 @@ struct task_struct___old {
     long state;
 } __attribute__((preserve_access_index));
 
+/* As in the recording, but for the CPU, which the ring tells: there stands the lap, from 1, in
+ * which the ring is written. `what` (type, lap << 16, tid << 32) is written last. Two events share
+ * a line of the cache, and a ring fits into the second one: more lines and larger rings cost more
+ * than all that the programs compute. */
 struct event {
-    __u64 ns;
-    __u16 type, cpu;
-    __u32 tid;
-    __u64 a, b;
-    __u64 number; /* of the event, from 1, in its ring; written last */
+    __u64 ns, what, a, b;
 };
 
-/* A CPU's ring. An interrupt may nest in a switch, so a slot is taken by an atomic addition. The
- * reader never holds the writer up: it sees by the number what was written over. */
+/* A CPU's ring. An interrupt may nest in a switch, so a slot is taken by an atomic addition (a
+ * plain one costs as much). The reader never holds the writer up: it sees by the lap what was
+ * written over. */
 struct ring {
     __u64 head;
     __u64 unused[7];
@@ -60,7 +61,7 @@ struct {
     __type(value, struct ring);
 } rings SEC(".maps");
 
-static __always_inline struct event *take(__u16 type, __u32 tid, __u64 *ret_number)
+static __always_inline struct event *take(__u64 type, __u32 tid, __u64 *ret_what)
 {
     __u32 cpu = bpf_get_smp_processor_id();
     struct ring *ring = bpf_map_lookup_elem(&rings, &cpu);
@@ -69,21 +70,18 @@ static __always_inline struct event *take(__u16 type, __u32 tid, __u64 *ret_numb
     __u64 number = __sync_fetch_and_add(&ring->head, 1);
     struct event *e = &ring->event[number & (EVENTS - 1)];
     e->ns = bpf_ktime_get_ns();
-    e->type = type;
-    e->cpu = cpu;
-    e->tid = tid;
-    *ret_number = number + 1;
+    *ret_what = type | (number / EVENTS + 1 & 0xffff) << 16 | (__u64)tid << 32;
     return e;
 }
 
 /* After all else: an exchange orders everywhere; x86 keeps the order of plain stores. */
-static __always_inline void publish(struct event *e, __u64 number)
+static __always_inline void publish(struct event *e, __u64 what)
 {
 #ifdef __TARGET_ARCH_x86
     barrier();
-    *(volatile __u64 *)&e->number = number;
+    *(volatile __u64 *)&e->what = what;
 #else
-    __sync_lock_test_and_set(&e->number, number);
+    __sync_lock_test_and_set(&e->what, what);
 #endif
 }
 
@@ -97,27 +95,27 @@ static __always_inline __u64 state_of(struct task_struct *task)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-    __u64 number;
-    struct event *e = take(SWITCH, prev->pid, &number);
+    __u64 what;
+    struct event *e = take(SWITCH, prev->pid, &what);
     if (!e)
         return 0;
     __u64 state = preempt ? PREEMPTED : state_of(prev) & STATES;
     e->a = (__u64)(__u32)next->pid << 32 | (__u32)next->prio;
     e->b = state << 32 | (__u32)prev->prio;
-    publish(e, number);
+    publish(e, what);
     return 0;
 }
 
 SEC("tp_btf/sched_waking")
 int BPF_PROG(on_waking, struct task_struct *task)
 {
-    __u64 number;
-    struct event *e = take(WAKING, (__u32)bpf_get_current_pid_tgid(), &number);
+    __u64 what;
+    struct event *e = take(WAKING, (__u32)bpf_get_current_pid_tgid(), &what);
     if (!e)
         return 0;
     __u64 cpu = bpf_core_field_exists(task->thread_info.cpu) ? task->thread_info.cpu : 0xffff;
     e->a = (__u64)(__u32)task->pid << 32 | (__u32)task->prio;
     e->b = cpu << 32;
-    publish(e, number);
+    publish(e, what);
     return 0;
 }

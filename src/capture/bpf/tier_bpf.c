@@ -18,12 +18,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PROGRAMS = 2, TIDS = 8192, EVENTS = 1 << 16 };
+enum { PROGRAMS = 2, TIDS = 8192, EVENTS = 1 << 14 };
 
 /* As in switches.bpf.c. */
 struct event {
-    struct tac_format_kernel event;
-    uint64_t number;
+    uint64_t ns, what, a, b;
 };
 
 struct ring {
@@ -31,13 +30,7 @@ struct ring {
     struct event event[EVENTS];
 };
 
-/* The object that clang made, as bytes of this library. */
-__asm__(".pushsection .rodata,\"a\"\n"
-        ".balign 8\n"
-        "tac_bpf_object_begin:\n"
-        ".incbin \"" TAC_BPF_OBJECT "\"\n"
-        "tac_bpf_object_end:\n"
-        ".popsection\n");
+/* object.S */
 extern const char tac_bpf_object_begin[], tac_bpf_object_end[];
 
 struct state {
@@ -83,20 +76,29 @@ static void put_lost(struct state *s, int cpu, uint64_t lost)
     s->out.event(s->out.writer, &e);
 }
 
-/* True when the slot holds the event that follows `tail` others, and nobody had begun to write over
- * it when it was copied: who does moves the head first, and the number last. */
-static bool copy(const struct ring *r, uint64_t tail, struct tac_format_kernel *ret_event)
+/* The lap, modulo 65536, in which an event is written that follows `tail` others. */
+static uint16_t lap_of(uint64_t tail)
+{
+    return (uint16_t)(tail / EVENTS + 1);
+}
+
+/* The event that follows `tail` others. False: it is not written yet, or, with *ret_is_gone, it was
+ * written over, if only in part: who does so moves the head first, and `what` last. */
+static bool copy(const struct ring *r, int cpu, uint64_t tail, struct tac_format_kernel *ret_event,
+                 bool *ret_is_gone)
 {
     const struct event *slot = &r->event[tail % EVENTS];
-    if (__atomic_load_n(&slot->number, __ATOMIC_ACQUIRE) != tail + 1)
-        return false;
-    /* acquire, so that the head is read after the last word of the event */
-    for (size_t i = 0; i < sizeof *ret_event / sizeof(uint64_t); i++) {
-        uint64_t word =
-            __atomic_load_n((const uint64_t *)(const void *)&slot->event + i, __ATOMIC_ACQUIRE);
-        memcpy((unsigned char *)ret_event + i * sizeof word, &word, sizeof word);
-    }
-    return __atomic_load_n(&r->head, __ATOMIC_RELAXED) - tail <= EVENTS;
+    uint64_t what = __atomic_load_n(&slot->what, __ATOMIC_ACQUIRE);
+    struct tac_format_kernel e = {.type = (uint16_t)what,
+                                  .cpu = (uint16_t)cpu,
+                                  .tid = (uint32_t)(what >> 32),
+                                  /* acquire, so that the head is read after the last of these */
+                                  .ns = __atomic_load_n(&slot->ns, __ATOMIC_ACQUIRE),
+                                  .a = __atomic_load_n(&slot->a, __ATOMIC_ACQUIRE),
+                                  .b = __atomic_load_n(&slot->b, __ATOMIC_ACQUIRE)};
+    *ret_is_gone = __atomic_load_n(&r->head, __ATOMIC_RELAXED) - tail > EVENTS;
+    *ret_event = e;
+    return !*ret_is_gone && (uint16_t)(what >> 16) == lap_of(tail);
 }
 
 /* An event that is still being written ends the pass; one that was written over is lost. */
@@ -109,13 +111,13 @@ static void read_cpu(struct state *s, int cpu)
         tail = head - EVENTS;
     }
     for (; tail != head; tail++) {
-        const struct event *slot = &r->event[tail % EVENTS];
         struct tac_format_kernel e;
-        if (copy(r, tail, &e)) {
+        bool is_gone;
+        if (copy(r, cpu, tail, &e, &is_gone)) {
             learn_name(s, e.tid);
             learn_name(s, (uint32_t)(e.a >> 32));
             s->out.event(s->out.writer, &e);
-        } else if (__atomic_load_n(&slot->number, __ATOMIC_RELAXED) <= tail) {
+        } else if (!is_gone) {
             break;
         } else {
             lost++;
