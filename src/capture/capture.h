@@ -251,6 +251,10 @@ const struct tac_capture_module *tac_capture_module_of(const struct tac_capture 
 const struct tac_capture_module *tac_capture_module_in(const struct tac_capture *capture,
                                                        uint32_t pid, uint64_t address);
 
+/* The process of a thread of the system, as the functions above want it: 0 for the traced program,
+ * and where it is not known. */
+uint32_t tac_capture_pid_of(const struct tac_capture *capture, uint32_t tid);
+
 /* Name of a function of the kernel by an address in it, or NULL. */
 const char *tac_capture_symbol_of(const struct tac_capture *capture, uint64_t address);
 

@@ -204,7 +204,10 @@ static void define_comm(struct tac_reader *r, const struct tac_format_comm *body
         return;
     if (!number && !tac_idmap_put(&r->comm_of, body->tid, (uint32_t)r->comms.count))
         r->keeps.failed = true;
-    memcpy(comm->name, body->name, sizeof comm->name - 1);
+    if (*body->name)
+        memcpy(comm->name, body->name, sizeof comm->name - 1);
+    if (body->pid)
+        comm->pid = body->pid;
 }
 
 static void define_comms(struct tac_reader *r, const struct tac_reader_chunk *c)
@@ -225,7 +228,20 @@ const char *tac_capture_comm(const struct tac_capture *capture, uint32_t tid)
         if (capture->threads[i].tid == tid)
             return capture->threads[i].name;
     uint32_t number = tac_idmap_get(&r->comm_of, tid);
-    return number ? ((const struct tac_reader_comm *)r->comms.data)[number - 1].name : NULL;
+    const struct tac_reader_comm *comm =
+        number ? (const struct tac_reader_comm *)r->comms.data + number - 1 : NULL;
+    return comm && *comm->name ? comm->name : NULL;
+}
+
+uint32_t tac_capture_pid_of(const struct tac_capture *capture, uint32_t tid)
+{
+    const struct tac_reader *r = (const struct tac_reader *)(const void *)capture;
+    for (size_t i = 0; i < capture->threads_count; i++)
+        if (capture->threads[i].tid == tid)
+            return 0;
+    uint32_t number = tac_idmap_get(&r->comm_of, tid);
+    uint32_t pid = number ? ((const struct tac_reader_comm *)r->comms.data)[number - 1].pid : 0;
+    return pid && capture->threads_count && capture->threads[0].pid == pid ? 0 : pid;
 }
 
 static void define_pairs(struct tac_reader *r, const struct tac_reader_chunk *c)

@@ -6,6 +6,7 @@
 #include "base/crc.h"
 #include "capture/kallsyms.h"
 #include "capture/kernel_filter.h"
+#include "capture/process_maps.h"
 #include "capture/zip.h"
 #include "trace/pack.h"
 
@@ -31,8 +32,9 @@ struct tac_kernel_writer {
     struct tac_kernel_writer_stats stats;
     struct tac_kernel_filter *filter;
     struct tac_zip *zip;
-    struct tac_kallsyms *symbols; /* made with the first stack */
-    uint64_t oldest_ns;           /* when the first event that waits came; 0: none waits */
+    struct tac_kallsyms *symbols;  /* made with the first stack */
+    struct tac_process_maps *maps; /* made with the first address of a program */
+    uint64_t oldest_ns;            /* when the first event that waits came; 0: none waits */
     uint32_t events, stacks, stack_bytes, fresh;
     struct tac_format_kernel event[EVENTS];
     unsigned char packed[TAC_PACK_KERNEL_BYTES_MAX(EVENTS)];
@@ -77,13 +79,13 @@ static void append(struct tac_kernel_writer *w, struct tac_format_chunk *head, c
         w->stats.bytes += (uint64_t)n;
 }
 
-static void put(struct tac_kernel_writer *w, uint16_t kind, uint16_t flags, uint32_t count,
-                const void *payload, size_t bytes)
+static void put_of(struct tac_kernel_writer *w, uint32_t id, uint16_t kind, uint16_t flags,
+                   uint32_t count, const void *payload, size_t bytes)
 {
     struct tac_format_chunk head = {.kind = kind,
                                     .flags = flags,
                                     .bytes = (uint32_t)bytes,
-                                    .id = w->stream,
+                                    .id = id,
                                     .count = count,
                                     .dropped = w->stats.lost};
     const void *zipped;
@@ -93,6 +95,12 @@ static void put(struct tac_kernel_writer *w, uint16_t kind, uint16_t flags, uint
         head.bytes = (uint32_t)n;
     }
     append(w, &head, n ? zipped : payload);
+}
+
+static void put(struct tac_kernel_writer *w, uint16_t kind, uint16_t flags, uint32_t count,
+                const void *payload, size_t bytes)
+{
+    put_of(w, w->stream, kind, flags, count, payload, bytes);
 }
 
 static void flush_stacks(struct tac_kernel_writer *w)
@@ -131,8 +139,34 @@ int tac_kernel_writer_close(struct tac_kernel_writer *w)
     tac_kernel_filter_free(w->filter);
     tac_zip_free(w->zip);
     tac_kallsyms_free(w->symbols);
+    tac_process_maps_free(w->maps);
     free(w);
     return error;
+}
+
+/* Addresses of a program say something while it is known what is mapped there: that is written
+ * now, since the process may be gone when somebody reads. */
+static void learn_process(struct tac_kernel_writer *w, uint32_t tid)
+{
+    uint32_t pid;
+    const char *text;
+    size_t bytes;
+    if (!w->maps)
+        w->maps = tac_process_maps_new();
+    if (!w->maps || !tac_process_maps_learn(w->maps, tid, &pid, &text, &bytes))
+        return;
+    struct tac_format_comm *known = &w->comm[tid % COMMS];
+    struct tac_format_comm comm = {.tid = tid, .pid = pid};
+    if (known->tid == tid)
+        memcpy(comm.name, known->name, sizeof comm.name);
+    put(w, TAC_CHUNK_COMM, 0, 1, &comm, sizeof comm);
+    if (bytes)
+        put_of(w, pid, TAC_CHUNK_MODULE, 0, 1, text, bytes);
+}
+
+static bool is_in_program(const struct tac_format_kernel *e)
+{
+    return e->type == TAC_KERNEL_FAULT && (int64_t)e->b > 0;
 }
 
 void tac_kernel_writer_event(struct tac_kernel_writer *w, const struct tac_format_kernel *event)
@@ -141,6 +175,8 @@ void tac_kernel_writer_event(struct tac_kernel_writer *w, const struct tac_forma
         return;
     if (event->type == TAC_KERNEL_LOST)
         w->stats.lost += event->a;
+    if (is_in_program(event))
+        learn_process(w, event->tid);
     w->event[w->events++] = *event;
     w->stats.events++;
     if (w->events == EVENTS)
@@ -155,6 +191,8 @@ void tac_kernel_writer_stack(struct tac_kernel_writer *w, const struct tac_forma
         return;
     if (!w->symbols)
         w->symbols = tac_kallsyms_new();
+    if (stack->kind == TAC_STACK_USER)
+        learn_process(w, stack->tid);
     for (uint32_t i = 0; w->symbols && stack->kind == TAC_STACK_KERNEL && i < stack->count; i++)
         tac_kallsyms_want(w->symbols, pc[i]);
     if (sizeof *stack + bytes > STACK_BYTES - w->stack_bytes)

@@ -5,7 +5,8 @@
  * Events gather until a chunk is full or a quarter of a second old, are delta-coded and compressed
  * with zstd, and appended in one write, so that the traced program may write the same file. Memory
  * is constant. Addresses of the kernel in stacks get their names from /proc/kallsyms when they are
- * first written, because they mean nothing on another machine. Threads: one at a time. */
+ * first written, because they mean nothing on another machine; of addresses in programs, what is
+ * mapped there (process_maps.h). Threads: one at a time. */
 #ifndef TAC_CAPTURE_KERNEL_WRITER_H
 #define TAC_CAPTURE_KERNEL_WRITER_H
 

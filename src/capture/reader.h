@@ -14,6 +14,7 @@
 
 struct tac_reader_comm {
     char name[16];
+    uint32_t pid; /* 0: not known */
 };
 
 /* Where the decoding of one lane stands. */

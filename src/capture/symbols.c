@@ -31,7 +31,7 @@ struct tac_symbols {
     char *folders;
     struct tac_list files;      /* struct file */
     struct tac_list answers;    /* struct answer *: what was given away must stay */
-    struct tac_idmap number_of; /* address -> index + 1 in answers */
+    struct tac_idmap number_of; /* place, see key_of -> index + 1 in answers */
     void *cxx;
     demangle_fn *demangle;
 };
@@ -103,17 +103,19 @@ static struct tac_object *find_object(const struct tac_symbols *s, const struct 
     return tac_module_file_find(f->path, f->build_id, s->folders, try_file, &a);
 }
 
-static struct tac_object *object_of(struct tac_symbols *s, const struct tac_capture_module *m)
+/* The number of a mapping's file in the list, from 1; 0: out of memory. */
+static uint32_t file_of(struct tac_symbols *s, const struct tac_capture_module *m)
 {
     struct file *file = s->files.data;
     for (size_t i = 0; i < s->files.count; i++)
         if (!strcmp(file[i].path, m->path) && !strcmp(file[i].build_id, m->build_id))
-            return file[i].object;
+            return (uint32_t)i + 1;
     file = tac_list_add(&s->files, sizeof *file);
     if (!file)
-        return NULL;
+        return 0;
     *file = (struct file){m->path, m->build_id, NULL};
-    return file->object = find_object(s, file);
+    file->object = find_object(s, file);
+    return (uint32_t)s->files.count;
 }
 
 /* ---- answers ---- */
@@ -128,19 +130,39 @@ static void set_function(struct tac_symbols *s, struct answer *a, const char *fu
     a->symbol.function = a->name ? a->name : function;
 }
 
-static void look_up(struct tac_symbols *s, struct answer *a, uint64_t address)
+/* A place: module NULL: an address that no mapping holds. */
+struct place {
+    const struct tac_capture_module *module;
+    uint32_t file;
+    uint64_t address;
+};
+
+/* The same file in several processes has the same answers. */
+static uint64_t key_of(const struct place *p)
 {
-    a->symbol = (struct tac_symbol){
-        .module = "?", .path = "", .build_id = "", .function = "", .file = "", .offset = address};
-    const struct tac_capture_module *m = tac_capture_module_of(s->capture, address);
+    if (!p->module)
+        return p->address | 1ull << 63;
+    uint64_t in_file = p->module->offset + (p->address - p->module->start);
+    return (uint64_t)p->file << 44 | (in_file & ((1ull << 44) - 1));
+}
+
+static void look_up(struct tac_symbols *s, struct answer *a, const struct place *p)
+{
+    const struct tac_capture_module *m = p->module;
+    a->symbol = (struct tac_symbol){.module = "?",
+                                    .path = "",
+                                    .build_id = "",
+                                    .function = "",
+                                    .file = "",
+                                    .offset = p->address};
     if (!m)
         return;
-    uint64_t into = address - m->start;
+    uint64_t into = p->address - m->start;
     a->symbol.module = base_name(m->path);
     a->symbol.path = m->path;
     a->symbol.build_id = m->build_id;
     a->symbol.offset = m->offset + into;
-    struct tac_object *object = object_of(s, m);
+    struct tac_object *object = p->file ? ((struct file *)s->files.data)[p->file - 1].object : NULL;
     if (!object)
         return;
     struct tac_object_place place = tac_object_find(object, m->offset, into);
@@ -150,25 +172,33 @@ static void look_up(struct tac_symbols *s, struct answer *a, uint64_t address)
     a->symbol.line = place.line;
 }
 
-const struct tac_symbol *tac_symbols_find(struct tac_symbols *s, uint64_t address,
-                                          enum tac_symbol_kind kind)
+const struct tac_symbol *tac_symbols_find_in(struct tac_symbols *s, uint32_t pid, uint64_t address,
+                                             enum tac_symbol_kind kind)
 {
     static const struct tac_symbol unknown = {"?", "", "", "", "", 0, 0};
     address -= kind == TAC_SYMBOL_RETURN && address ? 1 : 0;
-    uint32_t number = tac_idmap_get(&s->number_of, address);
+    struct place place = {tac_capture_module_in(s->capture, pid, address), 0, address};
+    place.file = place.module ? file_of(s, place.module) : 0;
+    uint32_t number = tac_idmap_get(&s->number_of, key_of(&place));
     struct answer **answers = s->answers.data;
     if (number)
         return &answers[number - 1]->symbol;
     struct answer *a = calloc(1, sizeof *a),
                   **slot = a ? tac_list_add(&s->answers, sizeof a) : NULL;
-    if (!slot || !tac_idmap_put(&s->number_of, address, (uint32_t)s->answers.count)) {
+    if (!slot || !tac_idmap_put(&s->number_of, key_of(&place), (uint32_t)s->answers.count)) {
         s->answers.count -= slot != NULL;
         free(a);
         return &unknown;
     }
     *slot = a;
-    look_up(s, a, address);
+    look_up(s, a, &place);
     return &a->symbol;
+}
+
+const struct tac_symbol *tac_symbols_find(struct tac_symbols *s, uint64_t address,
+                                          enum tac_symbol_kind kind)
+{
+    return tac_symbols_find_in(s, 0, address, kind);
 }
 
 const char *tac_symbol_text(const struct tac_symbol *symbol, char *buffer, size_t size)

@@ -43,6 +43,10 @@ void tac_symbols_close(struct tac_symbols *symbols); /* NULL is fine */
 const struct tac_symbol *tac_symbols_find(struct tac_symbols *symbols, uint64_t address,
                                           enum tac_symbol_kind kind);
 
+/* The same in another process of the recording (tac_capture_pid_of); 0: the traced program. */
+const struct tac_symbol *tac_symbols_find_in(struct tac_symbols *symbols, uint32_t pid,
+                                             uint64_t address, enum tac_symbol_kind kind);
+
 /* "module, function, file:line", less what is not known; a module alone stands with its offset.
  * Returns buffer. */
 const char *tac_symbol_text(const struct tac_symbol *symbol, char *buffer, size_t size);

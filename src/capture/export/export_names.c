@@ -38,7 +38,9 @@ static const char *place_text(const struct tac_capture *c, const struct tac_even
                               char *buffer, size_t size)
 {
     const struct tac_capture_module *m =
-        e->stack->kind == TAC_STACK_USER ? tac_capture_module_of(c, pc) : NULL;
+        e->stack->kind == TAC_STACK_USER
+            ? tac_capture_module_in(c, tac_capture_pid_of(c, e->stack->tid), pc)
+            : NULL;
     const char *slash = m ? strrchr(m->path, '/') : NULL;
     if (m)
         snprintf(buffer, size, "%s+0x%" PRIx64, slash ? slash + 1 : m->path,
@@ -58,9 +60,10 @@ const char *tac_frames_name(struct tac_frames *f, const struct tac_capture *c,
     *ret_symbol = NULL;
     if (e->stack->kind == TAC_STACK_KERNEL) {
         name = tac_capture_symbol_of(c, pc);
-    } else if (tac_capture_module_of(c, pc) && tac_frames_symbols(f, c)) {
+    } else if (tac_frames_symbols(f, c)) {
+        uint32_t pid = tac_capture_pid_of(c, e->stack->tid);
         const struct tac_symbol *s =
-            tac_symbols_find(f->symbols, pc, i ? TAC_SYMBOL_RETURN : TAC_SYMBOL_EXACT);
+            tac_symbols_find_in(f->symbols, pid, pc, i ? TAC_SYMBOL_RETURN : TAC_SYMBOL_EXACT);
         *ret_symbol = s;
         name = *s->function ? s->function : NULL;
     }

@@ -119,6 +119,18 @@ static void write_ftrace(struct tac_perfetto *o, const struct tac_format_kernel 
     tac_proto_end(&o->bundle, at);
 }
 
+/* Where in its program a thread of the system met a page fault. */
+static void annotate_place(struct tac_perfetto *o, const struct tac_format_kernel *k)
+{
+    uint32_t pid = tac_capture_pid_of(o->c, k->tid);
+    char text[200];
+    if (tac_capture_module_in(o->c, pid, k->b) && tac_frames_symbols(&o->frames_of, o->c))
+        tac_perfetto_annotate_text(
+            o, "at",
+            tac_symbol_text(tac_symbols_find_in(o->frames_of.symbols, pid, k->b, TAC_SYMBOL_EXACT),
+                            text, sizeof text));
+}
+
 /* RUNTIME is left out: the viewer takes it from the switches. */
 void tac_perfetto_kernel(struct tac_perfetto *o, const struct tac_format_kernel *k)
 {
@@ -132,6 +144,8 @@ void tac_perfetto_kernel(struct tac_perfetto *o, const struct tac_format_kernel 
         tac_perfetto_annotate(o, "tid", k->tid);
         tac_perfetto_annotate(o, "a", k->a);
         tac_perfetto_annotate(o, "b", k->b);
+        if (k->type == TAC_KERNEL_FAULT)
+            annotate_place(o, k);
         tac_perfetto_event_end(o, at);
     }
 }
