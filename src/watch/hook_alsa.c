@@ -137,7 +137,7 @@ static void open_cycle(struct stream *s, snd_pcm_t *pcm, bool waited)
     struct tac_watch_thread *t = tac_watch_thread();
     t->stream = pcm;
     frames_t least = s->moved < s->period ? s->moved : s->period;
-    s->deadline_ns = s->begun ? 0 : deadline_ns(s, pcm, waited ? least : 0);
+    s->deadline_ns = s->begun ? 0 : deadline_ns(s, pcm, waited && !s->covered ? least : 0);
     if (s->deadline_ns && !s->covered)
         s->begun = tac_watch_cycle_begin(s->source, s->deadline_ns, (uint32_t)s->period);
 }

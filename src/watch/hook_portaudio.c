@@ -115,14 +115,17 @@ TAC_WATCH_EXPORT int Pa_OpenDefaultStream(void **ret_stream, int in, int out, un
     return r;
 }
 
-/* Blocking: from the return of one transfer to the next. */
+/* Blocking: from the return of one transfer to the next; the device below has no cycles then. */
 #define TRANSFER(call)                                                                             \
     struct stream *s = find(stream);                                                               \
     if (s)                                                                                         \
         tac_watch_cycle_end(s->source, s->begun);                                                  \
     int r = call;                                                                                  \
-    if (s)                                                                                         \
-        s->begun = tac_watch_cycle_begin(s->source, deadline_ns(s, frames), (uint32_t)frames);     \
+    if (s) {                                                                                       \
+        uint64_t deadline = tac_watch_covered(tac_watch_thread());                                 \
+        s->begun = tac_watch_cycle_begin(s->source, deadline ? deadline : deadline_ns(s, frames),  \
+                                         (uint32_t)frames);                                        \
+    }                                                                                              \
     return r;
 
 TAC_WATCH_EXPORT int Pa_WriteStream(void *stream, const void *buffer, unsigned long frames){
