@@ -94,9 +94,9 @@ static int build_bank(struct tac_node *node, const struct tac_graph_node *n,
                               .lane_first = bank * lanes,
                               .seed = n->seed,
                               .tempo_bpm = (float)how->tempo_bpm};
-    memcpy(setup.option, n->option, sizeof setup.option);
-    memcpy(setup.numbers_count, n->numbers_count, sizeof setup.numbers_count);
-    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX; i++) {
+    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && node->block->option[i].name; i++) {
+        setup.option[i] = n->option[i];
+        setup.numbers_count[i] = n->numbers_count[i];
         float *copy = n->numbers[i] ? TAC_VAULT_NEW(vault, float, n->numbers_count[i]) : NULL;
         if (n->numbers[i] && !copy)
             return -ENOMEM;

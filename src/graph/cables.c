@@ -316,6 +316,8 @@ int tac_graph_read_cables(const struct tac_graph_reader *r, const struct tac_yam
     if (list->kind != TAC_YAML_LIST)
         return tac_graph_fail(r, -TAC_E_SYNTAX, list->line, list->column,
                               "cables is a list; each begins with '- '");
+    if (list->count <= TAC_GRAPH_CABLES_MAX && tac_graph_reserve(r->graph, 0, list->count) < 0)
+        return tac_graph_fail(r, -ENOMEM, 0, 0, "out of memory");
     int code = 0;
     for (const struct tac_yaml *v = list->first; v && code >= 0; v = v->next)
         code = read_chain(r, v);

@@ -29,30 +29,51 @@ int64_t tac_graph_find(const struct tac_graph *graph, const char *node)
     return tac_names_find(&graph->names, node);
 }
 
+/* At least so many items, and twice as many as there were. */
+static int grow(void **items, uint32_t *room, uint64_t least, size_t bytes)
+{
+    uint64_t more = *room ? *room * 2ull : 64;
+    more = more > least ? more : least;
+    if (least <= *room)
+        return 0;
+    void *bigger = more <= UINT32_MAX ? realloc(*items, (size_t)more * bytes) : NULL;
+    if (!bigger)
+        return -ENOMEM;
+    *items = bigger;
+    *room = (uint32_t)more;
+    return 0;
+}
+
+static int grow_nodes(struct tac_graph *g, uint32_t more)
+{
+    return grow((void **)&g->node, &g->node_room, (uint64_t)g->node_count + more, sizeof *g->node);
+}
+
+static int grow_cables(struct tac_graph *g, uint32_t more)
+{
+    return grow((void **)&g->cable, &g->cable_room, (uint64_t)g->cable_count + more,
+                sizeof *g->cable);
+}
+
+int tac_graph_reserve(struct tac_graph *graph, uint32_t nodes, uint32_t cables)
+{
+    bool there = tac_names_reserve(&graph->names, nodes) && grow_nodes(graph, nodes) >= 0 &&
+                 grow_cables(graph, cables) >= 0;
+    return there ? 0 : -ENOMEM;
+}
+
 int tac_graph_append_node(struct tac_graph *graph, const struct tac_graph_node *node)
 {
-    if (graph->node_count == graph->node_room) {
-        uint32_t room = graph->node_room ? graph->node_room * 2 : 64;
-        struct tac_graph_node *bigger = realloc(graph->node, room * sizeof *bigger);
-        if (!bigger)
-            return -ENOMEM;
-        graph->node = bigger;
-        graph->node_room = room;
-    }
+    if (grow_nodes(graph, 1) < 0)
+        return -ENOMEM;
     graph->node[graph->node_count++] = *node;
     return 0;
 }
 
 int tac_graph_append_cable(struct tac_graph *graph, const struct tac_graph_cable *cable)
 {
-    if (graph->cable_count == graph->cable_room) {
-        uint32_t room = graph->cable_room ? graph->cable_room * 2 : 64;
-        struct tac_graph_cable *bigger = realloc(graph->cable, room * sizeof *bigger);
-        if (!bigger)
-            return -ENOMEM;
-        graph->cable = bigger;
-        graph->cable_room = room;
-    }
+    if (grow_cables(graph, 1) < 0)
+        return -ENOMEM;
     graph->cable[graph->cable_count++] = *cable;
     return 0;
 }

@@ -151,6 +151,9 @@ void tac_graph_free(struct tac_graph *graph);
 int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes,
                         struct tac_error *err);
 
+/* Room for so many more nodes, with their names, and cables. -ENOMEM. */
+int tac_graph_reserve(struct tac_graph *graph, uint32_t nodes, uint32_t cables);
+
 /* For ghosts: append a copy, without a name that can be found; then group and order all anew.
  * -ENOMEM; arrange: -TAC_E_LOOP when the cables form a loop. */
 int tac_graph_append_node(struct tac_graph *graph, const struct tac_graph_node *node);

@@ -73,6 +73,15 @@ static inline bool tac_names_add(struct tac_names *names, const char *name, uint
     return true;
 }
 
+/* Room for so many more. False when the heap is exhausted. */
+static inline bool tac_names_reserve(struct tac_names *names, uint32_t more)
+{
+    while (((uint64_t)names->count + more) * 2 > names->capacity)
+        if (!tac_names_grow(names))
+            return false;
+    return true;
+}
+
 static inline void tac_names_fini(struct tac_names *names)
 {
     free(names->slot);

@@ -69,14 +69,15 @@ static int read_voices(const struct tac_graph_reader *r, const struct tac_yaml *
 static int read_set(const struct tac_graph_reader *r, const struct tac_yaml *at)
 {
     uint32_t node = 0;
-    float param[TAC_BLOCK_PARAMS_MAX];
+    float param[TAC_BLOCK_PARAMS_MAX] = {0};
     if (at->kind != TAC_YAML_MAP || at->count != 1 || at->first->kind != TAC_YAML_MAP)
         return fail_step(r, at);
     int code = find_node(r, at, at->first->key, &node);
     if (code < 0)
         return code;
     struct tac_graph_node copy = r->graph->node[node];
-    memcpy(param, copy.param, sizeof param);
+    for (uint32_t p = 0; p < TAC_BLOCK_PARAMS_MAX && copy.block->param[p].name; p++)
+        param[p] = copy.param[p];
     copy.param = param;
     code = tac_graph_read_values(r, &copy, at->first);
     for (uint32_t p = 0; p < TAC_BLOCK_PARAMS_MAX && copy.block->param[p].name && code >= 0; p++)

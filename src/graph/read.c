@@ -73,9 +73,29 @@ static int check_name(const struct tac_graph_reader *r, const struct tac_yaml *a
     return 0;
 }
 
-/* A new node with room for the values of its block, which get their fallbacks. */
+/* Room for the values of its block, in one piece. */
+static bool take_values(struct tac_stash *stash, struct tac_graph_node *n)
+{
+    size_t params = 0, options = 0;
+    while (params < TAC_BLOCK_PARAMS_MAX && n->block->param[params].name)
+        params++;
+    while (options < TAC_BLOCK_OPTIONS_MAX && n->block->option[options].name)
+        options++;
+    size_t each =
+        sizeof *n->file + sizeof *n->numbers + sizeof *n->option + sizeof *n->numbers_count;
+    n->file = tac_stash_take(stash, options * each + params * sizeof *n->param);
+    if (!n->file)
+        return false;
+    n->numbers = (const float **)(n->file + options);
+    n->option = (float *)(n->numbers + options);
+    n->numbers_count = (uint32_t *)(n->option + options);
+    n->param = (float *)(n->numbers_count + options);
+    return true;
+}
+
+/* A new node, whose values are the fallbacks of its block. */
 static int add_node(const struct tac_graph_reader *r, const char *name,
-                    const struct tac_block *block, unsigned line, unsigned column,
+                    const struct tac_block *block, int block_index, unsigned line, unsigned column,
                     uint32_t *ret_index)
 {
     struct tac_graph *g = r->graph;
@@ -84,20 +104,14 @@ static int add_node(const struct tac_graph_reader *r, const char *name,
     if (g->node_count == TAC_GRAPH_NODES_MAX)
         return tac_graph_fail(r, -TAC_E_LIMIT, line, column, "more than %d nodes",
                               TAC_GRAPH_NODES_MAX);
-    struct tac_stash *s = &g->stash;
-    struct tac_graph_node n = {.name = tac_stash_string(s, name, strlen(name)),
+    struct tac_graph_node n = {.name = tac_stash_string(&g->stash, name, strlen(name)),
                                .block = block,
-                               .block_index = tac_blocks_find(block->name),
+                               .block_index = block_index,
                                .section = TAC_GRAPH_NONE,
                                .lanes = 1,
                                .line = line,
                                .column = column};
-    n.param = tac_stash_take(s, TAC_BLOCK_PARAMS_MAX * sizeof *n.param);
-    n.option = tac_stash_take(s, TAC_BLOCK_OPTIONS_MAX * sizeof *n.option);
-    n.file = tac_stash_take(s, TAC_BLOCK_OPTIONS_MAX * sizeof *n.file);
-    n.numbers = tac_stash_take(s, TAC_BLOCK_OPTIONS_MAX * sizeof *n.numbers);
-    n.numbers_count = tac_stash_take(s, TAC_BLOCK_OPTIONS_MAX * sizeof *n.numbers_count);
-    if (!n.name || !n.param || !n.option || !n.file || !n.numbers || !n.numbers_count)
+    if (!n.name || !take_values(&g->stash, &n))
         return no_memory(r);
     for (int i = 0; i < TAC_BLOCK_PARAMS_MAX && block->param[i].name; i++)
         n.param[i] = block->param[i].fallback;
@@ -113,16 +127,14 @@ static int add_node(const struct tac_graph_reader *r, const char *name,
 static int add_pseudo(const struct tac_graph_reader *r, const struct tac_block *block,
                       uint32_t lanes, uint32_t *ret_index)
 {
-    int code = add_node(r, block->name, block, 0, 0, ret_index);
-    if (code >= 0) {
-        r->graph->node[*ret_index].block_index = -1;
+    int code = add_node(r, block->name, block, -1, 0, 0, ret_index);
+    if (code >= 0)
         r->graph->node[*ret_index].lanes = lanes;
-    }
     return code;
 }
 
-static int find_block(const struct tac_graph_reader *r, const struct tac_yaml *node,
-                      const struct tac_block **ret_block)
+/* Its index in the registry. */
+static int find_block(const struct tac_graph_reader *r, const struct tac_yaml *node)
 {
     const struct tac_yaml *word = tac_yaml_get(node, "block");
     if (!word)
@@ -132,8 +144,7 @@ static int find_block(const struct tac_graph_reader *r, const struct tac_yaml *n
     if (index < 0)
         return tac_graph_fail(r, -TAC_E_UNKNOWN, word->line, word->column,
                               "there is no block '%.60s'; `tactus blocks` lists them", word->text);
-    *ret_block = tac_blocks_get((uint32_t)index);
-    return 0;
+    return index;
 }
 
 static bool has_notes(const struct tac_block *block)
@@ -169,16 +180,16 @@ static int read_width(const struct tac_graph_reader *r, struct tac_graph_node *n
 
 static int read_node(const struct tac_graph_reader *r, uint32_t section, const struct tac_yaml *map)
 {
-    const struct tac_block *block = NULL;
     uint32_t index = 0;
     int code = check_name(r, map);
     if (code >= 0 && map->kind != TAC_YAML_MAP)
         code = tac_graph_fail(r, -TAC_E_SYNTAX, map->line, map->column,
                               "a node is a map such as {block: sine, frequency: 440 Hz}");
     if (code >= 0)
-        code = find_block(r, map, &block);
+        code = find_block(r, map);
     if (code >= 0)
-        code = add_node(r, map->key, block, map->key_line, map->key_column, &index);
+        code = add_node(r, map->key, tac_blocks_get((uint32_t)code), code, map->key_line,
+                        map->key_column, &index);
     if (code >= 0)
         code = read_width(r, &r->graph->node[index], section, map);
     return code < 0 ? code : tac_graph_read_values(r, &r->graph->node[index], map);
@@ -192,6 +203,8 @@ static int read_nodes(const struct tac_graph_reader *r, uint32_t section,
     if (nodes->kind != TAC_YAML_MAP)
         return tac_graph_fail(r, -TAC_E_SYNTAX, nodes->line, nodes->column,
                               "nodes is a map from names to blocks");
+    if (nodes->count <= TAC_GRAPH_NODES_MAX && tac_graph_reserve(r->graph, nodes->count, 0) < 0)
+        return no_memory(r);
     int code = 0;
     for (const struct tac_yaml *n = nodes->first; n && code >= 0; n = n->next)
         code = read_node(r, section, n);
@@ -259,12 +272,11 @@ static int read_section(const struct tac_graph_reader *r, uint32_t index,
     if (code >= 0)
         code = refuse_unknown_keys(r, map, known, "a voices section");
     if (code >= 0)
-        code = add_node(r, map->key, &tac_graph_block_voices, map->key_line, map->key_column,
+        code = add_node(r, map->key, &tac_graph_block_voices, -1, map->key_line, map->key_column,
                         &s->node);
     if (code < 0)
         return code;
     struct tac_graph_node *n = &r->graph->node[s->node];
-    n->block_index = -1;
     n->section = index;
     s->name = n->name;
     code = read_section_head(r, s, n, map);
