@@ -20,7 +20,7 @@
 
 enum kind { RESPONSE, DENSITY, TIME, DECAY, LEVEL, SHAPE, SWEEP };
 enum feed { NOTHING, IMPULSE, GATE, BURST };
-enum { POINTS = 241, FRAMES_MAX = 1 << 18, RESPONSE_FRAMES = 1 << 14, WINDOW = 4096 };
+enum { POINTS = 481, FRAMES_MAX = 1 << 18, RESPONSE_FRAMES = 1 << 14, WINDOW = 4096 };
 
 struct curve {
     const char *label, *output, *settings;
@@ -48,7 +48,7 @@ static const struct spec specs[] = {
      {{"", "out", "frequency=1000"}}},
     {"saw", "Wave at 440 Hz", TIME, NOTHING, 0, 0.006, -1.2, 1.2, NULL, {{"", "out", ""}}},
     {"saw",
-     "Spectrum at 1.5 kHz",
+     "Spectrum at 1661 Hz",
      DENSITY,
      NOTHING,
      20,
@@ -56,15 +56,15 @@ static const struct spec specs[] = {
      -120,
      40,
      NULL,
-     {{"", "out", "frequency=1500"}}},
+     {{"", "out", "frequency=1661"}}},
     {"osc",
      "Waves at 440 Hz",
      TIME,
      NOTHING,
      0,
      0.006,
-     -1.6,
-     1.6,
+     -1.4,
+     1.8,
      NULL,
      {{"saw", "out", "shape=0"},
       {"pulse, width 25 %", "out", "shape=1 width=0.25"},
@@ -80,7 +80,7 @@ static const struct spec specs[] = {
      NULL,
      {{"saw", "out", "sync=2.5"}}},
     {"osc",
-     "Spectrum of the saw at 1.5 kHz",
+     "Spectrum of the saw at 1661 Hz",
      DENSITY,
      NOTHING,
      20,
@@ -88,7 +88,7 @@ static const struct spec specs[] = {
      -120,
      40,
      NULL,
-     {{"", "out", "frequency=1500"}}},
+     {{"", "out", "frequency=1661"}}},
     {"noise",
      "Spectra",
      DENSITY,
@@ -149,9 +149,9 @@ static const struct spec specs[] = {
      TIME,
      IMPULSE,
      0,
-     1.5,
-     -1.2,
-     1.2,
+     0.25,
+     -0.2,
+     0.2,
      NULL,
      {{"", "out", "cutoff=200 resonance=1 drive=0"}}},
     {"eq",
@@ -273,8 +273,8 @@ static const struct spec specs[] = {
      IMPULSE,
      0,
      0.4,
-     -1,
-     1,
+     -0.15,
+     0.15,
      NULL,
      {{"left", "left", "mix=1"}, {"right", "right", "mix=1"}}},
     {"shaper",
@@ -442,6 +442,10 @@ static struct tac_plot frame_of(const struct spec *s)
                             .y = {y[s->kind], s->y_low, s->y_high, false}};
     if (s->kind == SWEEP)
         plot.x.label = s->param;
+    if (s->kind == TIME && s->x_high < 0.5) {
+        plot.x.label = "ms";
+        plot.x.high *= 1000;
+    }
     return plot;
 }
 

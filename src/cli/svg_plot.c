@@ -10,7 +10,7 @@ enum {
     WIDTH = 440,
     HEIGHT = 284,
     LEFT = 46,
-    RIGHT = 10,
+    RIGHT = 20,
     TOP = 26,
     BOTTOM = 60,
     LEGEND_ROW = 15,
@@ -21,7 +21,7 @@ static double place(const struct tac_plot_axis *a, double value)
 {
     double at = a->log ? log(value / a->low) / log(a->high / a->low)
                        : (value - a->low) / (a->high - a->low);
-    return at < 0 || isnan(at) ? 0 : at > 1 ? 1 : at;
+    return isnan(at) ? -1 : at;
 }
 
 static double x_at(const struct tac_plot *p, double value)
@@ -93,13 +93,25 @@ static void add_axes(struct tac_text *t, const struct tac_plot *p)
     tac_text_add(t, "</text>");
 }
 
+/* In pieces: what lies outside of the frame is not drawn. */
 static void add_curve(struct tac_text *t, const struct tac_plot *p, unsigned index)
 {
     const struct tac_plot_curve *c = &p->curve[index];
-    tac_text_addf(t, "<polyline class=\"c%u\" points=\"", index);
-    for (unsigned i = 0; i < c->count; i++)
-        tac_text_addf(t, "%s%.1f,%.1f", i ? " " : "", x_at(p, c->x[i]), y_at(p, c->y[i]));
-    tac_text_add(t, "\"/>");
+    bool drawing = false;
+    for (unsigned i = 0; i < c->count; i++) {
+        double x = x_at(p, c->x[i]), y = y_at(p, c->y[i]);
+        bool inside = x >= LEFT - 0.1 && x <= WIDTH - RIGHT + 0.1 && y >= TOP - 0.1 &&
+                      y <= HEIGHT - BOTTOM + 0.1;
+        if (inside && !drawing)
+            tac_text_addf(t, "<polyline class=\"c%u\" points=\"%.1f,%.1f", index, x, y);
+        else if (inside)
+            tac_text_addf(t, " %.1f,%.1f", x, y);
+        else if (drawing)
+            tac_text_add(t, "\"/>");
+        drawing = inside;
+    }
+    if (drawing)
+        tac_text_add(t, "\"/>");
 }
 
 /* Below the axis, left to right; the unit stands at the right end of the first row. */

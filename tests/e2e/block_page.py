@@ -11,7 +11,7 @@ import xml.etree.ElementTree as tree
 
 TACTUS = sys.argv[1]
 NS = "{http://www.w3.org/1999/xhtml}"
-LEFT, RIGHT, TOP, BOTTOM = 46, 430, 26, 224  # of the frame of a plot
+LEFT, RIGHT, TOP, BOTTOM = 46, 420, 26, 224  # of the frame of a plot
 count, failures = 0, 0
 
 
@@ -33,12 +33,12 @@ def plots(section):
     """title -> curves, each a list of points as shares of the frame, from its lower left."""
     found = {}
     for svg in section.iter(NS + "svg"):
-        curves = []
+        curves = {}  # each in one piece or several
         for line in svg.iter(NS + "polyline"):
             points = [tuple(map(float, p.split(","))) for p in line.get("points").split()]
-            curves.append([((x - LEFT) / (RIGHT - LEFT), (BOTTOM - y) / (BOTTOM - TOP))
-                           for x, y in points])
-        found[svg.find(NS + "title").text] = curves
+            curves.setdefault(line.get("class"), []).extend(
+                ((x - LEFT) / (RIGHT - LEFT), (BOTTOM - y) / (BOTTOM - TOP)) for x, y in points)
+        found[svg.find(NS + "title").text] = list(curves.values())
     return found
 
 
