@@ -87,6 +87,11 @@ static int chunk(void *session, const struct tac_format_chunk *head, const void 
     return tac_outlet_put(session, head, payload);
 }
 
+static const char *command_of(const struct tac_capturing *config)
+{
+    return config->command ? config->command : "capture";
+}
+
 static void news(void *owner, enum tac_receive_news what, uint32_t pid)
 {
     const struct capture *c = owner;
@@ -97,12 +102,15 @@ static void news(void *owner, enum tac_receive_news what, uint32_t pid)
         [TAC_RECEIVE_REFUSED] = "refused: the token or the version is wrong, or there are too many",
         [TAC_RECEIVE_GARBAGE] = "sent something that is no recording; the connection was ended",
     };
+    const char *command = command_of(c->config);
     if (c->config->argv && what != TAC_RECEIVE_REFUSED && what != TAC_RECEIVE_GARBAGE)
         return;
-    if (pid)
-        fprintf(stderr, "tactus capture: recorder %u: %s\n", pid, text[what]);
+    if (what == TAC_RECEIVE_CAME && c->config->begun)
+        fprintf(stderr, "tactus %s: %s\n", command, c->config->begun);
+    else if (pid)
+        fprintf(stderr, "tactus %s: recorder %u: %s\n", command, pid, text[what]);
     else
-        fprintf(stderr, "tactus capture: somebody: %s\n", text[what]);
+        fprintf(stderr, "tactus %s: somebody: %s\n", command, text[what]);
 }
 
 /* ---- the kernel's account ---- */
@@ -132,7 +140,8 @@ static void start_kernel(struct capture *c)
     int error = tac_kernel_start(&config, &err, &c->kernel);
     close(c->kernel_pipe[1]); /* the kernel's writer has one of its own */
     if (error) {
-        fprintf(stderr, "tactus capture: %s\n", err.text);
+        if (!c->config->command) /* others say it in their own way */
+            fprintf(stderr, "tactus capture: %s\n", err.text);
         read_kernel(c); /* the line that says so in the recording; nobody writes any more */
         c->kernel = NULL;
         return;
@@ -214,8 +223,8 @@ static int follow_program(struct capture *c)
     while (!error && !has_ended(c->told[0]))
         error = pump(c, c->told[0], PUMP_MS);
     if (error) /* let it run to its end all the same; its recorder drops and counts */
-        fprintf(stderr, "tactus capture: %s: %s; the program runs on\n", c->config->outlet.path,
-                tac_error_sentence(error));
+        fprintf(stderr, "tactus %s: %s: %s; the program runs on\n", command_of(c->config),
+                c->config->outlet.path, tac_error_sentence(error));
     pthread_join(c->launcher, NULL);
     close(c->told[0]);
     uint64_t until = tac_clock_ns() + (uint64_t)AFTER_MS * 1000000;

@@ -21,7 +21,9 @@ struct tac_capturing {
     double seconds;      /* > 0: end after so long; a program too */
     int kernel;          /* 1: with the kernel's account of this machine, where permitted */
     struct tac_kernel_config kernel_config; /* of it; its path is not used */
-    uint32_t pid; /* > 0: the process that `address` belongs to, for messages */
+    uint32_t pid;        /* > 0: the process that `address` belongs to, for messages */
+    const char *command; /* who says the messages; NULL: capture */
+    const char *begun; /* said when the first recorder has come, instead of that it did; or NULL */
 };
 
 struct tac_capturing_result {

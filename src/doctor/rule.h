@@ -105,6 +105,9 @@ uint64_t tac_case_uncharged(const struct tac_case *c, uint32_t tid, uint64_t fro
 uint64_t tac_case_displaced(const struct tac_case *c, uint32_t tid, uint64_t from_ns,
                             uint64_t to_ns, uint32_t *ret_who);
 
+/* Whether the CPU left any event within (from, to): it ran, whatever it did. */
+bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns, uint64_t to_ns);
+
 /* The last fork of this recording's process within [from, to) that made a process, not a thread
  * (and alive: whose child was still there at to); NULL when there was none. */
 const struct tac_capture_kernel *tac_case_fork(const struct tac_case *c, uint64_t from_ns,

@@ -146,6 +146,16 @@ uint64_t tac_case_displaced(const struct tac_case *c, uint32_t tid, uint64_t fro
     return w.total_ns;
 }
 
+bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns, uint64_t to_ns)
+{
+    const struct tac_capture *cap = c->capture;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, from_ns + 1);
+         i < cap->kernel_count && cap->kernel[i].ns < to_ns; i++)
+        if (cap->kernel[i].cpu == cpu)
+            return true;
+    return false;
+}
+
 /* CLONE_VM of clone(2): the child shares the memory, so nothing is copied. */
 enum { CLONE_SHARES_MEMORY = 0x100 };
 

@@ -42,9 +42,9 @@ def main():
         subprocess.run([tactus, "export", "--no-verdicts", recording, "-o", export], check=True, timeout=60)
         with open(export, "rb") as file:
             cases.append(("they can be left out", b"late by " not in file.read()))
-        missing = subprocess.run([tactus, "doctor", "--pid", "4194303", "-s", "1", "-o", recording],
+        missing = subprocess.run([tactus, "doctor", "--pid", "4194303", "-o", recording],
                                  capture_output=True)
-        errors = [line for line in missing.stderr.splitlines() if line.startswith(b"tactus doctor:")]
+        errors = missing.stderr.splitlines()
         cases.append(("no such process is told in one line",
                       missing.returncode == 3 and len(errors) == 1 and b"4194303" in errors[0]))
     for i, (name, good) in enumerate(cases, 1):

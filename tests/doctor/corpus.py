@@ -62,11 +62,15 @@ RIGHT = {
     "grow": ("heap_work", "heap_work"),
     "full-pipe": ("blocking_call", "blocking_call"),
     "event": ("blocked blocking_call", "blocked blocking_call"),
+    "cond": ("blocking_call", "blocking_call"),
+    "flag": ("own_work", "own_work"),
+    "quota": ("throttled wrong_setup", "preempted late_wake"),
+    "code": ("fault_major fault_minor", "fault_major fault_minor"),  # as the page cache has it
     "none": ("", ""),
 }
-HELD_OUT = {"peer", "bursts", "stack", "grow", "full-pipe", "event"}
-NEEDS_ROOT = {"budget", "freeze", "packets", "reclaim"}
-WHOLE_RUN = {"fair", "budget"}  # when it strikes is the kernel's choice: all late cycles are its
+HELD_OUT = {"peer", "bursts", "stack", "grow", "full-pipe", "event", "cond", "flag", "code"}
+NEEDS_ROOT = {"budget", "freeze", "packets", "reclaim", "quota"}
+WHOLE_RUN = {"fair", "budget", "quota"}  # when it strikes is the kernel's choice: all late cycles are its
 MACHINE = {"hypervisor", "preempted", "late_wake", "unexplained", "interrupts", "softirq",
            "kernel_busy", "throttled", "gap", "idle_wake", "recorder", "carried", "upstream",
            "wrong_setup"}
@@ -74,7 +78,7 @@ MARGIN_NS = 60_000
 
 
 def scenarios(held_out, tier):
-    usable = [f for f in RIGHT if f not in HELD_OUT and (tier == "system" or f not in NEEDS_ROOT)]
+    usable = [f for f in RIGHT if f not in HELD_OUT | {"quota"} and (tier == "system" or f not in NEEDS_ROOT)]
     if not held_out:
         special = {"huge": ["--every", "24"], "freeze": ["--cycles", "1200"],
                    "packets": ["--period", "1000", "--amount", "200", "--cycles", "2400"],
@@ -109,6 +113,7 @@ def scenarios(held_out, tier):
     if tier == "system":
         rows += [("map-drawn", ["mapping"], ["--seed", "43", "--period", "3000", "--cycles", "900"]),
                  ("fork-drawn", ["fork"], ["--seed", "47", "--period", "5000", "--cycles", "600"]),
+                 ("quota", ["quota"], ["--period", "4000", "--work", "25", "--cycles", "700"]),
                  ("signal-drawn", ["signal", "compute"], ["--seed", "53", "--every", "24"])]
     return rows
 

@@ -242,6 +242,27 @@ static void late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu(void)
     }
 }
 
+/* A normal thread wakes up on an idle CPU and is left alone for 8 ms: while the CPU takes
+ * interrupts the quota of the group is used up; without a sign of life the machine was not run. */
+static void throttled_when_the_quota_of_the_group_is_used_up(void)
+{
+    for (int lives = 0; lives < 2; lives++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "virtual", "yes");
+        fixture_cycle(&f, 0, 8010, 8210, (struct tac_make_evidence){.cpu_ns = 199000});
+        fixture_kernel(&f, 7, TAC_KERNEL_WAKING, 0, (uint64_t)FIXTURE_AUDIO << 32 | 120,
+                       1ull << 32 | 1);
+        for (int i = 1; i < 8 && lives; i++) {
+            fixture_kernel(&f, 1000 * i, TAC_KERNEL_IRQ_BEGIN, 0, 36, 0);
+            fixture_kernel(&f, 1000 * i + 2, TAC_KERNEL_IRQ_END, 0, 36, 0);
+        }
+        fixture_kernel(&f, 8005, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 120, 120);
+        fixture_kernel(&f, 8211, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, 120, 1ull << 32 | 120);
+        rules_expect(&f, lives ? "throttled" : "hypervisor");
+    }
+}
+
 static void recorder_blames_itself(void)
 {
     struct fixture f;
@@ -263,6 +284,7 @@ static void every_rule_has_a_fixture(void)
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
+    TEST(throttled_when_the_quota_of_the_group_is_used_up);
     TEST(recorder_blames_itself);
     TEST(hypervisor_when_no_cpu_gives_a_sign_of_life);
     TEST(late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu);

@@ -142,8 +142,10 @@ static int judge_program(const struct tac_cmd_args *args)
         warn_of_setup();
     if (status)
         fprintf(stderr, "tactus doctor: the program ended with status %d\n", status);
-    if (tac_runs_add(&runs, path, name_of(args->operand[0]), &err) < 0)
+    if (tac_runs_add(&runs, path, name_of(args->operand[0]), &err) < 0) {
+        tac_runs_fini(&runs);
         return tac_cmd_fail_error(&err);
+    }
     if (!args->option[OPTION_QUIET])
         fprintf(stderr, "tactus doctor: the recording stays in %s\n", path);
     return conclude(&runs, args);
@@ -167,16 +169,19 @@ static int judge_process(const struct tac_cmd_args *args)
     struct tac_capturing_result result = {0};
     struct tac_error err = {0};
     struct tac_runs runs = {.count = 0};
+    capturing.command = "doctor";
     if (!args->option[OPTION_QUIET] && capturing.seconds <= 0)
-        fprintf(stderr, "tactus doctor: recording until the program ends, or Ctrl-C\n");
+        capturing.begun = "recording until the program ends, or Ctrl-C";
     int r = tac_capturing_run(&capturing, &result, &err);
     if (r == -TAC_E_UNKNOWN)
         return tac_cmd_fail(TAC_EXIT_FAILED,
                             "process %u does not listen: start it with TACTUS_RECORD=listen: in "
                             "its environment (it must be built with tactus/trace.h)",
                             capturing.pid);
-    if (r < 0 || tac_runs_add(&runs, path, NULL, &err) < 0)
+    if (r < 0 || tac_runs_add(&runs, path, NULL, &err) < 0) {
+        tac_runs_fini(&runs);
         return tac_cmd_fail_error(&err);
+    }
     return conclude(&runs, args);
 }
 

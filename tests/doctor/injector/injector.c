@@ -353,7 +353,8 @@ static int record(const char *recording, const struct recorder *recorder)
 static const struct fault *fault_of(const char *name)
 {
     static const struct fault *const lists[] = {faults_compute, faults_memory, faults_locks,
-                                                faults_calls,   faults_sched,  faults_unseen};
+                                                faults_calls,   faults_sched,  faults_unseen,
+                                                faults_fresh};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const struct fault *f = lists[i]; f->name; f++)
             if (!strcmp(f->name, name))

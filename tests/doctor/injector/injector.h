@@ -34,7 +34,7 @@ struct fault {
 };
 
 extern const struct fault faults_compute[], faults_memory[], faults_locks[], faults_calls[],
-    faults_sched[], faults_unseen[]; /* each ended by an entry without a name */
+    faults_sched[], faults_unseen[], faults_fresh[]; /* each ended by an entry without a name */
 
 /* ---- the cycle that runs ---- */
 extern uint64_t period_ns;
