@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGES = 16, PAGES_WITH_STACKS = 64, EVENTS = 4, LEAVING = 3 };
+enum { PAGES = 16, PAGES_WITH_CHAINS = 64, PAGES_WITH_COPIES = 256, EVENTS = 4, LEAVING = 3 };
 enum {
     SAMPLE_STACK = 56,
     COPIES_A_SECOND = 1000
@@ -125,6 +125,21 @@ static size_t map_bytes(const struct tac_perf *perf)
     return (perf->pages + 1) * perf->page_bytes;
 }
 
+/* As large as is permitted: rings count against a limit of locked memory. */
+static void *map_ring(struct tac_perf *perf)
+{
+    void *page;
+    perf->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+    perf->pages = perf->stacks == TAC_PERF_COPIES   ? PAGES_WITH_COPIES
+                  : perf->stacks == TAC_PERF_CHAINS ? PAGES_WITH_CHAINS
+                                                    : PAGES;
+    for (;; perf->pages /= 2) {
+        page = mmap(NULL, map_bytes(perf), PROT_READ | PROT_WRITE, MAP_SHARED, perf->fd[0], 0);
+        if (page != MAP_FAILED || errno != EPERM || perf->pages == PAGES)
+            return page;
+    }
+}
+
 /* Where the thread leaves its CPU is inside the kernel: without privilege that event stays away. */
 static int open_all(struct tac_perf *perf, uint32_t tid, bool kernel)
 {
@@ -136,9 +151,7 @@ static int open_all(struct tac_perf *perf, uint32_t tid, bool kernel)
         if (ioctl(perf->fd[i], PERF_EVENT_IOC_ID, &perf->id[i]))
             return -errno;
     }
-    perf->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    perf->pages = perf->stacks ? PAGES_WITH_STACKS : PAGES;
-    void *page = mmap(NULL, map_bytes(perf), PROT_READ | PROT_WRITE, MAP_SHARED, perf->fd[0], 0);
+    void *page = map_ring(perf);
     if (page == MAP_FAILED)
         return -errno;
     perf->page = page;
@@ -182,8 +195,7 @@ static bool is_refused(int error)
     return error == -EACCES || error == -EPERM;
 }
 
-/* As much as is permitted: the kernel's side and stacks, then without the one, then the other (the
- * larger ring for stacks counts against a limit of locked memory). */
+/* As much as is permitted: the kernel's side and stacks, then without the one, then the other. */
 int tac_perf_open(uint32_t tid, enum tac_perf_stacks stacks, uint32_t copy_bytes,
                   struct tac_perf **ret_perf)
 {

@@ -196,6 +196,9 @@ static void a_child_records_itself_and_nothing_of_its_parent(void)
         .path = path, .drain_ms = 1000, .evidence = TAC_EVIDENCE_PERF};
     struct tac_capture *mine = NULL, *childs = NULL;
     int status;
+#if defined(__SANITIZE_THREAD__)
+    SKIP("TSan allows no threads in the child of a fork");
+#endif
     REQUIRE(tac_thread_register("test", 0) == 0 && tac_trace_start(&config) == 0);
     touch_pages(PAGES); /* in the kernel's ring while the child runs */
     pid_t pid = fork();
