@@ -8,8 +8,8 @@ blep: the difference between a band-limited and an ideal unit step, for a step t
 fraction p/64 of a sample; 32 taps around it. The band limit is a sinc under a Kaiser window
 (J. F. Kaiser, 1974) whose transition lies around half the sample rate.
 blamp: its running integral, the same for a corner (a step of the slope).
-sinc: taps for reading between frames, at fraction p/256 of a frame behind tap 11; a whole sinc under
-a Kaiser window, flat to 18 kHz of 48, -85 dB.
+sinc: taps for reading between frames, at fraction p/256 of a frame behind tap 15; a whole sinc under
+a Kaiser window, flat to 18 kHz of 48, -100 dB.
 half_steep, half_wide: the odd taps of half-band low-passes (sinc under a Kaiser window) for a change
 of rate by two: steep for 48 <-> 96 kHz (stop band -100 dB from 28 kHz), wide for 96 <-> 192 kHz.
 half_iir: all-passes of a half-band filter of two branches for 48 <-> 96 kHz, flat to 20 kHz, -96 dB from
@@ -19,7 +19,7 @@ import sys
 
 TAPS, PHASES = 32, 64
 STEEP, WIDE = 20, 7
-SINC_TAPS, SINC_PHASES = 24, 256
+SINC_TAPS, SINC_PHASES = 32, 256
 ALL_PASSES, ALL_PASS_EDGE = 6, 20000 / 96000
 
 
@@ -114,10 +114,10 @@ def half_band_iir():
 
 
 def sinc_rows():
-    """Row p, tap k: weight of frame k - 11 for a point p/256 behind frame 0; each row sums to 1."""
+    """Row p, tap k: weight of frame k - 15 for a point p/256 behind frame 0; each row sums to 1."""
     result = []
     for p in range(SINC_PHASES + 1):
-        row = [kernel(k - SINC_TAPS // 2 + 1 - p / SINC_PHASES, SINC_TAPS / 2, 8.5, 1.0)
+        row = [kernel(k - SINC_TAPS // 2 + 1 - p / SINC_PHASES, SINC_TAPS / 2, 10.06, 1.0)
                for k in range(SINC_TAPS)]
         result.append([v / sum(row) for v in row])
     return result

@@ -3,13 +3,13 @@
  *
  * Method   a ring of a power of two frames per lane, read between frames. fast: 4-point, 3rd-order
  *          Hermite interpolation (Niemitalo 2001, "Polynomial interpolators for high-quality
- *          resampling of oversampled audio"). fine: a windowed sinc of 24 taps (tables.py). While
+ *          resampling of oversampled audio"). fine: a windowed sinc of 32 taps (tables.py). While
  *          the time stands still and is the same in all lanes, rows of the ring are read whole,
  *          and fast needs one new row a frame.
- * Quality  under a moving time: fast, 1 kHz, distortion below -60 dB; fine, 5 kHz, below -85 dB.
- *          Level between two frames: fast -0.15 dB at 5 kHz, fine -0.1 dB at 18 kHz
+ * Quality  under a moving time, distortion: fast below -90 dB at 1 kHz, -47 at 5 kHz; fine below
+ * -105 at 5 kHz. Level between two frames: fast -0.15 dB at 5 kHz, fine -0.1 dB at 18 kHz
  *          (tests/dsp/test_effects.c).
- * Ranges   time from 3 frames (fine: 13) to max_time.
+ * Ranges   time from 3 frames (fine: 17) to max_time.
  * Latency  0 (dry). Tail: depends on the feedback. State: the ring. */
 #include "dsp/block.h"
 #include "dsp/maths.h"

@@ -3,14 +3,14 @@
  *
  * Method   the engine keeps the first half second of the file in memory and reads the rest from
  *          disk when it is struck (struct tac_stream). A lane copies frames from there into a
- *          short buffer and reads between them by a windowed sinc of 24 taps (tables.py). Pitched
+ *          short buffer and reads between them by a windowed sinc of 32 taps (tables.py). Pitched
  *          up, the sinc is stretched by the same ratio, so that what would come out above half the
  *          rate is left out. What sounds when a lane is struck again, or when the file ends, falls
  *          away in 3 ms instead of breaking off.
- * Quality  at the pitch of the file its own samples, bit for bit; else distortion below -90 dB.
- *          Pitched up, what is left out folds to below 18 kHz at less than -80 dB
+ * Quality  at the pitch of the file its own samples, bit for bit; else distortion below -105 dB.
+ *          Pitched up, what is left out folds to below 18 kHz at less than -90 dB
  *          (tests/dsp/test_sampler.c).
- * Latency  0. State: 4 KiB a lane. */
+ * Latency  0. State: 5 KiB a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 #include "dsp/tables.h"
@@ -141,7 +141,7 @@ static float read_between(const float *x, float fraction)
     return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
-/* The sinc at t, -12 < t <= 12. */
+/* The sinc at t, -16 < t <= 16. */
 static float sinc_at(float t)
 {
     float place = t + (float)(TAC_SINC_TAPS / 2);
