@@ -10,6 +10,7 @@ fraction p/64 of a sample; 32 taps around it. The band limit is a sinc under a K
 blamp: its running integral, the same for a corner (a step of the slope).
 sinc: taps for reading between frames, at fraction p/256 of a frame behind tap 15; a whole sinc under
 a Kaiser window, flat to 18 kHz of 48, -100 dB.
+peak: taps for the points a quarter, a half and three quarters behind tap 5, to find peaks between frames.
 half_steep, half_wide: the odd taps of half-band low-passes (sinc under a Kaiser window) for a change
 of rate by two: steep for 48 <-> 96 kHz (stop band -100 dB from 28 kHz), wide for 96 <-> 192 kHz.
 half_iir: all-passes of a half-band filter of two branches for 48 <-> 96 kHz, flat to 20 kHz, -96 dB from
@@ -20,6 +21,7 @@ import sys
 TAPS, PHASES = 32, 64
 STEEP, WIDE = 20, 7
 SINC_TAPS, SINC_PHASES = 32, 256
+PEAK_TAPS = 12
 ALL_PASSES, ALL_PASS_EDGE = 6, 20000 / 96000
 
 
@@ -123,6 +125,15 @@ def sinc_rows():
     return result
 
 
+def peak_rows():
+    result = []
+    for quarter in (1, 2, 3):
+        row = [kernel(k - PEAK_TAPS // 2 + 1 - quarter / 4, PEAK_TAPS / 2, 4.0, 1.0)
+               for k in range(PEAK_TAPS)]
+        result.append([v / sum(row) for v in row])
+    return result
+
+
 def write_table(out, name, table):
     out.write(f"const float {name}[{len(table)}][{len(table[0])}] = {{\n")
     for row in table:
@@ -140,6 +151,8 @@ def main():
                   f"extern const float tac_blamp[{PHASES + 1}][{TAPS}];\n\n"
                   f"enum {{ TAC_SINC_TAPS = {SINC_TAPS}, TAC_SINC_PHASES = {SINC_PHASES} }};\n\n"
                   f"extern const float tac_sinc[{SINC_PHASES + 1}][{SINC_TAPS}];\n\n"
+                  f"enum {{ TAC_PEAK_TAPS = {PEAK_TAPS} }};\n\n"
+                  "extern const float tac_peak[3][TAC_PEAK_TAPS];\n\n"
                   f"enum {{ TAC_HALF_STEEP = {STEEP}, TAC_HALF_WIDE = {WIDE} }};\n\n"
                   "extern const float tac_half_steep[TAC_HALF_STEEP];\n"
                   "extern const float tac_half_wide[TAC_HALF_WIDE];\n\n"
@@ -151,6 +164,7 @@ def main():
         write_table(out, "tac_blep", rows(blep, fine, True))
         write_table(out, "tac_blamp", rows(blamp, fine, False))
         write_table(out, "tac_sinc", sinc_rows())
+        write_table(out, "tac_peak", peak_rows())
         for name, taps in (("tac_half_steep", half_band(STEEP, 10.06)),
                            ("tac_half_wide", half_band(WIDE, 10.06)),
                            ("tac_half_iir", half_band_iir())):

@@ -22,21 +22,71 @@ static void make_rough_signal(void)
     }
 }
 
+static void open_limiter(struct play *p, const struct tac_variant *v, int true_peak)
+{
+    play_option = "peak";
+    play_option_value = (float)true_peak;
+    play_open(p, v, "limiter");
+    play_option = NULL;
+}
+
 static void limiter_never_overshoots(void)
 {
     make_rough_signal();
-    EACH_VARIANT(v)
-    {
+    for (int true_peak = 0; true_peak < 2; true_peak++)
+        EACH_VARIANT(v)
+        {
+            struct play p;
+            open_limiter(&p, v, true_peak);
+            play_set(&p, "ceiling", -6);
+            play_run(&p, loud, 0, heard, N);
+            int over = 0;
+            double ceiling = pow(10, -6 / 20.0) * (1 + 1e-6);
+            for (int i = 0; i < N; i++)
+                over += fabs((double)heard[i]) > ceiling;
+            CHECK_MSG(over == 0, "%s: %d samples", v->name, over);
+            play_close(&p);
+        }
+}
+
+/* At eighths of a frame, by a sinc of 64 taps under a Hann window. */
+static double true_peak(const float *x, int frames)
+{
+    double top = 0;
+    for (int part = 0; part < 8; part++) {
+        double tap[64];
+        for (int k = 0; k < 64; k++) {
+            double t = k - 31 - part / 8.0, w = fabs(t) < 32 ? pow(cos(M_PI * t / 64), 2) : 0;
+            tap[k] = w * (t == 0 ? 1 : sin(M_PI * t) / (M_PI * t));
+        }
+        for (int i = 31; i + 33 < frames; i++) {
+            double y = 0;
+            for (int k = 0; k < 64; k++)
+                y += tap[k] * (double)x[i - 31 + k];
+            top = fmax(top, fabs(y));
+        }
+    }
+    return top;
+}
+
+/* Sines up to 12 kHz whose peaks lie between frames, in bursts, 10 dB too loud. */
+static void limiter_keeps_true_peaks_down(void)
+{
+    enum { FRAMES = 8192 };
+    static const double norm[] = {1.0 / 4, 1.0 / 6, 0.2113, 0.0823};
+    EACH_EXTREME(v)
+    for (size_t k = 0; k < 4; k++) {
         struct play p;
-        play_open(&p, v, "limiter");
-        play_set(&p, "ceiling", -6);
-        play_run(&p, loud, 0, heard, N);
-        int over = 0;
-        double ceiling = pow(10, -6 / 20.0) * (1 + 1e-6);
-        for (int i = 0; i < N; i++)
-            over += fabs((double)heard[i]) > ceiling;
-        CHECK_MSG(over == 0, "%s: %d samples", v->name, over);
+        for (int i = 0; i < FRAMES; i++) {
+            double swell = 0.5 - 0.5 * cos(2 * M_PI * i / 1024);
+            loud[i] = (float)(3 * swell * sin(2 * M_PI * norm[k] * i + M_PI * norm[k]));
+        }
+        open_limiter(&p, v, 1);
+        play_set(&p, "ceiling", -3);
+        play_run(&p, loud, 0, heard, FRAMES);
         play_close(&p);
+        double over = play_db(true_peak(heard, FRAMES)) + 3;
+        CHECK_MSG(over <= 0.1, "%s, %.0f Hz: %.2f dB over", v->name, norm[k] * PLAY_RATE, over);
     }
 }
 
@@ -129,6 +179,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(limiter_never_overshoots);
+    TEST(limiter_keeps_true_peaks_down);
     TEST(limiter_passes_what_is_quiet);
     TEST(limiter_does_not_clip);
     TEST(compressor_follows_its_curve);
