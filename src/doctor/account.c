@@ -298,9 +298,16 @@ static uint64_t move_excess(struct tac_layout *l, const struct tac_nominal *nomi
 }
 
 /* A wake-up that asks for a switch spares the scheduler the next reading of its clock: the woken
- * thread is charged from then on, although another CPU's interrupt has yet to come through (Linux,
- * wakeup_preempt() in kernel/sched/core.c). So much of a way back may stand on its clock. */
+ * thread is charged from then on, although another CPU's interrupt has yet to come through, or the
+ * one in front to leave the kernel (Linux, wakeup_preempt() in kernel/sched/core.c). So a way back
+ * may stand on its clock; behind an idle CPU, whose switches are not always told, only so much. */
 enum { WAKE_CHARGED_NS = 200000 };
+
+static bool may_be_charged(const struct tac_sight *s)
+{
+    return s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_WOKEN &&
+           !(s->flags & TAC_SIGHT_CHOSEN);
+}
 
 struct off_cpu {
     uint64_t ns;         /* asleep or ready, by the sights */
@@ -319,8 +326,8 @@ static struct off_cpu time_off_cpu(const struct tac_layout *l)
         uint64_t span = to > from ? to - from : 0;
         off.ns += span;
         off.charged_ns += SWITCH_NS;
-        if (s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_WOKEN)
-            off.charged_ns += span < WAKE_CHARGED_NS ? span : WAKE_CHARGED_NS;
+        if (may_be_charged(s))
+            off.charged_ns += s->who || span < WAKE_CHARGED_NS ? span : WAKE_CHARGED_NS;
     }
     return off;
 }

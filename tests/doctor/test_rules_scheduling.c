@@ -82,6 +82,25 @@ static void kernel_busy_when_a_normal_thread_delays_the_start(void)
     rules_expect(&f, "kernel_busy");
 }
 
+/* The scheduler charges the woken thread from its wake-up on: what the one in front was not charged
+ * for is no stolen time. */
+static void kernel_busy_although_the_one_in_front_was_not_charged(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_meta(f.make, "virtual", "yes");
+    fixture_cycle(&f, 0, 1910, 2110, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_kernel(&f, -200, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_HOG << 32 | 120, 120);
+    fixture_kernel(&f, 5, TAC_KERNEL_WAKING, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32 | 1);
+    fixture_kernel(&f, 1908, TAC_KERNEL_RUNTIME, FIXTURE_HOG, 205000, 0);
+    fixture_kernel(&f, 1909, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   120);
+    fixture_kernel(&f, 2109, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 2104000, 0);
+    rules_sleep(&f, 2111);
+    rules_expect(&f, "kernel_busy");
+}
+
 static void interrupts_hard_and_soft(void)
 {
     for (int soft = 0; soft < 2; soft++) {
@@ -293,6 +312,7 @@ int main(int argc, char **argv)
     TEST(preempted_by_a_higher_priority);
     TEST(hypervisor_when_a_timer_is_late_on_an_idle_cpu);
     TEST(kernel_busy_when_a_normal_thread_delays_the_start);
+    TEST(kernel_busy_although_the_one_in_front_was_not_charged);
     TEST(interrupts_hard_and_soft);
     TEST(throttled_when_the_cpu_idles_although_it_is_ready);
     TEST(wrong_setup_when_normal_threads_take_turns);

@@ -75,6 +75,21 @@ static void check_late_timer(struct tac_case *c)
                   (double)stolen / 1e6);
 }
 
+/* What the cycle's thread was charged for of the time before it got the CPU at ns: see
+ * may_be_charged() in account.c. The one in front was not charged for that, and ran all the same.
+ */
+static uint64_t charged_ahead(const struct tac_case *c, uint64_t ns)
+{
+    const struct tac_capture *cap = c->capture;
+    uint32_t tid = cap->threads[c->cycle->thread].tid;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, ns + 1); i < cap->kernel_count; i++) {
+        const struct tac_capture_kernel *e = &cap->kernel[i];
+        if (e->type == TAC_KERNEL_RUNTIME && e->tid == tid)
+            return e->a > e->ns - ns ? e->a - (e->ns - ns) : 0;
+    }
+    return 0;
+}
+
 /* Ready behind a thread that was not run either. */
 static void check_ready(struct tac_case *c)
 {
@@ -89,6 +104,8 @@ static void check_ready(struct tac_case *c)
         if (s->kind != TAC_SIGHT_READY || !s->who || s->to_ns - s->from_ns < STOLEN_NS)
             continue;
         uint64_t stolen = tac_case_uncharged(c, s->who, s->from_ns, s->to_ns);
+        uint64_t ahead = charged_ahead(c, s->to_ns);
+        stolen = stolen > ahead ? stolen - ahead : 0;
         if (stolen > STOLEN_NS && stolen * 2 > s->to_ns - s->from_ns)
             tac_claim(c, TAC_ACCOUNT_RUNNABLE, stolen, on_grid(c) ? 0.95 : 0.8,
                       "for %.2f ms neither this thread nor the one in front of it was run",
