@@ -11,6 +11,16 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Sixteen floats: so many frames of a few lanes, or one of sixteen. Passed by address, as not all
+ * that this is compiled for have registers of that width. */
+enum { ROW = 16 };
+typedef float floats __attribute__((vector_size(ROW * 4)));
+
+INLINE void load_row(const float *p, floats *ret_x)
+{
+    memcpy(ret_x, p, sizeof *ret_x);
+}
+
 INLINE void add_whole(float *restrict out, uint32_t lanes, uint32_t frames,
                       const struct tac_signal *s)
 {
@@ -132,6 +142,34 @@ INLINE void mix(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
         m->out[TAC_ENGINE_SLICE_FRAMES * lanes + f] = m->out[f * lanes];
 }
 
+/* The only row of a mix in which nothing moves; the same sums as mix. False: not every source is a
+ * whole one. */
+INLINE bool mix_still(const struct tac_mix *m, uint32_t lanes)
+{
+    float row[TAC_BLOCK_LANES_MAX];
+    for (uint32_t l = 0; l < lanes; l++)
+        row[l] = m->base.data ? m->base.data[l] : 0;
+    for (uint32_t i = 0; i < m->count; i++) {
+        const float *in = m->source[i].signal.data;
+        if (m->source[i].kind != TAC_MIX_WHOLE)
+            return false;
+        for (uint32_t l = 0; l < lanes; l++)
+            row[l] += in[l];
+    }
+    for (uint32_t l = 0; l < lanes && m->clamp; l++) {
+        float x = row[l] > m->min ? row[l] : m->min;
+        row[l] = x < m->max ? x : m->max;
+    }
+    memcpy(m->out, row, lanes * sizeof *row);
+    return true;
+}
+
+INLINE void mix_frames(const struct tac_mix *m, uint32_t lanes, uint32_t frames, uint32_t moving)
+{
+    if (moving || m->line || !mix_still(m, lanes))
+        mix(m, lanes, frames);
+}
+
 TAC_WIDE void tac_mix_run(void *self, const struct tac_io *io)
 {
     const struct tac_mix *m = self;
@@ -141,19 +179,19 @@ TAC_WIDE void tac_mix_run(void *self, const struct tac_io *io)
     uint32_t frames = moving ? io->frames : 1;
     switch (m->lanes) {
     case 16:
-        mix(m, 16, frames);
+        mix_frames(m, 16, frames, moving);
         break;
     case 8:
-        mix(m, 8, frames);
+        mix_frames(m, 8, frames, moving);
         break;
     case 4:
-        mix(m, 4, frames);
+        mix_frames(m, 4, frames, moving);
         break;
     case 1:
-        mix(m, 1, frames);
+        mix_frames(m, 1, frames, moving);
         break;
     default:
-        mix(m, m->lanes, frames);
+        mix_frames(m, m->lanes, frames, moving);
     }
     tac_signal_move(m->target, moving ? m->lanes : 0);
 }
@@ -200,16 +238,6 @@ TAC_WIDE void tac_gather_run(void *self, const struct tac_io *io)
         memcpy(g->out, g->in.data, (size_t)io->frames * g->lanes * sizeof(float));
     else
         gather(g, g->lanes, io->frames);
-}
-
-/* Sixteen floats: so many frames of a few lanes, or one of sixteen. Passed by address, as not all
- * that this is compiled for have registers of that width. */
-enum { ROW = 16 };
-typedef float floats __attribute__((vector_size(ROW * 4)));
-
-INLINE void load_row(const float *p, floats *ret_x)
-{
-    memcpy(ret_x, p, sizeof *ret_x);
 }
 
 /* In each frame of x, then of y, the second half of the lanes is added to the first. */

@@ -50,7 +50,7 @@ static_assert(TAC_GRAPH_FEEDBACK_FRAMES == TAC_ENGINE_SLICE_FRAMES, "feedback is
 
 /* ---- feedback ------------------------------------------------------------------------------ */
 
-static int lay_late(struct tac_layout *l, uint32_t node, struct tac_echo *ring,
+static int lay_late(struct tac_layout *l, uint32_t node, uint32_t bank, struct tac_echo *ring,
                     struct tac_signal *late)
 {
     struct tac_vault *vault = &l->plan->vault;
@@ -60,6 +60,7 @@ static int lay_late(struct tac_layout *l, uint32_t node, struct tac_echo *ring,
         return -ENOMEM;
     *f = (struct tac_feedback){ring, out, {0}, &l->plan->now};
     *late = (struct tac_signal){out, ring->lanes, 1, 0};
+    l->bank = bank;
     return tac_layout_op(l, node, tac_feedback_read, f, l->plan->frame_io[0]);
 }
 
@@ -73,11 +74,11 @@ static int lay_late_read(struct tac_layout *l, const struct tac_graph_cable *c)
         return 0;
     struct tac_echo *ring = tac_echo_of(n, folds ? TAC_ECHO_FOLD : TAC_ECHO_RING, c->from.port);
     if (folds)
-        return lay_late(l, c->from.node, ring, &p->late_fold);
+        return lay_late(l, c->from.node, 0, ring, &p->late_fold);
     p->late = TAC_VAULT_NEW(&l->plan->vault, struct tac_signal, n->banks);
     int code = p->late && ring ? 0 : -ENOMEM;
     for (uint32_t bank = 0; bank < n->banks && code >= 0; bank++)
-        code = lay_late(l, c->from.node, &ring[bank], &p->late[bank]);
+        code = lay_late(l, c->from.node, bank, &ring[bank], &p->late[bank]);
     return code;
 }
 
@@ -117,6 +118,7 @@ static int lay_late_writes(struct tac_layout *l, uint32_t reads)
     int code = 0;
     for (uint32_t i = 0; i < reads && code >= 0; i++) {
         struct tac_op op = ((struct tac_op *)l->op[0].items)[i];
+        l->bank = op.bank;
         code = connect_late(l, op.node, op.self);
         if (code >= 0)
             code = tac_layout_op(l, op.node, tac_feedback_write, op.self, l->plan->frame_io[0]);

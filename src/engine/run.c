@@ -37,10 +37,15 @@ static bool counts(const struct tac_node *n, const struct tac_op *op)
 
 /* ---- operations that may not run: shed.h --------------------------------------------------- */
 
-static void ramp(float *data, uint32_t lanes, uint32_t frames, bool down)
+/* Where in its slice an operation runs, and how long that is: one of a loop runs step by step. */
+struct span {
+    uint32_t at, whole;
+};
+
+static void ramp(float *data, uint32_t lanes, uint32_t frames, struct span span, bool down)
 {
     for (uint32_t f = 0; f < frames; f++) {
-        float g = (float)(f + 1) / (float)frames;
+        float g = (float)(span.at + f + 1) / (float)span.whole;
         g = down ? 1 - g : g;
         for (uint32_t l = 0; l < lanes; l++)
             data[f * lanes + l] *= g;
@@ -48,7 +53,8 @@ static void ramp(float *data, uint32_t lanes, uint32_t frames, bool down)
 }
 
 /* The outputs of one or two banks. */
-static void shape_outputs(const struct tac_node *n, const struct tac_op *op, uint8_t hush)
+static void shape_outputs(const struct tac_node *n, const struct tac_op *op, struct span span,
+                          uint8_t hush)
 {
     uint32_t pair = n->block->process2 && op->run == n->block->process2 ? 2 : 1;
     for (const struct tac_io *io = op->io; io < op->io + pair; io++)
@@ -58,7 +64,7 @@ static void shape_outputs(const struct tac_node *n, const struct tac_op *op, uin
             if (hush == TAC_HUSH_SILENT)
                 memset(io->out[o], 0, (size_t)io->frames * n->bank_lanes * sizeof(float));
             else
-                ramp(io->out[o], n->bank_lanes, io->frames, hush == TAC_HUSH_FADING);
+                ramp(io->out[o], n->bank_lanes, io->frames, span, hush == TAC_HUSH_FADING);
         }
 }
 
@@ -86,7 +92,8 @@ static void add_ramped(const struct tac_op *op, const struct tac_signal *in, uin
                        uint8_t how)
 {
     if (in->stride)
-        ramp((float *)(uintptr_t)in->data, lanes, op->io->frames, how == TAC_HUSH_FADING);
+        ramp((float *)(uintptr_t)in->data, lanes, op->io->frames, (struct span){0, op->io->frames},
+             how == TAC_HUSH_FADING);
     op->run(op->self, op->io);
 }
 
@@ -96,7 +103,7 @@ static bool passes_on(const struct tac_op *op)
     return op->run == tac_fold_run || op->run == tac_feedback_read || op->run == tac_feedback_write;
 }
 
-static void run_checked(const struct tac_plan *plan, const struct tac_op *op)
+static void run_checked(const struct tac_plan *plan, const struct tac_op *op, struct span span)
 {
     const struct tac_plan_node *pn = &plan->node[op->node];
     const struct tac_graph_node *g = &plan->graph->node[op->node];
@@ -117,11 +124,11 @@ static void run_checked(const struct tac_plan *plan, const struct tac_op *op)
     } else if (pn->hush == TAC_HUSH_ASLEEP) {
         return;
     } else if (pn->hush == TAC_HUSH_SILENT && process) {
-        shape_outputs(pn->node, op, TAC_HUSH_SILENT);
+        shape_outputs(pn->node, op, span, TAC_HUSH_SILENT);
     } else if (pn->hush != TAC_HUSH_SILENT || sum || passes_on(op)) {
         op->run(op->self, op->io);
         if (process && pn->hush)
-            shape_outputs(pn->node, op, pn->hush);
+            shape_outputs(pn->node, op, span, pn->hush);
     }
 }
 
@@ -130,10 +137,10 @@ static void run_loop_checked(const struct tac_plan *plan, const struct tac_op *o
     struct tac_loop *l = op->self;
     uint32_t frames = op->io->frames;
     tac_loop_begin(l);
-    for (uint32_t at = 0; at < frames;) {
-        at += tac_loop_step(l, at, frames);
+    for (uint32_t at = 0, step; at < frames; at += step) {
+        step = tac_loop_step(l, at, frames);
         for (uint32_t i = 0; i < l->ops; i++)
-            run_checked(plan, &l->op[i]);
+            run_checked(plan, &l->op[i], (struct span){at, frames});
     }
     tac_loop_end(l, frames);
 }
@@ -143,7 +150,7 @@ static void run_op_checked(const struct tac_plan *plan, const struct tac_op *op)
     if (op->run == tac_loop_run)
         run_loop_checked(plan, op);
     else
-        run_checked(plan, op);
+        run_checked(plan, op, (struct span){0, op->io->frames});
 }
 
 static void run_ops_checked(const struct tac_plan *plan, const struct tac_op *op, uint32_t ops)

@@ -23,6 +23,7 @@
 #include <sndfile.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     RING_FRAMES = 1 << 16, /* 1.4 s at 48 kHz */
@@ -294,11 +295,23 @@ static bool has_last_frame(SNDFILE *file, const SF_INFO *info)
     return sf_seek(file, 0, SEEK_SET) == 0 && there;
 }
 
+/* What is there and no file: a pipe would be waited for, and a directory is no unknown format. */
+static const char *other_than_file(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+        return NULL;
+    return S_ISDIR(st.st_mode) ? "it is a directory" : "it is no file";
+}
+
 static int open_file(struct tac_file_stream *s, const char *path, double rate_hz,
                      struct tac_error *err)
 {
     SF_INFO info = {0};
     char why[96];
+    const char *other = other_than_file(path);
+    if (other)
+        return tac_error_set(err, -EINVAL, NULL, 0, 0, "%s cannot be played: %s", path, other);
     s->file = sf_open(path, SFM_READ, &info);
     if (!s->file)
         return tac_error_set(err, -TAC_E_CORRUPT, NULL, 0, 0, "%s cannot be played: %s", path,

@@ -206,11 +206,14 @@ static void what_cannot_be_opened_is_one_line(void)
         "nodes: {m: {block: midi, file: /nonexistent/x.mid}}\n",
         "nodes: {m: {block: sampler, file: /nonexistent/x.wav}}\n",
         "nodes: {m: {block: recorder, file: /nonexistent/x.wav}}\n"};
+    static const char of_folder[] = "nodes: {m: {block: player, file: /tmp}}\n";
     REQUIRE(tac_engine_new(NULL, &e) == 0);
     for (int i = 0; i < 3; i++) {
         CHECK(tac_engine_load_text(e, patch[i], strlen(patch[i]), "test", NULL, &err) < 0);
         CHECK_MSG(strstr(err.text, "/nonexistent/x") && err.line == 1, "%s", err.text);
     }
+    CHECK(tac_engine_load_text(e, of_folder, sizeof of_folder - 1, "test", NULL, &err) < 0);
+    CHECK_MSG(strstr(err.text, "is a directory"), "%s", err.text);
     tac_engine_free(e);
 }
 

@@ -140,6 +140,23 @@ static void what_is_fed_back_goes_silent_with_its_source(void)
     tac_engine_free(e);
 }
 
+/* The node runs nine frames at a time, and fades over the whole slice. */
+static void what_is_muted_in_a_loop_fades_as_anything_else(void)
+{
+    struct tac_engine *e =
+        rig_open("output: 1\nnodes: {b: " CONSTANT "1}, m: {block: gain}, g: {block: gain, level: "
+                 "-6.0206 dB}}\ncables: [b -> m -> output, m ~9> g -> m]\noverload: [mute: m]\n");
+    REQUIRE(e);
+    CHECK_NEAR(level_now(e), 2, 1e-3);
+    float step = play_until(e, 1, HEAVY_NS);
+    CHECK_NEAR(level_now(e), 0, 1e-6);
+    CHECK_MSG(step < 0.1f, "a step of %g", (double)step);
+    step = play_until(e, 0, LIGHT_NS);
+    CHECK_MSG(step < 0.2f, "back by a step of %g", (double)step);
+    CHECK_NEAR(level_now(e), 2, 1e-3);
+    tac_engine_free(e);
+}
+
 static void a_hiccup_changes_nothing(void)
 {
     struct tac_engine *e =
@@ -183,6 +200,7 @@ int main(int argc, char **argv)
     TEST(a_bank_on_its_own_goes_with_the_others);
     TEST(without_a_list_the_costliest_is_muted_and_named);
     TEST(what_is_fed_back_goes_silent_with_its_source);
+    TEST(what_is_muted_in_a_loop_fades_as_anything_else);
     TEST(a_hiccup_changes_nothing);
     TEST(nonsense_lists_are_refused);
     return test_end();
