@@ -3,7 +3,7 @@
  *
  * Equation  with g = tan(pi fc / fs), k = 1 / Q, a1 = 1 / (1 + g (g + k)), a2 = g a1, a3 = g a2 and
  *           the states halved:
- *             e = x - 2 s2,  s1' = (2 a1 - 1) s1 + a2 e,  s2' = s2 + 2 a2 s1 + a3 e
+ *             e = x - 2 s2,  s1' = s1 - (2 - 2 a1) s1 + a2 e,  s2' = s2 + 2 a2 s1 + a3 e
  *             band v1 = s1 + s1',  low v2 = s2 + s2',  high x - k v1 - v2
  *           g comes as n / d, so that one division serves all three coefficients.
  * Source    Andrew Simper 2013, "Solving the continuous SVF equations using trapezoidal integration
@@ -20,7 +20,7 @@ struct tac_svf {
 };
 
 struct tac_svf_tuning {
-    tac_v turn, a2, twice_a2, a3; /* turn = 2 a1 - 1 */
+    tac_v loss, a2, twice_a2, a3; /* loss = 2 - 2 a1: exact where it is small */
 };
 
 struct tac_svf_bands {
@@ -34,7 +34,7 @@ TAC_INLINE struct tac_svf_tuning tac_svf_tune_to(struct tac_ratio g, tac_v k)
     tac_v lossy = n * tac_v_madd(k, d, n), d2 = d * d;
     tac_v r = 1.0f / (d2 + lossy);
     struct tac_svf_tuning t;
-    t.turn = (d2 - lossy) * r;
+    t.loss = (lossy + lossy) * r;
     t.a2 = n * d * r;
     t.twice_a2 = t.a2 + t.a2;
     t.a3 = n * n * r;
@@ -50,7 +50,7 @@ TAC_INLINE struct tac_svf_bands tac_svf_step(struct tac_svf *s, const struct tac
                                              tac_v x)
 {
     tac_v e = tac_v_nmadd(tac_v_set(2), s->s2, x); /* on the way from frame to frame: short */
-    tac_v s1 = tac_v_madd(t->a2, e, t->turn * s->s1);
+    tac_v s1 = tac_v_madd(t->a2, e, tac_v_nmadd(t->loss, s->s1, s->s1));
     tac_v s2 = tac_v_madd(t->a3, e, tac_v_madd(t->twice_a2, s->s1, s->s2));
     struct tac_svf_bands y = {s->s1 + s1, s->s2 + s2};
     s->s1 = s1;

@@ -148,6 +148,31 @@ static void compressor_follows_its_curve(void)
     }
 }
 
+/* A step up and down again: the reduction goes 63 % of its way in the attack, and in the release.
+ */
+static void compressor_takes_its_times(void)
+{
+    enum { ATTACK = 480, RELEASE = 2400 };
+    double full = (20 - 0) * 0.75, first = full * (1 - exp(-1)), last = full * exp(-1);
+    EACH_VARIANT(v)
+    {
+        struct play p;
+        for (int i = 0; i < N; i++)
+            loud[i] = i < N / 2 ? 1 : 1e-3f;
+        play_open(&p, v, "compressor");
+        play_set(&p, "threshold", -20);
+        play_set(&p, "ratio", 4);
+        play_set(&p, "knee", 0);
+        play_set(&p, "attack", (double)ATTACK / PLAY_RATE);
+        play_set(&p, "release", (double)RELEASE / PLAY_RATE);
+        play_run(&p, loud, 1, heard, N);
+        CHECK_NEAR(heard[ATTACK - 1], first, 0.01);
+        CHECK_NEAR(heard[N / 2 - 1], full, 0.01);
+        CHECK_NEAR(heard[N / 2 + RELEASE - 1], last, 0.01);
+        play_close(&p);
+    }
+}
+
 /* Attack of 10 ms to the top, decay and release to within 60 dB in their time, no step on the way.
  */
 static void adsr_takes_the_times_asked_for(void)
@@ -166,7 +191,7 @@ static void adsr_takes_the_times_asked_for(void)
         int top = 0;
         while (top < N - 1 && heard[top] < 1)
             top++;
-        CHECK_MSG(abs(top - 480) <= 2, "%s: top after %d frames", v->name, top);
+        CHECK_MSG(abs(top - 480) <= 1, "%s: top after %d frames", v->name, top);
         CHECK_NEAR(heard[top + 4800], 0.5 + 0.5e-3, 1e-4);
         /* It rests where a step is less than half of the last bit: 2e-5 above. */
         CHECK_NEAR(heard[N / 2 - 1], 0.5, 4e-5);
@@ -183,6 +208,7 @@ int main(int argc, char **argv)
     TEST(limiter_passes_what_is_quiet);
     TEST(limiter_does_not_clip);
     TEST(compressor_follows_its_curve);
+    TEST(compressor_takes_its_times);
     TEST(adsr_takes_the_times_asked_for);
     return test_end();
 }

@@ -63,6 +63,19 @@ static void harmonics_have_their_level(void)
     }
 }
 
+static void waves_have_no_constant(void)
+{
+    EACH_EXTREME(v)
+    for (int shape = 0; shape < 3; shape++) {
+        double sum = 0;
+        play_periods(v, "osc", 601, shape, 0.3, 1);
+        for (size_t i = 0; i < SPECTRUM; i++)
+            sum += (double)steady[i];
+        CHECK_MSG(play_db(fabs(sum) / SPECTRUM) <= -100, "%s shape %d: %.1f dB", v->name, shape,
+                  play_db(fabs(sum) / SPECTRUM));
+    }
+}
+
 /* The cheap saw gives what its method gives, no less. */
 static void saw_aliases_as_polyblep_does(void)
 {
@@ -82,6 +95,7 @@ int main(int argc, char **argv)
     TEST(osc_has_no_audible_alias);
     TEST(hard_sync_has_no_audible_alias);
     TEST(harmonics_have_their_level);
+    TEST(waves_have_no_constant);
     TEST(saw_aliases_as_polyblep_does);
     return test_end();
 }

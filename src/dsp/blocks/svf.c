@@ -98,14 +98,14 @@ TAC_INLINE void run_alike(struct svf *const *s, const struct tac_io *io, int ban
     for (uint32_t first = 0; first < io->frames; first += TAC_LANES) {
         struct tac_svf_tuning t =
             tac_svf_tune(tac_v_load(cutoff + first) * bank[0].ratio, s[0]->per_hz, bank[0].k);
-        _Alignas(64) float turn[TAC_LANES], a2[TAC_LANES], twice_a2[TAC_LANES], a3[TAC_LANES];
-        tac_v_store(turn, t.turn);
+        _Alignas(64) float loss[TAC_LANES], a2[TAC_LANES], twice_a2[TAC_LANES], a3[TAC_LANES];
+        tac_v_store(loss, t.loss);
         tac_v_store(a2, t.a2);
         tac_v_store(twice_a2, t.twice_a2);
         tac_v_store(a3, t.a3);
         uint32_t frames = io->frames - first < TAC_LANES ? io->frames - first : TAC_LANES;
         for (uint32_t i = 0; i < frames; i++) {
-            t = (struct tac_svf_tuning){tac_v_set(turn[i]), tac_v_set(a2[i]),
+            t = (struct tac_svf_tuning){tac_v_set(loss[i]), tac_v_set(a2[i]),
                                         tac_v_set(twice_a2[i]), tac_v_set(a3[i])};
             TAC_UNROLL
             for (int b = 0; b < banks; b++) {
