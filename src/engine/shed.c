@@ -55,13 +55,6 @@ static void count_hushed(struct tac_plan *plan)
             plan->checked || plan->section[i].asleep_from < plan->section[i].node->banks;
 }
 
-/* The node goes silent by a ramp, and what only it hears falls asleep after that. */
-static void mute(struct tac_plan *plan, uint32_t node, bool on)
-{
-    plan->node[node].hush = on ? TAC_HUSH_FADING : TAC_HUSH_RETURNING;
-    plan->checked = true;
-}
-
 /* Who hears of a node through one reader only: ordered, so that readers come first. */
 static void spread_sleep(struct tac_plan *plan)
 {
@@ -75,6 +68,14 @@ static void spread_sleep(struct tac_plan *plan)
         n->hush =
             above == TAC_HUSH_SILENT || above == TAC_HUSH_ASLEEP ? TAC_HUSH_ASLEEP : TAC_HUSH_NONE;
     }
+}
+
+/* The node goes silent by a ramp, and what only it hears falls asleep after that. */
+static void mute(struct tac_plan *plan, uint32_t node, bool on)
+{
+    plan->node[node].hush = on ? TAC_HUSH_FADING : TAC_HUSH_RETURNING;
+    plan->checked = true;
+    spread_sleep(plan); /* what comes back hears its sources from the first frame on */
 }
 
 static void limit_voices(struct tac_plan *plan, uint32_t node, uint32_t count)

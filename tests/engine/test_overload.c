@@ -8,7 +8,7 @@
 #include <math.h>
 
 #define CONSTANT "{block: lfo, rate: 0, depth: 0, centre: "
-enum { PERIOD_NS = 1333333, HEAVY_NS = 1300000, LIGHT_NS = 100000 };
+enum { PERIOD_NS = 1333333, HEAVY_NS = 1300000, LIGHT_NS = 100000, FADES = 8 };
 
 /* Cycles of 64 frames that take so long, as the engine is told. */
 static void play(struct tac_engine *e, uint32_t cycles, uint64_t busy_ns)
@@ -22,15 +22,15 @@ static void play(struct tac_engine *e, uint32_t cycles, uint64_t busy_ns)
     }
 }
 
-/* Until the level has changed, but not for ever. Returns the largest step from frame to frame. */
+/* Until the level has changed, but not for ever, and on until its fades are over. Returns the
+ * largest step from frame to frame. */
 static float play_until(struct tac_engine *e, uint32_t level, uint64_t busy_ns)
 {
     struct tac_engine_overload o = {0};
     float most = 0, last = NAN;
-    for (int i = 0; i < 200000; i++) {
+    for (int i = 0, there = 0; i < 200000 && there < FADES; i++) {
         tac_engine_overload(e, &o);
-        if (o.level == level && i > 3)
-            break;
+        there += o.level == level;
         play(e, 1, o.level == level ? LIGHT_NS * 9 : busy_ns);
         for (int f = 0; f < 64; f++) {
             if (!isnan(last))
