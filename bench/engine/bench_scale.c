@@ -20,7 +20,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICE = 64, TURN = 40, ROUNDS = 60, ANSWERS_MAX = 200000, WARM_NS = 3000000 };
+enum {
+    SLICE = 64,
+    TURN = 40,
+    ROUNDS = 60,
+    ANSWERS_MAX = 200000,
+    WARM_NS = 3000000,
+    PACED_TURNS = 10
+};
 
 static char text[8 << 20];
 static uint32_t threads = 2, rounds = ROUNDS;
@@ -143,7 +150,8 @@ static void compare(const char *name, uint32_t units, bool paced)
     uint32_t count = 0, count_more = 0, count_crowded = 0, alone = 0,
              turns = paced ? rounds / 4 : rounds;
     crowd_open();
-    for (uint32_t i = 0; i < turns / 4 + 2; i++) { /* the engine finds out what pays */
+    for (uint32_t i = 0; i < turns / 4 + (paced ? PACED_TURNS : 2);
+         i++) { /* the engine finds out what pays */
         turn(a, one, 0, false);
         turn(b, more, 0, paced);
     }
