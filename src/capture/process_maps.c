@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PROCESS_MAPS_MAX = 4096, TEXT_MAX = 1 << 18, PATH_LENGTH_MAX = 4096, NOTES_MAX = 4096 };
@@ -84,7 +85,10 @@ static void read_build_id(int fd, char *ret_text)
 
 void tac_build_id_of_file(const char *path, char *ret_text)
 {
+    struct stat st;
     strcpy(ret_text, "-");
+    if (stat(path, &st) || !S_ISREG(st.st_mode))
+        return;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return;

@@ -73,12 +73,13 @@ static bool find_bias(const char *path, const struct tac_capture_module *m, uint
 {
     struct tac_elf_place place;
     struct stat st;
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) /* a recording may name a pipe or a device */
+        return false;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return false;
-    bool good = !fstat(fd, &st) && S_ISREG(st.st_mode);
-    Elf *elf = good && elf_version(EV_CURRENT) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
-    good = elf && tac_elf_place_read(elf, m->build_id, &place);
+    Elf *elf = elf_version(EV_CURRENT) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+    bool good = elf && tac_elf_place_read(elf, m->build_id, &place);
     if (good)
         *ret_bias = m->start - tac_elf_place_address(&place, m->offset, 0);
     elf_end(elf);
