@@ -131,7 +131,8 @@ struct tac_trace_config {
                              frame information of the program's files, which compilers write for all
                              code (DWARF 5, 6.4). The copy is made by the kernel where the thread is
                              in it anyway; at most 1 000 a second and thread are kept. x86-64,
-                             arm64, armhf */
+                             arm64, armhf. The environment variable TACTUS_STACKS=BYTES asks for
+                             PERF, STACKS and so many bytes whatever the program says */
 };
 
 /* Start recording. One session a process at a time. Returns 0; -TAC_E_BUSY when one runs, -EINVAL

@@ -97,6 +97,17 @@ static const char *target_of(const struct tac_trace_config *config, char *buffer
     return path;
 }
 
+/* Stacks for a program that does not ask for them itself. */
+static void take_environment(struct tac_trace_config *config)
+{
+    const char *text = secure_getenv("TACTUS_STACKS");
+    unsigned long bytes = text ? strtoul(text, NULL, 10) : 0;
+    if (!bytes)
+        return;
+    config->evidence |= TAC_EVIDENCE_PERF | TAC_EVIDENCE_STACKS;
+    config->stack_bytes = bytes < TAC_STACK_BYTES_MAX ? (uint32_t)bytes : TAC_STACK_BYTES_MAX;
+}
+
 static void remember_meta(struct tac_session *s, const char *line)
 {
     char *copy = s->sink.stream && s->meta_count < TAC_META_MAX ? strdup(line) : NULL;
@@ -141,8 +152,9 @@ static int open_session(const struct tac_trace_config *config, struct tac_sessio
         return -ENOMEM;
     s->config = *config;
     s->config.drain_ms = config->drain_ms ? config->drain_ms : DRAIN_MS;
-    s->stack_bytes = (config->stack_bytes + 7) & ~7u;
-    s->stacks = tac_perf_stacks((config->evidence & TAC_EVIDENCE_STACKS) != 0, s->stack_bytes);
+    take_environment(&s->config);
+    s->stack_bytes = (s->config.stack_bytes + 7) & ~7u;
+    s->stacks = tac_perf_stacks((s->config.evidence & TAC_EVIDENCE_STACKS) != 0, s->stack_bytes);
     int error = tac_site_table_init(&s->sites);
     if (!error)
         error = tac_sink_init(&s->sink, -1, (uint64_t)config->flight_s * TAC_NS_PER_S,

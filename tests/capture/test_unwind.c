@@ -138,6 +138,24 @@ static void an_export_names_the_chain(void)
     unlink(exported);
 }
 
+static void the_environment_asks_for_stacks(void)
+{
+    struct tac_capture *c = NULL;
+    const struct tac_trace_config config = {.path = path};
+    REQUIRE(setenv("TACTUS_STACKS", "1000000", 1) == 0); /* more than can be had */
+    int error = tac_trace_start(&config);
+    unsetenv("TACTUS_STACKS");
+    REQUIRE(error == 0);
+    audio_callback(3);
+    REQUIRE(tac_trace_stop() == 0 && tac_capture_open(path, NULL, &c) == 0);
+    const char *how = tac_capture_meta(c, "evidence.stacks");
+    if (can_unwind(c)) {
+        CHECK_MSG(how && strstr(how, "16384 bytes of stack"), "%s", how ? how : "nothing");
+        CHECK(c->gaps_count || stack_of_fault(c));
+    }
+    tac_capture_close(c);
+}
+
 static void what_lies_deeper_than_the_copy_is_left_out(void)
 {
     struct tac_capture *c = record(200);
@@ -187,6 +205,7 @@ int main(void)
     snprintf(exported, sizeof exported, "%s/a.pftrace", dir);
     TEST(the_chain_is_found_without_frame_pointers);
     TEST(an_export_names_the_chain);
+    TEST(the_environment_asks_for_stacks);
     TEST(what_lies_deeper_than_the_copy_is_left_out);
     TEST(too_large_a_copy_is_refused);
     TEST(a_copy_of_nonsense_ends);
