@@ -185,6 +185,17 @@ void tac_plan_remember(const struct tac_plan *plan, bool undo)
     }
 }
 
+/* They lie all over the plan, so they are gone through only when something has changed. */
+static void tell_readers(struct tac_plan_section *s, bool moving, bool fades)
+{
+    s->moving = moving;
+    s->fades = fades;
+    for (uint32_t i = 0; i < s->readers; i++)
+        tac_signal_move(s->reader[i], moving ? s->out.bank_lanes : 0);
+    for (uint32_t i = 0; s->fade && i < s->out.banks; i++)
+        tac_signal_move(&s->fade[i], fades ? s->out.bank_lanes : 0);
+}
+
 void tac_plan_section_run(void *section, const struct tac_io *io)
 {
     struct tac_plan_section *s = section;
@@ -193,12 +204,10 @@ void tac_plan_section_run(void *section, const struct tac_io *io)
     s->in.detune_semitones = tac_node_row(s->node, TAC_VOICES_PARAM_DETUNE)[0];
     if (!s->begun)
         tac_voices_renew(s->node->voices);
-    s->begun = true;
     bool fades, moving = tac_voices_run(s->node->voices, &s->in, &s->out, &fades);
-    for (uint32_t i = 0; i < s->readers; i++)
-        tac_signal_move(s->reader[i], moving ? s->out.bank_lanes : 0);
-    for (uint32_t i = 0; s->fade && i < s->out.banks; i++)
-        tac_signal_move(&s->fade[i], fades ? s->out.bank_lanes : 0);
+    if (!s->begun || moving != s->moving || fades != s->fades)
+        tell_readers(s, moving, fades);
+    s->begun = true;
 }
 
 void tac_plan_levels_run(void *levels, const struct tac_io *io)

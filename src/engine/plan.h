@@ -125,9 +125,10 @@ struct tac_plan_section {
     struct tac_signal **reader;
     uint32_t readers;
     uint32_t asleep_from,
-        ramp_from; /* banks that do not run; that fade in this slice, as ramp says */
-    uint8_t ramp;  /* enum tac_hush */
-    bool begun;    /* its signals stand in the buffers */
+        ramp_from;      /* banks that do not run; that fade in this slice, as ramp says */
+    uint8_t ramp;       /* enum tac_hush */
+    bool begun;         /* its signals stand in the buffers */
+    bool moving, fades; /* as its readers know */
 };
 
 /* How loud the voices of a section are where they leave it. */
