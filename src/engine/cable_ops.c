@@ -121,10 +121,10 @@ INLINE void begin(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
 }
 
 /* Not-a-number becomes min: a parameter is always within its range. */
-INLINE void clamp(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
+INLINE void clamp(const struct tac_mix *m, float *restrict out, uint32_t count)
 {
-    float min = m->min, max = m->max, *restrict out = m->out;
-    for (uint32_t i = 0; i < frames * lanes; i++) {
+    float min = m->min, max = m->max;
+    for (uint32_t i = 0; i < count; i++) {
         float x = out[i] > min ? out[i] : min;
         out[i] = x < max ? x : max;
     }
@@ -137,9 +137,30 @@ INLINE void mix(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
     for (uint32_t i = 0; i < m->count; i++)
         add_source(m->out, lanes, frames, &m->source[i]);
     if (m->clamp)
-        clamp(m, lanes, frames);
-    for (uint32_t f = 0; m->line && f < frames; f++)
-        m->out[TAC_ENGINE_SLICE_FRAMES * lanes + f] = m->out[f * lanes];
+        clamp(m, m->out, frames * lanes);
+}
+
+/* All lanes are alike: one is summed, behind the buffer, and then given to all. */
+INLINE void mix_line(const struct tac_mix *m, uint32_t lanes, uint32_t frames)
+{
+    float *restrict line = m->out + TAC_ENGINE_SLICE_FRAMES * lanes, *restrict out = m->out;
+    for (uint32_t f = 0; f < frames; f++)
+        line[f] = m->base.data ? m->base.data[f * m->base.stride] : 0;
+    for (uint32_t i = 0; i < m->count; i++) {
+        const struct tac_mix_source *s = &m->source[i];
+        const float *restrict in = s->signal.data + s->from;
+        if (s->fade)
+            for (uint32_t f = 0; f < frames; f++)
+                line[f] += s->fade[f] * in[f * s->signal.stride];
+        else
+            for (uint32_t f = 0; f < frames; f++)
+                line[f] += in[f * s->signal.stride];
+    }
+    if (m->clamp)
+        clamp(m, line, frames);
+    for (uint32_t f = 0; f < frames; f++)
+        for (uint32_t l = 0; l < lanes; l++)
+            out[f * lanes + l] = line[f];
 }
 
 /* The only row of a mix in which nothing moves; the same sums as mix. False: not every source is a
@@ -166,7 +187,9 @@ INLINE bool mix_still(const struct tac_mix *m, uint32_t lanes)
 
 INLINE void mix_frames(const struct tac_mix *m, uint32_t lanes, uint32_t frames, uint32_t moving)
 {
-    if (moving || m->line || !mix_still(m, lanes))
+    if (m->line)
+        mix_line(m, lanes, frames);
+    else if (moving || !mix_still(m, lanes))
         mix(m, lanes, frames);
 }
 
