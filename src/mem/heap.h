@@ -241,7 +241,8 @@ static inline size_t tac_place_bytes(const struct tac_place *place)
 
 /* ---- slabs.c: the owner's slow path ---- */
 
-/* A block of the class, after the list ran empty; NULL when there is no memory. */
+/* A block of the class, after the list ran empty; NULL, counted and in errno, when there is no
+ * memory. */
 void *tac_heap_refill(struct tac_heap *heap, unsigned class_index);
 /* A block comes home on its owner thread, fast path or not. */
 void tac_slab_free_local(struct tac_heap *heap, struct tac_slab *slab, void *block);
@@ -266,8 +267,6 @@ bool tac_heap_drain_one(struct tac_heap *heap);
  * take in. */
 void tac_heap_queue_clear(struct tac_heap *heap);
 void tac_slab_requeue(struct tac_heap *heap, const struct tac_slab *slab);
-/* Up to TAC_HEAP_DRAIN blocks of the slab, whose summary is not 0, into slab->free; how many. */
-unsigned tac_slab_drain(struct tac_slab *slab);
 /* After a drain that left some, or made the slab partial or empty. */
 void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab);
 
@@ -277,7 +276,7 @@ void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab);
 void *tac_large_alloc(struct tac_heap *heap, size_t bytes, bool *ret_fresh);
 void *tac_large_alloc_aligned(struct tac_heap *heap, size_t bytes, size_t alignment);
 void tac_large_free(struct tac_heap *heap, struct tac_large *large, size_t unit);
-/* Make it that long where it is, if that can be done. */
+/* realloc.c: make it that long where it is, if that can be done. */
 bool tac_large_resize(struct tac_heap *heap, struct tac_large *large, size_t unit, size_t bytes);
 
 /* ---- open.c, thread.c ---- */

@@ -79,18 +79,19 @@ void tac_slab_free_remote(struct tac_slab *slab, void *block)
     enqueue(heap, c, remote);
 }
 
-/* Of one word of bits. */
-unsigned tac_slab_drain(struct tac_slab *slab)
+/* Up to TAC_HEAP_DRAIN blocks of one word of the slab, whose summary is not 0, into slab->free. */
+static inline void drain(struct tac_heap *heap, struct tac_slab *slab, struct tac_remote *remote,
+                         uint32_t summary)
 {
-    struct tac_remote *remote = tac_remote_of(slab);
-    unsigned w = tac_bit_lowest(atomic_load(&remote->summary)), n = 0;
+    unsigned w = (unsigned)__builtin_ctz(summary), room = TAC_HEAP_DRAIN;
     atomic_fetch_and(&remote->summary, ~(1u << w));
     uint64_t bits = atomic_load(&remote->freed[w]), left = bits;
     uint32_t bytes = slab->block_bytes;
-    char *base = tac_unit_address(tac_slab_unit(slab)) + (size_t)w * 64 * bytes;
+    char *base = tac_unit_address(tac_slab_unit(slab)) + (size_t)(w * 64 * bytes);
     void *list = slab->free;
-    for (; left && n < TAC_HEAP_DRAIN; n++, left &= left - 1) {
-        void *block = base + (size_t)tac_bit_lowest(left) * bytes;
+    for (; left && room; room--, left &= left - 1) {
+        uint32_t offset = tac_bit_lowest(left) * bytes;
+        void *block = base + offset;
         *(void **)block = list;
         list = block;
     }
@@ -98,10 +99,9 @@ unsigned tac_slab_drain(struct tac_slab *slab)
     bits ^= left;
     if (atomic_fetch_sub(&remote->freed[w], bits) != bits)
         atomic_fetch_or(&remote->summary, 1u << w);
-    slab->used -= n;
-    tac_slab_heap(slab)->counters.remote_frees += n;
+    slab->used -= TAC_HEAP_DRAIN - room;
+    heap->counters.remote_frees += TAC_HEAP_DRAIN - room;
     TAC_ASSERT_SLOW(!tac_slab_fault(slab));
-    return n;
 }
 
 /* The slab, which is the first of its queue, leaves it; unless a sender has not linked it yet, then
@@ -119,20 +119,23 @@ static void leave(struct tac_heap *heap, unsigned c, struct tac_slab *slab)
         enqueue(owner, __atomic_load_n(&slab->class_index, __ATOMIC_RELAXED), remote);
 }
 
-static void drain_first(struct tac_heap *heap, unsigned c)
+static inline void drain_first(struct tac_heap *heap, unsigned c)
 {
     struct tac_remote *remote = remote_of_link(heap->pulled[c]);
     struct tac_slab *slab = slab_of(remote);
     bool ours = owner_of(slab) == heap;
-    if (ours && atomic_load(&remote->summary))
-        tac_slab_drain(slab);
-    if (!ours || !atomic_load(&remote->summary))
+    uint32_t summary = atomic_load(&remote->summary);
+    if (ours && summary) {
+        drain(heap, slab, remote, summary);
+        summary = atomic_load(&remote->summary);
+    }
+    if (!ours || !summary)
         leave(heap, c, slab);
     if (ours)
         tac_slab_settle(heap, slab);
 }
 
-void tac_heap_drain_class(struct tac_heap *heap, unsigned c)
+static inline void drain_class(struct tac_heap *heap, unsigned c)
 {
     heap->draining = true;
     atomic_signal_fence(memory_order_seq_cst);
@@ -143,6 +146,11 @@ void tac_heap_drain_class(struct tac_heap *heap, unsigned c)
     heap->draining = false;
 }
 
+void tac_heap_drain_class(struct tac_heap *heap, unsigned c)
+{
+    drain_class(heap, c);
+}
+
 /* The class has nothing more, unless a sender comes just now. */
 static void class_is_done(struct tac_heap *heap, unsigned c)
 {
@@ -151,24 +159,30 @@ static void class_is_done(struct tac_heap *heap, unsigned c)
         atomic_fetch_or(&heap->sent_classes[c / 64], 1ull << (c & 63));
 }
 
+/* Apart, since it saves registers. Of the first of these classes of word w. */
+static __attribute__((noinline)) bool drain_some(struct tac_heap *heap, unsigned w,
+                                                 uint64_t classes)
+{
+    unsigned c = w * 64 + tac_bit_lowest(classes);
+    heap->tidy_next = (c + 1) % TAC_CLASSES;
+    bool some = tac_heap_has_sent(heap, c);
+    if (some)
+        drain_class(heap, c);
+    else
+        class_is_done(heap, c);
+    return some;
+}
+
 /* The classes take turns: none waits for ever behind one that others free all the time. */
 bool tac_heap_drain_one(struct tac_heap *heap)
 {
     unsigned w = heap->tidy_next / 64;
     uint64_t classes = atomic_load_explicit(&heap->sent_classes[w], memory_order_relaxed) &
                        ~0ull << (heap->tidy_next & 63);
-    if (!classes) {
-        heap->tidy_next = w ? 0 : 64;
-        return false;
-    }
-    unsigned c = w * 64 + tac_bit_lowest(classes);
-    heap->tidy_next = (c + 1) % TAC_CLASSES;
-    bool some = tac_heap_has_sent(heap, c);
-    if (some)
-        tac_heap_drain_class(heap, c);
-    else
-        class_is_done(heap, c);
-    return some;
+    if (classes)
+        return drain_some(heap, w, classes);
+    heap->tidy_next = w ? 0 : 64;
+    return false;
 }
 
 /* ---- in a forked child ---- */

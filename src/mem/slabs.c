@@ -163,12 +163,12 @@ static __attribute__((noinline)) void *new_medium(struct tac_heap *heap, unsigne
 {
     uint64_t start = tac_counter();
     unsigned n = tac_class_table[c].units;
-    if (!tac_units_account(n, heap->open_units))
-        return NULL;
+    if (TAC_UNLIKELY(!tac_units_account(n, heap->open_units)))
+        return tac_heap_failed();
     long unit = tac_spans_take_high(&tac_mem.spans, n);
     if (TAC_UNLIKELY(unit < 0)) {
         tac_units_return(n);
-        return NULL;
+        return tac_heap_failed();
     }
     tac_units_fresh((size_t)unit, n);
     struct tac_slab *slab = slab_of_unit(unit);
@@ -181,11 +181,11 @@ static __attribute__((noinline)) void *new_medium(struct tac_heap *heap, unsigne
 static __attribute__((noinline)) void *new_last(struct tac_heap *heap, unsigned c)
 {
     if (!tac_units_account(1, heap->open_units))
-        return NULL;
+        return tac_heap_failed();
     long unit = tac_spans_take_high(&tac_mem.spans, 1);
     if (TAC_UNLIKELY(unit < 0)) {
         tac_units_return(1);
-        return NULL;
+        return tac_heap_failed();
     }
     tac_units_fresh((size_t)unit, 1);
     return begin_slab(heap, c, slab_of_unit(unit));
@@ -200,7 +200,7 @@ static __attribute__((noinline)) void *new_small(struct tac_heap *heap, unsigned
     struct tac_span span = tac_spans_take_some(&tac_mem.spans);
     if (TAC_UNLIKELY(span.unit < 0)) {
         tac_units_return(TAC_SPANS_SOME);
-        return NULL;
+        return tac_heap_failed();
     }
     if (span.n < TAC_SPANS_SOME)
         tac_units_return(TAC_SPANS_SOME - span.n);
@@ -299,16 +299,23 @@ static __attribute__((noinline)) void *refill_from_others(struct tac_heap *heap,
     return block;
 }
 
+/* Blocks of the class that the thread has; tidies up before, which may find that a partial slab is
+ * empty. */
+static __attribute__((noinline)) void *refill_own(struct tac_heap *heap, unsigned c)
+{
+    uint32_t most = tidy(heap);
+    void *block = take_own(heap, c, most);
+    return TAC_LIKELY(block) ? block : begin_unused(heap, c);
+}
+
 void *tac_heap_refill(struct tac_heap *heap, unsigned c)
 {
     heap->counters.slow_mallocs++;
     TAC_ASSERT_SLOW(!heap->current[c] || !tac_slab_fault(heap->current[c]));
-    if (!has_blocks(heap, c))
-        return tac_heap_has_sent(heap, c) || has_spare(heap, c) ? refill_from_others(heap, c)
-                                                                : take_new(heap, c);
-    uint32_t most = tidy(heap); /* which may find that a partial slab is empty */
-    void *block = take_own(heap, c, most);
-    return TAC_LIKELY(block) ? block : begin_unused(heap, c);
+    if (has_blocks(heap, c))
+        return refill_own(heap, c);
+    return tac_heap_has_sent(heap, c) || has_spare(heap, c) ? refill_from_others(heap, c)
+                                                            : take_new(heap, c);
 }
 
 /* Out of the list of partial slabs, if it is there. False: the class has it in hand. */

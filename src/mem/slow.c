@@ -13,34 +13,6 @@
 
 #include <errno.h>
 
-static void *malloc_large(struct tac_heap *heap, size_t bytes)
-{
-    bool fresh;
-    return tac_large_alloc(heap, bytes, &fresh);
-}
-
-/* From the thread's lists, or whole units. */
-static inline void *malloc_own(struct tac_heap *heap, size_t bytes)
-{
-    unsigned c = bytes > TAC_CLASS_MAX_BYTES ? 0 : bytes ? tac_class_of(bytes) : 1;
-    void *block = heap->list[c]; /* class 0 has none */
-    if (block) {
-        heap->list[c] = *(void **)block;
-        return block;
-    }
-    if (TAC_LIKELY(c))
-        return tac_heap_refill(heap, c);
-    uint64_t start = tac_counter();
-    block = malloc_large(heap, bytes);
-    tac_heap_note_worst(heap, start);
-    return block;
-}
-
-static void *malloc_real(struct tac_heap *heap, size_t bytes)
-{
-    return TAC_LIKELY(heap) ? malloc_own(heap, bytes) : malloc_large(NULL, bytes);
-}
-
 static void *failed(struct tac_heap *heap)
 {
     if (heap)
@@ -54,6 +26,53 @@ static void *failed(struct tac_heap *heap)
 void *tac_heap_failed(void)
 {
     return failed(tac_thread.heap);
+}
+
+static __attribute__((noinline)) void *malloc_large(struct tac_heap *heap, size_t bytes)
+{
+    uint64_t start = tac_counter();
+    bool fresh;
+    void *block = tac_large_alloc(heap, bytes, &fresh);
+    if (TAC_UNLIKELY(!block))
+        return failed(heap);
+    if (TAC_LIKELY(heap))
+        tac_heap_note_worst(heap, start);
+    return block;
+}
+
+/* Blocks of the current slab that came home become the thread's list: most of what leaves the fast
+ * path needs no more than that. NULL: it does. tac_heap_none has no slabs, so what is watched does.
+ */
+static inline void *malloc_next_list(struct tac_heap *heap, unsigned c)
+{
+    struct tac_slab *slab = heap->current[c];
+    void *block = slab ? slab->free : NULL;
+    if (!block)
+        return NULL;
+    slab->free = NULL;
+    slab->used = slab->made;
+    heap->list[c] = *(void **)block;
+    return block;
+}
+
+/* From the thread's lists, or whole units; all of it, for a thread that nobody watches any more. */
+static inline void *malloc_own(struct tac_heap *heap, size_t bytes)
+{
+    unsigned c = bytes > TAC_CLASS_MAX_BYTES ? 0 : bytes ? tac_class_of(bytes) : 1;
+    void *block = heap->list[c]; /* class 0 has none, nor a slab */
+    if (block) {
+        heap->list[c] = *(void **)block;
+        return block;
+    }
+    if (TAC_UNLIKELY(!c))
+        return malloc_large(heap, bytes);
+    block = malloc_next_list(heap, c);
+    return block ? block : tac_heap_refill(heap, c);
+}
+
+static void *malloc_real(struct tac_heap *heap, size_t bytes)
+{
+    return TAC_LIKELY(heap) ? malloc_own(heap, bytes) : malloc_large(NULL, bytes);
 }
 
 /* Guard, hooks, samples or memcheck: nothing of it in most programs. */
@@ -98,7 +117,7 @@ static __attribute__((noinline)) void *malloc_watched(struct tac_heap *heap, siz
                                                       const void *site)
 {
     if (!tac_heap_may_alloc(bytes, site))
-        return NULL;
+        return failed(heap);
     void *block = malloc_checked(heap, bytes);
     if (block)
         tac_heap_note_alloc(block, bytes, site);
@@ -108,37 +127,32 @@ static __attribute__((noinline)) void *malloc_watched(struct tac_heap *heap, siz
 void *tac_heap_malloc_at(size_t bytes, const void *site)
 {
     struct tac_heap *heap = tac_thread_heap();
-    void *block = TAC_UNLIKELY(is_watched(&tac_thread)) ? malloc_watched(heap, bytes, site)
-                                                        : malloc_real(heap, bytes);
-    return TAC_LIKELY(block) ? block : failed(heap);
+    return TAC_UNLIKELY(is_watched(&tac_thread)) ? malloc_watched(heap, bytes, site)
+                                                 : malloc_real(heap, bytes);
 }
 
-/* Blocks of the current slab that came home become the thread's list: most of what leaves the fast
- * path needs no more than that. NULL: it does. tac_heap_none has no slabs, so what is watched does.
- */
-static inline void *malloc_next_list(struct tac_heap *heap, size_t bytes)
-{
-    unsigned c = bytes <= TAC_CLASS_SMALL_BYTES ? (unsigned)((bytes + 15) / 16) : 0;
-    struct tac_slab *slab = heap->current[c];
-    void *block = slab ? slab->free : NULL;
-    if (!block)
-        return NULL;
-    slab->free = NULL;
-    slab->used = slab->made;
-    heap->list[c] = *(void **)block;
-    return block;
-}
-
-__attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
+/* Larger than what the fast path has. */
+static __attribute__((noinline)) void *malloc_larger(size_t bytes)
 {
     struct tac_heap *heap = tac_heap_fast;
-    void *block = malloc_next_list(heap, bytes);
+    return TAC_LIKELY(tac_outside_is_plain(heap))
+               ? malloc_own(heap, bytes)
+               : tac_heap_malloc_at(bytes, __builtin_return_address(0));
+}
+
+/* One jump after the other, without a frame: that alone is a tenth of what a call may cost. */
+__attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
+{
+    if (bytes > TAC_CLASS_SMALL_BYTES)
+        return malloc_larger(bytes);
+    struct tac_heap *heap = tac_heap_fast;
+    unsigned c = bytes ? (unsigned)((bytes + 15) / 16) : 1;
+    void *block = malloc_next_list(heap, c);
     if (TAC_LIKELY(block))
         return block;
-    if (TAC_UNLIKELY(!tac_outside_is_plain(heap)))
-        return tac_heap_malloc_at(bytes, __builtin_return_address(0));
-    block = malloc_own(heap, bytes);
-    return TAC_LIKELY(block) ? block : failed(heap);
+    return TAC_LIKELY(tac_outside_is_plain(heap))
+               ? tac_heap_refill(heap, c)
+               : tac_heap_malloc_at(bytes, __builtin_return_address(0));
 }
 
 /* ---- free ---- */
