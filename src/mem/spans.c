@@ -203,16 +203,20 @@ TAC_ALWAYS_INLINE long take_in_steps(struct tac_spans *spans, size_t n, size_t s
 
 /* ---- Giving ---- */
 
+TAC_ALWAYS_INLINE void give_top_part(struct tac_spans *spans, size_t from, size_t end)
+{
+    uint64_t mask = tac_bitrun_mask(from & 63, (unsigned)(end - from));
+    uint64_t before = atomic_fetch_add(&spans->level[spans->top].word[from >> 6], mask);
+    TAC_ASSERT(!(before & mask));
+    (void)before;
+}
+
 static TAC_SPAN_NOINLINE void give_top(struct tac_spans *spans, size_t from, size_t end)
 {
-    while (from < end) {
-        size_t edge = (from | 63) + 1, to = edge < end ? edge : end;
-        uint64_t mask = tac_bitrun_mask(from & 63, (unsigned)(to - from));
-        uint64_t before = atomic_fetch_add(&spans->level[spans->top].word[from >> 6], mask);
-        TAC_ASSERT(!(before & mask));
-        (void)before;
-        from = to;
-    }
+    for (size_t edge; edge = (from | 63) + 1, edge < end; from = edge)
+        give_top_part(spans, from, edge);
+    if (TAC_LIKELY(from < end))
+        give_top_part(spans, from, end);
 }
 
 /* Units of one word come home. True when it is complete with them. */
@@ -252,7 +256,7 @@ static TAC_SPAN_NOINLINE void give_words_apart(struct tac_spans *spans, size_t f
 /* Words of level 0 that fill or reach over words of level 1. */
 static TAC_SPAN_NOINLINE void give_many_words(struct tac_spans *spans, size_t from, size_t end)
 {
-    size_t first = divide_up(from, 6), last = end >> 6;
+    size_t first = (from + 63) >> 6, last = end >> 6;
     if (spans->top == 1) {
         give_top(spans, from, end);
         return;
@@ -379,10 +383,14 @@ void tac_spans_give(struct tac_spans *spans, size_t unit, size_t n)
         give_near(spans, unit, n);
 }
 
-void tac_spans_shrink(struct tac_spans *spans, size_t unit, size_t n, size_t n_new)
+size_t tac_spans_shrink(struct tac_spans *spans, size_t unit, size_t n, size_t n_new)
 {
+    size_t at = unit + n_new, end = unit + n;
+    if (at & 63 && ((end & 63 && (end >> 6) - (at >> 6) > 1) || (at ^ end) >> 12))
+        n_new += -at & 63;
     if (spans->deep)
         shrink_deep(spans, unit, n_new, n);
     else
         shrink_near(spans, unit, n_new, n);
+    return n_new;
 }

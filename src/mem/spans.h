@@ -112,13 +112,22 @@ void tac_spans_give(struct tac_spans *spans, size_t unit, size_t n);
  */
 size_t tac_spans_claim_whole(struct tac_spans *spans, size_t unit);
 
-/* Grow a block of n units by claiming what follows, up to n_new units; not beyond the word of the
- * lowest level in which it starts inside a word, since no block may need more pieces than a free
- * can give back. Real-time: yes. */
-bool tac_spans_grow(struct tac_spans *spans, size_t unit, size_t n, size_t n_new);
+/* Grow a block from `unit` to `from` by claiming what follows, up to `end` (<= units); not beyond
+ * the word of the lowest level in which it starts inside a word, since no block may need more
+ * pieces than a free can give back, and not over whole words into one that others have a part of.
+ * Returns where it ends then, or 0; that is no further than tac_spans_grown says, if it has to take
+ * the last word as a whole. Real-time: yes. */
+size_t tac_spans_grow(struct tac_spans *spans, size_t unit, size_t from, size_t end);
 
-/* Give back what a block of n units has beyond n_new. Real-time: yes. */
-void tac_spans_shrink(struct tac_spans *spans, size_t unit, size_t n, size_t n_new);
+static inline size_t tac_spans_grown(size_t from, size_t end)
+{
+    return (from ^ end) >> 6 && from & 63 ? (end + 63) & ~(size_t)63 : end;
+}
+
+/* Give back what a block of n units has beyond n_new; up to 1 MiB of it stays where the rest begins
+ * inside a word and would be more than two pieces. Returns the length that is kept. Real-time: yes.
+ */
+size_t tac_spans_shrink(struct tac_spans *spans, size_t unit, size_t n, size_t n_new);
 
 /* Walks, for statistics and tests while others may run: free units, and the longest run that one
  * call to take would find. */

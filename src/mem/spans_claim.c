@@ -2,24 +2,21 @@
  * spans_claim.c - taking exactly given units: growth in place, and free memory for a trim.
  *
  * A block grows over the end of a word only where it has the word for itself; then the word is
- * empty behind it, which is cheap. Parts are looked at before the first of them is taken, so that
- * giving back is for lost races only. As in spans.c, what grows is there twice. */
+ * empty behind it, which is cheap. What it grows into is a part of the next word, or words that are
+ * free as a whole. The last of these goes back in part where the block began to grow at the end of
+ * a word, else it stays the block's: so a call moves one word from set to set, and one other gets
+ * into a set or out of it. Parts are looked at before the first of them is taken, so that giving
+ * back is for lost races only. As in spans.c, what grows is there twice. */
 #include "mem/spans_word.h"
 
-/* Bits from the given one on, of a word in which nothing before it is free; they must all be. */
-TAC_ALWAYS_INLINE bool claim_rest(struct tac_span_level *level, unsigned depth, unsigned w,
-                                  unsigned from)
+/* Take all that is free of a word, if it is that: the rest of one in which nothing before is. */
+TAC_ALWAYS_INLINE bool claim_rest(struct tac_span_level *level, unsigned depth, size_t w,
+                                  uint64_t rest, unsigned longest)
 {
-    uint64_t rest = ~0ull << from;
-    if (!atomic_compare_exchange_strong(&level->word[w], &rest, 0))
+    if (TAC_UNLIKELY(!atomic_compare_exchange_strong(&level->word[w], &rest, 0)))
         return false;
-    tac_span_publish(level, depth, w, 0, tac_span_shown(level, w), 0);
+    tac_span_publish(level, depth, (unsigned)w, 0, longest, 0);
     return true;
-}
-
-TAC_ALWAYS_INLINE bool is_free(const struct tac_span_level *level, unsigned w, uint64_t mask)
-{
-    return !(~atomic_load_explicit(&level->word[w], memory_order_relaxed) & mask);
 }
 
 TAC_ALWAYS_INLINE void keep_behind(struct tac_span_level *level, unsigned depth, size_t w,
@@ -28,30 +25,43 @@ TAC_ALWAYS_INLINE void keep_behind(struct tac_span_level *level, unsigned depth,
     tac_span_fresh(level, depth, (unsigned)w, ~0ull << used, 64 - used);
 }
 
+/* Does what ends there end in the first word beyond, which is free in parts? */
+TAC_ALWAYS_INLINE bool ends_among_others(const struct tac_span_level *level, size_t first,
+                                         size_t end)
+{
+    return end & 63 && end >> 6 == first && tac_span_value(level, first);
+}
+
 /* Words of level 0 from within a word of level 1, or its end, into others. */
 TAC_ALWAYS_INLINE bool many_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     struct tac_span_level *level = &spans->level[1];
-    const unsigned depth = tac_span_depth(1, deep), behind = end & 63;
-    size_t first = (from + 63) >> 6, last = end >> 6;
-    uint64_t used = ~(~0ull << behind);
-    if (from & 63 && !is_free(level, (unsigned)(from >> 6), ~0ull << (from & 63)))
+    const unsigned depth = tac_span_depth(1, deep), used = from & 63, behind = end & 63;
+    const uint64_t rest = ~0ull << used;
+    size_t first = (from + 63) >> 6, whole = (end + 63) >> 6;
+    if (used && tac_span_value(level, from >> 6) != rest)
         return false;
-    if (behind && tac_span_claim_top(spans, first, last + 1 - first)) {
-        keep_behind(level, depth, last, behind);
+    if (ends_among_others(level, first, end)) {
+        if (!tac_span_claim_word(level, depth, (unsigned)first, ~(~0ull << behind)))
+            return false;
     } else {
-        if (first < last && !tac_span_claim_top(spans, first, last - first))
+        if (!tac_span_claim_top(spans, first, whole - first))
             return false;
-        if (behind && !tac_span_claim_word(level, depth, (unsigned)last, used)) {
-            if (first < last)
-                tac_spans_give(spans, first << 12, (last - first) << 12);
-            return false;
-        }
+        if (behind)
+            keep_behind(level, depth, whole - 1, behind);
     }
-    if (!(from & 63) || claim_rest(level, depth, (unsigned)(from >> 6), from & 63))
+    if (!used || TAC_LIKELY(claim_rest(level, depth, from >> 6, rest, 64 - used)))
         return true;
     tac_spans_give(spans, first << 12, (end - (first << 6)) << 6);
     return false;
+}
+
+/* At level 1 the same as grow_over at level 0; in units. */
+static TAC_SPAN_NOINLINE size_t grow_far(struct tac_spans *spans, size_t from, size_t end)
+{
+    bool done = spans->deep ? many_words(spans, from >> 6, end >> 6, true)
+                            : many_words(spans, from >> 6, end >> 6, false);
+    return done ? end : 0;
 }
 
 static TAC_SPAN_NOINLINE bool claim_many_words(struct tac_spans *spans, size_t from, size_t end)
@@ -62,75 +72,76 @@ static TAC_SPAN_NOINLINE bool claim_many_words(struct tac_spans *spans, size_t f
 /* Words of level 0, as a whole. */
 TAC_ALWAYS_INLINE bool claim_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
-    if (from == end)
-        return true;
     if (spans->top == 1)
         return tac_span_claim_top(spans, from, end - from);
+    if (TAC_UNLIKELY((from ^ (end - 1)) >> 6))
+        return claim_many_words(spans, from, end);
     uint64_t mask = tac_bitrun_mask(from & 63, (unsigned)(end - from));
+    if (TAC_UNLIKELY(!~mask))
+        return claim_many_words(spans, from, end);
     return tac_span_claim_word(&spans->level[1], tac_span_depth(1, deep), (unsigned)(from >> 6),
                                mask);
 }
 
-/* From within a word of level 0, or its end, into others. */
-TAC_ALWAYS_INLINE bool grow_over(struct tac_spans *spans, size_t from, size_t end, bool deep)
+/* From within a word of level 0, or its end, into others. Where it ends, or 0. */
+TAC_ALWAYS_INLINE size_t grow_over(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     struct tac_span_level *level = &spans->level[0];
-    const unsigned depth = tac_span_depth(0, deep), behind = end & 63;
-    size_t first = (from + 63) >> 6, last = end >> 6;
-    uint64_t used = ~(~0ull << behind);
-    if (from & 63 && !is_free(level, (unsigned)(from >> 6), ~0ull << (from & 63)))
-        return false;
-    if (spans->top == 2 && (first ^ (last + !!behind - 1)) >> 6) {
-        if (!claim_many_words(spans, first, last + !!behind))
-            return false;
-        if (behind)
-            keep_behind(level, depth, last, behind);
-    } else if (behind && claim_words(spans, first, last + 1, deep)) {
-        keep_behind(level, depth, last, behind);
-    } else {
-        if (behind && !is_free(level, (unsigned)last, used))
-            return false;
-        if (!claim_words(spans, first, last, deep))
-            return false;
-        if (behind && !tac_span_claim_word(level, depth, (unsigned)last, used)) {
-            if (first < last)
-                tac_spans_give(spans, first << 6, (last - first) << 6);
-            return false;
-        }
+    const unsigned depth = tac_span_depth(0, deep), used = from & 63, behind = end & 63;
+    const uint64_t rest = ~0ull << used;
+    size_t first = (from + 63) >> 6, whole = (end + 63) >> 6;
+    if (used && tac_span_value(level, from >> 6) != rest)
+        return 0;
+    if (ends_among_others(level, first, end)) {
+        if (!tac_span_claim_word(level, depth, (unsigned)first, ~(~0ull << behind)))
+            return 0;
+    } else if (first < whole) {
+        if (!claim_words(spans, first, whole, deep))
+            return 0;
+        if (used)
+            end = whole << 6;
+        else if (behind)
+            keep_behind(level, depth, whole - 1, behind);
     }
-    if (!(from & 63) || claim_rest(level, depth, (unsigned)(from >> 6), from & 63))
-        return true;
+    if (!used || TAC_LIKELY(claim_rest(level, depth, from >> 6, rest, 64 - used)))
+        return end;
     tac_spans_give(spans, first << 6, end - (first << 6));
-    return false;
+    return 0;
 }
 
-static TAC_SPAN_NOINLINE bool grow_over_deep(struct tac_spans *spans, size_t from, size_t end)
+static TAC_SPAN_NOINLINE size_t grow_over_deep(struct tac_spans *spans, size_t from, size_t end)
 {
     return grow_over(spans, from, end, true);
 }
 
-static TAC_SPAN_NOINLINE bool grow_over_near(struct tac_spans *spans, size_t from, size_t end)
+static TAC_SPAN_NOINLINE size_t grow_over_near(struct tac_spans *spans, size_t from, size_t end)
 {
     return grow_over(spans, from, end, false);
 }
 
-static TAC_SPAN_NOINLINE bool claim_part(struct tac_spans *spans, size_t from, size_t end)
+/* Inside its word. */
+static TAC_SPAN_NOINLINE size_t grow_part(struct tac_spans *spans, size_t from, size_t end)
 {
     uint64_t mask = tac_bitrun_mask(from & 63, (unsigned)(end - from));
     struct tac_span_level *level = &spans->level[0];
-    return spans->deep ? tac_span_claim_word(level, 3, (unsigned)(from >> 6), mask)
-                       : tac_span_claim_word(level, 2, (unsigned)(from >> 6), mask);
+    bool done = spans->deep ? tac_span_claim_word(level, 3, (unsigned)(from >> 6), mask)
+                            : tac_span_claim_word(level, 2, (unsigned)(from >> 6), mask);
+    return done ? end : 0;
 }
 
-bool tac_spans_grow(struct tac_spans *spans, size_t unit, size_t n, size_t n_new)
+size_t tac_spans_grow(struct tac_spans *spans, size_t unit, size_t from, size_t end)
 {
-    size_t from = unit + n, end = unit + n_new, last = end - 1;
-    if (end > spans->units)
-        return false;
+    size_t last = end - 1;
     if ((from ^ last) >> 6 == 0 && from & 63)
-        return claim_part(spans, from, end);
-    if (unit & 63 || (spans->top == 2 && unit & 4095 && (unit ^ last) >> 12))
-        return false;
+        return grow_part(spans, from, end);
+    if (spans->top == 2 && (unit ^ last) >> 12) {
+        if (unit & 4095)
+            return 0;
+        if (!((from | end) & 63) && (from ^ last) >> 12)
+            return grow_far(spans, from, end);
+    }
+    if (unit & 63)
+        return 0;
     return spans->deep ? grow_over_deep(spans, from, end) : grow_over_near(spans, from, end);
 }
 

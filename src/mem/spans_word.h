@@ -41,6 +41,11 @@ bool tac_span_claim_top(struct tac_spans *spans, size_t from, size_t n);
 
 /* ---- Words ---- */
 
+TAC_ALWAYS_INLINE uint64_t tac_span_value(const struct tac_span_level *level, size_t w)
+{
+    return atomic_load_explicit(&level->word[w], memory_order_relaxed);
+}
+
 /* Does the word belong into set k? */
 bool tac_span_is_member(struct tac_span_level *level, unsigned k, unsigned w);
 

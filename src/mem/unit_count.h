@@ -54,4 +54,30 @@ static inline void tac_units_give(size_t unit, size_t n)
     tac_spans_give(&tac_mem.spans, unit, n);
 }
 
+/* ---- large blocks ---- */
+
+/* How many units may be in use; heap may be NULL. */
+static inline size_t tac_large_open(const struct tac_heap *heap)
+{
+    return heap ? heap->open_units : tac_mem.units - tac_mem.reserve_units;
+}
+
+/* So many large blocks and units of them more. */
+static inline void tac_large_count(struct tac_heap *heap, long blocks, long units)
+{
+    if (heap) {
+        heap->counters.large_blocks += (size_t)blocks;
+        heap->counters.large_units += (size_t)units;
+        return;
+    }
+    atomic_fetch_add(&tac_mem.detached_large_blocks, (size_t)blocks);
+    atomic_fetch_add(&tac_mem.detached_large_units, (size_t)units);
+}
+
+/* The units of a block. */
+static inline size_t tac_large_units(size_t bytes)
+{
+    return tac_spans_round(bytes ? (bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT : 1);
+}
+
 #endif

@@ -116,20 +116,23 @@ static void operate_at_random(size_t units)
             REQUIRE(mark(owner, *s, 0, 1));
         } else if (random_next(&seed) % 4 == 0) {
             size_t longer = tac_spans_round(s->n + random_length());
-            struct span more = {s->unit + s->n, longer - s->n};
-            if (tac_spans_grow(&l.spans, s->unit, s->n, longer)) {
+            size_t from = s->unit + s->n, to = s->unit + longer;
+            size_t end = to <= units ? tac_spans_grow(&l.spans, s->unit, from, to) : 0;
+            if (end) {
+                struct span more = {from, end - from};
+                REQUIRE(end == to || end == tac_spans_grown(from, to));
                 REQUIRE(mark(owner, more, 0, 1));
-                s->n = longer;
+                s->n = end - s->unit;
             }
         } else {
             size_t keep = random_next(&seed) % 3 ? 0 : tac_spans_round(s->n / 2);
-            struct span gone = {s->unit + keep, s->n - keep};
+            size_t kept = keep ? tac_spans_shrink(&l.spans, s->unit, s->n, keep) : 0;
+            struct span gone = {s->unit + kept, s->n - kept};
+            REQUIRE(kept >= keep && kept < keep + 64);
             REQUIRE(mark(owner, gone, 1, 0));
-            if (keep)
-                tac_spans_shrink(&l.spans, s->unit, s->n, keep);
-            else
+            if (!keep)
                 tac_spans_give(&l.spans, gone.unit, gone.n);
-            s->n = keep;
+            s->n = kept;
         }
         if (i % 256 == 0) {
             const char *fault = tac_spans_fault(&l.spans);
