@@ -19,9 +19,11 @@
 
 static void help_peer(void)
 {
+    static unsigned pressed;
     once_fifo(60);
     unsigned at = atomic_load(&tick) + 1;
-    if (is_struck(at)) {
+    if (is_struck(at) && at != pressed) {
+        pressed = at;
         wait_until(release_of(at) - period_ns / 20);
         uint64_t from = now();
         spin(strike_ns(at));
@@ -36,12 +38,14 @@ static void help_peer(void)
 static void help_bursts(void)
 {
     enum { BURSTS = 10 };
+    static unsigned pressed;
     once_fifo(75);
     unsigned at = atomic_load(&tick) + 1;
-    if (!is_struck(at)) {
+    if (!is_struck(at) || at == pressed) {
         sleep_ns(period_ns / 4);
         return;
     }
+    pressed = at;
     wait_until(release_of(at) + period_ns / 40);
     for (int i = 0; i < BURSTS; i++) {
         uint64_t from = now();
