@@ -9,19 +9,11 @@ import subprocess
 import sys
 import xml.etree.ElementTree as tree
 
+from tap import end, ok
+
 TACTUS = sys.argv[1]
 NS = "{http://www.w3.org/1999/xhtml}"
 LEFT, RIGHT, TOP, BOTTOM = 46, 420, 26, 224  # of the frame of a plot
-count, failures = 0, 0
-
-
-def ok(good, name, detail=""):
-    global count, failures
-    count += 1
-    failures += not good
-    if not good:
-        print("#", detail)
-    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
 
 
 def run(*arguments):
@@ -69,8 +61,7 @@ def main():
        "the reverb has fallen by 60 dB in its time", (at(one, 0.25), at(two, 0.5)))
     alone = tree.fromstring(run("eq", "--html").replace("<!DOCTYPE html>", ""))
     ok([s.get("id") for s in alone.iter(NS + "section")] == ["eq"], "a block can have a page alone")
-    print(f"1..{count}")
-    return failures > 0
+    return end()
 
 
 if __name__ == "__main__":

@@ -11,22 +11,14 @@ import subprocess
 import sys
 import tempfile
 
+from tap import end, ok
+
 TACTUS = sys.argv[1]
-count, failures = 0, 0
 
 
 def run(*arguments):
     return subprocess.run([TACTUS, *arguments], capture_output=True, text=True, timeout=60,
                           stdin=subprocess.DEVNULL, check=False)
-
-
-def ok(good, name, detail=""):
-    global count, failures
-    count += 1
-    if not good:
-        failures += 1
-        print("# " + detail.replace("\n", "\n# "))
-    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
 
 
 def one_line(result, code, start):
@@ -97,5 +89,4 @@ def refuse_harm():
 refuse_harm()
 for command in overview():
     check_command(command)
-print(f"1..{count}")
-sys.exit(1 if failures else 0)
+sys.exit(end())

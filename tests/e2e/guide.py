@@ -14,17 +14,9 @@ import subprocess
 import sys
 import tempfile
 
+from tap import end, ok
+
 TACTUS, GUIDE = os.path.abspath(sys.argv[1]), sys.argv[2]
-count, failures = 0, 0
-
-
-def ok(good, name, detail=""):
-    global count, failures
-    count += 1
-    failures += not good
-    if not good:
-        print("# " + str(detail).replace("\n", "\n# "))
-    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
 
 
 def run(folder, *arguments):
@@ -85,8 +77,7 @@ def main():
         options = run(folder, "play", "--help").stdout
         named = set(re.findall(r"`[^`]*tactus play[^`]*?(--[a-z]+)", text))
         ok(named and all(option in options for option in named), "play has the options", named)
-    print(f"1..{count}")
-    return failures > 0
+    return end()
 
 
 if __name__ == "__main__":

@@ -8,18 +8,10 @@ import json
 import subprocess
 import sys
 
+from tap import end, ok
+
 TACTUS, VICTIM = sys.argv[1:3]
-count, failures = 0, 0
 MIB = 1 << 20
-
-
-def ok(good, name, detail=""):
-    global count, failures
-    count += 1
-    if not good:
-        failures += 1
-        print("# " + str(detail).replace("\n", "\n# "))
-    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
 
 
 def size(*arguments):
@@ -55,5 +47,4 @@ ok(not page["ended"] and page["taken_peak_bytes"] >= 20 * MIB and "134" in resul
    "a crash leaves its record", result.stdout + result.stderr)
 ok(one_line(size("--", "/no/such/program"), 3, "/no/such/program"), "no such program")
 ok(one_line(size("--margin", "x", "true"), 2, "--margin"), "a wrong margin")
-print(f"1..{count}")
-sys.exit(1 if failures else 0)
+sys.exit(end())

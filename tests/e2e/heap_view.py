@@ -13,18 +13,9 @@ import subprocess
 import sys
 import time
 
+from tap import end, ok
+
 TACTUS, VICTIM = sys.argv[1:3]
-count, failures = 0, 0
-
-
-def ok(good, name, detail="", skip=None):
-    global count, failures
-    count += 1
-    if not good and not skip:
-        failures += 1
-        print("# " + str(detail).replace("\n", "\n# "))
-    line = f"{'ok' if good or skip else 'not ok'} {count} - {name}"
-    print(line + (f" # SKIP {skip}" if skip else ""), flush=True)
 
 
 class Victim:
@@ -143,5 +134,4 @@ sites()
 refusals()
 hostile("hostile")
 hostile("garbled")
-print(f"1..{count}")
-sys.exit(1 if failures else 0)
+sys.exit(end())

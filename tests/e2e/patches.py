@@ -14,21 +14,13 @@ import sys
 import tempfile
 import time
 
+from tap import end, ok
+
 TACTUS, EXAMPLES = sys.argv[1], sys.argv[2]
-count, failures = 0, 0
 
 # example: channels, lowest and highest RMS in dBFS of the loudest channel
 LEVELS = {"first": (2, -30, -12), "bass": (2, -36, -12), "poly": (2, -36, -12), "drums": (2, -30, -8), "pad": (2, -30, -8),
           "strip8": (8, -40, -12), "demo": (4, -40, -12)}
-
-
-def ok(good, name, detail=""):
-    global count, failures
-    count += 1
-    if not good:
-        failures += 1
-        print("# " + str(detail).replace("\n", "\n# "))
-    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
 
 
 def run(*arguments, timeout=60):
@@ -201,8 +193,7 @@ def main():
         play(folder)
         several(folder)
         overload(folder)
-    print(f"1..{count}")
-    return 1 if failures else 0
+    return end()
 
 
 if __name__ == "__main__":
