@@ -131,7 +131,7 @@ void *tac_heap_malloc_at(size_t bytes, const void *site)
                                                  : malloc_real(heap, bytes);
 }
 
-/* Larger than what the fast path has. */
+/* Larger than what the fast path has, or nothing, which it does not know the class of. */
 static __attribute__((noinline)) void *malloc_larger(size_t bytes)
 {
     struct tac_heap *heap = tac_heap_fast;
@@ -143,10 +143,10 @@ static __attribute__((noinline)) void *malloc_larger(size_t bytes)
 /* One jump after the other, without a frame: that alone is a tenth of what a call may cost. */
 __attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
 {
-    if (bytes > TAC_CLASS_SMALL_BYTES)
+    if (bytes - 1 >= TAC_CLASS_SMALL_BYTES)
         return malloc_larger(bytes);
     struct tac_heap *heap = tac_heap_fast;
-    unsigned c = bytes ? (unsigned)((bytes + 15) / 16) : 1;
+    unsigned c = (unsigned)((bytes + 15) / 16); /* whose list is empty */
     void *block = malloc_next_list(heap, c);
     if (TAC_LIKELY(block))
         return block;

@@ -205,6 +205,44 @@ static void impossible_sizes_fail_with_enomem(void)
     CHECK(!tac_heap_aligned_alloc(24, 8) && errno == EINVAL);
 }
 
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A request for nothing is of the smallest class, of which the thread has blocks ready, and others
+ * that came home to the slab. */
+static void blocks_of_no_bytes_are_blocks(void)
+{
+    enum { N = 600 };
+    static uintptr_t block[N];
+    struct tac_heap_stats before, after;
+    tac_heap_stats_get(&before);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < N; i++)
+            block[i] = (uintptr_t)tac_heap_malloc(i % 3 ? 16 : 0);
+        for (int i = round; i < N; i += 5) {
+            tac_heap_free((void *)block[i]); /* NOLINT: as it came */
+            block[i] = (uintptr_t)tac_heap_malloc(i % 2 ? 0 : 1);
+        }
+        for (int i = 0; i < N; i += 2) {
+            tac_heap_free((void *)block[i]); /* NOLINT: as it came */
+            block[i] = 0;
+        }
+        for (int i = 0; i < N; i += 2)
+            block[i] = (uintptr_t)tac_heap_malloc(i % 4 ? 0 : 9);
+        qsort(block, N, sizeof *block, by_address);
+        for (int i = 0; i < N; i++)
+            CHECK(block[i] && (!i || block[i] - block[i - 1] >= 16));
+        CHECK(tac_heap_is_valid(NULL, 0) == 0);
+        for (int i = 0; i < N; i++)
+            tac_heap_free((void *)block[i]); /* NOLINT: as it came */
+    }
+    tac_heap_stats_get(&after); /* what is in the thread's list counts as live */
+    CHECK_MSG(after.live_bytes < before.live_bytes + 16384, "%zu", after.live_bytes);
+}
+
 static void free_keeps_errno(void)
 {
     void *small = tac_heap_malloc(8), *large = tac_heap_malloc(1u << 20);
@@ -324,6 +362,7 @@ int main(int argc, char **argv)
     TEST(large_blocks_grow_in_place); /* while the arena is still in one piece */
     TEST(random_operations_keep_every_byte);
     TEST(impossible_sizes_fail_with_enomem);
+    TEST(blocks_of_no_bytes_are_blocks);
     TEST(free_keeps_errno);
     TEST(every_alignment_is_kept);
     TEST(guard_counts_and_forbids);
