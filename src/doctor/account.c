@@ -438,7 +438,8 @@ void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nomi
     if (has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)) {
         struct off_cpu off = time_off_cpu(layout);
         settle_steal(layout, nominal, missing > off.ns ? missing - off.ns : 0);
-        settle_surplus(layout, off, missing);
+        if (has & TAC_HAS_SCHED) /* otherwise a sleep holds its way back, which may be charged */
+            settle_surplus(layout, off, missing);
     } else {
         settle_by_counts(layout, nominal, missing);
     }

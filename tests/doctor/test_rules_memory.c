@@ -111,6 +111,30 @@ static void heap_lock_sleeps_inside_malloc(void)
     rules_expect(&f, "heap_lock");
 }
 
+/* The same by the own thread's switches alone, where a sleep ends when the thread is back. */
+static void a_way_back_may_be_charged_without_privilege(void)
+{
+    enum { SLEEPS = 20 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+    fixture_cycle(&f, 0, 10, 2410,
+                  (struct tac_make_evidence){.cpu_ns = 2200000, .voluntary = SLEEPS});
+    fixture_kernel(&f, 9, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+    for (int i = 0; i < SLEEPS; i++) {
+        double at = 100 + 110 * i;
+        fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, at, at + 105);
+        fixture_kernel(&f, at + 5, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+        fixture_kernel(&f, at + 95, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+    }
+    fixture_kernel(&f, 2411, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "heap_lock");
+    for (unsigned i = 0; i < fixture_miss(&f, 0)->count; i++)
+        CHECK(strcmp(fixture_miss(&f, 0)->verdict[i].rule->name, "unexplained") != 0);
+    fixture_close(&f);
+}
+
 /* Who wakes it from inside the heap had the lock; who was merely in the heap as well had not. */
 static void heap_lock_names_the_thread_that_gave_it_back(void)
 {
@@ -203,6 +227,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(a_way_back_may_be_on_the_threads_own_clock);
+    TEST(a_way_back_may_be_charged_without_privilege);
     TEST(fork_stall_when_the_process_forks);
     TEST(mmap_lock_without_a_fork);
     TEST(reclaim_in_its_own_context);
