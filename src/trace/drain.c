@@ -207,12 +207,11 @@ static void write_lane(struct tac_session *s, struct tac_lane *lane, enum tac_ch
     tac_sink_put(&s->sink, &chunk, &body, sizeof body);
 }
 
-/* They are mapped here, too: reading them would take the parent's events. */
 void tac_drain_leave(void)
 {
     uint32_t count = atomic_load(&tac_lanes_count);
     for (uint32_t i = 0; i < count; i++) {
-        tac_perf_close(tac_lanes[i]->perf);
+        tac_perf_leave(tac_lanes[i]->perf);
         tac_lanes[i]->perf = NULL;
     }
 }

@@ -173,6 +173,13 @@ void tac_perf_close(struct tac_perf *perf)
     free(perf);
 }
 
+void tac_perf_leave(struct tac_perf *perf)
+{
+    if (perf)
+        perf->page = NULL;
+    tac_perf_close(perf);
+}
+
 static int try_open(uint32_t tid, bool kernel, enum tac_perf_stacks stacks, uint32_t copy_bytes,
                     struct tac_perf **ret_perf)
 {
@@ -351,6 +358,7 @@ static bool decode(struct tac_perf *perf, uint64_t at, struct tac_perf_batch *b,
     e->cpu = (uint16_t)word_at(perf, end - 16);
     if (e->type == TAC_KERNEL_OUT)
         put_stack(perf, b, e);
+    perf->stack_bytes = 0; /* of a switch that was lost */
     return true;
 }
 

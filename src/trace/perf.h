@@ -26,6 +26,8 @@ enum tac_perf_stacks tac_perf_stacks(bool wanted, uint32_t copy_bytes);
 int tac_perf_open(uint32_t tid, enum tac_perf_stacks stacks, uint32_t copy_bytes,
                   struct tac_perf **ret_perf);
 void tac_perf_close(struct tac_perf *perf); /* NULL is fine */
+void tac_perf_leave(struct tac_perf *perf); /* the same in the child of a fork, where the kernel has
+                                               taken the ring's mapping away */
 bool tac_perf_has_stacks(
     const struct tac_perf *perf); /* they may be refused where the rest is not */
 
