@@ -21,7 +21,8 @@ struct tac_unwind {
     const struct tac_capture *capture;
     char *folders, *debug_folders; /* libdwfl keeps a pointer to the second */
     Dwfl *dwfl;                    /* NULL: not yet, or there is nothing to unwind by */
-    size_t modules;                /* of the capture that it was made from */
+    size_t modules;                /* of the capture when it was last looked at */
+    size_t own;                    /* of these, those of the traced program */
     Dwfl_Callbacks callbacks;
     /* the stack at hand */
     const struct tac_format_stack_copy *copy;
@@ -147,7 +148,6 @@ static const Dwfl_Thread_Callbacks thread_callbacks = {
 static void make(struct tac_unwind *u)
 {
     const struct tac_capture *c = u->capture;
-    u->modules = c->modules_count;
     u->dwfl = dwfl_begin(&u->callbacks);
     if (!u->dwfl)
         return;
@@ -163,6 +163,24 @@ static void make(struct tac_unwind *u)
         return;
     dwfl_end(u->dwfl);
     u->dwfl = NULL;
+}
+
+/* Other processes come and go, and their modules are not for here. */
+static void keep_up(struct tac_unwind *u)
+{
+    const struct tac_capture *c = u->capture;
+    size_t own = 0;
+    if (u->modules == c->modules_count)
+        return;
+    u->modules = c->modules_count;
+    for (size_t i = 0; i < c->modules_count; i++)
+        own += !c->modules[i].pid;
+    if (own == u->own)
+        return;
+    u->own = own;
+    if (u->dwfl)
+        dwfl_end(u->dwfl);
+    make(u);
 }
 
 /* ---- one stack ---- */
@@ -182,11 +200,7 @@ uint32_t tac_unwind_copy(struct tac_unwind *u, const struct tac_format_stack_cop
 {
     if (!copy->registers || copy->registers > TAC_STACK_REGISTERS_MAX)
         return 0;
-    if (u->modules != u->capture->modules_count) {
-        if (u->dwfl)
-            dwfl_end(u->dwfl);
-        make(u);
-    }
+    keep_up(u);
     u->copy = copy;
     u->data = data;
     u->pc = ret_pc;
