@@ -86,6 +86,9 @@ static uint64_t charged_ahead(const struct tac_case *c, uint64_t ns)
         const struct tac_capture_kernel *e = &cap->kernel[i];
         if (e->type == TAC_KERNEL_RUNTIME && e->tid == tid)
             return e->a > e->ns - ns ? e->a - (e->ns - ns) : 0;
+        if (e->type == TAC_KERNEL_SWITCH &&
+            e->tid == tid) /* its charge came before, or not at all */
+            break;
     }
     return 0;
 }
