@@ -62,6 +62,8 @@ void tac_parts_close(struct tac_parts *p)
 
 static bool append(struct bytes *b, const void *data, size_t n)
 {
+    if (!n)
+        return true;
     if (b->used + n > b->room) {
         size_t room = b->used + n + (b->used + n) / 2;
         unsigned char *grown = realloc(b->data, room);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fuzz_capture.c - the reader, its summaries, the statistics and the exporters on any bytes.
+ * fuzz_capture.c - the reader, its parts, its summaries, the statistics and the exporters on any
+ * bytes; and what is read of the files of other processes.
  *
  * A random mutation would nearly always break a chunk's CRC and end there; so each chunk that is
  * found is given the right one before the reader sees it. See fuzz_main.h for how it is run. */
@@ -7,14 +8,18 @@
 #include "capture/export.h"
 #include "capture/lod.h"
 #include "capture/misses.h"
+#include "capture/parts.h"
+#include "capture/process_maps.h"
 #include "capture/walk.h"
 
 #include "fuzz_main.h"
 
 #include <dirent.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static void mend(unsigned char *bytes, size_t size)
@@ -101,6 +106,50 @@ static void look_for_misses(const unsigned char *bytes, size_t size)
     tac_misses_fini(&misses);
 }
 
+static void look_at_parts(const char *path)
+{
+    struct tac_parts *parts = NULL;
+    struct tac_part part;
+    int r = tac_parts_open(path, 20, NULL, &parts);
+    while (r >= 0 && (r = tac_parts_next(parts, &part, NULL)) > 0)
+        tac_capture_close(part.capture);
+    tac_parts_close(parts);
+}
+
+/* Of a program whose notes are these bytes. */
+static void look_for_build_id(int fd, const char *path, const unsigned char *bytes, size_t size)
+{
+    char text[TAC_BUILD_ID_TEXT];
+    ElfW(Ehdr) head = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,
+                                   sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32},
+                       .e_phoff = sizeof head,
+                       .e_phentsize = sizeof(ElfW(Phdr)),
+                       .e_phnum = 1};
+    ElfW(Phdr)
+        segment = {.p_type = PT_NOTE, .p_offset = sizeof head + sizeof segment, .p_filesz = size};
+    segment.p_align = size && bytes[0] & 1 ? 8 : 4;
+    if (ftruncate(fd, 0) || pwrite(fd, &head, sizeof head, 0) < 0 ||
+        pwrite(fd, &segment, sizeof segment, sizeof head) < 0 ||
+        pwrite(fd, bytes, size, sizeof head + sizeof segment) < 0)
+        return;
+    tac_build_id_of_file(path, text);
+    if (strlen(text) >= sizeof text)
+        abort();
+}
+
+static void look_at_file(const unsigned char *bytes, size_t size)
+{
+    char path[32];
+    int fd = memfd_create("tactus-fuzz", MFD_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (fd >= 0 && write(fd, bytes, size) == (ssize_t)size)
+        look_at_parts(path);
+    if (fd < 0)
+        return;
+    look_for_build_id(fd, path, bytes, size < 1024 ? size : 1024);
+    close(fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     unsigned char *copy = malloc(size ? size : 1);
@@ -114,6 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
     export_all(copy, size);
     look_for_misses(copy, size);
+    look_at_file(copy, size);
     free(copy);
     return 0;
 }
