@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * sanitized.h - which sanitizer this is compiled for, whatever the compiler calls it.
  *
- * TAC_SANITIZED         1 under AddressSanitizer or ThreadSanitizer, else 0: they replace malloc
- * and mlock, and fault and call the kernel by themselves TAC_SANITIZED_THREAD  1 under
- * ThreadSanitizer TAC_ALWAYS_INLINE     static functions that must be part of their caller. Under a
- * sanitizer, where no instruction is counted, they are functions as any other: their checks, copied
- * into each place of use, would take a compiler half a minute a file. */
+ * TAC_SANITIZED: 1 under AddressSanitizer or ThreadSanitizer, else 0: they replace malloc and
+ * mlock, and fault and call the kernel by themselves.
+ *
+ * TAC_SANITIZED_THREAD: 1 under ThreadSanitizer.
+ *
+ * TAC_ALWAYS_INLINE: static functions that must be part of their caller. Under a sanitizer, where
+ * no instruction is counted, they are functions as any other: their checks, copied into each place
+ * of use, would take a compiler half a minute a file. */
 #ifndef TAC_BASE_SANITIZED_H
 #define TAC_BASE_SANITIZED_H
 
