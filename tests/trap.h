@@ -85,7 +85,7 @@ static inline int forbid_system_calls(void)
     return forbid_system_calls_but(SYS_exit_group, SYS_exit_group);
 }
 
-static long faults(void)
+static inline long faults(void)
 {
     struct rusage usage;
     getrusage(RUSAGE_THREAD, &usage);

@@ -45,7 +45,7 @@ void tac_low_water_check(size_t taken_units)
         be_quiet(SIZE_MAX, o, mark);
     } else if (left >= 2 * mark) {
         atomic_store_explicit(&o->low_is_crossed, 0, memory_order_relaxed);
-        be_quiet(tac_mem.units - mark, o, mark);
+        be_quiet(tac_mem.units - (size_t)mark, o, mark);
     } else if (left < mark && !atomic_exchange(&o->low_is_crossed, 1)) {
         be_quiet(0, o, mark);
         atomic_fetch_add(&o->low_crossings, 1);

@@ -226,7 +226,7 @@ static uint64_t word_at(const struct tac_perf *perf, uint64_t at)
 static void copy_out(const struct tac_perf *perf, uint64_t at, unsigned char *to, size_t bytes)
 {
     const char *data = (const char *)perf->page + perf->page_bytes;
-    size_t size = perf->pages * perf->page_bytes, place = at & (size - 1);
+    size_t size = (size_t)(perf->pages * perf->page_bytes), place = (size_t)at & (size - 1);
     size_t first = bytes < size - place ? bytes : size - place;
     memcpy(to, data + place, first);
     memcpy(to + first, data, bytes - first);

@@ -43,6 +43,9 @@ static struct {
 /* Called once while the other thread waits in the slice, or NULL. */
 static void (*halt_meanwhile)(void);
 
+#if defined(__x86_64__)
+enum { HALT_TRAP_FLAG = 0x100 };
+
 static pid_t halt_tid(void)
 {
     return (pid_t)syscall(SYS_gettid);
@@ -52,9 +55,6 @@ static void halt_nap(void)
 {
     nanosleep(&(struct timespec){0, 20000}, NULL);
 }
-
-#if defined(__x86_64__)
-enum { HALT_TRAP_FLAG = 0x100 };
 
 static void halt_wait_for(enum halt_state least)
 {
@@ -138,6 +138,16 @@ static void halt_release(void)
     halt_wait_for(HALT_GONE_ON);
     while (atomic_load(&halt.crew->helper[1].inside))
         halt_nap();
+}
+#else /* halt_supported() says why nothing is halted here */
+static void halt_process(struct tac_engine *e, long at, float *const *out, uint32_t frames)
+{
+    (void)at;
+    tac_engine_process(e, NULL, out, frames);
+}
+
+static void halt_release(void)
+{
 }
 #endif
 

@@ -327,11 +327,11 @@ static void sparse_arena_is_bounded(void)
     static void *slot[N];
     begin();
     for (int i = 0; i < N; i++)
-        slot[i] = tac_heap_malloc((size_t)UNIT * (1 + random_next() % (i % 5 ? 9 : 70)));
+        slot[i] = tac_heap_malloc(UNIT * (size_t)(1 + random_next() % (i % 5 ? 9 : 70)));
     for (int i = 0; i < N; i += 2)
         tac_heap_free(slot[i]);
     for (int i = 0; i < 180 * scale && i < N; i += 2)
-        slot[i] = stepped_malloc((size_t)UNIT * (1 + random_next() % 12));
+        slot[i] = stepped_malloc(UNIT * (size_t)(1 + random_next() % 12));
     for (int i = 0; i < N; i++)
         if (i < 180 * scale) {
             stepped_free(slot[i]);

@@ -35,7 +35,7 @@ static struct block slots[SLOTS];
 static unsigned short *map; /* slot + 1 of what lies there; 0: nothing */
 static size_t map_grains, live_bytes;
 static uintptr_t arena_base;
-static long operations = 60000, done, faults, refused, wrongly_refused;
+static long operations = TAC_SANITIZED ? 60000 : 300000, done, faults, refused, wrongly_refused;
 static char fault_text[128];
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -255,6 +255,8 @@ static void every_step_agrees_with_the_model(void)
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
+    if (test_emulated())
+        operations = 60000;
     if (argc > 2)
         operations = atol(argv[2]);
     TEST(every_step_agrees_with_the_model);

@@ -162,7 +162,6 @@ enum { PAGE = 4096, CODE_PAGES = 16384 };
 static unsigned char *code;
 static unsigned char resident[CODE_PAGES]; /* bit 0: still in memory after all */
 static size_t code_used;
-static int code_fd = -1;
 
 /* A file of one short function a page, mapped to be executed, and dropped from memory. */
 static void prepare_code(void)
@@ -171,7 +170,7 @@ static void prepare_code(void)
     char path[] = "/var/tmp/tactus-injector-code-XXXXXX";
     unsigned char page[PAGE];
     memset(page, 0xc3, sizeof page); /* ret */
-    code_fd = mkstemp(path);
+    int code_fd = mkstemp(path);
     unlink(path);
     for (int i = 0; i < CODE_PAGES; i++)
         if (write(code_fd, page, sizeof page) < 0)
