@@ -86,7 +86,8 @@ struct tac_engine_stats {
     double answer_ns;     /* from the latest call for helpers until one saw it */
 };
 
-/* Cost of a node, from cycles that are timed node by node (one in 64). */
+/* Cost of a node, from slices that are timed node by node (one in 64, and some before a step is
+ * taken against overload); 0 before two were. */
 struct tac_engine_cost {
     const char *node, *block;
     uint32_t lanes;
@@ -116,7 +117,7 @@ struct tac_engine_overload {
     uint64_t steps;     /* taken so far */
     float load;         /* running mean of process time by the time its frames last */
     const char *guilty; /* the node that cost most when the latest step was taken; "" */
-    double guilty_ns;   /* what it took in a slice then */
+    double guilty_ns;   /* what it took in a slice then: mean of a few */
     const char *action; /* of the latest step: "set", "voices", "mute"; "" */
     const char *target; /* its node */
 };

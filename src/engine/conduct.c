@@ -320,13 +320,14 @@ void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_
                           TAC_BY_AUDIO,
                           frames,
                           false,
+                          crew->slice,
                           crew->time_next || crew->slice % TAC_TIMED_EVERY == 0,
                           tac_run_is_counted(crew->slice),
                           atomic_load_explicit(&crew->traced, memory_order_relaxed)};
     struct tac_zone zone =
         tac_zone_begin(crew->helper[0].site, tac_traced_has(run.traced, TAC_CAT_TASK));
     uint64_t begin = run.counted ? tac_counter() : 0;
-    crew->time_next = false;
+    crew->time_next -= crew->time_next != 0;
     plan->frame_io[0]->frames = frames;
     tac_run_copy(&run, &plan->opening);
     uint64_t waited = run_slice(crew, &run, run.counted ? refresh_sum(plan) : plan->cost_sum);
@@ -366,9 +367,14 @@ static void point_again(struct tac_plan *plan)
     }
 }
 
-void tac_workers_time_next(struct tac_workers *workers)
+void tac_workers_time_next(struct tac_workers *workers, uint32_t slices)
 {
-    ((struct tac_crew *)workers)->time_next = true;
+    ((struct tac_crew *)workers)->time_next = slices;
+}
+
+uint32_t tac_workers_time_left(const struct tac_workers *workers)
+{
+    return ((const struct tac_crew *)workers)->time_next;
 }
 
 void tac_workers_enter(struct tac_workers *workers, struct tac_plan *plan)

@@ -58,7 +58,7 @@ struct tac_crew {
     uint32_t probe_left;            /* slices to run alone for comparison */
     uint32_t failures;              /* trials in a row that did not pay */
     uint64_t ticks_per_us;
-    bool time_next;
+    uint32_t time_next; /* slices that are timed node by node, out of turn */
     struct tac_workers_config config;
     struct tac_vault vault;
     struct tac_helper helper[TAC_WORKERS_MAX];

@@ -345,15 +345,15 @@ int tac_engine_cost(struct tac_engine *e, uint32_t index, struct tac_engine_cost
     int code = p && index < p->graph->node_count ? 0 : -ENOENT;
     if (code >= 0) {
         struct tac_node *n = p->node[p->graph->order[index]].node;
-        uint64_t count = atomic_load_explicit(&n->cost_count, memory_order_relaxed);
-        uint64_t sum = atomic_load_explicit(&n->cost_sum, memory_order_relaxed);
-        uint64_t worst = atomic_load_explicit(&n->cost_worst, memory_order_relaxed);
+        uint64_t count = atomic_load_explicit(&n->cost.count, memory_order_relaxed);
+        uint64_t sum = atomic_load_explicit(&n->cost.sum, memory_order_relaxed);
+        uint64_t worst = atomic_load_explicit(&n->cost.worst, memory_order_relaxed);
         *ret_cost = (struct tac_engine_cost){
             .node = n->name,
             .block = n->block->name,
             .lanes = n->lanes,
             .mean_ns = count ? tac_costs_ns((double)sum / (double)count) : 0,
-            .worst_ns = tac_costs_ns((double)worst) * n->banks};
+            .worst_ns = tac_costs_ns((double)worst)};
     }
     pthread_mutex_unlock(&e->lock);
     return code;

@@ -215,8 +215,8 @@ void tac_batch_unref(struct tac_batch *batch)
 
 float tac_node_bank_ns(const struct tac_node *node)
 {
-    uint64_t count = atomic_load_explicit(&node->cost_count, memory_order_relaxed);
-    uint64_t sum = atomic_load_explicit(&node->cost_sum, memory_order_relaxed);
+    uint64_t count = atomic_load_explicit(&node->cost.count, memory_order_relaxed);
+    uint64_t sum = atomic_load_explicit(&node->cost.sum, memory_order_relaxed);
     if (count < 4)
         return node->learned_ns;
     return (float)(tac_costs_ns((double)sum / (double)count) / node->banks);

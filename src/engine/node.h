@@ -23,7 +23,7 @@ struct tac_file_stream;
 struct tac_service;
 struct tac_voices;
 
-enum { TAC_BATCH_STREAMS_MAX = 4096 };
+enum { TAC_BATCH_STREAMS_MAX = 4096, TAC_COST_RECENT = 3 };
 
 /* Nodes that were built by one load. */
 struct tac_batch {
@@ -41,6 +41,13 @@ struct tac_ramp {
     float value, target;
     float step;    /* per frame: added (linear) or multiplied (log) */
     uint32_t left; /* frames; 0: at rest */
+};
+
+/* Counter ticks of the slices that were timed node by node. */
+struct tac_cost {
+    _Atomic uint64_t now;               /* the latest slice: its number and what it took: run.c */
+    _Atomic uint64_t sum, worst, count; /* those before */
+    _Atomic uint32_t recent[TAC_COST_RECENT]; /* the last of them */
 };
 
 struct tac_node {
@@ -61,9 +68,7 @@ struct tac_node {
     float learned_ns;          /* of a bank, before it was played: costs.h */
     bool movable;              /* a helper may run it: its state alone is all that it changes */
     _Atomic uint32_t held;     /* lost helpers that may still write to a spare state */
-    /* Counter ticks of timed slices: their sum over all banks, the largest of one bank, how many */
-    _Atomic uint64_t cost_sum, cost_worst, cost_count;
-    _Atomic uint64_t cost_now;         /* ticks since shed.c set it to 0 */
+    struct tac_cost cost;
     const struct tac_trace_site *site; /* of its zones */
     struct tac_echoes *echoes;         /* NULL: nothing of it is fed back */
 };

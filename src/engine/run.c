@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+enum { COST_BITS = 40, COST_TRIES = 16 };
+#define COST_MOST ((1ull << COST_BITS) - 1)
+
 enum { HICCUP = 4 }; /* times the mean: a runner that was interrupted says nothing about the task */
 
 static void run_ops(const struct tac_op *op, uint32_t ops)
@@ -15,24 +18,52 @@ static void run_ops(const struct tac_op *op, uint32_t ops)
         op->run(op->self, op->io);
 }
 
-static void add_cost(struct tac_node *n, uint64_t ticks, bool first_bank)
+/* ---- what a node takes ----------------------------------------------------------------------- */
+
+/* Slice and ticks in one word, so that threads which run banks of the node agree on where a slice
+ * ends. */
+static uint64_t cost_word(uint64_t slice, uint64_t ticks)
 {
-    atomic_fetch_add_explicit(&n->cost_sum, ticks, memory_order_relaxed);
-    atomic_fetch_add_explicit(&n->cost_now, ticks, memory_order_relaxed);
-    if (first_bank)
-        atomic_fetch_add_explicit(&n->cost_count, 1, memory_order_relaxed);
-    if (ticks > atomic_load_explicit(&n->cost_worst, memory_order_relaxed))
-        atomic_store_explicit(&n->cost_worst, ticks, memory_order_relaxed);
+    return slice << COST_BITS | (ticks < COST_MOST ? ticks : COST_MOST);
 }
 
-static bool counts(const struct tac_node *n, const struct tac_op *op)
+/* A slice is over. */
+static void close_cost(struct tac_cost *c, uint64_t ticks)
 {
-    if (op->run == tac_loop_run)
-        return true;
-    if (n->voices || op->run == n->block->process)
-        return n->voices || op->self == n->state[0];
-    return n->block->process2 && op->run == n->block->process2 &&
-           ((void *const *)op->self)[0] == n->state[0];
+    uint64_t count = atomic_fetch_add_explicit(&c->count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&c->sum, ticks, memory_order_relaxed);
+    atomic_store_explicit(&c->recent[count % TAC_COST_RECENT],
+                          ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX, memory_order_relaxed);
+    if (ticks > atomic_load_explicit(&c->worst, memory_order_relaxed))
+        atomic_store_explicit(&c->worst, ticks, memory_order_relaxed);
+}
+
+/* Others add at the same time, each once for an operation: who fails that often leaves it out. */
+static void add_cost(struct tac_cost *c, uint64_t slice, uint64_t ticks)
+{
+    uint64_t before = atomic_load_explicit(&c->now, memory_order_relaxed);
+    for (int tries = COST_TRIES; tries; tries--) {
+        bool same = before >> COST_BITS == cost_word(slice, 0) >> COST_BITS;
+        uint64_t sum = cost_word(slice, ticks + (same ? before & COST_MOST : 0));
+        if (!atomic_compare_exchange_weak_explicit(&c->now, &before, sum, memory_order_relaxed,
+                                                   memory_order_relaxed))
+            continue;
+        if (!same && before)
+            close_cost(c, before & COST_MOST);
+        return;
+    }
+}
+
+uint64_t tac_run_recent(const struct tac_node *node)
+{
+    uint64_t sum = atomic_load_explicit(&node->cost.now, memory_order_relaxed) & COST_MOST;
+    uint64_t most = sum;
+    for (int i = 0; i < TAC_COST_RECENT; i++) {
+        uint64_t ticks = atomic_load_explicit(&node->cost.recent[i], memory_order_relaxed);
+        sum += ticks;
+        most = ticks > most ? ticks : most;
+    }
+    return (sum - most) / TAC_COST_RECENT;
 }
 
 /* ---- operations that may not run: shed.h --------------------------------------------------- */
@@ -159,14 +190,13 @@ static void run_ops_checked(const struct tac_plan *plan, const struct tac_op *op
         run_op_checked(plan, op);
 }
 
-static void run_ops_timed(const struct tac_plan *plan, const struct tac_op *op, uint32_t ops)
+static void run_ops_timed(const struct tac_run *run, const struct tac_op *op, uint32_t ops)
 {
     uint64_t begin = tac_counter();
     for (const struct tac_op *end = op + ops; op < end; op++) {
-        run_op_checked(plan, op);
+        run_op_checked(run->plan, op);
         uint64_t now = tac_counter();
-        struct tac_node *n = plan->node[op->node].node;
-        add_cost(n, now - begin, counts(n, op));
+        add_cost(&run->plan->node[op->node].node->cost, run->slice, now - begin);
         begin = now;
     }
 }
@@ -180,7 +210,7 @@ static void run_ops_traced(const struct tac_run *run, const struct tac_op *op, u
             count++;
         struct tac_zone zone = tac_zone_begin(run->plan->node[op->node].node->site, 1);
         if (run->timed)
-            run_ops_timed(run->plan, op, count);
+            run_ops_timed(run, op, count);
         else
             run_ops_checked(run->plan, op, count);
         tac_zone_end(&zone);
@@ -219,7 +249,7 @@ void tac_run_copy(const struct tac_run *run, struct tac_task_copy *copy)
     if (tac_traced_has(run->traced, TAC_CAT_NODE))
         run_ops_traced(run, op, copy->op.count);
     else if (run->timed)
-        run_ops_timed(run->plan, op, copy->op.count);
+        run_ops_timed(run, op, copy->op.count);
     else if (run->plan->checked)
         run_ops_checked(run->plan, op, copy->op.count);
     else

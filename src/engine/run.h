@@ -16,6 +16,7 @@ struct tac_run {
     enum tac_runner runner;
     uint32_t frames;
     bool alone;      /* no helper takes part: all imports are the audio thread's */
+    uint64_t slice;  /* its number */
     bool timed;      /* node by node */
     bool counted;    /* task by task */
     uint32_t traced; /* tac_traced_now() of the cycle */
@@ -44,8 +45,12 @@ uint64_t tac_run_task(const struct tac_run *run, struct tac_task *task);
 
 static inline bool tac_run_is_counted(uint64_t slice)
 {
-    return slice % TAC_COUNTED_EVERY == 1; /* never one that is timed as well */
+    return slice % TAC_COUNTED_EVERY == 1; /* so none of those that are timed in turn */
 }
+
+/* Counter ticks of the node in a slice: of the latest four that were timed, the mean of three; the
+ * largest may be an interruption's. 0 before there were two. */
+uint64_t tac_run_recent(const struct tac_node *node);
 
 /* Keep in the task what it took, when that is known and nobody else has done it meanwhile. */
 void tac_run_count(struct tac_task *task, uint64_t took);

@@ -2,6 +2,8 @@
  * shed.c - gives up and takes back; see shed.h. The audio thread; real-time. */
 #include "engine/shed.h"
 
+#include "engine/run.h"
+
 #include <string.h>
 
 #define LEAST_PATIENCE_NS 2000000000ull
@@ -22,9 +24,7 @@ void tac_shed_init(struct tac_shed *s, bool off)
 
 static void start_timing(struct tac_shed *s, const struct tac_shed_scene *scene)
 {
-    for (uint32_t i = 0; i < scene->plan->graph->node_count; i++)
-        atomic_store_explicit(&scene->plan->node[i].node->cost_now, 0, memory_order_relaxed);
-    tac_workers_time_next(scene->workers);
+    tac_workers_time_next(scene->workers, TAC_COST_RECENT + 1);
     s->timing = true;
 }
 
@@ -34,7 +34,7 @@ static uint32_t find_costliest(const struct tac_plan *plan, uint64_t *ret_ticks)
     *ret_ticks = 0;
     for (uint32_t i = 0; i < plan->graph->node_count; i++) {
         const struct tac_plan_node *n = &plan->node[i];
-        uint64_t ticks = atomic_load_explicit(&n->node->cost_now, memory_order_relaxed);
+        uint64_t ticks = tac_run_recent(n->node);
         if (plan->graph->node[i].block_index >= 0 && !n->hush && ticks > *ret_ticks) {
             *ret_ticks = ticks;
             worst = i;
@@ -219,7 +219,8 @@ void tac_shed_judge(struct tac_shed *s, const struct tac_shed_scene *scene, uint
         s->timing = false;
         consider_undo(s, scene, load, period_ns);
     } else if (s->timing) {
-        give_up(s, scene);
+        if (!tac_workers_time_left(scene->workers))
+            give_up(s, scene);
     } else if (s->calls >= SETTLE_CALLS) {
         start_timing(s, scene);
     }

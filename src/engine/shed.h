@@ -5,12 +5,16 @@
  *             mean. When it passes TAC_SHED_PERCENT of the time that the frames last, something is
  *             given up before the next call; after a few calls the rest is looked at again.
  * Order       the patch's list (overload:). When that is used up, or there is none, what cost most:
- *             of the node that cost most in a slice timed for the purpose, half of the voices of
- * its section, as long as they fill more than a bank; else the node is muted, with all that only it
- * hears. Fades       what is muted or sleeps goes and comes back by a ramp of one slice. States
- * stand still meanwhile. Back        the latest step is undone when there has been time for it for
- * a while; the while doubles each time that was a mistake. Threads     judge, forget: the audio
- * thread; get: any. Cost: constant, but for a walk over the nodes at each step. */
+ *             of the node that cost most in a few slices timed for the purpose (one of them may
+ *             have been interrupted, so each node's longest is left out), half of the voices of its
+ *             section, as long as they fill more than a bank; else the node is muted, with all that
+ *             only it hears.
+ * Fades       what is muted or sleeps goes and comes back by a ramp of one slice. States stand
+ *             still meanwhile.
+ * Back        the latest step is undone when there has been time for it for a while; the while
+ *             doubles each time that was a mistake.
+ * Threads     judge, forget: the audio thread; get: any.
+ * Cost        constant, but for a walk over the nodes at each step. */
 #ifndef TAC_ENGINE_SHED_H
 #define TAC_ENGINE_SHED_H
 
@@ -24,7 +28,7 @@ struct tac_shed {
     bool off;
     uint64_t mean_ns;
     uint32_t calls;  /* since the last step */
-    bool timing;     /* nodes are being timed to find the costliest */
+    bool timing;     /* slices are being timed node by node, to find the costliest */
     uint32_t listed; /* steps of the patch's list that were taken */
     uint64_t calm_ns, patience_ns, since_undo_ns;
     uint32_t depth;

@@ -92,6 +92,7 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
                           TAC_BY_HELPER,
                           crew->frames,
                           false,
+                          slice,
                           crew->timed,
                           tac_run_is_counted(slice),
                           atomic_load_explicit(&crew->traced, memory_order_relaxed)};

@@ -48,8 +48,9 @@ void tac_workers_end(struct tac_workers *workers);
 /* One slice of the plan. */
 void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_t frames);
 
-/* Time the next slice node by node. */
-void tac_workers_time_next(struct tac_workers *workers);
+/* Time the next slices node by node; how many of them are still to come. */
+void tac_workers_time_next(struct tac_workers *workers, uint32_t slices);
+uint32_t tac_workers_time_left(const struct tac_workers *workers);
 
 /* The plan was taken over: no helper may take the number of an earlier slice for one of its. */
 void tac_workers_enter(struct tac_workers *workers, struct tac_plan *plan);

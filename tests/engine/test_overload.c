@@ -2,6 +2,7 @@
  * test_overload.c - what is given up when there is not enough time, in which order, without a step,
  * and that it comes back. Times are made up, so nothing depends on the machine. */
 #include "engine/internal.h"
+#include "engine/run.h"
 #include "rig_engine.h"
 #include "test.h"
 
@@ -124,6 +125,34 @@ static void without_a_list_the_costliest_is_muted_and_named(void)
     tac_engine_free(e);
 }
 
+/* One of the slices that are looked at was interrupted. */
+static void an_interruption_makes_nobody_guilty(void)
+{
+    static struct tac_node n = {.cost = {.now = 90, .recent = {30, 1000000, 60}}};
+    CHECK(tac_run_recent(&n) == 60);
+    atomic_store(&n.cost.now, 7ull << 40 | 5000000);
+    atomic_store(&n.cost.recent[1], 90);
+    CHECK(tac_run_recent(&n) == 60);
+}
+
+/* Of all its banks together: a slice is no shorter than the mean of slices. */
+static void costs_are_of_whole_slices(void)
+{
+    struct tac_engine_cost c;
+    struct tac_engine *e = rig_open("output: 1\n"
+                                    "nodes: {n: {block: noise, channels: 500}, g: {block: gain}}\n"
+                                    "cables: [n -> output, g -> output]\n");
+    REQUIRE(e);
+    for (int i = 0; i < 1000; i++)
+        rig_play(e, 0, 64, 64);
+    for (uint32_t i = 0; tac_engine_cost(e, i, &c) == 0; i++)
+        CHECK_MSG(c.mean_ns > 0 && c.mean_ns <= c.worst_ns, "%s: %g, worst %g", c.node, c.mean_ns,
+                  c.worst_ns);
+    for (uint32_t i = 0; i < e->playing->graph->node_count; i++)
+        CHECK(atomic_load(&e->playing->node[i].node->cost.count) == 1000 / TAC_TIMED_EVERY - 1);
+    tac_engine_free(e);
+}
+
 static void what_is_fed_back_goes_silent_with_its_source(void)
 {
     struct tac_engine *e =
@@ -199,6 +228,8 @@ int main(int argc, char **argv)
     TEST(the_patch_says_what_goes_first_and_it_comes_back);
     TEST(a_bank_on_its_own_goes_with_the_others);
     TEST(without_a_list_the_costliest_is_muted_and_named);
+    TEST(an_interruption_makes_nobody_guilty);
+    TEST(costs_are_of_whole_slices);
     TEST(what_is_fed_back_goes_silent_with_its_source);
     TEST(what_is_muted_in_a_loop_fades_as_anything_else);
     TEST(a_hiccup_changes_nothing);
