@@ -110,10 +110,46 @@ static void what_has_no_room_is_left_out(void)
     play_sample = NULL;
 }
 
+/* Goes on behind a head of any length, for one lane. frames 0: from there. */
+static uint32_t read_on(struct tac_stream *self, float *out, uint32_t frames)
+{
+    static uint32_t next;
+    if (!frames)
+        next = self->head_frames;
+    for (uint32_t i = 0; i < frames; i++)
+        out[i] = (float)(1 + next++);
+    return frames;
+}
+
+static void the_head_goes_over_into_the_stream(void)
+{
+    static struct tac_stream ramp = {
+        .channels = 1, .read = read_on, .at_end = always_at_end, .head = head};
+    const struct tac_variant *one = tac_blocks_variant_for(1);
+    play_sample = &ramp;
+    for (uint32_t i = 0; i < HEAD; i++)
+        head[i] = (float)(1 + i);
+    for (uint32_t frames = 960; frames <= 1100; frames += 7) {
+        struct play p;
+        uint32_t wrong = 0;
+        ramp.head_frames = frames;
+        read_on(&ramp, NULL, 0);
+        play_open(&p, one, "sampler");
+        play_fill(p.in[0], (size_t)PLAY_CHUNK * p.lanes, 1);
+        play_run(&p, NULL, 0, heard, 2048);
+        for (uint32_t i = 0; i < 2048; i++)
+            wrong += heard[i] != (float)(1 + i);
+        CHECK_MSG(!wrong, "a head of %u frames: %u are wrong", frames, wrong);
+        play_close(&p);
+    }
+    play_sample = NULL;
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(a_pitched_sine_stays_a_sine);
     TEST(what_has_no_room_is_left_out);
+    TEST(the_head_goes_over_into_the_stream);
     return test_end();
 }

@@ -15,6 +15,8 @@
 #include "dsp/maths.h"
 #include "dsp/tables.h"
 
+#include <string.h>
+
 enum { P_PITCH, P_ROOT, P_MODE, P_RELEASE, P_LEVEL };
 enum { IN_GATE, IN_VELOCITY };
 enum { OUT_LEFT, OUT_RIGHT, SIDES };
@@ -61,19 +63,19 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
-/* Up to n frames from the head, then from the stream. */
+/* Up to n frames from the head, then from the stream, or where the head ends from both. */
 static uint32_t fetch(struct sampler *s, struct lane *lane, uint32_t n, const float **ret_frames)
 {
     const struct tac_stream *f = lane->file;
-    if (lane->next < f->head_frames) {
-        uint32_t there = f->head_frames - lane->next;
-        n = n < there ? n : there;
-        *ret_frames = f->head + (size_t)lane->next * f->channels;
-        lane->next += n;
+    uint32_t left = f->head_frames - lane->next, own = left < n ? left : n;
+    const float *head = f->head + (size_t)lane->next * f->channels;
+    lane->next += own;
+    *ret_frames = own == n ? head : s->frames;
+    if (own == n)
         return n;
-    }
-    *ret_frames = s->frames;
-    return lane->file->read(lane->file, s->frames, n);
+    if (own)
+        memcpy(s->frames, head, (size_t)own * f->channels * sizeof *head);
+    return own + lane->file->read(lane->file, s->frames + (size_t)own * f->channels, n - own);
 }
 
 /* Make room by forgetting what no tap reaches any more, and put in up to RUN frames. */
