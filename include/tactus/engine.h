@@ -13,11 +13,12 @@
  *
  * Threads   "control" functions may be called from any thread but the audio thread; they lock among
  *           themselves. "events" may come from any thread and never wait. "audio" functions are
- * called from one thread at a time, and never wait for a control thread. Loading while the sound
- * runs is an edit: the new plan is built by the caller of load, and the audio thread takes it over
- * at the edge of a cycle. Real time audio functions obey the law: no allocation, lock, system call,
- * fault or log. Sameness  the output has the same bits for every length of the process calls
- * (feedback cables and parameter events included), because the engine cuts time into slices of
+ *           called from one thread at a time, and never wait for a control thread. Loading while
+ *           the sound runs is an edit: the new plan is built by the caller of load, and the audio
+ *           thread takes it over at the edge of a cycle.
+ * Real time audio functions obey the law: no allocation, lock, system call, fault or log.
+ * Sameness  the output has the same bits for every length of the process calls (feedback cables and
+ *           parameter events included), because the engine cuts time into slices of
  *           TAC_ENGINE_SLICE_FRAMES at fixed places. */
 #ifndef TACTUS_ENGINE_H
 #define TACTUS_ENGINE_H

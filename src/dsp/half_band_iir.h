@@ -2,12 +2,13 @@
  * half_band_iir.h - a change of rate by two, up and down, that is hardly late: for blocks that are
  * played, and that go round in loops.
  *
- * Equation  H(z) = (A0(z^2) + z^-1 A1(z^2)) / 2, A0 and A1 rows of all-passes (a + z^-1) / (1 + a
- * z^-1) that run at the lower rate: three products each, up or down. Source    R. Valenzuela, A.
- * Constantinides 1983, "Digital signal processing schemes for efficient interpolation and
- * decimation", IEE Proceedings G 130(6); coefficients by tables.py. Quality   48 <-> 96 kHz: flat
- * to 20 kHz, below -96 dB from 28 kHz. Not of linear phase: 1.6 frames late at low frequencies, 3.5
- * at 20 kHz, each way. Pure; real-time: yes. */
+ * Equation  H(z) = (A0(z^2) + z^-1 A1(z^2)) / 2, A0 and A1 rows of all-passes
+ *           (a + z^-1) / (1 + a z^-1) that run at the lower rate: three products each, up or down.
+ * Source    R. Valenzuela, A. Constantinides 1983, "Digital signal processing schemes for efficient
+ *           interpolation and decimation", IEE Proceedings G 130(6); coefficients by tables.py.
+ * Quality   48 <-> 96 kHz: flat to 20 kHz, below -96 dB from 28 kHz. Not of linear phase: 1.6
+ *           frames late at low frequencies, 3.5 at 20 kHz, each way.
+ * Pure; real-time: yes. */
 #ifndef TAC_DSP_HALF_BAND_IIR_H
 #define TAC_DSP_HALF_BAND_IIR_H
 

@@ -2,10 +2,10 @@
  * vec.h - tac_v: a vector of TAC_LANES floats, the word that all DSP code is written in.
  *
  * How     GCC vector extensions: + - * / and comparisons work on tac_v as on float, and the
- * compiler picks the instructions of the variant that this file is compiled for
- * (src/dsp/meson.build lists the variants; each passes -DTAC_LANES=n -DTAC_VARIANT=name).
- * Comparisons give tac_m, a mask of all-ones or all-zeros lanes. Threads pure. Real-time: yes, all
- * of it. */
+ *         compiler picks the instructions of the variant that this file is compiled for
+ *         (src/dsp/meson.build lists the variants; each passes -DTAC_LANES=n -DTAC_VARIANT=name).
+ *         Comparisons give tac_m, a mask of all-ones or all-zeros lanes.
+ * Threads pure. Real-time: yes, all of it. */
 #ifndef TAC_DSP_VEC_H
 #define TAC_DSP_VEC_H
 

@@ -2,7 +2,8 @@
  * agenda.h - events that are still to come, the next one first.
  *
  * How     A binary heap by frame; events of the same frame leave it in the order in which they
- * came. Parameter changes that found no free ramp queue behind it, and are tried again in order.
+ *         came. Parameter changes that found no free ramp queue behind it, and are tried again in
+ *         order.
  * Bound   Both together hold TAC_EVENTS_MAX; putting one in or taking one out moves at most
  *         log2(TAC_EVENTS_MAX) events, in whatever order they come.
  * Threads: the audio thread. Real-time: yes. */

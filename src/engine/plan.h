@@ -83,8 +83,7 @@ struct tac_slot {
 };
 
 struct tac_task {
-    /* slice and status: workers.h. Others look at it while the task runs, so its line has no more
-     */
+    /* slice and status: workers.h. On a line of its own: others look while the task runs */
     _Alignas(64) _Atomic uint64_t word;
     /* counter ticks: running mean (at first the estimate), largest; of every other slice */
     _Alignas(64) _Atomic uint64_t cost, worst;

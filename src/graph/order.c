@@ -5,7 +5,8 @@
  *         is written down when all its sources are. So neighbours in the sequence are neighbours in
  *         the patch, and a buffer is read soon after it was written. The search keeps its own stack
  *         (a chain of 100 000 nodes must not exhaust the thread's). Feedback cables are not
- * followed. Cost    nodes + cables. */
+ *         followed.
+ * Cost    nodes + cables. */
 #include "graph/graph.h"
 
 #include <errno.h>

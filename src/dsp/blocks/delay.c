@@ -7,7 +7,7 @@
  *          the time stands still and is the same in all lanes, rows of the ring are read whole,
  *          and fast needs one new row a frame.
  * Quality  under a moving time, distortion: fast below -90 dB at 1 kHz, -47 at 5 kHz; fine below
- * -105 at 5 kHz. Level between two frames: fast -0.15 dB at 5 kHz, fine -0.1 dB at 18 kHz
+ *          -105 at 5 kHz. Level between two frames: fast -0.15 dB at 5 kHz, fine -0.1 dB at 18 kHz
  *          (tests/dsp/test_effects.c).
  * Ranges   time from 3 frames (fine: 17) to max_time.
  * Latency  0 (dry). Tail: depends on the feedback. State: the ring. */
