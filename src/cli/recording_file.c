@@ -38,6 +38,34 @@ int tac_recording_file_prepare(const char *path, char *full, size_t size, struct
     return 0;
 }
 
+static int copy_to(int out, const char *from)
+{
+    static char buffer[1 << 16];
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    int r = in < 0 ? -errno : 0;
+    ssize_t got = 0;
+    while (r == 0 && (got = read(in, buffer, sizeof buffer)) > 0)
+        for (ssize_t put = 0, n; put < got && r == 0; put += n > 0 ? n : 0)
+            if ((n = write(out, buffer + put, (size_t)(got - put))) < 0)
+                r = -errno;
+    if (in >= 0)
+        close(in);
+    return r ? r : got < 0 ? -EIO : 0;
+}
+
+int tac_recording_file_append(const char *path, const char *from, struct tac_error *err)
+{
+    int out = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    int r = out < 0 ? 0 : copy_to(out, from);
+    if (out >= 0 && close(out) && r == 0)
+        r = -errno;
+    unlink(from);
+    if (r < 0)
+        return tac_error_set(err, r, path, 0, 0, "the kernel's events cannot be added: %s",
+                             tac_error_sentence(r));
+    return 0;
+}
+
 void tac_recording_file_remove(const char *path)
 {
     struct stat st;

@@ -7,43 +7,12 @@
 #include "cli/preloadable.h"
 #include "cli/recording_file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int append(int out, const char *from)
-{
-    static char buffer[1 << 16];
-    int in = open(from, O_RDONLY | O_CLOEXEC);
-    int r = in < 0 ? -errno : 0;
-    ssize_t got = 0;
-    while (r == 0 && (got = read(in, buffer, sizeof buffer)) > 0)
-        for (ssize_t put = 0, n; put < got && r == 0; put += n > 0 ? n : 0)
-            if ((n = write(out, buffer + put, (size_t)(got - put))) < 0)
-                r = -errno;
-    if (in >= 0)
-        close(in);
-    return r ? r : got < 0 ? -EIO : 0;
-}
-
-/* Put the kernel's chunks behind those of the program, and drop their file. */
-static int join(const char *path, const char *kernel_path, struct tac_error *err)
-{
-    int out = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    int r = out < 0 ? 0 : append(out, kernel_path);
-    if (out >= 0 && close(out) && r == 0)
-        r = -errno;
-    unlink(kernel_path);
-    if (r < 0)
-        return tac_error_set(err, r, path, 0, 0, "the kernel's events cannot be added: %s",
-                             tac_error_sentence(r));
-    return 0;
-}
 
 static int launch(const struct tac_watching *w, const char *path, int *ret_status,
                   struct tac_error *err)
@@ -82,7 +51,7 @@ int tac_watching_run(const struct tac_watching *watching, int *ret_status, struc
     r = launch(watching, path, ret_status, err);
     (void)!tac_kernel_stop(kernel, NULL); /* what it could write is there */
     if (fd >= 0) {
-        int joined = join(path, kernel_path, err);
+        int joined = tac_recording_file_append(path, kernel_path, err);
         r = r < 0 ? r : joined;
     }
     if (r == 0 && access(path, R_OK))
