@@ -52,8 +52,9 @@ static void add_segments(const struct window *w, const struct tac_layout *l, dou
     int run = -1, drawn = 0;
     uint64_t run_from = start;
     tac_text_add(t, "\"segments\":[");
-    for (uint64_t from = start; from <= l->cycle->end_ns; from += column_ns) {
-        uint64_t to = from + column_ns < l->cycle->end_ns ? from + column_ns : l->cycle->end_ns;
+    for (uint64_t column = 0; column <= span / column_ns; column++) {
+        uint64_t from = start + column * column_ns;
+        uint64_t to = l->cycle->end_ns - from > column_ns ? from + column_ns : l->cycle->end_ns;
         uint64_t time[TAC_ACCOUNTS] = {0};
         int best = -1;
         while (at < l->segments && l->segment[at].to_ns <= from)
