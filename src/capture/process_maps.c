@@ -3,6 +3,7 @@
  * number alone: its first program counts. */
 #include "capture/process_maps.h"
 
+#include "base/build_id.h"
 #include "capture/idmap.h"
 
 #include <elf.h>
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 enum { PROCESS_MAPS_MAX = 4096, TEXT_MAX = 1 << 18, PATH_LENGTH_MAX = 4096, NOTES_MAX = 4096 };
-enum { SEGMENTS_MAX = 64, ID_MAX = 20 };
+enum { SEGMENTS_MAX = 64 };
 
 struct tac_process_maps {
     struct tac_idmap threads; /* tid -> 1: asked */
@@ -40,26 +41,6 @@ void tac_process_maps_free(struct tac_process_maps *m)
 
 /* ---- build-ids ---- */
 
-/* The note among the bytes of a segment of notes. */
-static bool find_note(const unsigned char *notes, size_t bytes, size_t align, char *ret_text)
-{
-    for (size_t at = 0; at + sizeof(ElfW(Nhdr)) <= bytes;) {
-        ElfW(Nhdr) note;
-        memcpy(&note, notes + at, sizeof note);
-        size_t name = at + sizeof note, id = (name + note.n_namesz + align - 1) & ~(align - 1);
-        if (note.n_namesz > bytes || note.n_descsz > bytes || id + note.n_descsz > bytes)
-            return false;
-        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-            !memcmp(notes + name, "GNU", 4) && note.n_descsz <= ID_MAX) {
-            for (size_t i = 0; i < note.n_descsz; i++)
-                sprintf(ret_text + 2 * i, "%02x", notes[id + i]);
-            return true;
-        }
-        at = (id + note.n_descsz + align - 1) & ~(align - 1);
-    }
-    return false;
-}
-
 /* Of files of this machine's own kind; others have none that we know. */
 static void read_build_id(int fd, char *ret_text)
 {
@@ -78,7 +59,7 @@ static void read_build_id(int fd, char *ret_text)
         if (segment[i].p_type != PT_NOTE)
             continue;
         ssize_t n = pread(fd, notes, want, (off_t)segment[i].p_offset);
-        if (n > 0 && find_note(notes, (size_t)n, segment[i].p_align == 8 ? 8 : 4, ret_text))
+        if (n > 0 && tac_build_id_find(notes, (size_t)n, segment[i].p_align, ret_text))
             return;
     }
 }

@@ -9,6 +9,8 @@
 #ifndef TAC_CAPTURE_PROCESS_MAPS_H
 #define TAC_CAPTURE_PROCESS_MAPS_H
 
+#include "base/build_id.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +26,6 @@ bool tac_process_maps_learn(struct tac_process_maps *maps, uint32_t tid, uint32_
                             const char **ret_text, size_t *ret_bytes);
 
 /* "-", or the build-id of a file in hexadecimal. ret_text: TAC_BUILD_ID_TEXT bytes. */
-enum { TAC_BUILD_ID_TEXT = 41 };
 void tac_build_id_of_file(const char *path, char *ret_text);
 
 #endif

@@ -5,8 +5,8 @@
  * The dynamic linker's list (dl_iterate_phdr(3)) is asked, not /proc/self/maps: it has the notes of
  * each object in memory, so a build id is known even when the file was replaced since, and its
  * counters of loads and unloads tell whether there is anything new. Helper and control threads. The
- * linker holds its own lock during the walk; nothing in the walk takes another. Source: ELF-64
- * object file format, notes; NT_GNU_BUILD_ID of <elf.h>. */
+ * linker holds its own lock during the walk; nothing in the walk takes another. */
+#include "base/build_id.h"
 #include "trace/session.h"
 
 #include <elf.h>
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 1 << 18, LINE_MAX = 4600, ID_MAX = 20 };
+enum { TEXT_MAX = 1 << 18, LINE_MAX = 4600 };
 
 struct walk {
     char *text;
@@ -34,22 +34,9 @@ static void find_build_id(const struct dl_phdr_info *info, char *ret_text)
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
         if (p->p_type != PT_NOTE || p->p_align > 8)
             continue;
-        const char *at = (const char *)(info->dlpi_addr + p->p_vaddr), *end = at + p->p_memsz;
-        size_t align = p->p_align == 8 ? 8 : 4;
-        while (end - at >= (ptrdiff_t)sizeof(ElfW(Nhdr))) {
-            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(const void *)at;
-            size_t name = (sizeof *note + note->n_namesz + align - 1) & ~(align - 1);
-            size_t whole = (name + note->n_descsz + align - 1) & ~(align - 1);
-            if (whole > (size_t)(end - at))
-                break;
-            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
-                !memcmp(note + 1, "GNU", 4) && note->n_descsz <= ID_MAX) {
-                for (uint32_t k = 0; k < note->n_descsz; k++)
-                    sprintf(ret_text + 2 * k, "%02x", (unsigned char)at[name + k]);
-                return;
-            }
-            at += whole;
-        }
+        if (tac_build_id_find((const void *)(info->dlpi_addr + p->p_vaddr), p->p_memsz, p->p_align,
+                              ret_text))
+            return;
     }
 }
 
@@ -57,7 +44,7 @@ static int list_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct walk *w = arg;
     const char *path = info->dlpi_name && *info->dlpi_name ? info->dlpi_name : w->program;
-    char build_id[2 * ID_MAX + 1];
+    char build_id[TAC_BUILD_ID_TEXT];
     (void)size;
     w->changes = info->dlpi_adds + info->dlpi_subs;
     find_build_id(info, build_id);
