@@ -231,7 +231,7 @@ static bool waits(struct tac_outlet *o, const struct tac_format_chunk *head)
         return false;
     if (head->kind == TAC_CHUNK_CLOCK)
         return o->pairs++ >= PAIRS_AT_ONCE;
-    return tac_chunk_is_events(head->kind) || head->kind == TAC_CHUNK_LOST;
+    return tac_chunk_is_evidence(head->kind);
 }
 
 static void put(struct tac_outlet *o, const struct tac_format_chunk *head, const void *payload)

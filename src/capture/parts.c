@@ -89,7 +89,7 @@ static uint64_t clock_ns(const struct tac_format_chunk *head, const unsigned cha
 static bool keep(struct tac_parts *p, const struct tac_format_chunk *head,
                  const unsigned char *payload)
 {
-    bool passes = tac_reader_is_evidence(head->kind) || head->kind == TAC_CHUNK_CLOCK;
+    bool passes = tac_chunk_is_evidence(head->kind) || head->kind == TAC_CHUNK_CLOCK;
     struct bytes *to = passes ? &p->events : &p->definitions;
     uint64_t ns = head->kind == TAC_CHUNK_CLOCK ? clock_ns(head, payload) : 0;
     struct moment *m = ns ? tac_list_add(&p->moments, sizeof *m) : NULL;

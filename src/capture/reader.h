@@ -61,11 +61,6 @@ int tac_reader_scan(struct tac_reader *reader, const char *name, struct tac_erro
 bool tac_reader_plain(struct tac_reader *reader, const struct tac_reader_chunk *chunk,
                       struct tac_reader_chunk *ret_plain);
 
-static inline bool tac_reader_is_evidence(uint16_t kind)
-{
-    return tac_chunk_is_events(kind) || kind == TAC_CHUNK_LOST;
-}
-
 /* define.c: META, CLOCK, SITE, LANE, SOURCE, COMM, MODULE, SYMBOLS, END. */
 void tac_reader_define(struct tac_reader *reader, const struct tac_reader_chunk *chunk);
 uint32_t tac_reader_site(struct tac_reader *reader, uint64_t id);

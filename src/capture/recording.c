@@ -205,7 +205,7 @@ static void read_chunks(struct tac_reader *r, bool evidence)
     const struct tac_reader_chunk *chunks = r->chunks.data;
     for (size_t i = 0; i < r->chunks.count; i++) {
         struct tac_reader_chunk plain;
-        if (tac_reader_is_evidence(chunks[i].head.kind) != evidence ||
+        if (tac_chunk_is_evidence(chunks[i].head.kind) != evidence ||
             !tac_reader_plain(r, &chunks[i], &plain))
             continue;
         if (evidence)

@@ -54,7 +54,7 @@ static void take(struct tac_walk *f, const struct tac_reader_chunk *chunk)
     uint16_t kind = chunk->head.kind;
     if (!tac_reader_plain(r, chunk, &plain))
         return;
-    if (tac_reader_is_evidence(kind)) {
+    if (tac_chunk_is_evidence(kind)) {
         tac_reader_events(r, &plain);
         return;
     }

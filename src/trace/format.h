@@ -54,6 +54,12 @@ static inline int tac_chunk_is_events(uint32_t kind)
            kind == TAC_CHUNK_STACK_COPIES;
 }
 
+/* The same, and what was lost of them. */
+static inline int tac_chunk_is_evidence(uint32_t kind)
+{
+    return tac_chunk_is_events(kind) || kind == TAC_CHUNK_LOST;
+}
+
 enum tac_chunk_flags {
     TAC_CHUNK_PACKED =
         1, /* RECORDS, KERNEL: delta-coded, see src/trace/pack.h; count is of records */

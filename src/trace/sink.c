@@ -135,7 +135,7 @@ bool tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const vo
     head->bytes = bytes;
     head->crc = 0;
     head->crc = tac_crc32c(tac_crc32c(0, head, sizeof *head), payload, bytes);
-    bool waits = tac_chunk_is_events(head->kind) || head->kind == TAC_CHUNK_LOST;
+    bool waits = tac_chunk_is_evidence(head->kind);
     if (waits && sink->ring && tac_clock_ns() > sink->keep_until_ns) {
         keep_entry(sink, head, payload, bytes);
         return true;

@@ -153,7 +153,7 @@ static uint32_t entry_bytes(const struct tac_wire *s, uint64_t position)
 }
 
 /* What can be left out without making the rest unreadable. */
-static bool is_evidence(uint16_t kind)
+static bool may_be_dropped(uint16_t kind)
 {
     return tac_chunk_is_events(kind) || kind == TAC_CHUNK_CLOCK;
 }
@@ -164,9 +164,9 @@ bool tac_wire_put(struct tac_wire *s, const struct tac_format_chunk *head,
     uint64_t need = sizeof(struct entry), room = s->size - (s->end - s->first);
     for (int i = 0; i < pieces; i++)
         need += piece[i].iov_len;
-    uint64_t reserve = is_evidence(head->kind) ? s->size / 4 : 0;
+    uint64_t reserve = may_be_dropped(head->kind) ? s->size / 4 : 0;
     if (need + reserve > room || s->incomplete) {
-        s->incomplete = s->incomplete || !is_evidence(head->kind);
+        s->incomplete = s->incomplete || !may_be_dropped(head->kind);
         return false;
     }
     struct entry e = {(uint32_t)(need - sizeof e)};
