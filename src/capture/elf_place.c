@@ -43,3 +43,10 @@ uint64_t tac_elf_place_address(const struct tac_elf_place *place, uint64_t file_
     uint64_t begin = place->segment[0].p_vaddr;
     return (file_offset & 4095 ? begin : begin & ~4095ull) + into;
 }
+
+char *tac_elf_debug_path(const char *folders)
+{
+    char *path;
+    int n = asprintf(&path, ":.debug:/usr/lib/debug%s%s", *folders ? ":" : "", folders);
+    return n < 0 ? NULL : path;
+}

@@ -26,4 +26,8 @@ bool tac_elf_place_read(Elf *elf, const char *build_id, struct tac_elf_place *re
 uint64_t tac_elf_place_address(const struct tac_elf_place *place, uint64_t file_offset,
                                uint64_t into);
 
+/* Where libdwfl shall look for separate debug information, the caller's folders last; for free().
+ * NULL: out of memory. */
+char *tac_elf_debug_path(const char *folders);
+
 #endif

@@ -4,7 +4,14 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+const char *tac_module_folders(const char *given)
+{
+    const char *folders = given ? given : getenv("TACTUS_SYMBOLS");
+    return folders ? folders : "";
+}
 
 struct search {
     const char *path, *build_id;

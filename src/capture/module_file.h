@@ -5,6 +5,9 @@
 #ifndef TAC_CAPTURE_MODULE_FILE_H
 #define TAC_CAPTURE_MODULE_FILE_H
 
+/* The folders that the caller gives, or, NULL, those of the environment's TACTUS_SYMBOLS, or "". */
+const char *tac_module_folders(const char *given);
+
 /* The first of these places with which `try` succeeds (does not return NULL): what it returned.
  * folders: separated by colons. */
 void *tac_module_file_find(const char *path, const char *build_id, const char *folders,

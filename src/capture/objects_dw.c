@@ -38,7 +38,7 @@ struct tac_object *tac_object_open(const char *path, const char *build_id, const
     if (stat(path, &st) || !S_ISREG(st.st_mode)) /* a recording may name a pipe or a device */
         return NULL;
     struct tac_object *o = calloc(1, sizeof *o);
-    if (!o || asprintf(&o->folders, ":.debug:/usr/lib/debug%s%s", *folders ? ":" : "", folders) < 0)
+    if (!o || !(o->folders = tac_elf_debug_path(folders)))
         goto failed;
     o->callbacks = (Dwfl_Callbacks){.find_elf = dwfl_build_id_find_elf,
                                     .find_debuginfo = dwfl_standard_find_debuginfo,

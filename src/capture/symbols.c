@@ -40,10 +40,9 @@ int tac_symbols_open(const struct tac_capture *capture, const char *folders,
                      struct tac_symbols **ret_symbols)
 {
     struct tac_symbols *s = calloc(1, sizeof *s);
-    folders = folders ? folders : getenv("TACTUS_SYMBOLS");
     if (s) {
         s->capture = capture;
-        s->folders = strdup(folders ? folders : "");
+        s->folders = strdup(tac_module_folders(folders));
     }
     if (!s || !s->folders) {
         tac_symbols_close(s);

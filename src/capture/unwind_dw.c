@@ -35,11 +35,8 @@ int tac_unwind_open(const struct tac_capture *capture, const char *folders,
                     struct tac_unwind **ret_unwind)
 {
     struct tac_unwind *u = calloc(1, sizeof *u);
-    folders = folders ? folders : getenv("TACTUS_SYMBOLS");
-    folders = folders ? folders : "";
-    if (!u || !(u->folders = strdup(folders)) ||
-        asprintf(&u->debug_folders, ":.debug:/usr/lib/debug%s%s", *folders ? ":" : "", folders) <
-            0) {
+    if (!u || !(u->folders = strdup(tac_module_folders(folders))) ||
+        !(u->debug_folders = tac_elf_debug_path(u->folders))) {
         tac_unwind_close(u);
         return -ENOMEM;
     }
