@@ -177,10 +177,8 @@ INLINE bool mix_still(const struct tac_mix *m, uint32_t lanes)
         for (uint32_t l = 0; l < lanes; l++)
             row[l] += in[l];
     }
-    for (uint32_t l = 0; l < lanes && m->clamp; l++) {
-        float x = row[l] > m->min ? row[l] : m->min;
-        row[l] = x < m->max ? x : m->max;
-    }
+    if (m->clamp)
+        clamp(m, row, lanes);
     memcpy(m->out, row, lanes * sizeof *row);
     return true;
 }

@@ -379,15 +379,7 @@ int tac_engine_task(struct tac_engine *e, uint32_t index, struct tac_engine_task
 
 int tac_engine_thread(struct tac_engine *e, uint32_t index, struct tac_engine_thread *ret_thread)
 {
-    struct tac_workers_labour l;
-    int code = tac_workers_labour(e->workers, index, &l);
-    if (code >= 0)
-        *ret_thread = (struct tac_engine_thread){.tasks = l.tasks,
-                                                 .slices = l.slices,
-                                                 .mean_ns = l.mean_ns,
-                                                 .worst_ns = l.worst_ns,
-                                                 .busy_ns = l.mean_ns * (double)l.slices};
-    return code;
+    return tac_workers_labour(e->workers, index, ret_thread);
 }
 
 static void read_node(const struct tac_node *n,

@@ -334,18 +334,21 @@ void tac_workers_get(const struct tac_workers *workers, struct tac_workers_count
 }
 
 int tac_workers_labour(const struct tac_workers *workers, uint32_t thread,
-                       struct tac_workers_labour *ret_labour)
+                       struct tac_engine_thread *ret_thread)
 {
     const struct tac_crew *crew = (const struct tac_crew *)workers;
     if (thread >= crew->config.threads)
         return -ENOENT;
     const struct tac_labour *l = &crew->helper[thread].labour;
     uint64_t counted = atomic_load_explicit(&l->counted, memory_order_relaxed);
+    uint64_t slices = atomic_load_explicit(&l->slices, memory_order_relaxed);
     double ns = tac_costs_ns((double)atomic_load_explicit(&l->ticks, memory_order_relaxed));
-    *ret_labour = (struct tac_workers_labour){
+    double mean_ns = counted ? ns / (double)counted : 0;
+    *ret_thread = (struct tac_engine_thread){
         .tasks = atomic_load_explicit(&l->tasks, memory_order_relaxed),
-        .slices = atomic_load_explicit(&l->slices, memory_order_relaxed),
-        .mean_ns = counted ? ns / (double)counted : 0,
+        .slices = slices,
+        .mean_ns = mean_ns,
+        .busy_ns = mean_ns * (double)slices,
         .worst_ns = tac_costs_ns((double)atomic_load_explicit(&l->worst, memory_order_relaxed))};
     return 0;
 }

@@ -29,6 +29,7 @@
 #define TAC_ENGINE_WORKERS_H
 
 #include "engine/plan.h"
+#include "tactus/engine.h"
 
 struct tac_workers;
 
@@ -74,11 +75,7 @@ struct tac_workers_count {
 void tac_workers_get(const struct tac_workers *workers, struct tac_workers_count *ret_count);
 
 /* What a thread has done, 0 being the audio thread; see tactus/engine.h. -ENOENT past the last. */
-struct tac_workers_labour {
-    uint64_t tasks, slices;
-    double mean_ns, worst_ns; /* of a slice; its waiting for others does not count */
-};
 int tac_workers_labour(const struct tac_workers *workers, uint32_t thread,
-                       struct tac_workers_labour *ret_labour);
+                       struct tac_engine_thread *ret_thread);
 
 #endif
