@@ -11,8 +11,9 @@
  *         4 Hosts hand out CPU quota at fixed times, so stalls end at multiples of 100 ms from each
  *           other.
  *         5 No CPU of the machine gave a sign of life although ticks were due (still.h). A host
- * that does not tell stolen time lets the CPU clock run on. The fourth with another one is certain.
- */
+ *           that does not tell stolen time lets the CPU clock run on.
+ *
+ * The fourth with another one is certain. */
 #include "doctor/evidence.h"
 #include "doctor/rule.h"
 
