@@ -16,28 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- a thread of middle priority on the first CPU, until a time that others set ---- */
-
-static atomic_ullong press_until;
-
-static void *press(void *unused)
-{
-    pin(0);
-    fifo(20);
-    while (atomic_load(&running)) {
-        uint64_t until = atomic_load(&press_until);
-        if (until > now())
-            spin(until - now());
-        sleep_ns(period_ns / 20);
-    }
-    return unused;
-}
+/* ---- beside a thread of middle priority ---- */
 
 static void start_press(void)
 {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, press, NULL) || pthread_detach(thread))
-        abort();
+    press(0);
 }
 
 /* Is kept from running until the strike should end, or longer by whoever, which is the fault too;
@@ -48,7 +31,7 @@ static void help_pressed(void (*then)(void))
     if (is_struck(at)) {
         uint64_t planned = release_of(at) + period_ns / 10 + strike_ns(at);
         wait_until(release_of(at) - period_ns / 8);
-        atomic_store(&press_until, planned);
+        press(planned);
         spin(period_ns / 4); /* the middle thread takes the CPU in here */
         then();
     }

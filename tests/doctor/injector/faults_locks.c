@@ -47,32 +47,14 @@ static void help_busy(void)
 }
 
 /* A third thread, of a priority between the two, on the holder's CPU. */
-static pthread_t middle;
-static atomic_ullong press_until;
-
-static void *press(void *unused)
-{
-    pin(0);
-    fifo(20);
-    while (atomic_load(&running)) {
-        uint64_t until = atomic_load(&press_until);
-        if (until > now())
-            spin(until - now());
-        sleep_ns(period_ns / 20);
-    }
-    return unused;
-}
-
 static void help_inverted(void)
 {
-    static int started;
-    if (!started)
-        started = !pthread_create(&middle, NULL, press, NULL);
+    press(0);
     unsigned at = atomic_load(&tick) + 1;
     if (is_struck(at)) {
         wait_until(release_of(at) - period_ns / 8);
         lock();
-        atomic_store(&press_until, release_of(at) + strike_ns(at));
+        press(release_of(at) + strike_ns(at));
         spin(period_ns / 4); /* the middle thread takes the CPU in here */
         unlock();
     }

@@ -67,6 +67,9 @@ void injector_part(const char *fault, uint64_t ns);
  */
 void once_fifo(int priority);
 
+/* A thread of priority 20 on the first CPU, there from the first call on, computes until then. */
+void press(uint64_t until_ns);
+
 /* ---- what a program does, recorded as one that is built with trace.h would ---- */
 void *heap_get(size_t bytes);
 void heap_put(void *p);

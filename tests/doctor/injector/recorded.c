@@ -75,6 +75,31 @@ void once_fifo(int priority)
     done = 1;
 }
 
+static atomic_ullong press_until;
+
+static void *press_on(void *unused)
+{
+    pin(0);
+    fifo(20);
+    while (atomic_load(&running)) {
+        uint64_t until = atomic_load(&press_until);
+        if (until > now())
+            spin(until - now());
+        sleep_ns(period_ns / 20);
+    }
+    return unused;
+}
+
+void press(uint64_t until_ns)
+{
+    static atomic_int started;
+    pthread_t thread;
+    atomic_store(&press_until, until_ns);
+    if (!atomic_exchange(&started, 1) &&
+        (pthread_create(&thread, NULL, press_on, NULL) || pthread_detach(thread)))
+        abort();
+}
+
 void *heap_get(size_t bytes)
 {
     uint64_t begin = tac_trace_counter();
