@@ -65,14 +65,13 @@ static int open_files(void)
     return count;
 }
 
-static void a_start_without_memory_leaves_nothing(void)
+/* A start with each allocation failing in turn, until it succeeds. */
+static void start_again_and_again(const struct tac_trace_config *config)
 {
-    struct tac_trace_config config = {.path = path, .flight_s = 1, .evidence = TAC_EVIDENCE_PERF};
     int error = 0, files = open_files();
-    REQUIRE(tac_thread_register("test", 0) == 0);
     for (long n = 0; n < 100; n++) {
         atomic_store(&allocations_left, n);
-        error = tac_trace_start(&config);
+        error = tac_trace_start(config);
         atomic_store(&allocations_left, -1);
         if (!error)
             break;
@@ -82,25 +81,21 @@ static void a_start_without_memory_leaves_nothing(void)
     }
     CHECK(error == 0 && tac_trace_stop() == 0);
     CHECK_MSG(open_files() == files, "%d files, %d before", open_files(), files);
+}
+
+static void a_start_without_memory_leaves_nothing(void)
+{
+    REQUIRE(tac_thread_register("test", 0) == 0);
+    start_again_and_again(
+        &(struct tac_trace_config){.path = path, .flight_s = 1, .evidence = TAC_EVIDENCE_PERF});
     tac_thread_unregister();
 }
 
 static void a_stream_without_memory_leaves_nothing(void)
 {
     char address[80];
-    int error = 0, files = open_files();
     snprintf(address, sizeof address, "listen:%s", name);
-    struct tac_trace_config config = {.path = address};
-    for (long n = 0; n < 100; n++) {
-        atomic_store(&allocations_left, n);
-        error = tac_trace_start(&config);
-        atomic_store(&allocations_left, -1);
-        if (!error)
-            break;
-        CHECK_MSG(open_files() == files, "%d files, %d before", open_files(), files);
-    }
-    CHECK(error == 0 && tac_trace_stop() == 0);
-    CHECK_MSG(open_files() == files, "%d files, %d before", open_files(), files);
+    start_again_and_again(&(struct tac_trace_config){.path = address});
 }
 
 /* ---- fork ---- */
