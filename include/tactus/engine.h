@@ -85,6 +85,10 @@ struct tac_engine_stats {
     uint64_t tasks_taken; /* that the audio thread computed because their helper was not there */
     uint64_t tasks_lost;  /* that it computed again because their helper did not finish */
     double answer_ns;     /* from the latest call for helpers until one saw it */
+    /* Values that were replaced by 0: fed back at more than +120 dBFS (a loop that gains more than
+     * it loses), or no number where they were fed back or would have gone out. */
+    uint64_t runaways;
+    const char *runaway; /* the node that gave the latest of them, when it is known; else "" */
 };
 
 /* Cost of a node, from slices that are timed node by node (one in 64, and some before a step is
@@ -127,6 +131,7 @@ struct tac_engine_overload {
  */
 struct tac_engine_meter {
     float peak, rms;
+    uint32_t mended; /* values since the last reading that were no number and went out as 0 */
 };
 
 /* Description of a parameter as it is in the patch. Strings hold until the next load. */

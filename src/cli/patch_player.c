@@ -222,6 +222,9 @@ static void add_stats(struct tac_engine_stats *sum, const struct tac_engine_stat
     sum->tasks_given += s->tasks_given;
     sum->tasks_taken += s->tasks_taken;
     sum->tasks_lost += s->tasks_lost;
+    if (s->runaways > sum->runaways)
+        sum->runaway = s->runaway;
+    sum->runaways += s->runaways;
     sum->worst_ns = s->worst_ns > sum->worst_ns ? s->worst_ns : sum->worst_ns;
 }
 

@@ -66,13 +66,23 @@ static const char *helpers(const struct tac_player *p, const struct tac_engine_s
     return buffer;
 }
 
+/* Values that were replaced by silence, and whose they were; empty when there were none. */
+static const char *runaways(const struct tac_engine_stats *e, char *buffer, size_t size)
+{
+    buffer[0] = 0;
+    if (e->runaways)
+        snprintf(buffer, size, "  RUNAWAY %llu values silenced%s%.64s",
+                 (unsigned long long)e->runaways, e->runaway[0] ? ", from " : "", e->runaway);
+    return buffer;
+}
+
 const char *tac_play_status(struct tac_player *p, struct tac_play_pace *pace, char *buffer,
                             size_t size)
 {
     struct tac_backend_stats b;
     struct tac_engine_stats e;
     struct tac_engine_overload o;
-    char busy[16], crew[400], shed[256];
+    char busy[16], crew[400], shed[256], wild[128];
     p->stream->backend->stats(p->stream, &b);
     tac_player_stats(p, &e);
     tac_player_overload(p, &o);
@@ -81,13 +91,13 @@ const char *tac_play_status(struct tac_player *p, struct tac_play_pace *pace, ch
     snprintf(
         buffer, size,
         "%.1f s  load %.1f %%  worst %s  late %llu  skipped %llu  xruns %llu  voices %u  memory "
-        "%.1f MiB  peak %.1f dB%s%s%s%s",
+        "%.1f MiB  peak %.1f dB%s%s%s%s%s",
         played_s, played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
         tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy), (unsigned long long)b.late,
         (unsigned long long)b.skipped, (unsigned long long)b.xruns, e.voices_active,
         (double)p->info.memory_bytes / 1048576, decibels(tac_player_peak(p)),
-        helpers(p, &e, pace, crew, sizeof crew), b.away ? "  DEVICE AWAY" : "", shed[0] ? "  " : "",
-        shed);
+        runaways(&e, wild, sizeof wild), helpers(p, &e, pace, crew, sizeof crew),
+        b.away ? "  DEVICE AWAY" : "", shed[0] ? "  " : "", shed);
     return buffer;
 }
 
@@ -126,6 +136,14 @@ static void print_overload(struct tac_player *p)
         printf("%s\n", line);
 }
 
+static void print_runaways(const struct tac_engine_stats *e)
+{
+    if (e->runaways)
+        printf("runaway: %llu values were no number or beyond +120 dB and were silenced%s%s\n",
+               (unsigned long long)e->runaways, e->runaway[0] ? "; the latest came from " : "",
+               e->runaway);
+}
+
 void tac_play_summary(struct tac_player *p)
 {
     struct tac_backend_stats b;
@@ -158,6 +176,7 @@ void tac_play_summary(struct tac_player *p)
                b.losses == 1 ? "" : "s", b.away ? ", and still is" : " and came back");
     tac_readings_print(p);
     print_overload(p);
+    print_runaways(&e);
     if (b.late)
         print_costliest(p);
     if (p->record && tac_wav_writer_dropped(p->record))

@@ -443,6 +443,26 @@ void tac_feedback_read(void *feedback, const struct tac_io *io)
            (size_t)io->frames * lanes * sizeof(float));
 }
 
+/* False for what is no number, too. */
+INLINE bool is_sane(float x)
+{
+    return fabsf(x) <= TAC_ECHO_MOST;
+}
+
+TAC_WIDE void tac_feedback_guard(struct tac_guard *guard, const struct tac_echo *echo, float *row,
+                                 uint32_t frames)
+{
+    uint32_t wild = 0;
+    for (uint32_t i = 0; i < frames * echo->lanes; i++)
+        wild += !is_sane(row[i]);
+    if (!wild)
+        return;
+    guard->values += wild;
+    guard->node = echo->node;
+    for (uint32_t i = 0; i < frames * echo->lanes; i++)
+        row[i] = is_sane(row[i]) ? row[i] : 0;
+}
+
 void tac_feedback_write(void *feedback, const struct tac_io *io)
 {
     const struct tac_feedback *s = feedback;
@@ -450,5 +470,6 @@ void tac_feedback_write(void *feedback, const struct tac_io *io)
     float *row = s->ring->rows + *s->now % TAC_GRAPH_FEEDBACK_FRAMES * lanes;
     for (uint32_t f = 0; f < io->frames; f++)
         memcpy(row + f * lanes, s->source.data + f * s->source.stride, lanes * sizeof(float));
+    tac_feedback_guard(s->guard, s->ring, row, io->frames);
     s->ring->until = *s->now + io->frames;
 }

@@ -79,6 +79,7 @@ struct tac_feedback {
     float *out; /* what readers hear */
     struct tac_signal source;
     const uint64_t *now; /* frame of the slice */
+    struct tac_guard *guard;
 };
 
 /* Most signals move or stand still for long: a line that another core reads is not written for it.
@@ -97,5 +98,8 @@ void tac_fold_run(void *fold, const struct tac_io *io);
 void tac_peak_run(void *peak, const struct tac_io *io);
 void tac_feedback_read(void *feedback, const struct tac_io *io);
 void tac_feedback_write(void *feedback, const struct tac_io *io);
+/* Frames of the echo, from row on, have been written: guard what goes round (echo.h). */
+void tac_feedback_guard(struct tac_guard *guard, const struct tac_echo *echo, float *row,
+                        uint32_t frames);
 
 #endif

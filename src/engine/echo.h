@@ -4,6 +4,10 @@
  * It belongs to the node and not to the plan, so that a loop goes on when other parts of the patch
  * are edited. What was not written up to the present frame is from another time and counts as
  * silence.
+ * Guard   What would go round beyond TAC_ECHO_MOST, or is no number, is replaced by 0 where it is
+ *         written, counted, and told with the node. So a loop that gains more than it loses starts
+ *         anew from silence, nothing that it feeds ever gets an infinity, and it is itself again
+ *         as soon as its gain is. Frame by frame: the same bits however time is cut.
  * Threads: built by control threads; read and written by the audio thread alone. */
 #ifndef TAC_ENGINE_ECHO_H
 #define TAC_ENGINE_ECHO_H
@@ -19,7 +23,17 @@
 struct tac_echo {
     float *rows; /* [frames][lanes] */
     uint32_t lanes;
+    uint32_t node;  /* its id */
     uint64_t until; /* the frame after the last that was written */
+};
+
+#define TAC_ECHO_MOST 1e6f /* +120 dBFS */
+
+/* Values that were replaced since somebody asked, and the id of the latest one's node. The audio
+ * thread's. */
+struct tac_guard {
+    uint64_t values;
+    uint32_t node;
 };
 
 enum { TAC_ECHO_FRAMES = TAC_GRAPH_FEEDBACK_FRAMES - 1, TAC_ECHO_SPARE = 1 };

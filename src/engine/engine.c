@@ -31,6 +31,7 @@ static int build(struct tac_engine *e)
     if (!e->inbox || !e->agenda)
         return -ENOMEM;
     tac_inbox_init(e->inbox);
+    atomic_init(&e->runaway, TAC_GRAPH_NONE);
     tac_shed_init(&e->shed, e->config.offline || e->config.no_shed);
     int code = tac_ramps_init(&e->ramps, &e->vault, e->config.rate_hz);
     if (code < 0)
@@ -256,6 +257,11 @@ void tac_engine_info(struct tac_engine *e, struct tac_engine_info *ret_info)
     pthread_mutex_unlock(&e->lock);
 }
 
+static const char *name_of_id(const struct tac_engine *e, uint32_t id)
+{
+    return id < atomic_load_explicit(&e->id_count, memory_order_relaxed) ? e->id_name[id] : "";
+}
+
 static void count_voices(const struct tac_plan *plan, struct tac_engine_stats *stats)
 {
     for (uint32_t i = 0; plan && i < plan->graph->section_count; i++) {
@@ -293,6 +299,8 @@ void tac_engine_stats(struct tac_engine *e, struct tac_engine_stats *ret_stats)
     s.worst_ns = atomic_load_explicit(&e->worst_ns, memory_order_relaxed);
     s.last_ns = atomic_load_explicit(&e->last_ns, memory_order_relaxed);
     s.busy_ns = atomic_load_explicit(&e->busy_ns, memory_order_relaxed);
+    s.runaways = atomic_load_explicit(&e->runaways, memory_order_relaxed);
+    s.runaway = name_of_id(e, atomic_load_explicit(&e->runaway, memory_order_relaxed));
     s.events_dropped = atomic_load_explicit(&e->events_dropped, memory_order_relaxed);
     s.stream_underruns = tac_disk_underruns(e->disk);
     count_voices(e->latest, &s);
@@ -312,11 +320,6 @@ int tac_engine_meter(struct tac_engine *e, uint32_t channel, struct tac_engine_m
         return -ENOENT;
     tac_level_read(&e->level[channel], ret_meter);
     return 0;
-}
-
-static const char *name_of_id(const struct tac_engine *e, uint32_t id)
-{
-    return id < atomic_load_explicit(&e->id_count, memory_order_relaxed) ? e->id_name[id] : "";
 }
 
 void tac_engine_overload(struct tac_engine *e, struct tac_engine_overload *ret_overload)

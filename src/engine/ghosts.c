@@ -182,6 +182,8 @@ static int64_t find_or_call(struct merge *m, uint32_t old)
 static int add_ghost_cable(struct merge *m, const struct tac_graph_cable *c, uint32_t to,
                            enum tac_cable_fade fade)
 {
+    if (atomic_load_explicit(&m->heard->node[c->from.node].node->ill, memory_order_relaxed))
+        return 0;
     int64_t from = find_or_call(m, c->from.node);
     if (from < 0)
         return -ENOMEM;

@@ -44,10 +44,13 @@ struct tac_engine {
     struct tac_ramps ramps;
     struct tac_shed shed;
     uint32_t changes_done; /* of the plan that was taken over last */
+    uint32_t mended;       /* values that were no number where they go out, in this cycle */
 
     /* written by audio, read by control */
     _Atomic uint32_t inputs, outputs; /* written by control, before the plan is put */
     _Atomic uint64_t cycles, frames, plans, worst_ns, last_ns, busy_ns, events_dropped;
+    _Atomic uint64_t runaways;
+    _Atomic uint32_t runaway; /* id of the latest one's node; by control, too */
     struct tac_level level[TAC_ENGINE_CHANNELS_MAX];
 };
 

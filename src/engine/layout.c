@@ -58,7 +58,7 @@ static int lay_late(struct tac_layout *l, uint32_t node, uint32_t bank, struct t
     float *out = ring ? TAC_VAULT_NEW(vault, float, TAC_ENGINE_SLICE_FRAMES * ring->lanes) : NULL;
     if (!f || !out)
         return -ENOMEM;
-    *f = (struct tac_feedback){ring, out, {0}, &l->plan->now};
+    *f = (struct tac_feedback){ring, out, {0}, &l->plan->now, &l->plan->guard};
     *late = (struct tac_signal){out, ring->lanes, 1, 0};
     l->bank = bank;
     return tac_layout_op(l, node, tac_feedback_read, f, l->plan->frame_io[0]);

@@ -130,8 +130,11 @@ static int wrap(struct tac_layout *l, uint32_t unit, uint32_t first)
         return -ENOMEM;
     memcpy(op, (struct tac_op *)list->items + first, ops * sizeof *op);
     list->count = first;
-    *loop = (struct tac_loop){
-        .op = op, .ops = ops, .frames = l->g->loop_frames[u->index], .now = &l->plan->now};
+    *loop = (struct tac_loop){.op = op,
+                              .ops = ops,
+                              .frames = l->g->loop_frames[u->index],
+                              .now = &l->plan->now,
+                              .guard = &l->plan->guard};
     struct collector c = {.l = l, .loop = loop};
     for (uint32_t i = 0; i < ops; i++)
         if (op[i].run == tac_mix_run) {

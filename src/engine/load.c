@@ -213,14 +213,39 @@ int tac_engine_load_text(struct tac_engine *e, const char *text, size_t bytes, c
     return load(e, copy, bytes, name, folder ? folder : "", err);
 }
 
-/* A plan whose fades are over has ghosts that still compute: one without them takes its place. */
+/* Some node of the plan that is heard gives what is no number: the first of them has begun it. */
+static bool has_ill(struct tac_engine *e)
+{
+    struct tac_plan *p = e->latest;
+    /* acquire: pairs with the release of who found it */
+    if (atomic_load_explicit(&e->next, memory_order_relaxed) ||
+        !atomic_exchange_explicit(&p->ill, false, memory_order_acquire))
+        return false;
+    for (uint32_t i = 0; i < p->graph->node_count; i++) {
+        const struct tac_node *n = p->node[p->graph->order[i]].node;
+        if (atomic_load_explicit(&n->ill, memory_order_relaxed)) {
+            atomic_store_explicit(&e->runaway, n->id, memory_order_relaxed);
+            break;
+        }
+    }
+    return true;
+}
+
+static bool fades_are_over(const struct tac_engine *e)
+{
+    return e->latest->fade.used && !e->untended &&
+           atomic_load_explicit(&e->latest->fade.done, memory_order_acquire);
+}
+
+/* A plan whose fades are over has ghosts that still compute: one without them takes its place. And
+ * nodes that are ill are replaced by new ones. */
 void tac_engine_tend(struct tac_engine *e)
 {
     struct tac_graph *graph = NULL;
     struct tac_error err;
     tac_engine_collect(e);
-    if (!e->latest || !e->latest->fade.used || e->untended || !e->text || !e->text_name ||
-        !e->text_folder || !atomic_load_explicit(&e->latest->fade.done, memory_order_acquire))
+    if (!e->latest || !e->text || !e->text_name || !e->text_folder ||
+        (!has_ill(e) && !fades_are_over(e)))
         return;
     e->untended =
         tac_graph_read(e->text, e->text_bytes, e->text_name, e->text_folder, &graph, &err) < 0 ||

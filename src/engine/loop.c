@@ -2,6 +2,8 @@
  * loop.c - runs a loop step by step; see loop.h. */
 #include "engine/loop.h"
 
+#include "engine/cable_ops.h"
+
 #include <string.h>
 
 static void set_frames(struct tac_loop *l, uint32_t frames)
@@ -36,6 +38,14 @@ uint32_t tac_loop_step(struct tac_loop *l, uint32_t at, uint32_t frames)
     return step;
 }
 
+void tac_loop_stepped(const struct tac_loop *l, uint32_t at, uint32_t step)
+{
+    for (uint32_t i = 0; i < l->echoes; i++) {
+        const struct tac_echo *e = l->echo[i];
+        tac_feedback_guard(l->guard, e, e->rows + (size_t)(TAC_ECHO_FRAMES + at) * e->lanes, step);
+    }
+}
+
 void tac_loop_end(struct tac_loop *l, uint32_t frames)
 {
     set_frames(l, frames);
@@ -55,10 +65,11 @@ void tac_loop_run(void *loop, const struct tac_io *io)
 {
     struct tac_loop *l = loop;
     tac_loop_begin(l);
-    for (uint32_t at = 0; at < io->frames;) {
-        at += tac_loop_step(l, at, io->frames);
+    for (uint32_t at = 0, step; at < io->frames; at += step) {
+        step = tac_loop_step(l, at, io->frames);
         for (const struct tac_op *op = l->op, *end = op + l->ops; op < end; op++)
             op->run(op->self, op->io);
+        tac_loop_stepped(l, at, step);
     }
     tac_loop_end(l, io->frames);
 }

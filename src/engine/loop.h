@@ -31,15 +31,17 @@ struct tac_loop {
     uint32_t ops, node_ios, readers, writers, echoes;
     uint32_t frames; /* of a step */
     const uint64_t *now;
+    struct tac_guard *guard;
 };
 
 /* The operation. */
 void tac_loop_run(void *loop, const struct tac_io *io);
 
 /* Its parts, for who looks at the operations one by one: begin, a step from frame `at` on (returns
- * its frames), end. */
+ * its frames), what is to be done when its operations have run, end. */
 void tac_loop_begin(struct tac_loop *loop);
 uint32_t tac_loop_step(struct tac_loop *loop, uint32_t at, uint32_t frames);
+void tac_loop_stepped(const struct tac_loop *loop, uint32_t at, uint32_t step);
 void tac_loop_end(struct tac_loop *loop, uint32_t frames);
 
 #endif

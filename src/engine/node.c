@@ -45,7 +45,8 @@ static uint64_t hash_options(const struct tac_graph *graph, const struct tac_gra
 bool tac_node_fits(const struct tac_node *node, const struct tac_graph *graph,
                    const struct tac_graph_node *n, double tempo_bpm)
 {
-    return !strcmp(node->block->name, n->block->name) && node->lanes == n->lanes &&
+    return !atomic_load_explicit(&node->ill, memory_order_relaxed) &&
+           !strcmp(node->block->name, n->block->name) && node->lanes == n->lanes &&
            node->options_hash == hash_options(graph, n, tempo_bpm);
 }
 

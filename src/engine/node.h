@@ -71,6 +71,7 @@ struct tac_node {
     struct tac_cost cost;
     const struct tac_trace_site *site; /* of its zones */
     struct tac_echoes *echoes;         /* NULL: nothing of it is fed back */
+    _Atomic bool ill; /* it gave what is no number, and may do so for ever: a new one replaces it */
 };
 
 struct tac_node_build {

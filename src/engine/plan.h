@@ -199,7 +199,10 @@ struct tac_plan {
     uint64_t lost_before;         /* tasks that had been lost when it was built */
     uint64_t cost_sum, cost_part; /* counter ticks of all tasks; of those summed so far */
     uint32_t summed;
-    bool checked; /* some node or bank may not run: operations are looked at one by one */
+    bool checked;           /* some node or bank may not run: operations are looked at one by one */
+    struct tac_guard guard; /* of what goes round */
+    bool examined;          /* something was no number: outputs are looked at one by one */
+    _Atomic bool ill;       /* some node gave what is no number: tac_node.ill */
     _Atomic uint64_t values; /* counts changes of set values, each behind the change */
     uint32_t banks;
     size_t node_bytes;   /* memory of its batches, by the time it was built */

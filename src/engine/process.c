@@ -124,8 +124,18 @@ static void write_output(struct tac_engine *e, float *const *out, uint32_t offse
         float *to = out[c] + offset;
         for (uint32_t f = 0; f < frames; f++)
             to[f] = s->data[f * s->stride + c % lanes];
-        tac_level_measure(&e->level[c], to, frames, e->config.rate_hz);
+        if (!tac_level_measure(&e->level[c], to, frames, e->config.rate_hz))
+            e->mended += tac_level_mend(&e->level[c], to, frames);
     }
+}
+
+/* After a slice in which it went out, who gives what is no number is looked for in the next. */
+static void end_slice(struct tac_engine *e, float *const *out, uint32_t offset, uint32_t frames)
+{
+    uint32_t before = e->mended;
+    write_output(e, out, offset, frames);
+    e->playing->examined = e->mended != before;
+    e->now += frames;
 }
 
 static uint32_t run_slice(struct tac_engine *e, const float *const *in, float *const *out,
@@ -145,9 +155,21 @@ static uint32_t run_slice(struct tac_engine *e, const float *const *in, float *c
     tac_plan_fade_run(p, frames);
     read_input(p, in, offset, frames);
     tac_workers_run(e->workers, p, frames);
-    write_output(e, out, offset, frames);
-    e->now += frames;
+    end_slice(e, out, offset, frames);
     return frames;
+}
+
+/* What was replaced in this cycle; nearly always nothing. */
+static void count_runaways(struct tac_engine *e)
+{
+    struct tac_guard *guard = &e->playing->guard;
+    if (!guard->values && !e->mended)
+        return;
+    if (guard->values)
+        atomic_store_explicit(&e->runaway, guard->node, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->runaways, guard->values + e->mended, memory_order_relaxed);
+    guard->values = 0;
+    e->mended = 0;
 }
 
 static void count_cycle(struct tac_engine *e, uint64_t ns, uint32_t frames)
@@ -183,6 +205,7 @@ void tac_engine_process_beside(struct tac_engine *e, const float *const *in, flo
     for (uint32_t done = 0; done < frames;)
         done += run_slice(e, in, out, done, frames - done);
     tac_workers_end(e->workers);
+    count_runaways(e);
     tac_denormals_restore(fp);
     uint64_t busy = tac_clock_ns() - begin;
     count_cycle(e, busy, frames);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "engine/loop.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { COST_BITS = 40, COST_TRIES = 16 };
@@ -99,6 +100,29 @@ static void shape_outputs(const struct tac_node *n, const struct tac_op *op, str
         }
 }
 
+static bool is_finite(const float *x, uint32_t count)
+{
+    bool finite = true;
+    for (uint32_t i = 0; i < count; i++)
+        finite = finite && isfinite(x[i]);
+    return finite;
+}
+
+/* What gave something that is no number. */
+static void examine(struct tac_plan *plan, const struct tac_op *op)
+{
+    struct tac_node *n = plan->node[op->node].node;
+    uint32_t pair = n->block->process2 && op->run == n->block->process2 ? 2 : 1;
+    for (const struct tac_io *io = op->io; io < op->io + pair; io++)
+        for (int o = 0; o < TAC_BLOCK_PORTS_MAX && n->block->out[o].name; o++)
+            if (io->out[o] && n->block->out[o].kind == TAC_PORT_SIGNAL &&
+                !is_finite(io->out[o], io->frames * n->bank_lanes)) {
+                atomic_store_explicit(&n->ill, true, memory_order_relaxed);
+                /* release: who sees it finds the node */
+                atomic_store_explicit(&plan->ill, true, memory_order_release);
+            }
+}
+
 /* The signal that a bank adds to a sum by this operation; or NULL, when it adds none. */
 static const struct tac_signal *added(const struct tac_op *op)
 {
@@ -134,7 +158,7 @@ static bool passes_on(const struct tac_op *op)
     return op->run == tac_fold_run || op->run == tac_feedback_read || op->run == tac_feedback_write;
 }
 
-static void run_checked(const struct tac_plan *plan, const struct tac_op *op, struct span span)
+static void run_checked(struct tac_plan *plan, const struct tac_op *op, struct span span)
 {
     const struct tac_plan_node *pn = &plan->node[op->node];
     const struct tac_graph_node *g = &plan->graph->node[op->node];
@@ -160,10 +184,12 @@ static void run_checked(const struct tac_plan *plan, const struct tac_op *op, st
         op->run(op->self, op->io);
         if (process && pn->hush)
             shape_outputs(pn->node, op, span, pn->hush);
+        if (process && plan->examined)
+            examine(plan, op);
     }
 }
 
-static void run_loop_checked(const struct tac_plan *plan, const struct tac_op *op)
+static void run_loop_checked(struct tac_plan *plan, const struct tac_op *op)
 {
     struct tac_loop *l = op->self;
     uint32_t frames = op->io->frames;
@@ -172,11 +198,12 @@ static void run_loop_checked(const struct tac_plan *plan, const struct tac_op *o
         step = tac_loop_step(l, at, frames);
         for (uint32_t i = 0; i < l->ops; i++)
             run_checked(plan, &l->op[i], (struct span){at, frames});
+        tac_loop_stepped(l, at, step);
     }
     tac_loop_end(l, frames);
 }
 
-static void run_op_checked(const struct tac_plan *plan, const struct tac_op *op)
+static void run_op_checked(struct tac_plan *plan, const struct tac_op *op)
 {
     if (op->run == tac_loop_run)
         run_loop_checked(plan, op);
@@ -184,7 +211,7 @@ static void run_op_checked(const struct tac_plan *plan, const struct tac_op *op)
         run_checked(plan, op, (struct span){0, op->io->frames});
 }
 
-static void run_ops_checked(const struct tac_plan *plan, const struct tac_op *op, uint32_t ops)
+static void run_ops_checked(struct tac_plan *plan, const struct tac_op *op, uint32_t ops)
 {
     for (const struct tac_op *end = op + ops; op < end; op++)
         run_op_checked(plan, op);
@@ -250,7 +277,7 @@ void tac_run_copy(const struct tac_run *run, struct tac_task_copy *copy)
         run_ops_traced(run, op, copy->op.count);
     else if (run->timed)
         run_ops_timed(run, op, copy->op.count);
-    else if (run->plan->checked)
+    else if (run->plan->checked || run->plan->examined)
         run_ops_checked(run->plan, op, copy->op.count);
     else
         run_ops(op, copy->op.count);

@@ -184,6 +184,18 @@ def overload(folder):
        "play names what was given up in an overload", result.stderr + result.stdout)
 
 
+def runaway(folder):
+    """A loop that gains more than it loses: play goes on, and says which node."""
+    patch = os.path.join(folder, "runaway.yaml")
+    with open(patch, "w", encoding="utf-8") as file:
+        file.write("nodes: {n: {block: noise, channels: 2}, sum: {block: gain, channels: 2}, back: {block: gain, "
+                   "channels: 2, level: 6 dB}}\ncables: [n -> sum -> output, sum -> back, back ~> sum]\n")
+    result = run("play", patch, "-s", "0.5")
+    lines = [line for line in result.stdout.splitlines() if line.startswith("runaway: ")]
+    ok(result.returncode == 0 and len(lines) == 1 and lines[0].endswith("came from back"),
+       "play names the node of a loop that runs away", result.stderr + result.stdout)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         examples(folder)
@@ -193,6 +205,7 @@ def main():
         play(folder)
         several(folder)
         overload(folder)
+        runaway(folder)
     return end()
 
 

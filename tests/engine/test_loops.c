@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_loops.c - feedback of fewer frames than a slice: exact recursions, the same bits however
- * time is cut and for every number of threads, state that outlives edits, and what cannot be done.
- */
+ * time is cut and for every number of threads, state that outlives edits, what runs away, and what
+ * cannot be done. */
 #include "rig_engine.h"
 #include "test.h"
 
@@ -192,6 +192,96 @@ static void an_edit_of_the_loop_itself_is_cross_faded(void)
     tac_engine_free(e);
 }
 
+/* A loop that gains more than it loses: through a filter and a room, in one channel and in 20. */
+#define RUNAWAY(arrow)                                                                             \
+    "output: 2\nnodes: {one: " ONE ", sum: {block: svf, channels: 20}, a: {block: gain, "          \
+    "channels: 20, level: 6 dB}, room: {block: reverb, time: 100 ms}}\ncables: [one -> sum, "      \
+    "'sum -> output[1]', sum -> a, a " arrow " sum, sum -> room, 'room.left -> output[2]']\n"
+
+static float most_of(uint32_t channel, uint32_t begin, uint32_t end)
+{
+    float most = 0;
+    for (uint32_t f = begin; f < end; f++)
+        most = isfinite(rig_out[channel][f]) ? fmaxf(most, fabsf(rig_out[channel][f])) : INFINITY;
+    return most;
+}
+
+static void play_runaway(struct tac_engine *e, uint32_t step)
+{
+    uint32_t id;
+    REQUIRE(tac_engine_param_find(e, "a.level", &id) == 0);
+    CHECK(tac_engine_param_set(e, id, -12, 6000) == 0);
+    rig_play(e, 0, 24000, step);
+}
+
+static void a_loop_that_runs_away_is_caught_and_told_and_comes_back(void)
+{
+    static const char *const patches[] = {RUNAWAY("~1>"), RUNAWAY("~5>"), RUNAWAY("~>")};
+    static const uint32_t steps[] = {64, 1, 100}, threads[] = {1, 1, 2};
+    for (size_t i = 0; i < sizeof patches / sizeof *patches; i++)
+        for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+            struct tac_engine *e = rig_open_threads(patches[i], threads[k]);
+            struct tac_engine_stats stats;
+            REQUIRE(e);
+            play_runaway(e, steps[k]);
+            tac_engine_stats(e, &stats);
+            CHECK_MSG(stats.runaways > 20 && !strcmp(stats.runaway, "a"), "%llu of %s",
+                      (unsigned long long)stats.runaways, stats.runaway);
+            float wild = most_of(0, 0, 6000);
+            CHECK_MSG(wild > 1000 && wild < 1e9f, "it ran up to %g", (double)wild);
+            float calm = most_of(0, 22000, 24000), room = most_of(1, 22000, 24000);
+            CHECK_MSG(calm < 40 && room < 400, "in the end %g and %g", (double)calm, (double)room);
+            for (int c = 0; c < 2 && !k; c++)
+                memcpy(first[c], rig_out[c], sizeof first[c]);
+            CHECK_MSG(!memcmp(first[0], rig_out[0], sizeof first[0]) &&
+                          !memcmp(first[1], rig_out[1], sizeof first[1]),
+                      "calls of %u", steps[k]);
+            tac_engine_free(e);
+        }
+}
+
+/* 816 dB are more than a float can hold. A filter that was once given an infinity gives out no
+ * number ever after: it is made anew. */
+static void what_is_no_number_does_not_go_out_and_the_node_is_made_anew(void)
+{
+    char text[1200];
+    int used = snprintf(text, sizeof text,
+                        "output: 1\nnodes: {one: " ONE ", f: {block: svf}, still: {block: "
+                        "gain}");
+    for (int i = 0; i < 17; i++)
+        used += snprintf(text + used, sizeof text - (size_t)used, ", g%d: {block: gain}", i);
+    used += snprintf(text + used, sizeof text - (size_t)used, "}\ncables: [one -> g0");
+    for (int i = 1; i < 17; i++)
+        used += snprintf(text + used, sizeof text - (size_t)used, " -> g%d", i);
+    snprintf(text + used, sizeof text - (size_t)used, " -> f -> output, one -> still -> output]\n");
+    struct tac_engine *e = rig_open(text);
+    struct tac_engine_stats stats;
+    struct tac_engine_meter meter;
+    uint32_t id;
+    REQUIRE(e);
+    for (int level = 48; level >= 0; level -= 48) {
+        for (int i = 0; i < 17; i++) {
+            char path[16];
+            snprintf(path, sizeof path, "g%d.level", i);
+            REQUIRE(tac_engine_param_find(e, path, &id) == 0);
+            CHECK(tac_engine_param_set(e, id, (float)level, 0) == 0);
+        }
+        rig_play(e, 0, 4000, 64);
+        CHECK(most_of(0, 0, 4000) < INFINITY);
+    }
+    CHECK(rig_out[0][3999] == 0);
+    CHECK(tac_engine_meter(e, 0, &meter) == 0 && meter.mended > 3000 && meter.peak < INFINITY);
+    tac_engine_stats(e, &stats);
+    CHECK_MSG(stats.runaways >= meter.mended && stats.runaway[0] == 'g', "%s", stats.runaway);
+    rig_play(e, 0, 4000, 64);
+    CHECK_NEAR(rig_out[0][3999], 2, 1e-3);
+    uint64_t before = stats.runaways;
+    rig_play(e, 0, 4000, 64);
+    tac_engine_stats(e, &stats);
+    CHECK(stats.runaways == before);
+    tac_engine_free(e);
+}
+
 static void what_cannot_be_a_loop_is_refused_and_the_sound_goes_on(void)
 {
     static const struct {
@@ -229,6 +319,8 @@ int main(int argc, char **argv)
     TEST(same_bits_however_time_is_cut);
     TEST(loops_go_on_when_something_else_is_edited);
     TEST(an_edit_of_the_loop_itself_is_cross_faded);
+    TEST(a_loop_that_runs_away_is_caught_and_told_and_comes_back);
+    TEST(what_is_no_number_does_not_go_out_and_the_node_is_made_anew);
     TEST(what_cannot_be_a_loop_is_refused_and_the_sound_goes_on);
     return test_end();
 }
