@@ -235,9 +235,9 @@ static bool is_ours(const char *module)
     return false;
 }
 
-static struct tac_frame frame_of(const struct tac_places *p, uint64_t pc)
+static struct tac_frame frame_of(const struct tac_places *p, uint64_t pc, enum tac_symbol_kind kind)
 {
-    const struct tac_symbol *s = tac_symbols_find(p->symbols, pc, TAC_SYMBOL_RETURN);
+    const struct tac_symbol *s = tac_symbols_find(p->symbols, pc, kind);
     const char *slash = strrchr(s->file, '/');
     return (struct tac_frame){.module = s->module,
                               .function = s->function,
@@ -254,7 +254,7 @@ size_t tac_places_frames(const struct tac_places *p, uint32_t place, struct tac_
     const struct tac_capture_stack *s = &p->capture->stacks[p->place[place].stack];
     size_t n = 0;
     for (; n < s->count && n < max; n++)
-        frames[n] = frame_of(p, s->pc[n]);
+        frames[n] = frame_of(p, s->pc[n], TAC_SYMBOL_RETURN);
     return n;
 }
 
@@ -291,9 +291,26 @@ const char *tac_frame_text(const struct tac_frame *f, char *buffer, size_t size)
     return buffer;
 }
 
+const char *tac_places_way(const struct tac_places *p, const struct tac_capture_kernel_stack *s,
+                           char *buffer, size_t size)
+{
+    size_t used = 0;
+    *buffer = 0;
+    for (uint32_t i = 0, named = 0; i < s->count && named < 2; i++) {
+        struct tac_frame f = frame_of(p, s->pc[i], i ? TAC_SYMBOL_RETURN : TAC_SYMBOL_EXACT);
+        char words[160];
+        if (f.is_ours || !strcmp(f.module, "?") || (named && !*f.function))
+            continue;
+        int n = snprintf(buffer + used, size - used, "%s%s", named++ ? ", called by " : "",
+                         tac_frame_text(&f, words, sizeof words));
+        used = n > 0 && (size_t)n < size - used ? used + (size_t)n : size - 1;
+    }
+    return buffer;
+}
+
 const char *tac_places_text(const struct tac_places *p, uint64_t address, char *buffer, size_t size)
 {
-    struct tac_frame f = frame_of(p, address);
+    struct tac_frame f = frame_of(p, address, TAC_SYMBOL_RETURN);
     if (!strcmp(f.module, "?"))
         return "";
     return tac_frame_text(&f, buffer, size);

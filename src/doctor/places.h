@@ -57,6 +57,11 @@ size_t tac_places_blame(const struct tac_frame *frames, size_t count);
 /* "Foo::append (libframework.so, foo.cpp:120)". Returns buffer. */
 const char *tac_frame_text(const struct tac_frame *frame, char *buffer, size_t size);
 
+/* Where a call stack of the kernel's comes from: the first function outside libc and ours, and who
+ * called it. "" when no module is known. */
+const char *tac_places_way(const struct tac_places *places,
+                           const struct tac_capture_kernel_stack *stack, char *buffer, size_t size);
+
 /* The same for one code address; "" when nothing is known. */
 const char *tac_places_text(const struct tac_places *places, uint64_t address, char *buffer,
                             size_t size);

@@ -74,6 +74,27 @@ const char *tac_case_place(const struct tac_case *c, unsigned kind, const char *
     return blame < n ? tac_frame_text(&frames[blame], buffer, size) : "";
 }
 
+const char *tac_case_seen(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns, char *buffer,
+                          size_t size)
+{
+    enum { APART_NS = 5000 }; /* of one switch in the accounts of two kinds of evidence */
+    const struct tac_capture *cap = c->capture;
+    *buffer = 0;
+    if (c->cycle->thread >= cap->threads_count)
+        return buffer;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel_stacks, ns, from_ns - APART_NS);
+         i < cap->kernel_stacks_count && cap->kernel_stacks[i].ns <= to_ns; i++) {
+        const struct tac_capture_kernel_stack *s = &cap->kernel_stacks[i];
+        char way[224];
+        if (s->kind == TAC_STACK_USER && s->tid == cap->threads[c->cycle->thread].tid &&
+            *tac_places_way(c->diagnosis->places, s, way, sizeof way)) {
+            snprintf(buffer, size, "; by its call stack in %s", way);
+            break;
+        }
+    }
+    return buffer;
+}
+
 static uint64_t sum(const struct tac_case *c, enum tac_account account, unsigned kind,
                     tac_case_wanted *wanted, const struct tac_sight **ret_longest)
 {

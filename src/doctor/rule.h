@@ -73,6 +73,12 @@ const char *tac_case_symbol(const struct tac_case *c, uint64_t address, char *bu
 const char *tac_case_place(const struct tac_case *c, unsigned kind, const char *what,
                            uint32_t thread, uint64_t begin_ns, char *buffer, size_t size);
 
+/* Where the thread was within [from, to], by the first call stack of the program that the kernel
+ * took of it then (TAC_EVIDENCE_STACKS): "; by its call stack in Foo::bar (app, foo.cpp:120),
+ * called by ...". "" when it took none. */
+const char *tac_case_seen(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns, char *buffer,
+                          size_t size);
+
 /* Time of the segments on this account whose witness is of the kind. kind TAC_SIGHT_KINDS: any.
  * ret_longest (may be NULL): the sight with most of it, or NULL. */
 uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsigned kind,

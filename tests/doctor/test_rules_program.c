@@ -130,6 +130,31 @@ static void own_work_names_the_zone(void)
     rules_seen("own_work");
 }
 
+/* The kernel took the program's stack as the thread left its CPU, and of another thread before. */
+static void call_stacks_of_the_kernel_say_where(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1810, (struct tac_make_evidence){.cpu_ns = 200000, .voluntary = 1});
+    tac_make_module(f.make, 0x10000, 0x20000, "/usr/lib/libc.so.6");
+    tac_make_module(f.make, 0x20000, 0x30000, "/opt/synth");
+    tac_make_module(f.make, 0x30000, 0x40000, "/opt/other");
+    tac_make_kernel_stack(f.make, fixture_ns(90), FIXTURE_OTHER, TAC_STACK_USER,
+                          (uint64_t[]){0x30010}, 1);
+    tac_make_kernel_stack(f.make, fixture_ns(100), FIXTURE_AUDIO, TAC_STACK_USER,
+                          (uint64_t[]){0x10010, 0x20010, 0x20020}, 3);
+    rules_wake(&f, 7);
+    rules_sleep(&f, 100);
+    rules_wake(&f, 1690);
+    rules_sleep(&f, 1811);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    const char *text = fixture_miss(&f, 0)->verdict[0].text;
+    CHECK_STR(fixture_verdict(&f), "blocked");
+    CHECK_MSG(strstr(text, "by its call stack in a function of synth") != NULL, "%s", text);
+    fixture_close(&f);
+}
+
 static void unexplained_without_evidence(void)
 {
     struct fixture f;
@@ -185,6 +210,7 @@ int main(int argc, char **argv)
     TEST(blocked_when_nobody_says_on_what);
     TEST(signal_handler_in_the_cycle);
     TEST(own_work_names_the_zone);
+    TEST(call_stacks_of_the_kernel_say_where);
     TEST(unexplained_without_evidence);
     if (argc < 2)
         TEST(every_rule_has_a_fixture);

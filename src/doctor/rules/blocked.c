@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * blocked.c - it slept, and no lock or call that the recording knows was open. Where the kernel
- * took a stack as the thread left its CPU, that says in what. */
+ * took a stack as the thread left its CPU, that says in what, and where in the program. */
 #include "doctor/rule.h"
 
 #include <stdio.h>
@@ -64,9 +64,12 @@ static void check(struct tac_case *c)
     uint64_t ns = c->open_ns[TAC_ACCOUNT_BLOCKED];
     tac_case_time(c, TAC_ACCOUNT_BLOCKED, TAC_SIGHT_ASLEEP, &sleep);
     const char *on = sleep ? meaning_of(c, sleep) : NULL;
+    char seen[256] = "";
+    if (sleep)
+        tac_case_seen(c, sleep->from_ns, sleep->to_ns, seen, sizeof seen);
     tac_claim(c, TAC_ACCOUNT_BLOCKED, UINT64_MAX, on ? 0.9 : 0.8,
-              "slept %.0f us of its own will; %s%s", (double)ns / 1e3, on ? "in " : "",
-              on ? on : "on what was not recorded");
+              "slept %.0f us of its own will; %s%s%s", (double)ns / 1e3, on ? "in " : "",
+              on ? on : "on what was not recorded", seen);
 }
 
 TAC_RULE(blocked) = {

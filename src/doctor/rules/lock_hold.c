@@ -8,13 +8,13 @@ static void check(struct tac_case *c)
     uint64_t ns = tac_case_time(c, TAC_ACCOUNT_BLOCKED, TAC_SIGHT_LOCK, &wait);
     if (!wait)
         return;
-    char who[64], at[96];
+    char who[64], at[96], seen[160];
     const char *taken = tac_case_symbol(c, c->capture->locks[wait->index].taken_at, at, sizeof at);
     tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, wait->who ? 0.95 : 0.85,
-              "waited %.0f us for the lock at 0x%llx, held by %s%s%s",
+              "waited %.0f us for the lock at 0x%llx, held by %s%s%s%s",
               (double)(wait->to_ns - wait->from_ns) / 1e3, (unsigned long long)wait->detail,
               tac_case_who(c, wait->who, who, sizeof who), *taken ? ", which took it in " : "",
-              taken);
+              taken, tac_case_seen(c, wait->from_ns, wait->to_ns, seen, sizeof seen));
     tac_claim_by(c, wait);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * own_work.c - the thread computed: on its CPU, by its own clock, and nothing else to see.
  *
- * Names the zone with the most time of its own, so that the reader knows where to look. */
+ * Names the zone with the most time of its own and, where the kernel took a call stack of the
+ * program in the cycle, what stood there, so that the reader knows where to look. */
 #include "doctor/rule.h"
 
 #include "tactus/trace.h"
@@ -38,13 +39,13 @@ static void check(struct tac_case *c)
     if (!own)
         return;
     const char *zone = hottest_zone(c, &zone_ns);
-    char where[96] = "";
+    char where[96] = "", seen[192];
     if (zone)
         snprintf(where, sizeof where, "; most in zone %s (%.0f us)", zone, (double)zone_ns / 1e3);
     tac_claim(c, TAC_ACCOUNT_OWN, own, c->has & TAC_HAS_CLOCK ? 0.9 : 0.8,
-              "computed %.0f us, where %.0f us are usual%s",
+              "computed %.0f us, where %.0f us are usual%s%s",
               (double)c->layout->ns[TAC_ACCOUNT_OWN] / 1e3, c->nominal->ns[TAC_ACCOUNT_OWN] / 1e3,
-              where);
+              where, tac_case_seen(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen));
 }
 
 TAC_RULE(own_work) = {
