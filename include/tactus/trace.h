@@ -189,7 +189,9 @@ TAC_API void tac_thread_unregister(void);
 
 /* ---- the ring, as the macros see it; use the macros and functions below -------------------------
  * Invariants: record is written before head moves past it (release); limit <= tail + records -
- * (ends owed to open zones), so an end never waits for room; only the owner writes these fields. */
+ * (ends owed to open zones), so an end never waits for room; only the owner writes these fields.
+ * A zone that begins takes one from limit and gives it back when it ends: reach - limit is the
+ * number of ends that are owed, and costs the zones no count of their own. */
 struct tac_trace_record {
     uint64_t counter; /* tac_trace_counter() at the event */
     uint64_t word;    /* type << 56 | 56 bits of payload, see src/trace/format.h */
@@ -200,7 +202,7 @@ struct tac_trace_lane {
     uint32_t mask;  /* records - 1 */
     uint32_t head;  /* free-running; published with release order */
     uint32_t limit; /* plain events may move head up to here without asking */
-    uint32_t open;  /* zones whose end is owed */
+    uint32_t reach; /* limit as it would be without open zones */
 };
 
 extern TAC_API __thread struct tac_trace_lane *tac_trace_lane_here
@@ -254,7 +256,6 @@ tac_zone_begin(const struct tac_trace_site *site, uint32_t on)
          * ns) */
         __builtin_prefetch(&lane->record[(head + TAC_RECORDS_AHEAD) & lane->mask]);
         lane->limit--;
-        lane->open++;
         r->word = (uint64_t)TAC_RECORD_ZONE_BEGIN << 56 | (uint64_t)(uintptr_t)site;
         r->counter = tac_trace_counter();
         __atomic_store_n(&lane->head, head + 1, __ATOMIC_RELEASE);
@@ -271,7 +272,6 @@ static inline __attribute__((always_inline)) void tac_zone_end(struct tac_zone *
         uint32_t head = lane->head;
         struct tac_trace_record *r = &lane->record[head & lane->mask];
         lane->limit++;
-        lane->open--;
         r->counter = tac_trace_counter();
         r->word = (uint64_t)TAC_RECORD_ZONE_END << 56;
         __atomic_store_n(&lane->head, head + 1, __ATOMIC_RELEASE);

@@ -119,11 +119,11 @@ static void renew_budget(struct tac_lane *lane, uint32_t begins)
     struct tac_trace_lane *ring = &lane->ring;
     if (begins) {
         lane->budgeted = budget != 0;
-        lane->budget_end = ring->head + ring->open + budget;
+        lane->budget_end = ring->head + tac_lane_open(ring) + budget;
     }
     if (lane->budgeted) {
         lane->budget_end += 6; /* four records and a gap */
-        ring->limit = ring->head;
+        tac_lane_set_limit(ring, ring->head);
     }
 }
 

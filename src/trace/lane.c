@@ -95,23 +95,24 @@ int tac_trace_room(struct tac_trace_lane *ring, uint32_t n, uint32_t weight)
     /* pairs with the release store of the helper: what it has read may be overwritten */
     uint32_t tail = atomic_load_explicit(&lane->tail, memory_order_acquire);
     uint32_t gap = lane->gap_dropped || lane->gap_suppressed ? 2 : 0;
-    uint32_t limit = tail + ring->mask + 1 - ring->open;
+    uint32_t open = tac_lane_open(ring), limit = tail + ring->mask + 1 - open;
     if (!atomic_load_explicit(&tac_lane_budget, memory_order_relaxed))
         lane->budgeted = 0; /* left over from a session that had one */
-    bool over = lane->budgeted &&
-                (int32_t)(lane->budget_end - ring->open - ring->head) < (int32_t)(n + gap);
+    bool over =
+        lane->budgeted && (int32_t)(lane->budget_end - open - ring->head) < (int32_t)(n + gap);
     if (!over && (int32_t)(limit - ring->head) >= (int32_t)(n + gap)) {
         if (gap)
             put_gap(lane);
-        uint32_t budget = lane->budget_end - ring->open;
-        ring->limit = lane->budgeted && (int32_t)(budget - limit) < 0 ? budget : limit;
+        uint32_t budget = lane->budget_end - open;
+        tac_lane_set_limit(ring, lane->budgeted && (int32_t)(budget - limit) < 0 ? budget : limit);
         return 1;
     }
     if (!gap)
         lane->gap_counter = tac_trace_counter();
     count_up(over ? &lane->suppressed : &lane->dropped, weight);
     *(over ? &lane->gap_suppressed : &lane->gap_dropped) += weight;
-    ring->limit = ring->head; /* so that the next one comes here and writes the gap first */
+    tac_lane_set_limit(ring,
+                       ring->head); /* so that the next one comes here and writes the gap first */
     return 0;
 }
 
@@ -187,8 +188,7 @@ static void begin(struct tac_lane *lane)
 {
     uint32_t head = lane->ring.head;
     atomic_store(&lane->tail, head);
-    lane->ring.open = 0;
-    lane->ring.limit = head + lane->ring.mask + 1;
+    lane->ring.limit = lane->ring.reach = head + lane->ring.mask + 1;
     lane->budgeted = 0;
     lane->gap_dropped = lane->gap_suppressed = 0;
     atomic_store(&lane->dropped, 0);
@@ -228,7 +228,7 @@ int tac_thread_register(const char *name, uint32_t records)
     struct tac_lane *here = tac_lane_of(tac_trace_lane_here);
     /* who was registered by another (the watch library) with a smaller ring gets the one it wants
      */
-    if (here != &tac_lane_none && here != &tac_lane_silent && !here->ring.open &&
+    if (here != &tac_lane_none && here != &tac_lane_silent && !tac_lane_open(&here->ring) &&
         records > here->ring.mask + 1) {
         tac_thread_unregister();
         here = &tac_lane_none;

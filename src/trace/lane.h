@@ -8,8 +8,9 @@
  *
  * Invariants
  *   I1  tail <= head <= tail + records (free-running, unsigned).
- *   I2  ring.limit - head never exceeds records - (head - tail) - ring.open: room for every owed
- * end. I3  gap_dropped and gap_suppressed are what dropped and suppressed grew by since the last
+ *   I2  ring.limit - head never exceeds records - (head - tail) - tac_lane_open(): room for every
+ *       owed end.
+ *   I3  gap_dropped and gap_suppressed are what dropped and suppressed grew by since the last
  * GAP record; the next event that finds room writes that record first. */
 #ifndef TAC_TRACE_LANE_H
 #define TAC_TRACE_LANE_H
@@ -81,6 +82,19 @@ extern void (*tac_lane_ends)(struct tac_lane *lane);
 static inline struct tac_lane *tac_lane_of(struct tac_trace_lane *ring)
 {
     return (struct tac_lane *)(void *)ring;
+}
+
+/* Owner: zones whose end is owed. */
+static inline uint32_t tac_lane_open(const struct tac_trace_lane *ring)
+{
+    return ring->reach - ring->limit;
+}
+
+/* Owner: what comes may move head up to here, ends that are owed left out. */
+static inline void tac_lane_set_limit(struct tac_trace_lane *ring, uint32_t limit)
+{
+    ring->reach = limit + tac_lane_open(ring);
+    ring->limit = limit;
 }
 
 /* Owner: room for n plain records, then where they go; NULL: counted as dropped. */
