@@ -168,7 +168,7 @@ struct tac_trace_stats {
     uint64_t dropped;      /* events lost to full rings */
     uint64_t suppressed;   /* events beyond the budget of their cycle */
     uint64_t unregistered; /* events of threads that did not register */
-    uint64_t bytes;        /* written to the sink */
+    uint64_t bytes;        /* written, or sent over a connection */
     uint32_t threads;      /* registered now */
 };
 /* Thread: any. Real-time: no (a lock). */

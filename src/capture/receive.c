@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/crc.h"
+#include "trace/squeeze.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -11,7 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 16, SESSIONS = 256, GREETING_MS = 5000, RETRY_MS = 500, READS = 64 };
+enum {
+    CONNECTIONS = 16,
+    SESSIONS = 256,
+    GREETING_MS = 5000,
+    RETRY_MS = 500,
+    READS = 64,
+    READ_BYTES = 1 << 16,
+    FRAMES_BYTES = READ_BYTES + 65536 + sizeof(struct tac_wire_frame) /* a read, a frame */
+};
 enum state { FREE, CONNECTING, KNOCK, HELLO, CHUNKS };
 
 struct session {
@@ -26,9 +35,12 @@ struct connection {
     int fd;
     uint64_t until_ns; /* before CHUNKS: give up */
     struct session *session;
-    uint64_t told; /* chunks that were acknowledged */
-    unsigned char *in;
+    uint64_t told;     /* chunks that were acknowledged */
+    unsigned char *in; /* of greetings, then of chunks */
     size_t have, room;
+    unsigned char *frames; /* as they come */
+    size_t framed;
+    struct tac_squeeze *squeeze;
 };
 
 struct tac_receive {
@@ -72,6 +84,8 @@ static void let_go(struct connection *c)
     if (c->fd >= 0)
         close(c->fd);
     free(c->in);
+    free(c->frames);
+    tac_squeeze_free(c->squeeze);
     *c = (struct connection){.fd = -1};
 }
 
@@ -195,6 +209,15 @@ static void take_hello(struct tac_receive *r, struct connection *c)
         if (&r->connection[i] != c && r->connection[i].state == CHUNKS &&
             r->connection[i].session == s)
             part(r, &r->connection[i], false);
+    c->frames = malloc(FRAMES_BYTES);
+    c->squeeze = tac_squeeze_new();
+    if (!c->frames || !c->squeeze) {
+        refuse(r, c, TAC_WIRE_BUSY);
+        return;
+    }
+    c->framed = c->have; /* less than one read; of a recorder that does not wait for the answer */
+    memcpy(c->frames, c->in, c->framed);
+    c->have = 0;
     c->session = s;
     c->told = s->chunks;
     c->state = CHUNKS;
@@ -249,54 +272,94 @@ static int take_chunks(struct tac_receive *r, struct connection *c)
     }
     c->have -= at;
     memmove(c->in, c->in + at, c->have);
+    return error;
+}
+
+/* Room for so many bytes more. */
+static bool make_room(struct connection *c, size_t more)
+{
+    if (c->room - c->have >= more)
+        return true;
+    size_t room = c->have + more + READ_BYTES;
+    unsigned char *in = realloc(c->in, room);
+    if (!in)
+        return false;
+    c->in = in;
+    c->room = room;
+    return true;
+}
+
+/* A frame's bytes behind those that are there. 0, -ENOBUFS. */
+static int take_frame(struct connection *c, struct tac_wire_frame head, const unsigned char *body)
+{
+    if (!make_room(c, head.plain))
+        return -ENOBUFS;
+    if (head.squeezed) {
+        tac_squeeze_out(c->squeeze, body, head.squeezed, c->in + c->have, head.plain);
+    } else {
+        tac_squeeze_pass(c->squeeze, body, head.plain);
+        memcpy(c->in + c->have, body, head.plain);
+    }
+    c->have += head.plain;
+    return 0;
+}
+
+/* All whole frames. 0, -errno of the owner, -EBADMSG, or -ENOBUFS. */
+static int take_frames(struct tac_receive *r, struct connection *c)
+{
+    struct tac_wire_frame head;
+    size_t at = 0;
+    int error = 0;
+    while (!error && c->framed - at >= sizeof head) {
+        memcpy(&head, c->frames + at, sizeof head);
+        size_t body = head.squeezed ? head.squeezed : head.plain;
+        if (!head.plain || (head.squeezed && head.plain > TAC_SQUEEZE_PLAIN_MAX))
+            error = -EBADMSG;
+        if (error || c->framed - at - sizeof head < body)
+            break;
+        error = take_frame(c, head, c->frames + at + sizeof head);
+        error = error ? error : take_chunks(r, c);
+        at += sizeof head + body;
+    }
+    c->framed -= at;
+    memmove(c->frames, c->frames + at, c->framed);
     if (c->session->chunks != c->told)
         answer(c, TAC_WIRE_GO, c->told = c->session->chunks);
     return error;
 }
 
-/* Room for what is expected next. */
-static bool make_room(struct connection *c)
+/* What came: 0, -EBADMSG, -ENOBUFS, or the owner's -errno. */
+static int take_all(struct tac_receive *r, struct connection *c)
 {
-    size_t need = 65536;
-    struct tac_format_chunk head;
-    if (c->state == CHUNKS && c->have >= sizeof head) {
-        memcpy(&head, c->in, sizeof head);
-        need += head.bytes <= TAC_WIRE_BYTES_MAX ? head.bytes : 0;
-    }
-    if (c->room >= need && c->room > c->have)
-        return true;
-    need = need > c->have + 65536 ? need : c->have + 65536;
-    unsigned char *in = realloc(c->in, need);
-    if (!in)
-        return false;
-    c->in = in;
-    c->room = need;
-    return true;
+    if (c->state == KNOCK)
+        take_knock(r, c);
+    if (c->state == HELLO)
+        take_hello(r, c);
+    return c->state == CHUNKS ? take_frames(r, c) : 0;
+}
+
+static ssize_t read_some(struct connection *c)
+{
+    bool in_frames = c->state == CHUNKS;
+    size_t *have = in_frames ? &c->framed : &c->have;
+    if (!in_frames && !make_room(c, READ_BYTES))
+        return 0;
+    unsigned char *to = in_frames ? c->frames : c->in;
+    ssize_t n = recv(c->fd, to + *have, READ_BYTES, MSG_DONTWAIT);
+    *have += n > 0 ? (size_t)n : 0;
+    return n;
 }
 
 /* 0, or the owner's -errno. The connection may be gone afterwards. */
 static int serve(struct tac_receive *r, struct connection *c)
 {
     for (int i = 0; i < READS && c->state != FREE; i++) {
-        if (!make_room(c)) { /* this one's chunk is too large for now; the others go on */
-            part(r, c, false);
-            return 0;
-        }
-        ssize_t n = recv(c->fd, c->in + c->have, c->room - c->have, MSG_DONTWAIT);
+        ssize_t n = read_some(c);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return 0;
-        if (n <= 0) {
-            part(r, c, false);
-            return 0;
-        }
-        c->have += (size_t)n;
-        if (c->state == KNOCK)
-            take_knock(r, c);
-        if (c->state == HELLO)
-            take_hello(r, c);
-        int error = c->state == CHUNKS ? take_chunks(r, c) : 0;
-        if (error == -EBADMSG)
-            part(r, c, true);
+        int error = n > 0 ? take_all(r, c) : -ENOBUFS;
+        if (error == -EBADMSG || error == -ENOBUFS) /* without memory the others go on */
+            part(r, c, error == -EBADMSG);
         else if (error)
             return error;
     }

@@ -270,10 +270,10 @@ static_assert(sizeof(struct tac_format_kernel) == 32, "kernel event");
 
 /* ---- over a connection -------------------------------------------------------------------------
  * Who connects sends a KNOCK. Then the recorder sends HELLO and waits for the ANSWER, which says
- * how many chunks of the recording are there already, and goes on with the one after them. While
- * chunks flow, the other end acknowledges them by further ANSWERs. */
+ * how many chunks of the recording are there already, and goes on with the one after them, in
+ * frames. While chunks flow, the other end acknowledges them by further ANSWERs. */
 
-#define TAC_WIRE_VERSION 1u
+#define TAC_WIRE_VERSION 2u
 #define TAC_WIRE_KNOCK 0x4b434154u    /* "TACK" */
 #define TAC_WIRE_HELLO 0x48434154u    /* "TACH" */
 #define TAC_WIRE_ANSWER 0x41434154u   /* "TACA" */
@@ -308,5 +308,13 @@ struct tac_wire_answer {
     uint64_t chunks; /* of the session, received so far; 0 at first: begin a new recording */
 };
 static_assert(sizeof(struct tac_wire_answer) == 16, "answer");
+
+/* So many bytes of chunks, in a row over all frames, wherever a chunk ends; in front of them. */
+struct tac_wire_frame {
+    uint16_t plain;    /* 1 .. 65535 */
+    uint16_t squeezed; /* bytes that they became (squeeze.h; plain is 2 000 at most then); 0: they
+                          follow as they are */
+};
+static_assert(sizeof(struct tac_wire_frame) == 4, "frame");
 
 #endif

@@ -310,12 +310,12 @@ int tac_trace_start(const struct tac_trace_config *config)
 
 static void sum_stats(const struct tac_session *s, struct tac_trace_stats *t)
 {
-    *t = (struct tac_trace_stats){.stored = s->stored,
-                                  .dropped = s->dropped_ended,
-                                  .suppressed = s->suppressed_ended,
-                                  .unregistered =
-                                      atomic_load(&tac_lane_unregistered) - s->unregistered_base,
-                                  .bytes = s->sink.bytes};
+    *t = (struct tac_trace_stats){
+        .stored = s->stored,
+        .dropped = s->dropped_ended,
+        .suppressed = s->suppressed_ended,
+        .unregistered = atomic_load(&tac_lane_unregistered) - s->unregistered_base,
+        .bytes = s->sink.stream ? tac_wire_sent(s->sink.stream) : s->sink.bytes};
     uint32_t count = atomic_load(&tac_lanes_count);
     for (uint32_t i = 0; i < count; i++)
         if (tac_lanes[i]->state == TAC_LANE_LIVE) {

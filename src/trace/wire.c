@@ -3,11 +3,17 @@
  *
  * The queue is a byte ring of entries {struct entry, chunk}. Positions run freely.
  *   first .. cursor   sent, not acknowledged      cursor .. end   not sent (the first one in part)
- * Invariants: first <= cursor <= end <= first + size; numbers count chunks in the same way. */
+ * Invariants: first <= cursor <= end <= first + size; numbers count chunks in the same way.
+ *
+ * What lies at the cursor goes out in frames, over TCP squeezed (a Unix socket has room enough).
+ * That takes time which the rings may not have, so a pass squeezes PASS_BYTES at most; when more
+ * than a quarter of the queue waits even so, the rest goes plain. A slow connection takes less than
+ * that a pass, so it gets squeezed frames only. */
 #include "trace/wire.h"
 
 #include "base/clock.h"
 #include "base/net.h"
+#include "trace/squeeze.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,7 +24,9 @@
 #include <unistd.h>
 
 enum {
-    IOV = 32,
+    PASS_BYTES = 32 << 10,
+    PLAIN_BYTES = 16 << 10, /* of a plain frame at most */
+    OUT_BYTES = 2 << 16,
     RETRY_MS = 100,
     RETRY_MS_MAX = 4000,
     ANSWER_MS = 5000,
@@ -62,7 +70,13 @@ struct tac_wire {
     uint64_t first, cursor, end; /* positions in all that ever was in it */
     size_t cursor_sent;          /* of the chunk at cursor */
     uint64_t first_number, cursor_number, end_number;
+    /* frames on their way */
+    struct tac_squeeze *squeeze; /* NULL: frames are plain */
+    unsigned char *out;
+    size_t out_bytes, out_sent;
+    uint64_t sent; /* since the start, over all connections */
 };
+static_assert(OUT_BYTES >= sizeof(struct tac_wire_frame) + TAC_SQUEEZE_BYTES_MAX, "a frame fits");
 
 static uint64_t new_session(void)
 {
@@ -89,7 +103,9 @@ int tac_wire_open(const char *address, const char *token, size_t queue_bytes,
         error = -EINVAL;
     if (!error && s->address.listens && !s->address.is_local && !*s->token)
         error = -EACCES; /* whoever can reach this machine could read along */
-    if (!error && !(s->ring = malloc(s->size)))
+    s->out = malloc(OUT_BYTES);
+    s->ring = malloc(s->size);
+    if (!error && !(s->ring && s->out))
         error = -ENOMEM;
     if (!error && s->address.listens)
         error = (s->listener = tac_net_listen(&s->address)) < 0 ? s->listener : 0;
@@ -129,6 +145,8 @@ void tac_wire_close(struct tac_wire *s)
     if (s->listener >= 0)
         tac_net_unlink(&s->address);
     tac_wire_leave(s);
+    tac_squeeze_free(s->squeeze);
+    free(s->out);
     free(s->ring);
     free(s);
 }
@@ -143,12 +161,17 @@ static void ring_write(struct tac_wire *s, const void *bytes, size_t n)
     s->end += n;
 }
 
+static void ring_read(const struct tac_wire *s, uint64_t position, void *to, size_t n)
+{
+    size_t at = (size_t)(position % s->size), head = n < s->size - at ? n : s->size - at;
+    memcpy(to, s->ring + at, head);
+    memcpy((char *)to + head, s->ring, n - head);
+}
+
 static uint32_t entry_bytes(const struct tac_wire *s, uint64_t position)
 {
     struct entry e;
-    unsigned char *to = (unsigned char *)&e;
-    for (size_t i = 0; i < sizeof e; i++)
-        to[i] = s->ring[(position + i) % s->size];
+    ring_read(s, position, &e, sizeof e);
     return e.bytes;
 }
 
@@ -195,39 +218,53 @@ static bool acknowledge(struct tac_wire *s, uint64_t chunks)
     return true;
 }
 
-/* As many whole or part chunks as the vector holds; returns its length. */
-static int gather(const struct tac_wire *s, struct iovec iov[IOV])
+/* The next bytes of chunks, at most so many; returns how many. */
+static size_t take_bytes(struct tac_wire *s, unsigned char *to, size_t most)
 {
-    uint64_t position = s->cursor;
-    size_t skip = s->cursor_sent;
-    int n = 0;
-    while (position < s->end && n + 2 <= IOV) {
-        uint32_t bytes = entry_bytes(s, position);
-        size_t at = (size_t)((position + sizeof(struct entry) + skip) % s->size),
-               left = bytes - skip;
-        size_t head = left < s->size - at ? left : s->size - at;
-        iov[n++] = (struct iovec){s->ring + at, head};
-        if (left > head)
-            iov[n++] = (struct iovec){s->ring, left - head};
-        position += sizeof(struct entry) + bytes;
-        skip = 0;
+    size_t n = 0;
+    while (n < most && s->cursor < s->end) {
+        uint32_t bytes = entry_bytes(s, s->cursor);
+        size_t left = bytes - s->cursor_sent, piece = left < most - n ? left : most - n;
+        ring_read(s, s->cursor + sizeof(struct entry) + s->cursor_sent, to + n, piece);
+        n += piece;
+        s->cursor_sent += piece;
+        if (piece < left)
+            break;
+        s->cursor += sizeof(struct entry) + bytes;
+        s->cursor_sent = 0;
+        s->cursor_number++;
     }
     return n;
 }
 
-static void advance(struct tac_wire *s, size_t sent)
+static void put_frame(struct tac_wire *s, bool squeezed)
 {
-    while (sent) {
-        size_t left = entry_bytes(s, s->cursor) - s->cursor_sent;
-        if (sent < left) {
-            s->cursor_sent += sent;
-            return;
-        }
-        sent -= left;
-        s->cursor += sizeof(struct entry) + s->cursor_sent + left;
-        s->cursor_sent = 0;
-        s->cursor_number++;
+    unsigned char plain[TAC_SQUEEZE_PLAIN_MAX];
+    unsigned char *body = s->out + s->out_bytes + sizeof(struct tac_wire_frame);
+    size_t n = squeezed ? take_bytes(s, plain, sizeof plain) : take_bytes(s, body, PLAIN_BYTES);
+    size_t bytes = squeezed ? tac_squeeze_in(s->squeeze, plain, n, body) : n;
+    if (s->squeeze && !squeezed)
+        tac_squeeze_pass(s->squeeze, body, n);
+    struct tac_wire_frame head = {(uint16_t)n, (uint16_t)(squeezed ? bytes : 0)};
+    memcpy(s->out + s->out_bytes, &head, sizeof head);
+    s->out_bytes += sizeof head + bytes;
+}
+
+/* Frames of what waits, as many as there is room for. False: none. */
+static bool fill_out(struct tac_wire *s, size_t *budget)
+{
+    s->out_bytes = s->out_sent = 0;
+    while (s->cursor < s->end) {
+        bool squeezed = s->squeeze && *budget >= TAC_SQUEEZE_PLAIN_MAX;
+        size_t most = squeezed ? TAC_SQUEEZE_BYTES_MAX : PLAIN_BYTES;
+        if (s->squeeze && !squeezed && s->end - s->cursor <= s->size / 4)
+            break;
+        if (s->out_bytes + sizeof(struct tac_wire_frame) + most > OUT_BYTES)
+            break;
+        put_frame(s, squeezed);
+        *budget -= squeezed ? TAC_SQUEEZE_PLAIN_MAX : 0;
     }
+    return s->out_bytes > 0;
 }
 
 /* ---- the connection ---- */
@@ -241,7 +278,7 @@ static void part(struct tac_wire *s)
         s->stay_ns = now + (uint64_t)APART_MS * 1000000;
     s->fd = -1;
     s->state = APART;
-    s->in_bytes = 0;
+    s->in_bytes = s->out_bytes = s->out_sent = 0;
     s->until_ns = now + (uint64_t)s->retry_ms * 1000000;
     s->retry_ms = 2 * s->retry_ms < RETRY_MS_MAX ? 2 * s->retry_ms : RETRY_MS_MAX;
 }
@@ -382,6 +419,9 @@ static void take_answer(struct tac_wire *s)
         if (a.chunks < s->first_number || !acknowledge(s, a.chunks))
             s->restart = true;
         rewind_cursor(s);
+        /* what was learnt of the last connection, the other end has forgotten */
+        tac_squeeze_free(s->squeeze);
+        s->squeeze = s->address.name.ss_family == AF_UNIX ? NULL : tac_squeeze_new();
     } else if (!acknowledge(s, a.chunks)) {
         part(s);
     }
@@ -404,15 +444,18 @@ static bool receive(struct tac_wire *s, size_t size)
 
 static void send_queue(struct tac_wire *s)
 {
-    struct iovec iov[IOV];
-    while (s->state == LIVE && !s->restart && s->cursor < s->end) {
-        struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)gather(s, iov)};
-        ssize_t n = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    size_t budget = PASS_BYTES;
+    while (s->state == LIVE && !s->restart) {
+        if (s->out_sent == s->out_bytes && !fill_out(s, &budget))
+            return;
+        ssize_t n = send(s->fd, s->out + s->out_sent, s->out_bytes - s->out_sent,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             part(s);
         if (n <= 0)
             return;
-        advance(s, (size_t)n);
+        s->out_sent += (size_t)n;
+        s->sent += (uint64_t)n;
     }
 }
 
@@ -456,6 +499,11 @@ void tac_wire_pump(struct tac_wire *s)
     if (s->state != APART && s->state != LIVE && tac_clock_ns() > s->until_ns)
         part(s);
     send_queue(s);
+}
+
+uint64_t tac_wire_sent(const struct tac_wire *s)
+{
+    return s->sent;
 }
 
 bool tac_wire_is_wanted(const struct tac_wire *s)

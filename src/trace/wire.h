@@ -36,6 +36,9 @@ bool tac_wire_put(struct tac_wire *stream, const struct tac_format_chunk *head,
 /* Connect, send and read what is possible now. */
 void tac_wire_pump(struct tac_wire *stream);
 
+/* Bytes that went over connections so far. */
+uint64_t tac_wire_sent(const struct tac_wire *stream);
+
 /* False: it waits for others to connect, nobody has, and so nothing needs to be recorded. */
 bool tac_wire_is_wanted(const struct tac_wire *stream);
 

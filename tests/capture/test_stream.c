@@ -242,11 +242,12 @@ static void *cut(void *arg)
     return NULL;
 }
 
-static void cuts_lose_nothing_while_the_queue_has_room(void)
+/* What the recorder finds at the address is a proxy that cuts five connections. */
+static void record_through_cuts(const char *address, size_t cut_after)
 {
     pthread_t thread, proxy_thread;
-    struct proxy x = {.cuts = 5, .cut_after = 3001};
-    struct job j = {.address = proxy_name, .zones = 20000, .pause_every = 100};
+    struct proxy x = {.cuts = 5, .cut_after = cut_after};
+    struct job j = {.address = address, .zones = 20000, .pause_every = 100};
     REQUIRE(tac_net_parse(j.address, &x.front, NULL) == 0);
     REQUIRE(tac_net_parse(name, &x.back, NULL) == 0);
     struct tac_receive *r = receiver(name_behind, NULL);
@@ -266,6 +267,18 @@ static void cuts_lose_nothing_while_the_queue_has_room(void)
     check_sums(c, 3ull * j.zones);
     tac_capture_close(c);
     forget();
+}
+
+static void cuts_lose_nothing_while_the_queue_has_room(void)
+{
+    record_through_cuts(proxy_name, 3001);
+}
+
+static void cuts_of_squeezed_frames_lose_nothing(void)
+{
+    char address[32];
+    snprintf(address, sizeof address, "tcp:127.0.0.1:%d", 20000 + (int)getpid() % 20000);
+    record_through_cuts(address, 1501);
 }
 
 static void a_slow_receiver_costs_counted_events_and_no_wait(void)
@@ -358,18 +371,23 @@ static void others_than_this_machine_need_a_token(void)
 static void garbage_ends_the_connection(void)
 {
     struct tac_net_address a;
-    struct {
+    struct row {
         struct tac_wire_knock knock;
         struct tac_wire_hello hello;
+        struct tac_wire_frame frame;
         struct tac_format_chunk chunk;
         char rest[64];
+        char end[4];
     } row = {{TAC_WIRE_KNOCK, TAC_WIRE_VERSION, {0}},
              {TAC_WIRE_HELLO, TAC_WIRE_VERSION, 77, 0, (uint32_t)getpid(), 0},
+             {sizeof row.chunk + sizeof row.rest, 0},
              {.magic = TAC_FORMAT_MAGIC, .kind = TAC_CHUNK_RECORDS, .bytes = 64},
+             {0},
              {0}};
+    const size_t frame_at = offsetof(struct row, frame), chunk_at = offsetof(struct row, chunk);
     struct tac_receive *r = receiver(name_behind, NULL);
     REQUIRE(r && tac_net_parse(name, &a, NULL) == 0);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 7; i++) {
         unsigned char bytes[sizeof row], byte;
         memcpy(bytes, &row, sizeof row);
         if (i == 0)
@@ -377,10 +395,14 @@ static void garbage_ends_the_connection(void)
         else if (i == 1) /* a wrong HELLO */
             bytes[sizeof row.knock] ^= 1;
         else if (i == 2) /* no chunk */
-            bytes[sizeof row.knock + sizeof row.hello] ^= 1;
+            bytes[chunk_at] ^= 1;
         else if (i == 3) /* an absurd length */
-            memset(bytes + sizeof row.knock + sizeof row.hello + 8, 0xff, 4);
-        /* i == 4: the CRC is wrong as it stands */
+            memset(bytes + chunk_at + 8, 0xff, 4);
+        else if (i == 4) /* a frame of nothing */
+            memset(bytes + frame_at, 0, 2);
+        else if (i == 5) /* a squeezed frame that would become too much */
+            memset(bytes + frame_at, 0xff, 3);
+        /* i == 6: the CRC is wrong as it stands */
         int fd = connect_blocking(&a);
         REQUIRE(fd >= 0 && send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) == (ssize_t)sizeof bytes);
         uint64_t until = tac_clock_ns() + 5 * TAC_NS_PER_S;
@@ -393,7 +415,7 @@ static void garbage_ends_the_connection(void)
         CHECK_MSG(n == 0, "row %d", i);
         close(fd);
     }
-    CHECK(tac_receive_stats(r).garbage == 5 && heard.count == 0);
+    CHECK(tac_receive_stats(r).garbage == 7 && heard.count == 0);
     tac_receive_close(r);
     forget();
 }
@@ -519,6 +541,7 @@ int main(int argc, char **argv)
     snprintf(name_behind, sizeof name_behind, "listen:%s", name);
     TEST(all_arrives_over_a_socket);
     TEST(cuts_lose_nothing_while_the_queue_has_room);
+    TEST(cuts_of_squeezed_frames_lose_nothing);
     TEST(a_slow_receiver_costs_counted_events_and_no_wait);
     TEST(a_new_receiver_gets_a_recording_that_stands_alone);
     TEST(the_token_opens);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * fuzz_receive.c - the receiver of streams on any bytes that a peer sends. The first byte says how
- * much of a proper greeting stands in front. See fuzz_main.h for how it is run. */
+ * much of a proper greeting stands in front, and whether the rest is a plain frame of chunks, a
+ * squeezed one, or frames itself. See fuzz_main.h for how it is run. */
 #include "capture/receive.h"
+#include "trace/squeeze.h"
 
 #include "fuzz_main.h"
 
@@ -57,6 +59,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                                        : sizeof greeting;
     if (fd >= 0) {
         (void)!send(fd, &greeting, first, MSG_NOSIGNAL | MSG_DONTWAIT);
+        uint16_t length = (uint16_t)(size - 1 < UINT16_MAX ? size - 1 : UINT16_MAX);
+        struct tac_wire_frame frame = {length, 0};
+        if (bytes[0] / 3 % 3 == 1)
+            frame = (struct tac_wire_frame){TAC_SQUEEZE_PLAIN_MAX, length};
+        if (bytes[0] / 3 % 3 != 2)
+            (void)!send(fd, &frame, sizeof frame, MSG_NOSIGNAL | MSG_DONTWAIT);
         (void)!send(fd, bytes + 1, size - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         for (int i = 0; i < 4; i++)
             (void)!tac_receive_pump(r, -1, 0);

@@ -15,7 +15,7 @@ MAY = {
     "trace": ["base"],
     "dsp": ["base"],
     "graph": ["base", "dsp"],
-    "capture": ["base", "trace/format.h", "trace/pack.h"],
+    "capture": ["base", "trace/format.h", "trace/pack.h", "trace/squeeze.h"],
     "doctor": ["base", "capture", "tactus/trace.h"],
     "watch": ["base", "mem", "trace"],
     "backend": ["base"],
