@@ -4,11 +4,13 @@
  * Two threads on one CPU hand a byte to each other through pipes: two switches and two wake-ups a
  * turn. The ways of capturing take turns within one run, so that all see the same machine: without,
  * the tracefs tier with switches and wake-ups alone, the same with all that it takes by default,
- * the BPF tier, and perf_event_open (perf_switches.h). Prints the median of nanoseconds a switch,
+ * the BPF tier, BPF programs that do nothing (bpf_floor.h), and perf_event_open
+ * (perf_switches.h). Prints the median of nanoseconds a switch,
  * what each way adds, and the ratio to perf's. Needs root. usage: bench_switch [ROUNDS] */
 #include "base/clock.h"
 #include "capture/kernel.h"
 
+#include "bpf_floor.h"
 #include "perf_switches.h"
 
 #include <pthread.h>
@@ -17,27 +19,37 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ROUNDS = 41, ROUNDS_MAX = 401, TURNS = 5000, WAYS = 5 };
+enum { ROUNDS = 41, ROUNDS_MAX = 401, TURNS = 5000, WAYS = 6 };
 
 static const char PATH[] = "/tmp/tactus-bench-switch.tac";
 static int there[2], back[2];
 
 struct way {
     const char *name;
-    struct tac_kernel_config config; /* path NULL: not of ours */
+    double (*measure)(struct way *w); /* NULL: nothing is captured */
+    struct tac_kernel_config config;
     double ns[ROUNDS_MAX];
     uint64_t events, lost, bytes;
     int missing;
 };
 
+static double with_perf(struct way *w);
+static double with_tier(struct way *w);
+static double with_floor(struct way *w);
+
 static struct way ways[WAYS] = {
     {.name = "nothing"},
-    {.name = "perf, switch + waking"},
+    {.name = "perf, switch + waking", .measure = with_perf},
     {.name = "tracefs, switch + waking",
+     .measure = with_tier,
      .config = {.path = PATH, .buffer_kb = 4096, .want = TAC_KERNEL_ONLY_SWITCHES}},
-    {.name = "tracefs, all events", .config = {.path = PATH, .buffer_kb = 4096}},
+    {.name = "tracefs, all events",
+     .measure = with_tier,
+     .config = {.path = PATH, .buffer_kb = 4096}},
     {.name = "BPF, switch + waking",
+     .measure = with_tier,
      .config = {.path = PATH, .buffer_kb = 4096, .tier = TAC_KERNEL_TIER_BPF}},
+    {.name = "BPF, doing nothing", .measure = with_floor},
 };
 
 static void pin(void)
@@ -109,6 +121,16 @@ static double with_tier(struct way *w)
     return ns;
 }
 
+static double with_floor(struct way *w)
+{
+    struct bpf_floor floor;
+    w->missing = bpf_floor_start(&floor);
+    double ns = measure();
+    if (!w->missing)
+        bpf_floor_stop(&floor);
+    return ns;
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -135,13 +157,6 @@ static void report(const struct way *w, int rounds)
     putchar('\n');
 }
 
-static double measure_way(struct way *w)
-{
-    if (w == &ways[0])
-        return measure();
-    return w->config.path ? with_tier(w) : with_perf(w);
-}
-
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
@@ -154,7 +169,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < rounds; i++)
         for (int k = 0; k < WAYS; k++) {
             struct way *w = &ways[(k + i) % WAYS];
-            w->ns[i] = measure_way(w);
+            w->ns[i] = w->measure ? w->measure(w) : measure();
         }
     if (write(there[1], &end, 1) == 1)
         pthread_join(thread, NULL);
