@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TIMED_LEAST = 4 };
+
 static uint64_t mix_bytes(uint64_t hash, const void *data, size_t bytes)
 {
     const unsigned char *p = data;
@@ -83,6 +85,28 @@ static void set_params(struct tac_node *node, const struct tac_graph_node *n)
     }
 }
 
+/* No files. */
+static bool talks_to_none(const struct tac_block *block)
+{
+    bool none = block->process;
+    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && block->option[i].name; i++)
+        none = none && (block->option[i].kind == TAC_OPTION_NUMBER ||
+                        block->option[i].kind == TAC_OPTION_CHOICE ||
+                        block->option[i].kind == TAC_OPTION_NUMBERS);
+    return none;
+}
+
+/* Notes and files have queues of their own, and delay lines are too large to keep a copy of. */
+static bool is_movable(const struct tac_block *block)
+{
+    bool movable = talks_to_none(block) && !block->memory_bytes;
+    for (int i = 0; i < TAC_BLOCK_PORTS_MAX && block->in[i].name; i++)
+        movable = movable && block->in[i].kind == TAC_PORT_SIGNAL;
+    for (int i = 0; i < TAC_BLOCK_PORTS_MAX && block->out[i].name; i++)
+        movable = movable && block->out[i].kind == TAC_PORT_SIGNAL;
+    return movable;
+}
+
 static int build_bank(struct tac_node *node, const struct tac_graph_node *n,
                       const struct tac_node_build *how, uint32_t bank, struct tac_error *err)
 {
@@ -119,24 +143,9 @@ static int build_bank(struct tac_node *node, const struct tac_graph_node *n,
         return -ENOMEM;
     if (b->init)
         b->init(node->state[bank], &setup, memory);
-    if (node->movable)
-        tac_costs_learn(node, n->block_index, node->state[bank]);
+    if (talks_to_none(b))
+        tac_costs_learn(node, n->block_index, &setup);
     return 0;
-}
-
-/* Notes and files have queues of their own, and delay lines are too large to keep a copy of. */
-static bool is_movable(const struct tac_block *block)
-{
-    bool movable = block->process && !block->memory_bytes;
-    for (int i = 0; i < TAC_BLOCK_PORTS_MAX && block->in[i].name; i++)
-        movable = movable && block->in[i].kind == TAC_PORT_SIGNAL;
-    for (int i = 0; i < TAC_BLOCK_PORTS_MAX && block->out[i].name; i++)
-        movable = movable && block->out[i].kind == TAC_PORT_SIGNAL;
-    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && block->option[i].name; i++)
-        movable = movable && (block->option[i].kind == TAC_OPTION_NUMBER ||
-                              block->option[i].kind == TAC_OPTION_CHOICE ||
-                              block->option[i].kind == TAC_OPTION_NUMBERS);
-    return movable;
 }
 
 /* Asking the registry reads the environment: once for each width is enough. */
@@ -214,11 +223,16 @@ void tac_batch_unref(struct tac_batch *batch)
     free(batch);
 }
 
+bool tac_node_is_timed(const struct tac_node *node)
+{
+    return atomic_load_explicit(&node->cost.count, memory_order_relaxed) >= TIMED_LEAST;
+}
+
 float tac_node_bank_ns(const struct tac_node *node)
 {
     uint64_t count = atomic_load_explicit(&node->cost.count, memory_order_relaxed);
     uint64_t sum = atomic_load_explicit(&node->cost.sum, memory_order_relaxed);
-    if (count < 4)
+    if (!tac_node_is_timed(node))
         return node->learned_ns;
     return (float)(tac_costs_ns((double)sum / (double)count) / node->banks);
 }

@@ -89,6 +89,9 @@ int tac_node_build(struct tac_batch *batch, const struct tac_graph *graph,
 bool tac_node_fits(const struct tac_node *node, const struct tac_graph *graph,
                    const struct tac_graph_node *n, double tempo_bpm);
 
+/* True when what it takes was measured while it played. */
+bool tac_node_is_timed(const struct tac_node *node);
+
 /* What a bank takes, by what was measured, or by what its block took once on its own. */
 float tac_node_bank_ns(const struct tac_node *node);
 

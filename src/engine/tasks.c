@@ -24,6 +24,7 @@
 #define SMALLEST_NS 2000.0f
 #define LARGEST_NS 8000.0f
 #define MIX_SOURCE_NS 8.0f
+#define MIX_LANE_NS 0.7f /* of each source, beside that */
 #define STEP_NS 10.0f
 #define CHAINED_NS 3.0f
 #define ESTIMATE_AT_LEAST 0.7f /* of what the work may turn out to be */
@@ -69,12 +70,29 @@ static bool is_chained(const struct tac_units *u, uint32_t node)
            u->inlet[inlets.first].direct;
 }
 
+/* What its node has not been timed with: mixes that serve this bank alone, and sums. */
+static float mixing_ns(const struct tac_units *u, const struct tac_piece *unit)
+{
+    const struct tac_node *n = u->plan->node[unit->node].node;
+    struct tac_range inlets = u->node_inlets[unit->node];
+    float sources = 0;
+    for (uint32_t i = inlets.first; i < inlets.first + inlets.count; i++)
+        if (!u->inlet[i].direct && !u->inlet[i].uniform)
+            sources += (float)(u->inlet[i].parts ? u->inlet[i].parts : u->inlet[i].cable.count) + 1;
+    for (uint32_t p = u->port_first[unit->node]; p < u->port_first[unit->node + 1]; p++)
+        sources += u->fold_unit[p] != TAC_GRAPH_NONE;
+    return sources * (MIX_SOURCE_NS + MIX_LANE_NS * (float)n->bank_lanes) * (float)unit->banks;
+}
+
 static void estimate(struct tac_units *u, struct tac_piece *unit)
 {
     const struct tac_node *n = u->plan->node[unit->node].node;
     switch (unit->kind) {
     case TAC_UNIT_OF_BANK:
-        unit->cost_ns = is_chained(u, unit->node) ? CHAINED_NS : tac_node_bank_ns(n);
+        unit->cost_ns =
+            is_chained(u, unit->node) ? CHAINED_NS : tac_node_bank_ns(n) * (float)unit->banks;
+        if (!tac_node_is_timed(n) && n->block->process)
+            unit->cost_ns += mixing_ns(u, unit);
         break;
     case TAC_UNIT_OF_FOLD:
         unit->cost_ns = MIX_SOURCE_NS * (float)(4 + n->banks / TAC_GROUP_BANKS);

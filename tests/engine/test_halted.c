@@ -8,13 +8,13 @@
 #define NODES                                                                                      \
     "output: 2\n"                                                                                  \
     "nodes:\n"                                                                                     \
-    "  n: {block: noise, level: 10 %, channels: 16}\n"                                             \
-    "  f: {block: svf, cutoff: 900 Hz, channels: 16}\n"                                            \
-    "  g: {block: svf, cutoff: 300 Hz, channels: 16}\n"                                            \
-    "  h: {block: ladder, cutoff: 400 Hz, channels: 16}\n"                                         \
-    "  s: {block: saw, channels: 32, level: 2 %}\n"                                                \
-    "  t: {block: svf, cutoff: 2 kHz, channels: 32}\n"                                             \
-    "  u: {block: ladder, cutoff: 1 kHz, channels: 32}\n"
+    "  n: {block: noise, level: 10 %, channels: 32}\n"                                             \
+    "  f: {block: svf, cutoff: 900 Hz, channels: 32}\n"                                            \
+    "  g: {block: svf, cutoff: 300 Hz, channels: 32}\n"                                            \
+    "  h: {block: ladder, cutoff: 400 Hz, channels: 32}\n"                                         \
+    "  s: {block: saw, channels: 64, level: 2 %}\n"                                                \
+    "  t: {block: svf, cutoff: 2 kHz, channels: 64}\n"                                             \
+    "  u: {block: ladder, cutoff: 1 kHz, channels: 64}\n"
 #define CABLES(more_of_n, more_of_s)                                                               \
     "cables:\n"                                                                                    \
     "  - n -> f -> g -> h" more_of_n " -> output[1]\n"                                             \
@@ -22,8 +22,8 @@
 
 static const char patch[] = NODES CABLES("", "");
 static const char longer[] =
-    NODES "  a: {block: ladder, channels: 32}\n  b: {block: ladder, channels: 32}\n"
-          "  c: {block: ladder, channels: 32}\n  d: {block: ladder, channels: 32}\n" CABLES(
+    NODES "  a: {block: ladder, channels: 64}\n  b: {block: ladder, channels: 64}\n"
+          "  c: {block: ladder, channels: 64}\n  d: {block: ladder, channels: 64}\n" CABLES(
               "", " -> a -> b -> c -> d");
 
 /* Helpers run no loop. */
