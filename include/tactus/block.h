@@ -228,6 +228,12 @@ struct tac_block {
     uint8_t blockwise;   /* output depends on the split into blocks (block-rate control) */
     uint8_t adds;        /* heeds io->add: saves the sum over voices a reading and a writing */
     uint8_t elementwise; /* out[f][l] depends on inputs at [f][l] alone: no state, may be fused */
+    /* Inputs, as bits: while any one of them is 0, and the state at rest, every output is 0
+     * whatever finite values the others and the parameters have, and the state stays at rest.
+     * Voices that nobody hears are not run by that (engine). 0: nothing is known. */
+    uint16_t silent_by;
+    /* With silent_by: 1 when the state adds nothing of its own; NULL: it never does. Real-time. */
+    int (*at_rest)(const void *state);
     /* Extra memory (delay lines, tables); NULL when none. Pure function of setup. */
     size_t (*memory_bytes)(const struct tac_setup *setup);
     /* memory: memory_bytes() bytes, zeroed, 64-byte aligned, or NULL. Not real-time. */

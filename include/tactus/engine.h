@@ -49,6 +49,9 @@ struct tac_engine_config {
     uint32_t threads;
     int32_t priority; /* SCHED_FIFO of the helpers, 1 .. 99, where permitted; 0: none */
     uint32_t no_shed; /* 1: never give anything up when there is not enough time */
+    /* 1: voices go on computing when they cannot be heard any more. Otherwise they stand still
+     * until the next note: oscillators and filters go on from where they were. */
+    uint32_t no_sleep;
     uint32_t
         always_help; /* 1: call the helpers however little there is to do (tests, benchmarks) */
 };
@@ -77,6 +80,7 @@ struct tac_engine_stats {
     uint64_t worst_ns, last_ns; /* time inside process: largest since the last reset, latest */
     uint64_t busy_ns;           /* sum */
     uint32_t voices_active;
+    uint32_t banks_asleep; /* banks of voices that nobody hears and that are not run */
     /* Helpers. Degraded: helpers_away > 0, or helping < threads - 1 while alone is 0. */
     uint32_t threads, helping; /* as configured; helpers that took part lately */
     uint32_t helpers_away;     /* stopped in the middle of a task, somewhere outside of our power */

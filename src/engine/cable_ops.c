@@ -6,6 +6,7 @@
 #include "tactus/engine.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -179,8 +180,26 @@ INLINE bool mix_still(const struct tac_mix *m, uint32_t lanes)
     }
     if (m->clamp)
         clamp(m, row, lanes);
-    memcpy(m->out, row, lanes * sizeof *row);
+    memcpy(m->row ? m->row : m->out, row, lanes * sizeof *row);
     return true;
+}
+
+/* True when there is nothing to do but to read the row, which the target does already. */
+INLINE bool row_holds(const struct tac_mix *m)
+{
+    /* acquire: a helper that takes the new count finds the new rows */
+    return m->row && m->target->data == m->row &&
+           m->known == atomic_load_explicit(m->rows, memory_order_acquire);
+}
+
+/* Which of both the target reads; all its sources are whole, when there is a row. */
+INLINE void point(struct tac_mix *m, uint32_t moving)
+{
+    if (!m->row)
+        return;
+    m->target->data = moving ? m->out : m->row;
+    if (!moving)
+        m->known = atomic_load_explicit(m->rows, memory_order_acquire);
 }
 
 INLINE void mix_frames(const struct tac_mix *m, uint32_t lanes, uint32_t frames, uint32_t moving)
@@ -193,10 +212,13 @@ INLINE void mix_frames(const struct tac_mix *m, uint32_t lanes, uint32_t frames,
 
 TAC_WIDE void tac_mix_run(void *self, const struct tac_io *io)
 {
-    const struct tac_mix *m = self;
+    struct tac_mix *m = self;
     uint32_t moving = m->base.stride | m->full;
     for (uint32_t i = 0; i < m->count; i++)
         moving |= m->source[i].signal.stride | (m->source[i].fade ? m->lanes : 0);
+    if (!moving && row_holds(m))
+        return;
+    point(m, moving);
     uint32_t frames = moving ? io->frames : 1;
     switch (m->lanes) {
     case 16:

@@ -32,9 +32,13 @@ struct tac_mix_source {
 };
 
 /* Sum of the sources plus base, clamped when `clamp`. target (an input or a parameter of the node
- * that reads) gets stride 0 when nothing moves in this slice. */
+ * that reads) gets stride 0 when nothing moves in this slice. What then holds for all frames is
+ * kept in `row`, if there is one, until some row changes that it is made of, or a source has moved.
+ */
 struct tac_mix {
-    float *out;
+    float *out, *row;
+    const _Atomic uint64_t *rows; /* of the plan, when there is a row: tac_plan.rows */
+    uint64_t known;               /* rows, when the row was made */
     uint32_t lanes, count, clamp;
     uint32_t line; /* 1: all lanes are alike; the sum goes behind the buffer, too, as a line */
     uint32_t full; /* 1: fill every frame also when nothing moves */

@@ -2,6 +2,8 @@
  * chain.c - see chain.h. */
 #include "engine/chain.h"
 
+#include "engine/doze.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,16 +119,30 @@ static int add_chain(struct tac_layout *l, const struct tac_op *op, uint32_t cou
     return tac_layout_append(&l->op[l->runner], &lead, sizeof lead) ? 0 : -ENOMEM;
 }
 
+/* A stretch (doze.h) that chains come into stands for more operations than before. */
+static void lengthen(struct tac_layout *l, uint32_t at)
+{
+    struct tac_op *op = l->op[l->runner].items;
+    op[at].skip = (uint16_t)(l->op[l->runner].count - at - 1);
+}
+
 static int put_back(struct tac_layout *l, const struct tac_op *op, uint32_t ops)
 {
+    uint32_t stretch = 0, end = 0; /* where the latest stands now; its end among op */
     int code = 0;
     for (uint32_t i = 0, count; i < ops && code >= 0; i += count) {
-        count = length(l, op + i, ops - i);
+        if (op[i].run == tac_doze_run) {
+            stretch = l->op[l->runner].count;
+            end = i + 1 + op[i].skip;
+        }
+        count = length(l, op + i, i < end ? end - i : ops - i);
         if (count > 1)
             code = add_chain(l, op + i, count);
         for (uint32_t k = 0; k < count && code >= 0; k++)
             if (!tac_layout_append(&l->op[l->runner], &op[i + k], sizeof *op))
                 code = -ENOMEM;
+        if (i + count == end)
+            lengthen(l, stretch);
     }
     return code;
 }

@@ -10,32 +10,50 @@ struct tac_direct {
     struct tac_shortcut shortcut;
     struct tac_io *io;
     const struct tac_signal *fade; /* of voices that are stolen, in this bank; or NULL */
-    float *sum[SUMS_MAX];          /* by output */
+    float *other[SUMS_MAX];        /* by output: what the io does not have at present */
     uint32_t outs, add;
     uint32_t op; /* index of this one while it is laid */
+    bool adds;   /* the io has the sums */
 };
 
-static void run(void *self, const struct tac_io *unused)
+static void swap_outputs(struct tac_direct *d)
 {
-    const struct tac_direct *d = self;
+    d->adds = !d->adds;
+    d->io->add = d->adds ? d->add : 0;
+    for (uint32_t o = 0; o < d->outs; o++) {
+        float *now = d->io->out[o];
+        d->io->out[o] = d->other[o];
+        d->other[o] = now;
+    }
+}
+
+void tac_direct_stand_back(void *direct)
+{
+    struct tac_direct *d = direct;
+    if (d->adds)
+        swap_outputs(d);
+}
+
+static void run_apart(struct tac_direct *d)
+{
     const struct tac_op *op = d->shortcut.op;
-    struct tac_io *io = d->io;
-    float *own[SUMS_MAX];
+    tac_direct_stand_back(d);
+    for (uint32_t i = 0; i < op[-1].skip; i++)
+        op[i].run(op[i].self, op[i].io);
+}
+
+void tac_direct_run(void *self, const struct tac_io *unused)
+{
+    struct tac_direct *d = self;
+    const struct tac_op *op = d->shortcut.op;
     (void)unused;
     if (d->fade && d->fade->stride) {
-        for (uint32_t i = 0; i < op[-1].skip; i++)
-            op[i].run(op[i].self, op[i].io);
+        run_apart(d);
         return;
     }
-    for (uint32_t o = 0; o < d->outs; o++) {
-        own[o] = io->out[o];
-        io->out[o] = d->sum[o];
-    }
-    io->add = d->add;
-    op->run(op->self, io);
-    io->add = 0;
-    for (uint32_t o = 0; o < d->outs; o++)
-        io->out[o] = own[o];
+    if (!d->adds)
+        swap_outputs(d);
+    op->run(op->self, d->io);
 }
 
 /* Every output is summed over the banks, and nobody hears the banks themselves, or asks how loud
@@ -73,7 +91,7 @@ int tac_direct_begin(struct tac_layout *l, uint32_t unit, struct tac_direct **re
     for (uint32_t o = 0; o < d->outs; o++)
         d->add |= u->bank % TAC_GROUP_BANKS ? 1u << o : 0;
     *ret_direct = d;
-    return tac_layout_op(l, u->node, run, d, d->io);
+    return tac_layout_op(l, u->node, tac_direct_run, d, d->io);
 }
 
 void tac_direct_end(struct tac_layout *l, struct tac_direct *d)
@@ -81,5 +99,5 @@ void tac_direct_end(struct tac_layout *l, struct tac_direct *d)
     struct tac_op *op = (struct tac_op *)l->op[l->runner].items + d->op;
     op->skip = (uint16_t)(l->op[l->runner].count - d->op - 1);
     for (uint32_t o = 0; o < d->outs; o++)
-        d->sum[o] = tac_layout_port_of(l, op->node, o)->sum[l->runner][op->bank];
+        d->other[o] = tac_layout_port_of(l, op->node, o)->sum[l->runner][op->bank];
 }

@@ -6,7 +6,9 @@
  *          bank's own buffers. It stands before the process operation and the gathers that it
  *          does the work of (tac_op.skip); the bits are the same, as both add in the same order.
  *          While voices of the bank fade, those operations run as they are.
- * Threads  layout: control; run: the audio thread or a helper. Real-time: the latter. */
+ * Outputs  The io of the bank has one or the other; which of them is seen to before it runs, and
+ *          as a rule there is nothing to do.
+ * Threads  layout: control; run, stand_back: who runs the task. Real-time: the latter. */
 #ifndef TAC_ENGINE_DIRECT_H
 #define TAC_ENGINE_DIRECT_H
 
@@ -20,5 +22,10 @@ int tac_direct_begin(struct tac_layout *l, uint32_t unit, struct tac_direct **re
 
 /* After them: to where its outputs are added. */
 void tac_direct_end(struct tac_layout *l, struct tac_direct *direct);
+
+/* The operation; and when those that it stands for are about to run: the bank has its own buffers
+ * again. */
+void tac_direct_run(void *direct, const struct tac_io *io);
+void tac_direct_stand_back(void *direct);
 
 #endif

@@ -10,6 +10,7 @@
 #include "engine/internal.h"
 
 #include "engine/costs.h"
+#include "engine/doze.h"
 #include "graph/units.h"
 
 #include <errno.h>
@@ -271,6 +272,8 @@ static void count_voices(const struct tac_plan *plan, struct tac_engine_stats *s
         stats->voices_stolen += count.stolen;
         stats->notes_dropped += count.dropped;
         stats->voices_active += count.active;
+        const struct tac_doze *d = plan->section[i].doze;
+        stats->banks_asleep += d ? atomic_load_explicit(&d->asleep, memory_order_relaxed) : 0;
     }
 }
 

@@ -5,6 +5,7 @@
  * of a helper is laid twice, each time with the buffers of who is to run it; what other tasks read
  * of it is connected as an import (plan.h). Threads: control. Cost: units + cables. */
 #include "engine/chain.h"
+#include "engine/doze.h"
 #include "engine/loop.h"
 
 #include <assert.h>
@@ -134,6 +135,7 @@ static void begin_copy(struct tac_layout *l, uint32_t task, enum tac_runner runn
     l->task = task;
     l->runner = runner;
     l->worker = worker;
+    l->stretch.pair = NULL;
     *copy = (struct tac_task_copy){
         .op = {l->op[runner].count, 0}, .io = {l->ios[runner], 0}, .import = {l->import.count, 0}};
 }
@@ -386,6 +388,8 @@ static int prepare(struct tac_layout *l, struct tac_stash *stash)
     int code = prepare_ports(l, stash);
     if (code >= 0)
         code = prepare_readers(l, stash);
+    if (code >= 0)
+        code = tac_doze_prepare(l, stash);
     return code < 0 ? code : prepare_nodes(l);
 }
 

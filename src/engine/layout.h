@@ -7,6 +7,7 @@
  * layout_sums.c    sums over banks and lanes
  * layout_loops.c   loops of short feedback: their operations in one
  * layout_voices.c  voices sections, and what becomes of the signals that leave them
+ * layout_doze.c    which banks of voices may sleep
  * layout.c         tasks, feedback, and the whole
  * Threads: control. Results: 0 or -ENOMEM. */
 #ifndef TAC_ENGINE_LAYOUT_H
@@ -71,6 +72,11 @@ struct tac_layout {
     enum tac_runner runner;
     uint32_t worker; /* whose pool */
     uint32_t bank;   /* that operations belong to */
+    struct {
+        const struct tac_doze_pair *pair; /* of the latest in this copy, or NULL */
+        uint32_t at, end;                 /* where it stands; behind its last operation */
+        bool open;
+    } stretch; /* doze.h */
 };
 
 static inline struct tac_layout_port *tac_layout_port_of(const struct tac_layout *l, uint32_t node,

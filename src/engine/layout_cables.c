@@ -262,6 +262,30 @@ static int lay_mix(struct tac_layout *l, uint32_t node, struct tac_mix *mix, flo
     return tac_layout_op(l, node, tac_mix_run, mix, l->plan->frame_io[l->worker]);
 }
 
+/* Signals of voices stand still for long, and all else moves. */
+static bool may_rest(const struct tac_layout *l, const struct tac_inlet *inlet,
+                     const struct tac_mix *mix)
+{
+    for (uint32_t i = 0; i < mix->count; i++)
+        if (mix->source[i].kind != TAC_MIX_WHOLE || mix->source[i].fade)
+            return false;
+    for (uint32_t i = 0; i < inlet->cable.count; i++) {
+        const struct tac_graph_cable *c = tac_layout_cable(l, inlet, i);
+        if (l->g->node[c->from.node].block != &tac_graph_block_voices || c->summed || c->feedback)
+            return false;
+    }
+    return !inlet->parts && !l->g->node[inlet->node].loop;
+}
+
+static int lay_row(struct tac_layout *l, const struct tac_inlet *inlet, struct tac_mix *mix)
+{
+    if (!may_rest(l, inlet, mix))
+        return 0;
+    mix->row = TAC_VAULT_NEW(&l->plan->vault, float, TAC_BLOCK_LANES_MAX);
+    mix->rows = &l->plan->rows;
+    return mix->row ? 0 : -ENOMEM;
+}
+
 /* One lane from each of the sources, without regard to where it goes. */
 static struct tac_mix *new_narrow_mix(struct tac_layout *l, const struct tac_inlet *inlet,
                                       uint32_t first, uint32_t count)
@@ -331,8 +355,11 @@ static int lay_inlet(struct tac_layout *l, uint32_t index, uint32_t bank)
     if (inlet->uniform)
         return tac_layout_connect(l, target, l->units.mix_unit[inlet->node], &l->inlet[0][index],
                                   &l->inlet[1][index]);
+    struct tac_mix *mix = mix_of(l, inlet, bank);
+    if (!mix || lay_row(l, inlet, mix) < 0)
+        return -ENOMEM;
     /* what goes out is read when everything has run */
-    return lay_mix(l, inlet->node, mix_of(l, inlet, bank),
+    return lay_mix(l, inlet->node, mix,
                    inlet->node == l->g->output ? tac_layout_take(l, lanes, true)
                                                : tac_layout_scratch(l, lanes),
                    target);

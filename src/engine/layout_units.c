@@ -6,6 +6,7 @@
  * laid, so the next unit may write to it. A buffer that another task reads is kept.
  * Threads: control. */
 #include "engine/direct.h"
+#include "engine/doze.h"
 
 #include <errno.h>
 #include <string.h>
@@ -123,7 +124,7 @@ static int lay_ends(struct tac_layout *l, uint32_t unit, uint32_t bank)
     return code;
 }
 
-int tac_layout_bank(struct tac_layout *l, uint32_t unit)
+static int lay_bank(struct tac_layout *l, uint32_t unit)
 {
     const struct tac_piece *u = &l->units.unit[unit];
     struct tac_plan_node *pn = &l->plan->node[u->node];
@@ -144,6 +145,16 @@ int tac_layout_bank(struct tac_layout *l, uint32_t unit)
         tac_direct_end(l, direct);
     for (uint32_t b = u->bank; !in_loop && b < u->bank + u->banks && code >= 0; b++)
         code = tac_layout_lanes(l, u->node, b);
+    return code;
+}
+
+int tac_layout_bank(struct tac_layout *l, uint32_t unit)
+{
+    int code = tac_doze_begin(l, l->units.unit[unit].node, l->units.unit[unit].bank);
+    if (code >= 0)
+        code = lay_bank(l, unit);
+    if (code >= 0)
+        tac_doze_end(l);
     return code;
 }
 

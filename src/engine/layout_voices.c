@@ -70,6 +70,7 @@ int tac_layout_section(struct tac_layout *l, uint32_t node)
     s->own = TAC_VAULT_NEW(&l->plan->vault, struct tac_notes, 1);
     s->node = l->plan->node[node].node;
     s->asleep_from = s->node->banks;
+    s->rows = &l->plan->rows;
     if (!list || !s->own || take_section_buffers(l, node, s) < 0 || take_fades(l, s, node) < 0)
         return -ENOMEM;
     list[0] = s->own;

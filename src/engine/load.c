@@ -99,6 +99,7 @@ static int build_plan(struct tac_engine *e, struct tac_graph *graph, struct tac_
                                  .lock = !e->config.no_lock,
                                  .threads = e->config.threads,
                                  .always = e->config.always_help,
+                                 .sleepless = e->config.no_sleep,
                                  .lost = tac_workers_lost(e->workers),
                                  .disk = e->disk,
                                  .before = e->heard,

@@ -29,6 +29,7 @@ static struct tac_plan_node *find(struct tac_plan *plan, uint32_t id)
 static void count_change(struct tac_plan *plan)
 {
     atomic_fetch_add_explicit(&plan->values, 1, memory_order_release);
+    atomic_fetch_add_explicit(&plan->rows, 1, memory_order_release);
 }
 
 static void point(struct tac_plan_node *n, uint32_t param, const float *data, uint32_t stride)

@@ -3,7 +3,7 @@
  * operations.
  *
  * Threads: control; the two _run functions: the audio thread. */
-#include "engine/plan.h"
+#include "engine/doze.h"
 
 #include "tactus/engine.h"
 
@@ -140,6 +140,7 @@ int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
     plan->always = how->always;
     plan->lost_before = how->lost;
     plan->fade.used = how->fades;
+    plan->sleepless = how->sleepless;
     plan->fade.frames = plan->fade.left = (uint32_t)(how->rate_hz * TAC_FADE_MS / 1000);
     plan->node = TAC_VAULT_NEW(&plan->vault, struct tac_plan_node, graph->node_count);
     struct tac_error why = {0};
@@ -204,10 +205,15 @@ void tac_plan_section_run(void *section, const struct tac_io *io)
     s->in.detune_semitones = tac_node_row(s->node, TAC_VOICES_PARAM_DETUNE)[0];
     if (!s->begun)
         tac_voices_renew(s->node->voices);
+    bool stale = tac_voices_are_stale(s->node->voices);
     bool fades, moving = tac_voices_run(s->node->voices, &s->in, &s->out, &fades);
+    if (stale && !moving) /* release: a helper that was stopped and goes on now, too, sees it */
+        atomic_fetch_add_explicit(s->rows, 1, memory_order_release);
     if (!s->begun || moving != s->moving || fades != s->fades)
         tell_readers(s, moving, fades);
     s->begun = true;
+    if (s->doze)
+        tac_doze_follow(s);
 }
 
 void tac_plan_levels_run(void *levels, const struct tac_io *io)

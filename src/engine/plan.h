@@ -114,6 +114,8 @@ struct tac_plan_node {
     struct tac_signal **set[TAC_RUNNERS];
 };
 
+struct tac_doze;
+
 /* A voices section at work: its notes, where its signals go, and who reads them. */
 struct tac_plan_section {
     struct tac_node *node;
@@ -124,10 +126,12 @@ struct tac_plan_section {
     struct tac_signal **reader;
     uint32_t readers;
     uint32_t asleep_from,
-        ramp_from;      /* banks that do not run; that fade in this slice, as ramp says */
-    uint8_t ramp;       /* enum tac_hush */
-    bool begun;         /* its signals stand in the buffers */
-    bool moving, fades; /* as its readers know */
+        ramp_from;          /* banks that do not run; that fade in this slice, as ramp says */
+    uint8_t ramp;           /* enum tac_hush */
+    bool begun;             /* its signals stand in the buffers */
+    bool moving, fades;     /* as its readers know */
+    struct tac_doze *doze;  /* NULL: its voices never sleep */
+    _Atomic uint64_t *rows; /* of the plan */
 };
 
 /* How loud the voices of a section are where they leave it. */
@@ -193,10 +197,10 @@ struct tac_plan {
     struct tac_plan_change *change;
     uint32_t changes;
     struct tac_plan_fade fade;
-    uint64_t now;                 /* frame of the slice */
-    uint32_t position;            /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
+    uint64_t now;      /* frame of the slice */
+    uint32_t position; /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
     uint64_t first_slice;         /* that it plays: words of earlier ones are not claimed */
-    uint64_t lost_before;         /* tasks that had been lost when it was built */
+    uint64_t lost_before; /* tasks that had been lost when it was built */
     uint64_t cost_sum, cost_part; /* counter ticks of all tasks; of those summed so far */
     uint32_t summed;
     bool checked;           /* some node or bank may not run: operations are looked at one by one */
@@ -204,7 +208,9 @@ struct tac_plan {
     bool examined;          /* something was no number: outputs are looked at one by one */
     _Atomic bool ill;       /* some node gave what is no number: tac_node.ill */
     _Atomic uint64_t values; /* counts changes of set values, each behind the change */
+    _Atomic uint64_t rows;   /* the same, and changes of voices' signals that stand still */
     uint32_t banks;
+    bool sleepless;      /* see tac_plan_build */
     size_t node_bytes;   /* memory of its batches, by the time it was built */
     bool locked, always; /* always: shared however little it is */
     double est_ns;       /* of all tasks */
@@ -219,6 +225,7 @@ struct tac_plan_build {
     struct tac_disk *disk;
     struct tac_plan *before; /* whose nodes may live on: the one that is heard; or NULL */
     bool fades;              /* the graph has cables that fade */
+    bool sleepless;          /* voices that nobody hears run all the same */
     /* id of a node name; creates one. Returns < 0 when out of memory. */
     int64_t (*id_of)(void *user, const char *name);
     void *user;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "engine/denormals.h"
+#include "engine/doze.h"
 
 #include <math.h>
 #include <string.h>
@@ -155,6 +156,8 @@ static uint32_t run_slice(struct tac_engine *e, const float *const *in, float *c
     tac_plan_fade_run(p, frames);
     read_input(p, in, offset, frames);
     tac_workers_run(e->workers, p, frames);
+    if ((e->now + frames) % SLICE == 0)
+        tac_doze_consider(p, e->now);
     end_slice(e, out, offset, frames);
     return frames;
 }

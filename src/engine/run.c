@@ -3,6 +3,8 @@
 #include "engine/run.h"
 
 #include "base/clock.h"
+#include "engine/direct.h"
+#include "engine/doze.h"
 #include "engine/loop.h"
 
 #include <math.h>
@@ -167,8 +169,11 @@ static void run_checked(struct tac_plan *plan, const struct tac_op *op, struct s
         g->section != TAC_GRAPH_NONE && g->block_index >= 0 ? &plan->section[g->section] : NULL;
     bool process = op->run == block->process || (block->process2 && op->run == block->process2);
     const struct tac_signal *sum = added(op);
-    if (op->skip)
+    if (op->skip) {
+        if (op->run == tac_direct_run)
+            tac_direct_stand_back(op->self);
         return;
+    }
     if (g->block_index < 0) {
         op->run(op->self, op->io);
     } else if (s && s->ramp && op->bank >= s->ramp_from && sum) {
@@ -203,27 +208,34 @@ static void run_loop_checked(struct tac_plan *plan, const struct tac_op *op)
     tac_loop_end(l, frames);
 }
 
-static void run_op_checked(struct tac_plan *plan, const struct tac_op *op)
+/* Returns how many of those behind it are done, too. */
+static uint32_t run_op_checked(struct tac_plan *plan, const struct tac_op *op)
 {
+    if (tac_doze_is_off(op)) {
+        op->run(op->self, op->io);
+        return op->skip;
+    }
     if (op->run == tac_loop_run)
         run_loop_checked(plan, op);
     else
         run_checked(plan, op, (struct span){0, op->io->frames});
+    return 0;
 }
 
 static void run_ops_checked(struct tac_plan *plan, const struct tac_op *op, uint32_t ops)
 {
     for (const struct tac_op *end = op + ops; op < end; op++)
-        run_op_checked(plan, op);
+        op += run_op_checked(plan, op);
 }
 
 static void run_ops_timed(const struct tac_run *run, const struct tac_op *op, uint32_t ops)
 {
     uint64_t begin = tac_counter();
     for (const struct tac_op *end = op + ops; op < end; op++) {
-        run_op_checked(run->plan, op);
+        struct tac_cost *cost = &run->plan->node[op->node].node->cost;
+        op += run_op_checked(run->plan, op);
         uint64_t now = tac_counter();
-        add_cost(&run->plan->node[op->node].node->cost, run->slice, now - begin);
+        add_cost(cost, run->slice, now - begin);
         begin = now;
     }
 }
@@ -232,8 +244,8 @@ static void run_ops_timed(const struct tac_run *run, const struct tac_op *op, ui
 static void run_ops_traced(const struct tac_run *run, const struct tac_op *op, uint32_t ops)
 {
     for (const struct tac_op *end = op + ops; op < end;) {
-        uint32_t count = 1;
-        while (op + count < end && op[count].node == op->node)
+        uint32_t count = 1 + (tac_doze_is_off(op) ? op->skip : 0);
+        while (op + count < end && op[count].node == op->node && !tac_doze_is_off(&op[count]))
             count++;
         struct tac_zone zone = tac_zone_begin(run->plan->node[op->node].node->site, 1);
         if (run->timed)

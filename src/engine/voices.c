@@ -21,6 +21,7 @@ struct voice {
     bool gate, pending;            /* pending: the gate goes up in the next frame */
     uint64_t struck, released;     /* serial numbers of events */
     uint64_t began;                /* frame in which its note came */
+    uint64_t woken;                /* frame in which it was struck first in a slice */
     uint32_t fade, end_in;         /* frames; end_in: until it is released, 0: nobody knows */
     struct {
         float pitch, velocity, glide_s;
@@ -39,11 +40,12 @@ struct tac_voices {
     enum tac_voices_steal steal;
     double rate_hz;
     uint64_t serial, notes, stolen, dropped;
-    bool stale;   /* row 0 does not show the present state */
-    bool busy;    /* some voice slides, fades, or is about to begin or to end */
-    bool fades;   /* some voice fades */
-    uint64_t now; /* frame of the slice */
-    uint64_t at;  /* frame of the note that is being taken */
+    bool stale;            /* row 0 does not show the present state */
+    bool busy;             /* some voice slides, fades, or is about to begin or to end */
+    bool fades;            /* some voice fades */
+    uint64_t now;          /* frame of the slice */
+    uint64_t begin, frame; /* of the slice that is being, or was last computed; that is computed */
+    uint64_t at;           /* frame of the note that is being taken */
     uint32_t fade_frames, young_frames;
     float *curve;       /* [fade_frames + 1]: from 0 to 1 */
     float *level, *top; /* [lanes]: of the last windows; largest in this one */
@@ -85,7 +87,7 @@ int tac_voices_build(struct tac_vault *vault, const struct tac_graph_section *se
     if (prepare_fades(v, vault) < 0)
         return -ENOMEM;
     for (uint32_t i = 0; i < v->count; i++)
-        v->voice[i].pitch = v->voice[i].target = 69;
+        v->voice[i] = (struct voice){.pitch = 69, .target = 69, .woken = UINT64_MAX};
     *ret_voices = v;
     return 0;
 }
@@ -173,6 +175,8 @@ static void strike(struct tac_voices *v, struct voice *voice, const struct tac_n
 {
     set_pitch(v, voice, note->pitch, glide_s);
     voice->velocity = note->velocity;
+    if (voice->woken < v->begin || voice->woken > v->frame)
+        voice->woken = v->frame;
     voice->pending = voice->gate; /* an edge needs a frame of silence before it */
     voice->gate = !voice->gate;
     voice->struck = ++v->serial;
@@ -400,6 +404,7 @@ static bool run_frames(struct tac_voices *v, const struct tac_voices_input *in,
     struct merge m = {{0}};
     bool fades = false;
     for (uint32_t frame = 0; frame < in->frames; frame++) {
+        v->frame = v->now + frame;
         bool changed = v->busy || frame == 0;
         if (v->busy)
             step(v);
@@ -424,6 +429,7 @@ bool tac_voices_run(struct tac_voices *v, const struct tac_voices_input *in,
                     const struct tac_voices_output *out, bool *ret_fades)
 {
     bool moves = v->busy || any_note(in);
+    v->begin = v->now;
     *ret_fades = moves && run_frames(v, in, out);
     if (!moves && v->stale)
         write_row(v, out, 0, in->detune_semitones);
@@ -461,9 +467,34 @@ uint32_t tac_voices_limit_now(const struct tac_voices *v)
     return v->limit;
 }
 
+bool tac_voices_are_idle(const struct tac_voices *v, uint32_t first, uint32_t lanes)
+{
+    bool idle = true;
+    for (uint32_t i = first / v->unison; i < v->count && i * v->unison < first + lanes; i++) {
+        const struct voice *x = &v->voice[i];
+        idle = idle && !x->gate && !x->pending && !x->fade && !x->end_in && x->slide == 0;
+    }
+    return idle;
+}
+
+uint32_t tac_voices_struck(const struct tac_voices *v, uint32_t first, uint32_t lanes)
+{
+    uint64_t earliest = UINT64_MAX;
+    for (uint32_t i = first / v->unison; i < v->count && i * v->unison < first + lanes; i++) {
+        uint64_t woken = v->voice[i].woken;
+        earliest = woken >= v->begin && woken < earliest ? woken : earliest;
+    }
+    return earliest == UINT64_MAX ? UINT32_MAX : (uint32_t)(earliest - v->begin);
+}
+
 void tac_voices_renew(struct tac_voices *v)
 {
     v->stale = true;
+}
+
+bool tac_voices_are_stale(const struct tac_voices *v)
+{
+    return v->stale;
 }
 
 void tac_voices_count(const struct tac_voices *v, struct tac_voices_count *ret_count)

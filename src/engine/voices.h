@@ -53,8 +53,17 @@ void tac_voices_heard(struct tac_voices *voices, bool complete);
 void tac_voices_limit(struct tac_voices *voices, uint32_t limit);
 uint32_t tac_voices_limit_now(const struct tac_voices *voices);
 
+/* No voice of these lanes has a note, waits for one, fades or glides: as long as none is struck
+ * their signals stand still, gates down. And in which frame of the slice that was computed last the
+ * first of them was struck; UINT32_MAX: in none. */
+bool tac_voices_are_idle(const struct tac_voices *voices, uint32_t first, uint32_t lanes);
+uint32_t tac_voices_struck(const struct tac_voices *voices, uint32_t first, uint32_t lanes);
+
 /* The signals go to other memory from now on, where nothing stands yet. */
 void tac_voices_renew(struct tac_voices *voices);
+
+/* The next slice writes row 0 anew, even if nothing moves. */
+bool tac_voices_are_stale(const struct tac_voices *voices);
 
 struct tac_voices_count {
     uint64_t notes, stolen, dropped;

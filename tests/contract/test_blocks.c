@@ -222,6 +222,36 @@ static void scales_are_what_process_multiplies_by(void)
     }
 }
 
+static void check_silence(const struct tac_variant *variant, uint32_t index, uint32_t input)
+{
+    static struct rig r;
+    rig_open(&r, variant, index, true, 11);
+    size_t floats = (size_t)RIG_FRAMES * r.lanes;
+    memset(r.in[input], 0, floats * sizeof(float));
+    rig_process(&r, 0, RIG_FRAMES);
+    for (uint32_t o = 0; o < r.outs; o++) {
+        size_t at = 0;
+        while (at < floats && r.out[o][at] == 0)
+            at++;
+        CHECK_MSG(at == floats, "%s %s: sounds with silence on %s", r.block->name, variant->name,
+                  r.block->in[input].name);
+    }
+    CHECK_MSG(!r.block->at_rest || r.block->at_rest(r.state), "%s does not stay at rest",
+              r.block->name);
+    rig_close(&r);
+}
+
+static void what_silences_a_block_does_so(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        uint32_t inputs = variant->blocks[index]->silent_by;
+        for (uint32_t i = 0; inputs >> i; i++)
+            if (inputs >> i & 1)
+                check_silence(variant, index, i);
+    }
+}
+
 static void outputs_stay_finite_on_any_path(void)
 {
     EACH_BLOCK(variant, index)
@@ -304,6 +334,7 @@ int main(int argc, char **argv)
     TEST(a_line_gives_the_same_bits);
     TEST(what_is_added_is_what_would_be_written);
     TEST(scales_are_what_process_multiplies_by);
+    TEST(what_silences_a_block_does_so);
     TEST(outputs_stay_finite_on_any_path);
     TEST(wide_variants_agree_with_one_lane);
     TEST(later_calls_do_not_fault);

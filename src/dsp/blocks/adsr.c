@@ -5,11 +5,14 @@
  *          at 1.25 and ends at 1, so that it takes the time asked for: q = 5^(-1 / (t fs)). Decay
  *          and release reach their end to -60 dB in the time: q = 1000^(-1 / (t fs)). Where the
  *          target changes, d takes up the difference: the value never steps.
+ *          What is left of a release below -180 dB is cut off.
  * Latency  0. State: 40 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 
 enum { P_ATTACK, P_DECAY, P_SUSTAIN, P_RELEASE };
+
+#define INAUDIBLE 1e-9f
 
 /* What d is multiplied by in each frame of a segment; or the times that it follows from. */
 struct rates {
@@ -85,6 +88,26 @@ static int is_settled(const struct adsr *s, const struct tac_io *io)
     return !tac_m_any(change);
 }
 
+/* The end of a release. */
+TAC_INLINE tac_v cut(tac_v d, tac_m held)
+{
+    return tac_v_select(~held & (tac_m)(tac_v_abs(d) < INAUDIBLE), tac_v_set(0), d);
+}
+
+TAC_INLINE int ends(tac_v d, tac_m held)
+{
+    return tac_m_any(~held & (tac_m)(tac_v_abs(d) < INAUDIBLE) & (tac_m)(d != tac_v_set(0)));
+}
+
+/* The same frames once more, in some of which a release ends: a few times in a note. */
+static void glide_to_end(struct adsr *s, const struct tac_io *io, tac_v q)
+{
+    for (uint32_t i = 0; i < io->frames; i++) {
+        s->d = cut(s->d * q, s->held);
+        tac_v_store(io->out[0] + (size_t)i * TAC_LANES, s->target + s->d);
+    }
+}
+
 TAC_INLINE void glide(struct adsr *const *s, const struct tac_io *io, int banks)
 {
     tac_v d[2], target[2], q[2];
@@ -104,8 +127,12 @@ TAC_INLINE void glide(struct adsr *const *s, const struct tac_io *io, int banks)
         }
     }
     TAC_UNROLL
-    for (int b = 0; b < banks; b++)
-        s[b]->d = d[b];
+    for (int b = 0; b < banks; b++) {
+        if (ends(d[b], s[b]->held))
+            glide_to_end(s[b], &io[b], q[b]);
+        else
+            s[b]->d = d[b];
+    }
 }
 
 static void run(struct adsr *state, const struct tac_io *io)
@@ -123,7 +150,7 @@ static void run(struct adsr *state, const struct tac_io *io)
         aim(&s, tac_v_select(gate, end, tac_v_set(0)));
         s.d *= tac_v_select(gate, tac_v_select(s.rising, r.attack, r.decay), r.release);
         tac_m top = s.rising & (s.target + s.d >= 1.0f);
-        s.d = tac_v_select(top, tac_v_set(-0.25f), s.d);
+        s.d = cut(tac_v_select(top, tac_v_set(-0.25f), s.d), gate);
         s.rising &= ~top;
         tac_v_store(io->out[0] + (size_t)i * TAC_LANES, s.target + s.d);
     }
@@ -150,6 +177,13 @@ static void process2(void *states, const struct tac_io *io)
     process(s[1], &io[1]);
 }
 
+static int at_rest(const void *state)
+{
+    const struct adsr *s = state;
+    tac_m moves = (tac_m)(s->d != tac_v_set(0)) | (tac_m)(s->target != tac_v_set(0));
+    return !tac_m_any(moves | s->rising | s->held);
+}
+
 TAC_BLOCK(adsr) = {
     .name = "adsr",
     .group = "envelope",
@@ -166,6 +200,8 @@ TAC_BLOCK(adsr) = {
                              0, 60, 0.3f, TAC_CURVE_STEP, NULL}},
     .state_bytes = sizeof(struct adsr),
     .tail_s = -1,
+    .silent_by = 1,
+    .at_rest = at_rest,
     .init = init,
     .process = process,
     .process2 = process2,

@@ -113,6 +113,7 @@ TAC_BLOCK(gain) = {
     .param = {[P_LEVEL] = {"level", "gain", TAC_UNIT_DB, -120, 48, 0, TAC_CURVE_LINEAR, NULL}},
     .adds = 1,
     .elementwise = 1,
+    .silent_by = 1u << IN_SIGNAL | 1u << IN_CONTROL,
     .process = process,
     .scale = scale_of,
 };

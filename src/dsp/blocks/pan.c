@@ -57,5 +57,6 @@ TAC_BLOCK(pan) = {
                               TAC_CURVE_LINEAR, NULL}},
     .adds = 1,
     .elementwise = 1,
+    .silent_by = 1,
     .process = process,
 };
