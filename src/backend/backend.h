@@ -101,6 +101,8 @@ struct tac_backend {
     int (*stop)(struct tac_backend_stream *stream);
     void (*close)(struct tac_backend_stream *stream); /* also stops; NULL is fine */
     void (*stats)(struct tac_backend_stream *stream, struct tac_backend_stats *ret_stats);
+    /* config.latency_frames has changed. NULL: nobody aligns by it. */
+    void (*relate)(struct tac_backend_stream *stream, uint32_t latency_frames);
     /* Call each for every device; NULL: there is no list. */
     int (*list)(void (*each)(void *user, const char *device, const char *doc), void *user);
 };

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <jack/jack.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,9 @@ struct jack {
     struct tac_backend_config config;
     struct tac_cycle_runner runner;
     struct tac_keeper keeper;
+    pthread_mutex_t lock; /* while the keeper changes the client, or another tells it something */
     jack_client_t *client;
+    _Atomic uint32_t latency_frames;
     jack_port_t *in[TAC_BACKEND_CHANNELS_MAX], *out[TAC_BACKEND_CHANNELS_MAX];
     struct link *links; /* what a connection that was lost had */
     int64_t offset_ns;  /* CLOCK_MONOTONIC minus the server's clock */
@@ -163,8 +166,9 @@ static void on_latency(jack_latency_callback_mode_t mode, void *user)
     jack_latency_range_t range = {.min = n_from ? UINT32_MAX : 0, .max = 0};
     for (uint32_t c = 0; c < n_from; c++)
         widen(&range, from[c], mode);
-    range.min += j->config.latency_frames;
-    range.max += j->config.latency_frames;
+    uint32_t own = atomic_load_explicit(&j->latency_frames, memory_order_relaxed);
+    range.min += own;
+    range.max += own;
     for (uint32_t c = 0; c < n_to; c++)
         jack_port_set_latency_range(to[c], mode, &range);
 }
@@ -322,10 +326,8 @@ static int go(struct jack *j, struct tac_error *err)
     return restore_links(j) ? 0 : connect_all(j, err);
 }
 
-/* The keeper's: the server was lost; is it back? */
-static int come_back(void *user)
+static int join_again(struct jack *j)
 {
-    struct jack *j = user;
     struct tac_error err;
     remember_links(j);
     leave(j);
@@ -343,6 +345,27 @@ static int come_back(void *user)
     return 1;
 }
 
+/* The keeper's: the server was lost; is it back? */
+static int come_back(void *user)
+{
+    struct jack *j = user;
+    pthread_mutex_lock(&j->lock);
+    int code = join_again(j);
+    pthread_mutex_unlock(&j->lock);
+    return code;
+}
+
+/* The server asks for it again by on_latency, for all that hang on us. */
+static void jack_relate(struct tac_backend_stream *stream, uint32_t latency_frames)
+{
+    struct jack *j = (struct jack *)stream;
+    atomic_store_explicit(&j->latency_frames, latency_frames, memory_order_relaxed);
+    pthread_mutex_lock(&j->lock);
+    if (j->client && j->running && !tac_keeper_is_lost(&j->keeper))
+        jack_recompute_total_latencies(j->client);
+    pthread_mutex_unlock(&j->lock);
+}
+
 static uint64_t count_cycles(void *user)
 {
     struct jack *j = user;
@@ -358,6 +381,8 @@ static int jack_open(const struct tac_backend_config *config,
     if (!j)
         return tac_error_set(err, -ENOMEM, NULL, 0, 0, "out of memory");
     j->config = *config;
+    atomic_init(&j->latency_frames, config->latency_frames);
+    pthread_mutex_init(&j->lock, NULL);
     j->base = (struct tac_backend_stream){.backend = &tac_backend_jack,
                                           .rate_hz = config->rate_hz,
                                           .inputs = config->inputs,
@@ -473,5 +498,6 @@ TAC_BACKEND(jack) = {
     .stop = jack_stop,
     .close = jack_close,
     .stats = jack_stats,
+    .relate = jack_relate,
     .list = jack_list,
 };

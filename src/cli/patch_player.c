@@ -6,6 +6,7 @@
 #include "cli/clashes.h"
 #include "tactus/cycle.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ static int mark_cycles(struct tac_player *p, const struct tac_player_config *c,
     if (!c->trace && !watched)
         return 0;
     double period_ns = (double)p->stream->frames * 1e9 / p->stream->rate_hz;
-    p->cycles = tac_cycle_source_open(p->info.name, (uint64_t)period_ns);
+    p->cycles = tac_cycle_source_open(p->name, (uint64_t)period_ns);
     if (!c->trace)
         return 0;
     char patch[512], backend[64];
@@ -92,21 +93,35 @@ static void add_info(struct tac_engine_info *sum, const struct tac_engine_info *
     sum->memory_locked = sum->memory_locked && info->memory_locked;
 }
 
+static void read_infos(struct tac_player *p)
+{
+    tac_engine_info(p->engine[0], &p->info);
+    for (uint32_t i = 1; i < p->engines; i++) {
+        struct tac_engine_info info;
+        tac_engine_info(p->engine[i], &info);
+        add_info(&p->info, &info);
+    }
+}
+
 static int load_patches(struct tac_player *p, const struct tac_player_config *c,
                         struct tac_error *err)
 {
-    for (uint32_t i = 0; i < p->engines; i++) {
-        struct tac_engine_info info;
-        int code = tac_engine_load(p->engine[i], c->patch[i], err);
-        if (code < 0)
-            return code;
-        tac_engine_info(p->engine[i], &info);
-        if (i)
-            add_info(&p->info, &info);
-        else
-            p->info = info;
-    }
-    return 0;
+    int code = 0;
+    for (uint32_t i = 0; i < p->engines && code >= 0; i++)
+        code = tac_engine_load(p->engine[i], c->patch[i], err);
+    if (code < 0)
+        return code;
+    read_infos(p);
+    p->name = strdup(p->info.name);
+    return p->name ? 0 : tac_error_set(err, -ENOMEM, NULL, 0, 0, "out of memory");
+}
+
+void tac_player_renew(struct tac_player *p)
+{
+    uint32_t before = p->info.latency_frames;
+    read_infos(p);
+    if (p->info.latency_frames != before && p->stream->backend->relate)
+        p->stream->backend->relate(p->stream, p->info.latency_frames);
 }
 
 static int open_mixer(struct tac_player *p, const struct tac_player_config *c,
@@ -135,7 +150,7 @@ static int open_parts(struct tac_player *p, const struct tac_player_config *c,
     stream.inputs = p->info.inputs;
     stream.outputs = p->info.outputs;
     stream.latency_frames = p->info.latency_frames;
-    stream.name = p->info.name;
+    stream.name = p->name;
     stream.process = tac_player_process;
     stream.user = p;
     if (c->record)
@@ -201,6 +216,7 @@ int tac_player_close(struct tac_player *p, struct tac_error *err)
     tac_mixer_free(p->mixer);
     for (uint32_t i = 0; i < p->engines; i++)
         tac_engine_free(p->engine[i]);
+    free(p->name);
     *p = (struct tac_player){.cycles = -1};
     return code;
 }

@@ -16,6 +16,7 @@ struct tac_player {
     uint32_t engines;
     struct tac_mixer *mixer;     /* of several engines, else NULL */
     struct tac_engine_info info; /* of the first, with counts and channels of all */
+    char *name;                  /* of the first, as it was opened */
     struct tac_backend_stream *stream;
     struct tac_wav_writer *record; /* or NULL */
     const char *file, *trace;      /* what is written beside it, for errors; or NULL */
@@ -38,6 +39,9 @@ struct tac_player_config {
 /* Load the patches and open the backend for them. */
 int tac_player_open(struct tac_player *player, const struct tac_player_config *config,
                     struct tac_error *err);
+
+/* Some engine has loaded its patch again: what is known of it, and who aligns by it is told. */
+void tac_player_renew(struct tac_player *player);
 
 /* The callback: user is the player. */
 void tac_player_process(void *user, const struct tac_cycle *cycle);

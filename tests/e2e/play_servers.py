@@ -203,10 +203,14 @@ def jack_is_told_the_latency_of_the_patch(tactus, folder):
     ahead = int(words[words.index("latency") + 1])
     limiter = THROUGH.replace("through", "limit").replace("gain, level: -6 dB", "limiter, ceiling: -1 dB")
     with jack(folder) as environment, \
-            playing(tactus, folder, environment, "--backend", "jack", patch=limiter) as child:
+            playing(tactus, folder, environment, "--backend", "jack", "--watch", patch=limiter) as child:
         port_of(child, environment, "limit:out_1")
         wait_for(f"a difference of {ahead} frames", lambda: playback_latency(environment, "limit:in_1")
                  == playback_latency(environment, "limit:out_1") + ahead > ahead)
+        pathlib.Path(folder, "limit.yaml").write_text(limiter.replace("limiter, ceiling: -1 dB", "gain"),
+                                                      encoding="utf-8")
+        wait_for("no difference after an edit", lambda: playback_latency(environment, "limit:in_1")
+                 == playback_latency(environment, "limit:out_1") > 0)
         finish(child)
 
 

@@ -49,7 +49,7 @@ static struct timespec changed(const char *path)
 }
 
 /* The patch was written again: play the new one, or say why not and go on. */
-static void reload(struct tac_engine *engine, const char *path, struct timespec *last)
+static void reload(struct tac_player *p, uint32_t index, const char *path, struct timespec *last)
 {
     struct timespec now = changed(path);
     if (!now.tv_sec || (now.tv_sec == last->tv_sec && now.tv_nsec == last->tv_nsec))
@@ -57,10 +57,12 @@ static void reload(struct tac_engine *engine, const char *path, struct timespec 
     *last = now;
     struct tac_error err = {0};
     char line[TAC_ERROR_FILE_MAX + TAC_ERROR_TEXT_MAX + 64];
-    if (tac_engine_load(engine, path, &err) < 0)
+    if (tac_engine_load(p->engine[index], path, &err) < 0) {
         fprintf(stderr, "\n%s\n", tac_error_format(&err, line, sizeof line));
-    else
-        fprintf(stderr, "\n%s: loaded again\n", path);
+        return;
+    }
+    tac_player_renew(p);
+    fprintf(stderr, "\n%s: loaded again\n", path);
 }
 
 static void play(struct tac_player *p, const char *const *patch, double seconds, bool watch)
@@ -84,7 +86,7 @@ static void play(struct tac_player *p, const char *const *patch, double seconds,
         if (terminal)
             fprintf(stderr, "\r%s\033[K", line);
         for (uint32_t i = 0; i < p->engines && watch; i++)
-            reload(p->engine[i], patch[i], &last[i]);
+            reload(p, i, patch[i], &last[i]);
     }
     if (terminal)
         fputc('\n', stderr);
