@@ -47,6 +47,9 @@ struct tac_engine_config {
      * 0: 1. Helpers are called only where it is faster, and nothing ever waits for one that does
      * not show up. The sound has the same bits for every number. */
     uint32_t threads;
+    /* NULL, or an engine that is called by the same thread: its helpers serve both (threads,
+     * priority and always_help are its own), for as long as either of them lives. */
+    struct tac_engine *beside;
     int32_t priority; /* SCHED_FIFO of the helpers, 1 .. 99, where permitted; 0: none */
     uint32_t no_shed; /* 1: never give anything up when there is not enough time */
     /* 1: voices go on computing when they cannot be heard any more. Otherwise they stand still
@@ -81,7 +84,8 @@ struct tac_engine_stats {
     uint64_t busy_ns;           /* sum */
     uint32_t voices_active;
     uint32_t banks_asleep; /* banks of voices that nobody hears and that are not run */
-    /* Helpers. Degraded: helpers_away > 0, or helping < threads - 1 while alone is 0. */
+    /* Helpers, which other engines may share. Degraded: helpers_away > 0, or helping < threads - 1
+     * while alone is 0. */
     uint32_t threads, helping; /* as configured; helpers that took part lately */
     uint32_t helpers_away;     /* stopped in the middle of a task, somewhere outside of our power */
     uint32_t alone;            /* 1: helpers are not called at present: it would not be faster */
@@ -111,7 +115,8 @@ struct tac_engine_task {
     double mean_ns, worst_ns; /* of a slice; mean: of the latest few */
 };
 
-/* A thread's share of the work since tac_engine_new; thread 0 is the one that calls process. */
+/* A thread's share of the work since tac_engine_new; thread 0 is the one that calls process. What
+ * helpers have done is of all engines that share them. */
 struct tac_engine_thread {
     uint64_t tasks, slices;   /* computed; in which it had a part */
     double mean_ns, worst_ns; /* of a slice, without waiting for other threads */

@@ -182,8 +182,10 @@ int tac_player_open(struct tac_player *p, const struct tac_player_config *c, str
                                        .priority = helper_priority(&stream),
                                        .offline = !c->backend->realtime,
                                        .no_lock = !c->backend->realtime};
-    for (; p->engines < c->patches && code >= 0; p->engines += code >= 0)
+    for (; p->engines < c->patches && code >= 0; p->engines += code >= 0) {
         code = tac_engine_new(&engine, &p->engine[p->engines]);
+        engine.beside = p->engine[0];
+    }
     if (code < 0)
         tac_error_set(err, code, NULL, 0, 0, "the engine cannot start: %s",
                       tac_error_sentence(code));
@@ -231,13 +233,9 @@ static void add_stats(struct tac_engine_stats *sum, const struct tac_engine_stat
     sum->stream_underruns += s->stream_underruns;
     sum->plans += s->plans;
     sum->busy_ns += s->busy_ns;
-    sum->threads += s->threads - 1; /* the audio thread is one and the same */
-    sum->helping += s->helping;
-    sum->helpers_away += s->helpers_away;
-    sum->alone = sum->alone && s->alone;
-    sum->tasks_given += s->tasks_given;
+    sum->alone = sum->alone && s->alone; /* the helpers are the same ones */
     sum->tasks_taken += s->tasks_taken;
-    sum->tasks_lost += s->tasks_lost;
+    sum->banks_asleep += s->banks_asleep;
     if (s->runaways > sum->runaways)
         sum->runaway = s->runaway;
     sum->runaways += s->runaways;

@@ -30,7 +30,7 @@ struct tac_player_config {
     uint32_t patches;         /* 1 .. TAC_MIXER_STRIPS_MAX */
     const struct tac_backend *backend;
     struct tac_backend_config stream; /* channels and callback are filled in */
-    uint32_t threads;                 /* that compute each patch; 0: 1 */
+    uint32_t threads;                 /* that compute; 0: 1 */
     const char *record;               /* WAV to write, or NULL */
     const char *trace;                /* recording to write for the doctor, or NULL */
     uint32_t flight_s;                /* > 0: of the trace, keep so much around late cycles alone */

@@ -15,13 +15,14 @@ static double decibels(float level)
     return level > 1e-6f ? 20 * log10((double)level) : -120;
 }
 
-/* What thread `index` of every engine has computed; false past the last. */
+/* What thread `index` has computed: the first for every engine, the others, whom all of them share,
+ * in all; false past the last. */
 static bool add_thread(const struct tac_player *p, uint32_t index,
                        struct tac_engine_thread *ret_sum)
 {
     struct tac_engine_thread one;
     *ret_sum = (struct tac_engine_thread){0};
-    for (uint32_t e = 0; e < p->engines; e++) {
+    for (uint32_t e = 0; e < (index ? 1 : p->engines); e++) {
         if (tac_engine_thread(p->engine[e], index, &one) < 0)
             return false;
         ret_sum->tasks += one.tasks;

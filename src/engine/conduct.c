@@ -21,6 +21,7 @@ enum {
 
 /* The audio thread's way through the tasks of helpers. */
 struct hand {
+    struct tac_workers *workers;
     struct tac_crew *crew;
     struct tac_plan *plan;
     struct tac_run run;
@@ -95,7 +96,7 @@ static bool steal_from(struct hand *h, uint32_t worker)
         if (begun || !tac_task_is_ready(h->plan, task, h->slice) || !take(h, task, false))
             continue;
         run_mine(h, task);
-        atomic_fetch_add_explicit(&h->crew->taken, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&h->workers->taken, 1, memory_order_relaxed);
         return true;
     }
     return false;
@@ -169,16 +170,25 @@ static void lend_hand(struct hand *h)
 }
 
 /* Returns counter ticks that went by waiting for helpers. */
-static uint64_t run_together(struct tac_crew *crew, struct tac_plan *plan,
+static uint64_t run_together(struct tac_workers *w, struct tac_plan *plan,
                              const struct tac_run *run)
 {
-    struct hand h = {
-        .crew = crew, .plan = plan, .run = *run, .slice = crew->slice, .wait = TAC_GRAPH_NONE};
+    struct tac_crew *crew = w->crew;
+    struct hand h = {.workers = w,
+                     .crew = crew,
+                     .plan = plan,
+                     .run = *run,
+                     .slice = crew->slice,
+                     .wait = TAC_GRAPH_NONE};
     const uint32_t *list = plan->worker_task + plan->worker[0].first;
     crew->frames = run->frames;
     crew->timed = run->timed;
-    for (uint32_t w = 1; w < plan->threads; w++)
-        h.back[w] = plan->worker[w].count;
+    crew->counted = run->counted;
+    for (uint32_t i = 1; i < plan->threads; i++)
+        h.back[i] = plan->worker[i].count;
+    atomic_store_explicit(&plan->slice, h.slice, memory_order_relaxed);
+    if (atomic_load_explicit(&crew->plan, memory_order_relaxed) != plan)
+        atomic_store(&crew->plan, plan);
     atomic_store_explicit(&crew->go_at, tac_counter(), memory_order_relaxed);
     /* release: parameters, notes and what the opening operations wrote */
     atomic_store_explicit(&crew->go, h.slice, memory_order_release);
@@ -190,16 +200,16 @@ static uint64_t run_together(struct tac_crew *crew, struct tac_plan *plan,
     }
     for (skip_done(&h); h.left; skip_done(&h))
         lend_hand(&h);
-    tac_labour_add(&crew->helper[0].labour.tasks, h.tasks);
+    tac_labour_add(&w->labour.tasks, h.tasks);
     return h.waited + (h.now - h.since);
 }
 
-static void run_alone(struct tac_crew *crew, const struct tac_run *run)
+static void run_alone(struct tac_workers *w, const struct tac_run *run)
 {
     struct tac_task *task = run->plan->task;
     for (uint32_t t = 0; t < run->plan->tasks; t++)
         tac_run_count(&task[t], tac_run_task(run, &task[t]));
-    tac_labour_add(&crew->helper[0].labour.tasks, run->plan->tasks);
+    tac_labour_add(&w->labour.tasks, run->plan->tasks);
 }
 
 /* ---- alone or together --------------------------------------------------------------------- */
@@ -225,24 +235,24 @@ static bool pays(const struct tac_crew *crew, const struct tac_plan *plan, uint6
     return sum ? sum > least : plan->est_ns > TAC_SHARED_LEAST_NS;
 }
 
-static bool goes_alone(struct tac_crew *crew, const struct tac_plan *plan, uint64_t sum)
+static bool goes_alone(struct tac_workers *w, const struct tac_plan *plan, uint64_t sum)
 {
     if (plan->threads < 2 || plan->tasks == plan->worker[0].count)
         return true;
-    if (crew->config.always)
+    if (w->crew->config.always)
         return false;
-    if (!pays(crew, plan, sum))
+    if (!pays(w->crew, plan, sum))
         return true;
-    return crew->apart_left > 0;
+    return w->apart_left > 0;
 }
 
-static void begin_trial(struct tac_crew *crew, uint64_t ms)
+static void begin_trial(struct tac_workers *w, uint64_t ms)
 {
-    crew->trial_left = TAC_CREW_TRY_SLICES;
-    crew->trial_end = tac_counter() + ms * 1000 * crew->ticks_per_us;
-    crew->together = 0;
-    crew->apart = 0;
-    crew->probe_left = PROBE_SLICES;
+    w->trial_left = TAC_CREW_TRY_SLICES;
+    w->trial_end = tac_counter() + ms * 1000 * w->crew->ticks_per_us;
+    w->together = 0;
+    w->apart = 0;
+    w->probe_left = PROBE_SLICES;
 }
 
 /* A hiccup is no trend. */
@@ -254,107 +264,141 @@ static void add_to_mean(uint64_t *mean, uint64_t took)
 
 /* Slices with helpers are held against slices without; where it would be too long without, against
  * what the tasks take one after another. */
-static void judge(struct tac_crew *crew, uint64_t took, uint64_t sum)
+static void judge(struct tac_workers *w, uint64_t took, uint64_t sum)
 {
-    add_to_mean(&crew->together, took);
-    if (crew->trial_left)
-        crew->trial_left--;
-    if (crew->trial_left || tac_counter() < crew->trial_end || !sum)
+    add_to_mean(&w->together, took);
+    if (w->trial_left)
+        w->trial_left--;
+    if (w->trial_left || tac_counter() < w->trial_end || !sum)
         return;
-    uint64_t apart = crew->apart ? crew->apart : sum;
-    if (crew->together * 100 > apart * 97) {
-        crew->apart_left = (uint64_t)APART_SLICES << crew->failures;
-        crew->failures += crew->failures < APART_DOUBLINGS;
-        begin_trial(crew, TRIAL_MS);
+    uint64_t apart = w->apart ? w->apart : sum;
+    if (w->together * 100 > apart * 97) {
+        w->apart_left = (uint64_t)APART_SLICES << w->failures;
+        w->failures += w->failures < APART_DOUBLINGS;
+        begin_trial(w, TRIAL_MS);
     } else {
-        crew->failures = 0;
-        begin_trial(crew, REVIEW_MS);
+        w->failures = 0;
+        begin_trial(w, REVIEW_MS);
     }
 }
 
-static bool probes(struct tac_crew *crew, uint64_t sum)
+static bool probes(struct tac_workers *w, uint64_t sum)
 {
-    if (crew->config.always || !crew->probe_left || !sum ||
-        sum > (uint64_t)PROBE_MOST_NS * crew->ticks_per_us / 1000)
+    if (w->crew->config.always || !w->probe_left || !sum ||
+        sum > (uint64_t)PROBE_MOST_NS * w->crew->ticks_per_us / 1000)
         return false;
-    crew->probe_left--;
+    w->probe_left--;
     return true;
 }
 
 /* The first slices of a probe bring helpers to sleep and states into the nearest cache. */
-static void run_probe(struct tac_crew *crew, const struct tac_run *run)
+static void run_probe(struct tac_workers *w, const struct tac_run *run)
 {
     uint64_t begin = tac_counter();
-    run_alone(crew, run);
-    if (crew->probe_left < PROBE_SLICES - PROBE_WARMS)
-        add_to_mean(&crew->apart, tac_counter() - begin);
+    run_alone(w, run);
+    if (w->probe_left < PROBE_SLICES - PROBE_WARMS)
+        add_to_mean(&w->apart, tac_counter() - begin);
+}
+
+/* Helpers sleep when nobody in the crew calls them. */
+static void tell_helpers(struct tac_workers *w, bool alone)
+{
+    struct tac_crew *crew = w->crew;
+    bool others = atomic_load_explicit(&crew->members, memory_order_relaxed) > 1;
+    crew->wanted = (others && crew->wanted) || !alone;
+    atomic_store_explicit(&w->alone, alone, memory_order_relaxed);
+    atomic_store_explicit(&crew->alone, !crew->wanted, memory_order_relaxed);
 }
 
 /* Returns counter ticks that went by waiting for helpers. */
-static uint64_t run_slice(struct tac_crew *crew, struct tac_run *run, uint64_t sum)
+static uint64_t run_slice(struct tac_workers *w, struct tac_run *run, uint64_t sum)
 {
-    run->alone = goes_alone(crew, run->plan, sum);
-    bool probe = !run->alone && probes(crew, sum);
-    atomic_store_explicit(&crew->alone, run->alone || probe, memory_order_relaxed);
+    run->alone = goes_alone(w, run->plan, sum);
+    bool probe = !run->alone && probes(w, sum);
+    tell_helpers(w, run->alone || probe);
     if (run->alone) {
-        run_alone(crew, run);
-        if (crew->apart_left && --crew->apart_left == 0)
-            begin_trial(crew, TRIAL_MS);
+        run_alone(w, run);
+        if (w->apart_left && --w->apart_left == 0)
+            begin_trial(w, TRIAL_MS);
         return 0;
     }
     if (probe) {
         run->alone = true;
-        run_probe(crew, run);
+        run_probe(w, run);
         return 0;
     }
-    uint64_t begin = tac_counter(), waited = run_together(crew, run->plan, run);
-    judge(crew, tac_counter() - begin, sum);
+    uint64_t begin = tac_counter(), waited = run_together(w, run->plan, run);
+    judge(w, tac_counter() - begin, sum);
     return waited;
 }
 
-void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_t frames)
+void tac_workers_run(struct tac_workers *w, struct tac_plan *plan, uint32_t frames)
 {
-    struct tac_crew *crew = (struct tac_crew *)workers;
+    struct tac_crew *crew = w->crew;
     crew->slice++;
-    struct tac_run run = {plan,
-                          TAC_BY_AUDIO,
-                          frames,
-                          false,
-                          crew->slice,
-                          crew->time_next || crew->slice % TAC_TIMED_EVERY == 0,
-                          tac_run_is_counted(crew->slice),
-                          atomic_load_explicit(&crew->traced, memory_order_relaxed)};
+    w->turn++;
+    struct tac_run run = {.plan = plan,
+                          .runner = TAC_BY_AUDIO,
+                          .frames = frames,
+                          .slice = crew->slice,
+                          .timed = w->time_next || w->turn % TAC_TIMED_EVERY == 0,
+                          .counted = tac_run_is_counted(w->turn),
+                          .traced = atomic_load_explicit(&crew->traced, memory_order_relaxed)};
     struct tac_zone zone =
         tac_zone_begin(crew->helper[0].site, tac_traced_has(run.traced, TAC_CAT_TASK));
     uint64_t begin = run.counted ? tac_counter() : 0;
-    crew->time_next -= crew->time_next != 0;
+    w->time_next -= w->time_next != 0;
     plan->frame_io[0]->frames = frames;
     tac_run_copy(&run, &plan->opening);
-    uint64_t waited = run_slice(crew, &run, run.counted ? refresh_sum(plan) : plan->cost_sum);
+    uint64_t waited = run_slice(w, &run, run.counted ? refresh_sum(plan) : plan->cost_sum);
     tac_run_copy(&run, &plan->closing);
-    tac_labour_count(&crew->helper[0].labour, 0, run.counted ? tac_counter() - begin - waited : 0);
+    tac_labour_count(&w->labour, 0, run.counted ? tac_counter() - begin - waited : 0);
     tac_zone_end(&zone);
 }
 
 /* ---- cycles and plans ---------------------------------------------------------------------- */
 
-void tac_workers_begin(struct tac_workers *workers, uint64_t now_ns, uint32_t traced)
+/* The engine that began the cycle before begins the next. Where it does not come any more, another
+ * does that begins twice. */
+static bool begins_cycle(struct tac_workers *w)
 {
-    struct tac_crew *crew = (struct tac_crew *)workers;
+    struct tac_crew *crew = w->crew;
+    bool begins = crew->leader == w || w->cycle == crew->cycle;
+    if (begins) {
+        crew->leader = w;
+        crew->cycle++;
+    }
+    w->cycle = crew->cycle;
+    return begins;
+}
+
+void tac_workers_begin(struct tac_workers *w, uint64_t now_ns, uint32_t traced)
+{
+    struct tac_crew *crew = w->crew;
+    atomic_store_explicit(&crew->traced, traced, memory_order_relaxed);
+    atomic_store_explicit(&crew->in_cycle, 1, memory_order_relaxed);
+    if (!begins_cycle(w))
+        return;
     uint64_t period = now_ns - crew->last_begin_ns;
     /* the shorter of two: a pause is not the rhythm */
     uint64_t shorter = period < crew->period_ns ? period : crew->period_ns;
     crew->period_ns = period;
     crew->last_begin_ns = now_ns;
-    atomic_store_explicit(&crew->traced, traced, memory_order_relaxed);
-    atomic_store_explicit(&crew->in_cycle, 1, memory_order_relaxed);
+    crew->wanted = false;
     atomic_store_explicit(&crew->due_ns, now_ns + shorter, memory_order_relaxed);
 }
 
-void tac_workers_end(struct tac_workers *workers)
+void tac_workers_end(struct tac_workers *w)
 {
-    struct tac_crew *crew = (struct tac_crew *)workers;
-    atomic_store_explicit(&crew->in_cycle, 0, memory_order_relaxed);
+    if (!w->crew->stays)
+        atomic_store_explicit(&w->crew->in_cycle, 0, memory_order_relaxed);
+}
+
+void tac_workers_stay(struct tac_workers *w, bool stay)
+{
+    w->crew->stays += stay ? 1 : -1u;
+    if (!w->crew->stays)
+        atomic_store_explicit(&w->crew->in_cycle, 0, memory_order_relaxed);
 }
 
 /* Tasks may have been lost since the plan was built: its operations point to where their states
@@ -367,24 +411,23 @@ static void point_again(struct tac_plan *plan)
     }
 }
 
-void tac_workers_time_next(struct tac_workers *workers, uint32_t slices)
+void tac_workers_time_next(struct tac_workers *w, uint32_t slices)
 {
-    ((struct tac_crew *)workers)->time_next = slices;
+    w->time_next = slices;
 }
 
-uint32_t tac_workers_time_left(const struct tac_workers *workers)
+uint32_t tac_workers_time_left(const struct tac_workers *w)
 {
-    return ((const struct tac_crew *)workers)->time_next;
+    return w->time_next;
 }
 
-void tac_workers_enter(struct tac_workers *workers, struct tac_plan *plan)
+void tac_workers_enter(struct tac_workers *w, struct tac_plan *plan)
 {
-    struct tac_crew *crew = (struct tac_crew *)workers;
+    struct tac_crew *crew = w->crew;
     if (plan->lost_before != atomic_load_explicit(&crew->lost, memory_order_relaxed))
         point_again(plan);
-    plan->first_slice = crew->slice + 1;
     if (!crew->config.always)
-        crew->apart_left = 0;
-    begin_trial(crew, TRIAL_MS);
+        w->apart_left = 0;
+    begin_trial(w, TRIAL_MS);
     atomic_store(&crew->plan, plan);
 }

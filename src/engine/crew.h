@@ -43,25 +43,42 @@ struct tac_crew {
     _Atomic(struct tac_plan *) plan;
     _Atomic uint64_t go_at; /* counter when it was written */
     uint32_t frames;
-    bool timed;                           /* the slice, node by node */
+    bool timed, counted;                  /* the slice: node by node, task by task */
     _Atomic uint32_t traced;              /* tac_traced_now() of the cycle */
     _Alignas(64) _Atomic uint64_t due_ns; /* when the next cycle is expected */
     _Atomic uint32_t in_cycle, alone, dismissed;
     _Alignas(64) _Atomic uint32_t away; /* helpers that lost a task and have not noticed */
-    _Atomic uint64_t lost, taken;
+    _Atomic uint64_t lost;
     /* the audio thread's own */
-    _Alignas(64) uint64_t slice; /* of this or the latest */
+    _Alignas(64) uint64_t slice; /* of this or the latest, of whatever engine */
+    struct tac_workers *leader;  /* whose begin is that of a cycle */
+    uint64_t cycle;              /* counts them */
+    bool wanted;                 /* some engine has called for helpers in this cycle */
+    uint32_t stays;              /* who keeps the cycle going, see tac_workers_stay() */
     uint64_t last_begin_ns, period_ns;
+    uint64_t ticks_per_us;
+    struct tac_workers_config config;
+    struct tac_vault vault;
+    _Atomic uint32_t members; /* engines */
+    struct tac_helper helper[TAC_WORKERS_MAX];
+};
+
+/* An engine's part in a crew: whether helpers pay for it, and what it has done. The audio thread's
+ * but for what is atomic. */
+struct tac_workers {
+    struct tac_crew *crew;
     uint64_t together, apart; /* counter ticks of a slice with helpers and without: running means */
     uint64_t trial_left, trial_end; /* slices, counter: until helpers are judged */
     uint64_t apart_left;            /* slices that are still run alone */
     uint32_t probe_left;            /* slices to run alone for comparison */
     uint32_t failures;              /* trials in a row that did not pay */
-    uint64_t ticks_per_us;
-    uint32_t time_next; /* slices that are timed node by node, out of turn */
-    struct tac_workers_config config;
+    uint32_t time_next;             /* slices that are timed node by node, out of turn */
+    uint64_t turn;                  /* its own slices */
+    uint64_t cycle;                 /* of the crew, in which it began last */
+    _Atomic uint32_t alone;
+    _Atomic uint64_t taken;
+    struct tac_labour labour; /* of the audio thread, for this engine */
     struct tac_vault vault;
-    struct tac_helper helper[TAC_WORKERS_MAX];
 };
 
 static inline void tac_labour_add(_Atomic uint64_t *sum, uint64_t more)

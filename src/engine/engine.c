@@ -42,9 +42,12 @@ static int build(struct tac_engine *e)
                                          .priority = e->config.priority,
                                          .lock = !e->config.no_lock,
                                          .always = e->config.always_help};
+    struct tac_workers *beside = e->config.beside ? e->config.beside->workers : NULL;
     code = tac_disk_new(e->config.offline, &e->disk);
-    if (code >= 0 && (code = tac_workers_new(&workers, &e->workers)) < 0)
+    if (code >= 0 && (code = tac_workers_new(&workers, beside, &e->workers)) < 0)
         tac_disk_free(e->disk);
+    if (code >= 0)
+        e->config.threads = tac_workers_threads(e->workers);
     if (code < 0)
         pthread_mutex_destroy(&e->lock);
     return code;
@@ -76,19 +79,26 @@ int tac_engine_new(const struct tac_engine_config *config, struct tac_engine **r
     return 0;
 }
 
+/* Helpers that other engines share may be in it yet. */
+static void free_plan(struct tac_engine *e, struct tac_plan *plan)
+{
+    tac_workers_leave(e->workers, plan);
+    tac_plan_free(plan);
+}
+
 void tac_engine_free(struct tac_engine *e)
 {
     if (!e)
         return;
-    tac_workers_free(e->workers);
     tac_plan_free(atomic_load(&e->next));
-    tac_plan_free(atomic_load(&e->retired));
-    tac_plan_free(e->playing);
+    free_plan(e, atomic_load(&e->retired));
+    free_plan(e, e->playing);
     while (e->grave) {
         struct tac_plan *plan = e->grave;
         e->grave = plan->after;
-        tac_plan_free(plan);
+        free_plan(e, plan);
     }
+    tac_workers_free(e->workers);
     tac_disk_free(e->disk);
     free(e->text);
     free(e->text_name);

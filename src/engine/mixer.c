@@ -359,16 +359,34 @@ static void run_chunk(struct tac_mixer *m, const float *const *in, float *const 
     m->frames = frames;
 }
 
+/* The engines that play at the beginning of a call: their helpers stay awake between them. */
+static uint32_t begin_cycle(struct tac_mixer *m, struct tac_workers **held)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < TAC_MIXER_STRIPS_MAX; i++) {
+        struct tac_engine *engine = atomic_load(&m->strip[i].engine);
+        if (!engine)
+            continue;
+        held[count] = engine->workers;
+        tac_workers_stay(held[count++], true);
+    }
+    return count;
+}
+
 void tac_mixer_process(struct tac_mixer *m, const float *const *in, float *const *out,
                        uint32_t frames)
 {
     unsigned fp = tac_denormals_flush();
     atomic_fetch_add(&m->turn, 1);
+    struct tac_workers *held[TAC_MIXER_STRIPS_MAX];
+    uint32_t count = begin_cycle(m, held);
     for (uint32_t done = 0; done < frames;) {
         uint32_t n = frames - done < CHUNK_FRAMES ? frames - done : CHUNK_FRAMES;
         run_chunk(m, in, out, done, n);
         done += n;
     }
+    for (uint32_t i = 0; i < count; i++)
+        tac_workers_stay(held[i], false);
     atomic_fetch_add(&m->turn, 1);
     tac_denormals_restore(fp);
 }

@@ -199,7 +199,8 @@ struct tac_plan {
     struct tac_plan_fade fade;
     uint64_t now;      /* frame of the slice */
     uint32_t position; /* of the slice, 0 .. TAC_ENGINE_SLICE_FRAMES - 1 */
-    uint64_t first_slice;         /* that it plays: words of earlier ones are not claimed */
+    _Atomic uint64_t
+        slice;            /* of the crew, that helpers were called to last: they claim no others */
     uint64_t lost_before; /* tasks that had been lost when it was built */
     uint64_t cost_sum, cost_part; /* counter ticks of all tasks; of those summed so far */
     uint32_t summed;

@@ -26,6 +26,7 @@ enum {
     MARGIN_LEAST_NS = 30000,
     MARGIN_MOST_NS = 1000000,
     GRACE_NS = 2000000,
+    NAP_NS = 100000,
 };
 
 /* ---- a slice ------------------------------------------------------------------------------- */
@@ -88,14 +89,10 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
                                                  tac_task_word(slice, TAC_TASK_HELPER),
                                                  memory_order_acq_rel, memory_order_relaxed))
         return;
-    struct tac_run run = {plan,
-                          TAC_BY_HELPER,
-                          crew->frames,
-                          false,
-                          slice,
-                          crew->timed,
-                          tac_run_is_counted(slice),
-                          atomic_load_explicit(&crew->traced, memory_order_relaxed)};
+    struct tac_run run = {plan,          TAC_BY_HELPER,
+                          crew->frames,  false,
+                          slice,         crew->timed,
+                          crew->counted, atomic_load_explicit(&crew->traced, memory_order_relaxed)};
     plan->frame_io[worker]->frames = run.frames;
     uint64_t took = tac_run_task(&run, task);
     uint64_t mine = tac_task_word(slice, TAC_TASK_HELPER);
@@ -153,8 +150,9 @@ static void take_part(struct tac_crew *crew, uint32_t worker, uint64_t slice)
     struct tac_helper *h = &crew->helper[worker];
     struct tac_plan *plan = atomic_load(&crew->plan);
     atomic_store(&h->inside, plan);
-    if (plan && plan == atomic_load(&crew->plan) && slice >= plan->first_slice &&
-        worker < plan->threads) {
+    /* the plan may be another engine's by now, which is in a slice that we have not heard of */
+    if (plan && plan == atomic_load(&crew->plan) && worker < plan->threads &&
+        atomic_load_explicit(&plan->slice, memory_order_relaxed) == slice) {
         uint32_t traced = atomic_load_explicit(&crew->traced, memory_order_relaxed);
         struct tac_zone zone = tac_zone_begin(h->site, tac_traced_has(traced, TAC_CAT_TASK));
         run_slice(crew, worker, plan, slice);
@@ -258,7 +256,19 @@ static int start_thread(struct tac_helper *h, const struct tac_workers_config *c
     return -code;
 }
 
-int tac_workers_new(const struct tac_workers_config *config, struct tac_workers **ret_workers)
+static void dismiss(struct tac_crew *crew)
+{
+    atomic_store(&crew->dismissed, 1);
+    for (uint32_t w = 1; w < crew->config.threads; w++)
+        if (crew->helper[w].runs) {
+            pthread_join(crew->helper[w].thread, NULL);
+            tac_region_close(&crew->helper[w].stack);
+        }
+    struct tac_vault vault = crew->vault;
+    tac_vault_fini(&vault);
+}
+
+static int gather_crew(const struct tac_workers_config *config, struct tac_crew **ret_crew)
 {
     struct tac_vault vault = {.lock = config->lock};
     struct tac_crew *crew = tac_vault_take(&vault, sizeof *crew);
@@ -276,55 +286,84 @@ int tac_workers_new(const struct tac_workers_config *config, struct tac_workers 
         crew->helper[w].margin_ns = MARGIN_LEAST_NS * 4;
         code = start_thread(&crew->helper[w], config);
     }
+    if (code < 0)
+        dismiss(crew);
+    else
+        *ret_crew = crew;
+    return code;
+}
+
+int tac_workers_new(const struct tac_workers_config *config, struct tac_workers *beside,
+                    struct tac_workers **ret_workers)
+{
+    struct tac_vault vault = {.lock = config->lock};
+    struct tac_workers *w = tac_vault_take(&vault, sizeof *w);
+    int code = w ? 0 : -ENOMEM;
+    if (code >= 0 && beside)
+        w->crew = beside->crew;
+    else if (code >= 0)
+        code = gather_crew(config, &w->crew);
     if (code < 0) {
-        tac_workers_free((struct tac_workers *)crew);
+        tac_vault_fini(&vault);
         return code;
     }
-    *ret_workers = (struct tac_workers *)crew;
+    w->vault = vault;
+    w->cycle = UINT64_MAX;
+    atomic_fetch_add(&w->crew->members, 1);
+    *ret_workers = w;
     return 0;
 }
 
-void tac_workers_free(struct tac_workers *workers)
+void tac_workers_free(struct tac_workers *w)
 {
-    struct tac_crew *crew = (struct tac_crew *)workers;
-    if (!crew)
+    if (!w)
         return;
-    atomic_store(&crew->dismissed, 1);
-    for (uint32_t w = 1; w < crew->config.threads; w++)
-        if (crew->helper[w].runs) {
-            pthread_join(crew->helper[w].thread, NULL);
-            tac_region_close(&crew->helper[w].stack);
-        }
-    struct tac_vault vault = crew->vault;
+    if (atomic_fetch_sub(&w->crew->members, 1) == 1)
+        dismiss(w->crew);
+    struct tac_vault vault = w->vault;
     tac_vault_fini(&vault);
 }
 
-bool tac_workers_are_inside(const struct tac_workers *workers, const struct tac_plan *plan)
+void tac_workers_leave(struct tac_workers *w, const struct tac_plan *plan)
 {
-    const struct tac_crew *crew = (const struct tac_crew *)workers;
-    for (uint32_t w = 1; w < crew->config.threads; w++)
-        if (atomic_load(&crew->helper[w].inside) == plan)
+    struct tac_plan *now = atomic_load(&w->crew->plan);
+    if (now && now == plan)
+        atomic_compare_exchange_strong(&w->crew->plan, &now, NULL);
+    while (plan && tac_workers_are_inside(w, plan))
+        tac_clock_sleep_until(tac_clock_ns() + NAP_NS);
+}
+
+bool tac_workers_are_inside(const struct tac_workers *w, const struct tac_plan *plan)
+{
+    const struct tac_crew *crew = w->crew;
+    for (uint32_t i = 1; i < crew->config.threads; i++)
+        if (atomic_load(&crew->helper[i].inside) == plan)
             return true;
     return false;
 }
 
-uint64_t tac_workers_lost(const struct tac_workers *workers)
+uint64_t tac_workers_lost(const struct tac_workers *w)
 {
-    return atomic_load_explicit(&((const struct tac_crew *)workers)->lost, memory_order_acquire);
+    return atomic_load_explicit(&w->crew->lost, memory_order_acquire);
 }
 
-void tac_workers_get(const struct tac_workers *workers, struct tac_workers_count *ret_count)
+uint32_t tac_workers_threads(const struct tac_workers *w)
 {
-    const struct tac_crew *crew = (const struct tac_crew *)workers;
+    return w->crew->config.threads;
+}
+
+void tac_workers_get(const struct tac_workers *w, struct tac_workers_count *ret_count)
+{
+    const struct tac_crew *crew = w->crew;
     uint64_t go = atomic_load_explicit(&crew->go, memory_order_relaxed);
-    *ret_count = (struct tac_workers_count){
-        .threads = crew->config.threads,
-        .away = atomic_load_explicit(&crew->away, memory_order_relaxed),
-        .alone = atomic_load_explicit(&crew->alone, memory_order_relaxed),
-        .lost = atomic_load_explicit(&crew->lost, memory_order_relaxed),
-        .taken = atomic_load_explicit(&crew->taken, memory_order_relaxed)};
-    for (uint32_t w = 1; w < crew->config.threads; w++) {
-        const struct tac_helper *h = &crew->helper[w];
+    *ret_count =
+        (struct tac_workers_count){.threads = crew->config.threads,
+                                   .away = atomic_load_explicit(&crew->away, memory_order_relaxed),
+                                   .alone = atomic_load_explicit(&w->alone, memory_order_relaxed),
+                                   .lost = atomic_load_explicit(&crew->lost, memory_order_relaxed),
+                                   .taken = atomic_load_explicit(&w->taken, memory_order_relaxed)};
+    for (uint32_t i = 1; i < crew->config.threads; i++) {
+        const struct tac_helper *h = &crew->helper[i];
         ret_count->helping +=
             go && atomic_load_explicit(&h->seen, memory_order_relaxed) + TAC_CREW_TRY_SLICES >= go;
         ret_count->answer_ns =
@@ -333,13 +372,12 @@ void tac_workers_get(const struct tac_workers *workers, struct tac_workers_count
     }
 }
 
-int tac_workers_labour(const struct tac_workers *workers, uint32_t thread,
+int tac_workers_labour(const struct tac_workers *w, uint32_t thread,
                        struct tac_engine_thread *ret_thread)
 {
-    const struct tac_crew *crew = (const struct tac_crew *)workers;
-    if (thread >= crew->config.threads)
+    if (thread >= w->crew->config.threads)
         return -ENOENT;
-    const struct tac_labour *l = &crew->helper[thread].labour;
+    const struct tac_labour *l = thread ? &w->crew->helper[thread].labour : &w->labour;
     uint64_t counted = atomic_load_explicit(&l->counted, memory_order_relaxed);
     uint64_t slices = atomic_load_explicit(&l->slices, memory_order_relaxed);
     double ns = tac_costs_ns((double)atomic_load_explicit(&l->ticks, memory_order_relaxed));

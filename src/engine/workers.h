@@ -22,8 +22,13 @@
  *           never calls the kernel for them. With no cycle in sight they look
  *           now and then, at last every 10 ms.
  * Memory    A plan may be freed when no helper is inside: tac_workers_are_inside().
+ * Crew      Engines that one thread calls may share a crew of helpers (`beside`): there is one plan
+ *           at a time that helpers are called to, and its slices have numbers of their own. What a
+ *           cycle is, is told by the engine that began the one before; whoever calls several
+ *           engines in a row says so (stay), so that helpers do not go to sleep between them.
  *
- * Threads   run, begin, end: the audio thread. new, free, are_inside, get, labour: control.
+ * Threads   run, begin, end, stay: the audio thread. new, free, leave, are_inside, get, labour:
+ *           control.
  * Real time run: yes; bounded by the operations of the plan and one patience for each helper. */
 #ifndef TAC_ENGINE_WORKERS_H
 #define TAC_ENGINE_WORKERS_H
@@ -39,12 +44,21 @@ struct tac_workers_config {
     bool lock, always; /* always: never alone by choice, for tests and benchmarks */
 };
 
-int tac_workers_new(const struct tac_workers_config *config, struct tac_workers **ret_workers);
+/* beside: whose helpers take part, by its config; NULL: some of its own. */
+int tac_workers_new(const struct tac_workers_config *config, struct tac_workers *beside,
+                    struct tac_workers **ret_workers);
 void tac_workers_free(struct tac_workers *workers);
+uint32_t tac_workers_threads(const struct tac_workers *workers);
+
+/* The plan is about to be freed, and no one plays it: waits until no helper is inside. */
+void tac_workers_leave(struct tac_workers *workers, const struct tac_plan *plan);
 
 /* Around the slices of a process call. traced: tac_traced_now(). */
 void tac_workers_begin(struct tac_workers *workers, uint64_t now_ns, uint32_t traced);
 void tac_workers_end(struct tac_workers *workers);
+
+/* The cycle goes on behind end, until stay is false as often as it was true. */
+void tac_workers_stay(struct tac_workers *workers, bool stay);
 
 /* One slice of the plan. */
 void tac_workers_run(struct tac_workers *workers, struct tac_plan *plan, uint32_t frames);

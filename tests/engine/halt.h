@@ -111,7 +111,7 @@ static void halt_begin(int signal, siginfo_t *info, void *context)
  * does not get through the slice before: halt.count says how many it ran. */
 static void halt_process(struct tac_engine *e, long at, float *const *out, uint32_t frames)
 {
-    halt.crew = (struct tac_crew *)e->workers;
+    halt.crew = e->workers->crew;
     halt.before = atomic_load(&halt.crew->go);
     halt.at = at;
     halt.count = 0;

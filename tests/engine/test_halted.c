@@ -108,7 +108,7 @@ static void settle(void)
 static bool helper_has_begun(void)
 {
     char name[16] = "";
-    pthread_getname_np(((struct tac_crew *)two->workers)->helper[1].thread, name, sizeof name);
+    pthread_getname_np(two->workers->crew->helper[1].thread, name, sizeof name);
     return !strncmp(name, "tactus-help", 11);
 }
 

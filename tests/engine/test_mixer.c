@@ -5,6 +5,7 @@
 #include "tactus/mixer.h"
 #include "test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -257,6 +258,64 @@ static void what_does_not_fit_is_refused(void)
     tac_engine_free(good);
 }
 
+static uint32_t count_threads(void)
+{
+    uint32_t count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *d; tasks && (d = readdir(tasks));)
+        count += d->d_name[0] != '.';
+    if (tasks)
+        closedir(tasks);
+    return count;
+}
+
+#define WORK(cutoff)                                                                               \
+    "output: 1\nnodes: {n: {block: noise, channels: 300, level: 1 %}, f: {block: svf, channels: "  \
+    "300, cutoff: " #cutoff " Hz}}\ncables: [n -> f -> output]\n"
+
+/* Three engines with two helpers: their sum has the same bits as with none; one is put in and taken
+ * out while the others play, the one who brought the helpers first of all. */
+static void engines_share_their_helpers(void)
+{
+    static const char *const patch[] = {WORK(500), WORK(1000), WORK(2000)};
+    enum { ENGINES = 3, FRAMES = 3000 };
+    static float alone[FRAMES];
+    for (uint32_t threads = 1; threads <= 3; threads += 2) {
+        struct tac_engine *e[ENGINES] = {NULL};
+        struct tac_mixer *m = open_mixer(0, 1);
+        struct tac_engine_stats stats;
+        struct tac_engine_thread audio, helper;
+        uint32_t strip[ENGINES], before = count_threads();
+        REQUIRE(m);
+        for (int i = 0; i < ENGINES; i++) {
+            struct tac_engine_config config = {
+                .no_lock = 1, .no_shed = 1, .threads = threads, .always_help = 1, .beside = e[0]};
+            REQUIRE(tac_engine_new(&config, &e[i]) == 0 && rig_load(e[i], patch[i]) == 0);
+            REQUIRE(tac_mixer_add(m, e[i], &strip[i]) == 0);
+        }
+        uint32_t more = count_threads() - before; /* each engine has one that reads files */
+        CHECK_MSG(more == ENGINES + threads - 1, "%u threads more", more);
+        play_mix(m, FRAMES, 100);
+        if (threads == 1)
+            memcpy(alone, rig_out[0], sizeof alone);
+        CHECK(!memcmp(alone, rig_out[0], sizeof alone));
+        for (int i = 0; i < ENGINES; i++) {
+            tac_engine_stats(e[i], &stats);
+            CHECK(stats.threads == threads);
+            CHECK(tac_engine_thread(e[i], 0, &audio) == 0 && audio.tasks > 0);
+            CHECK(tac_engine_thread(e[i], 1, &helper) == (threads > 1 ? 0 : -ENOENT));
+        }
+        for (int i = 0; i < ENGINES; i++) {
+            play_mix(m, 500, 64);
+            CHECK(tac_mixer_remove(m, strip[i]) == 0);
+            tac_engine_free(e[i]);
+        }
+        play_mix(m, 500, 64);
+        CHECK(rig_out[0][499] == 0);
+        tac_mixer_free(m);
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -266,5 +325,6 @@ int main(int argc, char **argv)
     TEST(an_edit_of_one_is_nothing_to_the_other);
     TEST(strips_come_and_go_while_others_sound);
     TEST(what_does_not_fit_is_refused);
+    TEST(engines_share_their_helpers);
     return test_end();
 }
