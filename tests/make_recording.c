@@ -140,6 +140,29 @@ void tac_make_cycle(struct tac_make *m, uint32_t lane, uint32_t source, uint64_t
     }
 }
 
+static void edge(struct tac_make *m, uint32_t lane, uint32_t source, uint64_t ns, uint64_t type,
+                 uint64_t deadline_ns, const struct tac_make_evidence *e)
+{
+    struct item *item = add(m, lane, ns, type, (e ? 1ull << 48 : 0) | (uint64_t)source << 32);
+    data(item, deadline_ns, e ? 0 : TAC_CYCLE_SPARED_BIT);
+    if (e) {
+        data(item, e->cpu_ns, (uint64_t)e->voluntary << 32 | e->involuntary);
+        data(item, (uint64_t)e->minor << 32 | e->major, e->denormal);
+    }
+}
+
+void tac_make_begin(struct tac_make *m, uint32_t lane, uint32_t source, uint64_t ns,
+                    uint64_t deadline_ns, const struct tac_make_evidence *accounts)
+{
+    edge(m, lane, source, ns, TAC_REC_CYCLE_BEGIN, deadline_ns, accounts);
+}
+
+void tac_make_end(struct tac_make *m, uint32_t lane, uint32_t source, uint64_t ns,
+                  const struct tac_make_evidence *accounts)
+{
+    edge(m, lane, source, ns, TAC_REC_CYCLE_END, 0, accounts);
+}
+
 void tac_make_zone(struct tac_make *m, uint32_t lane, uint32_t category, const char *name,
                    uint64_t begin_ns, uint64_t end_ns)
 {

@@ -27,6 +27,11 @@ void tac_make_source(struct tac_make *m, uint32_t id, const char *name, uint64_t
 void tac_make_cycle(struct tac_make *m, uint32_t lane, uint32_t source, uint64_t begin_ns,
                     uint64_t deadline_ns, uint64_t end_ns, uint32_t frames,
                     const struct tac_make_evidence *evidence);
+/* One edge of a cycle. accounts: what the thread has had so far; NULL: it was spared them. */
+void tac_make_begin(struct tac_make *m, uint32_t lane, uint32_t source, uint64_t ns,
+                    uint64_t deadline_ns, const struct tac_make_evidence *accounts);
+void tac_make_end(struct tac_make *m, uint32_t lane, uint32_t source, uint64_t ns,
+                  const struct tac_make_evidence *accounts);
 void tac_make_zone(struct tac_make *m, uint32_t lane, uint32_t category, const char *name,
                    uint64_t begin_ns, uint64_t end_ns);
 void tac_make_plot(struct tac_make *m, uint32_t lane, const char *name, const char *unit,

@@ -25,10 +25,12 @@ TAC_API int tac_cycle_source_open(const char *name, uint64_t period_ns);
 
 /* The cycle begins now on the calling thread. deadline_ns: CLOCK_MONOTONIC time by which it must
  * have ended, 0 when not known. frames: how much is to be computed, 0 when that has no meaning.
- * A negative source is ignored. Real-time: yes (with TAC_EVIDENCE_CLOCK: two system calls). */
+ * A negative source is ignored. Real-time: yes (with TAC_EVIDENCE_CLOCK alone, or where the kernel
+ * refuses TAC_EVIDENCE_PERF: two system calls). */
 TAC_API void tac_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames);
 
-/* It ends now. Same thread. Real-time: as above. */
+/* It ends now. Same thread. Real-time: yes (with TAC_EVIDENCE_CLOCK two system calls, unless it is
+ * well in time; then in one cycle of eight). */
 TAC_API void tac_cycle_end(int source);
 
 /* The same, and gone with TAC_TRACE_OFF or without the category CYCLE. */

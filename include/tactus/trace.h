@@ -92,9 +92,10 @@ enum tac_trace_evidence {
      * refused, the recording says so and goes on. */
     TAC_EVIDENCE_PERF = 1,
     /* CPU time, context switches and page faults of the thread in its cycles, and the denormal
-     * flag: two system calls at the begin of a cycle, and two at the end of those that used more
-     * than half of the time to their deadline, that have no deadline, and of one in eight others
-     * (about 0.35 us each pair): the one declared exception to the real-time law. */
+     * flag: two system calls at the end of cycles that used more than half of the time to their
+     * deadline, that have no deadline, and of one in eight others (about 0.35 us the pair); without
+     * PERF, or where that is refused, two at the begin of each as well. The one declared exception
+     * to the real-time law. */
     TAC_EVIDENCE_CLOCK = 2,
     /* With PERF: the program's call stack where a registered thread leaves its CPU and at its page
      * faults, taken by the kernel, which costs it a few us each. Leaving the CPU needs

@@ -166,6 +166,7 @@ struct tac_capture_gap {
     uint64_t begin_ns, end_ns;
     uint32_t thread; /* index in threads[], or TAC_CAPTURE_NONE for kernel events */
     uint32_t cpu;    /* kernel events */
+    uint32_t tid;    /* kernel events: the thread of whose own events they were, 0: of the CPU's */
     uint64_t dropped, suppressed;
     uint64_t damaged; /* records that could not be read there */
 };

@@ -6,16 +6,21 @@
 
 #include <string.h>
 
-/* A cycle that is open, and the accounts at its begin. */
+enum { NO_ACCOUNTS = UINT32_MAX };
+
+/* A cycle that is open, and the accounts at its begin or, when it was spared them, the last before
+ * it. */
 struct open_cycle {
     uint32_t index;
-    uint64_t cpu_ns, switches, faults;
+    uint32_t accounts; /* index, or NO_ACCOUNTS */
+    bool spared;
 };
 
 /* What is open on one thread. */
 struct opened {
     struct tac_list zones;  /* uint32_t: indices */
     struct tac_list cycles; /* struct open_cycle */
+    uint32_t accounts;      /* how many there were with its last ones; 0: none since the last cut */
 };
 
 static struct opened *opened_of(struct tac_reader *r, uint32_t thread)
@@ -166,6 +171,16 @@ static void mark_denormal(struct tac_reader *r, const struct opened *o, size_t c
             cycles[open[i].index].flags |= TAC_CYCLE_DENORMAL;
 }
 
+static void keep_accounts(struct tac_reader *r, const struct tac_event *e, struct opened *o)
+{
+    struct tac_reader_accounts *a = tac_list_add(&r->accounts, sizeof *a);
+    if (a)
+        *a = (struct tac_reader_accounts){e->ns, tac_event_data(e, 1).counter,
+                                          tac_event_data(e, 1).word, tac_event_data(e, 2).counter,
+                                          e->thread};
+    o->accounts = a ? (uint32_t)r->accounts.count : 0;
+}
+
 static void cycle_begin(struct tac_reader *r, const struct tac_event *e, struct opened *o)
 {
     struct open_cycle *open = tac_list_add(&o->cycles, sizeof *open);
@@ -178,27 +193,34 @@ static void cycle_begin(struct tac_reader *r, const struct tac_event *e, struct 
                                     .source = e->source,
                                     .thread = e->thread,
                                     .frames = (uint32_t)e->payload};
-    open->index = (uint32_t)r->cycles.count - 1;
-    if (e->payload >> 48 & 1) {
+    bool taken = e->payload >> 48 & 1;
+    uint64_t word = tac_event_data(e, taken ? 2 : 0).word;
+    *open = (struct open_cycle){(uint32_t)r->cycles.count - 1, NO_ACCOUNTS,
+                                !taken && word & TAC_CYCLE_SPARED_BIT};
+    if (taken)
+        keep_accounts(r, e, o);
+    if ((taken || open->spared) && o->accounts) {
         c->flags = TAC_CYCLE_EVIDENCE;
-        open->cpu_ns = tac_event_data(e, 1).counter;
-        open->switches = tac_event_data(e, 1).word;
-        open->faults = tac_event_data(e, 2).counter;
-        if (tac_event_data(e, 2).word & 1)
-            mark_denormal(r, o, o->cycles.count - 1);
+        open->accounts = o->accounts - 1;
     }
+    if (word & 1)
+        mark_denormal(r, o, o->cycles.count - 1);
 }
 
-static void cycle_evidence(struct tac_capture_cycle *c, const struct tac_event *e,
-                           const struct open_cycle *o)
+/* Of a cycle that was spared its first accounts the sum since those before, until spared.c. */
+static void cycle_evidence(struct tac_reader *r, struct tac_capture_cycle *c,
+                           const struct tac_event *e, const struct open_cycle *open,
+                           struct opened *o)
 {
-    uint64_t switches = tac_event_data(e, 1).word, faults = tac_event_data(e, 2).counter;
-    c->cpu_ns = tac_event_data(e, 1).counter - o->cpu_ns;
-    c->switches_voluntary = (uint32_t)(switches >> 32) - (uint32_t)(o->switches >> 32);
-    c->switches_involuntary = (uint32_t)switches - (uint32_t)o->switches;
-    c->faults_minor = (uint32_t)(faults >> 32) - (uint32_t)(o->faults >> 32);
-    c->faults_major = (uint32_t)faults - (uint32_t)o->faults;
+    keep_accounts(r, e, o);
+    const struct tac_reader_accounts *a = r->accounts.data;
+    if (!o->accounts)
+        return;
+    tac_reader_account(c, &a[open->accounts], &a[o->accounts - 1]);
     c->flags |= tac_event_data(e, 2).word & 1 ? TAC_CYCLE_DENORMAL : 0;
+    struct tac_reader_spared *s = open->spared ? tac_list_add(&r->spared, sizeof *s) : NULL;
+    if (s)
+        *s = (struct tac_reader_spared){open->index, open->accounts, o->accounts - 1};
 }
 
 static void cycle_without_evidence(struct tac_capture_cycle *c, uint64_t word)
@@ -221,8 +243,11 @@ static void cycle_end(struct tac_reader *r, const struct tac_event *e, struct op
         return;
     struct tac_capture_cycle *c = &cycles[open[i - 1].index];
     c->end_ns = e->ns;
-    if (c->flags & TAC_CYCLE_EVIDENCE && e->payload >> 48 & 1)
-        cycle_evidence(c, e, &open[i - 1]);
+    bool taken = e->payload >> 48 & 1;
+    if (c->flags & TAC_CYCLE_EVIDENCE && taken)
+        cycle_evidence(r, c, e, &open[i - 1], o);
+    else if (taken)
+        keep_accounts(r, e, o);
     else
         cycle_without_evidence(c, tac_event_data(e, 0).word);
     if (c->flags & TAC_CYCLE_DENORMAL)
@@ -270,6 +295,7 @@ static void on_thread(struct tac_reader *r, const struct tac_event *e, struct op
         break;
     case TAC_EVENT_CUT:
         o->zones.count = o->cycles.count = 0;
+        o->accounts = 0;
         break;
     default:
         break;

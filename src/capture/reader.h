@@ -25,6 +25,19 @@ struct tac_reader_lane {
     uint64_t last_ns;
 };
 
+/* What the kernel's accounts of a thread said then. */
+struct tac_reader_accounts {
+    uint64_t ns, cpu_ns;
+    uint64_t switches, faults; /* as recorded: voluntary, minor << 32 | involuntary, major */
+    uint32_t thread;
+};
+
+/* A cycle that began without accounts and ended with them. */
+struct tac_reader_spared {
+    uint32_t cycle;        /* in cycles, before they are sorted */
+    uint32_t before, upto; /* in accounts: the last before it began, those at its end */
+};
+
 /* The capture and what only the reader needs. `pub` is first: close gets back to it. */
 struct tac_reader {
     struct tac_capture pub;
@@ -38,6 +51,7 @@ struct tac_reader {
     struct tac_list meta, threads, sources, sites, cycles, zones, memory, locks, holds, plots,
         messages, flows, stacks, kernel, kernel_stacks, symbols, gaps, modules, pairs, comms;
     struct tac_list lanes;             /* struct tac_reader_lane */
+    struct tac_list accounts, spared;  /* struct tac_reader_accounts, struct tac_reader_spared */
     struct tac_list opened;            /* collect.c */
     struct tac_idmap site_of, comm_of; /* id -> index + 1 in sites; tid -> in comms */
     void *scratch;
@@ -74,6 +88,20 @@ void tac_reader_events_end(struct tac_reader *reader);
 /* collect.c: the taker that fills the arrays. */
 void tac_reader_collect(void *reader, const struct tac_capture *c, const struct tac_event *event);
 void tac_reader_collect_end(struct tac_reader *reader);
+
+/* lost.c: kernel gaps begin when they did; kernel is sorted, gaps are not yet. */
+void tac_reader_widen_gaps(struct tac_reader *reader);
+
+/* recording.c: index of the first kernel event at or after ns; they are sorted. */
+size_t tac_reader_kernel_at(const struct tac_reader *reader, uint64_t ns);
+
+/* spared.c: what happened between two accounts of a thread, as a cycle's. */
+void tac_reader_account(struct tac_capture_cycle *cycle, const struct tac_reader_accounts *from,
+                        const struct tac_reader_accounts *to);
+
+/* The accounts of cycles whose begin had none; kernel and gaps are sorted, cycles are not
+ * yet. False when memory ran out. */
+bool tac_reader_settle_spared(struct tac_reader *reader);
 
 /* recording.c: look-ups want modules and symbols sorted: after chunks of this kind, or 0: all. */
 bool tac_reader_sort_names(struct tac_reader *reader, uint16_t kind);

@@ -47,6 +47,8 @@ void tac_reader_free(struct tac_reader *r)
     tac_list_fini(&r->pairs);
     tac_list_fini(&r->comms);
     tac_list_fini(&r->lanes);
+    tac_list_fini(&r->accounts);
+    tac_list_fini(&r->spared);
     tac_clockmap_fini(&r->clock);
     tac_zip_free(r->zip);
     tac_unwind_close(r->unwind);
@@ -85,9 +87,28 @@ bool tac_reader_sort_names(struct tac_reader *r, uint16_t kind)
     return good;
 }
 
+size_t tac_reader_kernel_at(const struct tac_reader *r, uint64_t ns)
+{
+    const struct tac_capture_kernel *k = r->kernel.data;
+    size_t low = 0, high = r->kernel.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (k[middle].ns < ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static bool sort_all(struct tac_reader *r)
 {
-    return sort_zones(r) && tac_list_sort(&r->cycles, sizeof(struct tac_capture_cycle), NULL) &&
+    if (!tac_list_sort(&r->kernel, sizeof(struct tac_capture_kernel), NULL))
+        return false;
+    tac_reader_widen_gaps(r);
+    return tac_list_sort(&r->gaps, sizeof(struct tac_capture_gap), NULL) &&
+           tac_reader_settle_spared(r) && sort_zones(r) &&
+           tac_list_sort(&r->cycles, sizeof(struct tac_capture_cycle), NULL) &&
            tac_list_sort(&r->memory, sizeof(struct tac_capture_memory), NULL) &&
            tac_list_sort(&r->locks, sizeof(struct tac_capture_lock), NULL) &&
            tac_list_sort(&r->holds, sizeof(struct tac_capture_hold), NULL) &&
@@ -95,9 +116,7 @@ static bool sort_all(struct tac_reader *r)
            tac_list_sort(&r->messages, sizeof(struct tac_capture_message), NULL) &&
            tac_list_sort(&r->flows, sizeof(struct tac_capture_flow), NULL) &&
            tac_list_sort(&r->stacks, sizeof(struct tac_capture_stack), NULL) &&
-           tac_list_sort(&r->kernel, sizeof(struct tac_capture_kernel), NULL) &&
-           tac_list_sort(&r->kernel_stacks, sizeof(struct tac_capture_kernel_stack), NULL) &&
-           tac_list_sort(&r->gaps, sizeof(struct tac_capture_gap), NULL);
+           tac_list_sort(&r->kernel_stacks, sizeof(struct tac_capture_kernel_stack), NULL);
 }
 
 /* The gaps of each thread, in time order: place[first[thread]] .. place[first[thread + 1] - 1]. */
@@ -174,7 +193,8 @@ static void mark_stacks(struct tac_reader *r)
 
 bool tac_reader_show(struct tac_reader *r)
 {
-    bool failed = r->keeps.failed || r->comms.failed || r->pairs.failed || r->lanes.failed;
+    bool failed = r->keeps.failed || r->comms.failed || r->pairs.failed || r->lanes.failed ||
+                  r->accounts.failed || r->spared.failed;
 #define X(list)                                                                                    \
     r->pub.list = r->list.data;                                                                    \
     r->pub.list##_count = r->list.count;                                                           \

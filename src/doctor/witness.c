@@ -68,13 +68,25 @@ void tac_witness_fini(struct tac_witness *witness)
 
 /* ---- one cycle ---- */
 
-static bool kernel_was_lost(const struct tac_capture *c, uint64_t from_ns, uint64_t to_ns)
+/* What the kernel's account of this time lacks, as bits of evidence. The thread's own events are
+ * not needed where those of the system are whole, but for the faults. */
+static unsigned kernel_was_lost(const struct tac_witness *w, const struct tac_layout *l)
 {
-    for (size_t i = 0; i < c->gaps_count; i++)
-        if (c->gaps[i].thread == TAC_CAPTURE_NONE && c->gaps[i].begin_ns < to_ns &&
-            c->gaps[i].end_ns > from_ns)
-            return true;
-    return false;
+    const struct tac_capture *c = w->capture;
+    const unsigned all =
+        TAC_HAS_SWITCHES | TAC_HAS_SCHED | TAC_HAS_FAULTS | TAC_HAS_IRQ | TAC_HAS_MM;
+    uint32_t tid = c->threads[l->cycle->thread].tid;
+    unsigned lost = 0;
+    for (size_t i = 0; i < c->gaps_count && c->gaps[i].begin_ns < l->cycle->end_ns; i++) {
+        const struct tac_capture_gap *g = &c->gaps[i];
+        if (g->thread != TAC_CAPTURE_NONE || g->end_ns <= l->release_ns)
+            continue;
+        if (g->tid && w->has & TAC_HAS_SCHED)
+            lost |= g->tid == tid ? TAC_HAS_FAULTS : 0;
+        else if (!g->tid || g->tid == tid)
+            lost |= all;
+    }
+    return lost;
 }
 
 static int add_kernel(const struct tac_witness *w, struct tac_layout *l, uint64_t to_ns)
@@ -170,16 +182,12 @@ static int add_gaps(const struct tac_capture *c, struct tac_layout *l)
 int tac_witness_cycle(const struct tac_witness *witness, struct tac_layout *layout)
 {
     const struct tac_capture *c = witness->capture;
-    const unsigned kernel =
-        TAC_HAS_SWITCHES | TAC_HAS_SCHED | TAC_HAS_FAULTS | TAC_HAS_IRQ | TAC_HAS_MM;
-    unsigned has = witness->has;
+    unsigned lost = kernel_was_lost(witness, layout), has = witness->has & ~lost;
     if (!(layout->cycle->flags & TAC_CYCLE_EVIDENCE))
         has &= ~(unsigned)TAC_HAS_CLOCK;
     layout->sights.count = 0;
     int r = 0;
-    if (kernel_was_lost(c, layout->release_ns, layout->cycle->end_ns))
-        has &= ~kernel;
-    else
+    if (!(lost & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
         r = add_kernel(witness, layout, layout->cycle->end_ns);
     if (r == 0)
         r = add_memory(c, layout);

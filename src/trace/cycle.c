@@ -5,11 +5,12 @@
  * flag of the floating-point unit (x86 MXCSR.DE, bit 1: Intel SDM vol. 1, 10.2.3; arm64 FPSR.IDC
  * and arm FPSCR.IDC, bit 7: Arm ARM), which is cleared at begin and read at end.
  *
- * The accounts are the dear part (two system calls at an edge). Who will be asked about is not
- * known at the begin, so they are taken there; at the end only of cycles that somebody may ask
- * about: those that used more than half of their time, whose deadline is not known, and one in
- * eight of the others, for comparison. The denormal flag costs nothing and is always in the record.
- */
+ * The accounts are the dear part (two system calls at an edge). At the end they are taken only of
+ * cycles that somebody may ask about: those that used more than half of their time, whose deadline
+ * is not known, and one in eight of the others, for comparison. At the begin nobody knows who will
+ * be asked about. Where the kernel records the thread's switches and faults (perf.h), the reader
+ * works out from them and from the accounts taken last what they were; otherwise they are taken.
+ * The denormal flag costs nothing and is always in the record. */
 #include "tactus/cycle.h"
 
 #include "base/clock.h"
@@ -132,6 +133,16 @@ static bool is_own(const struct tac_trace_lane *ring)
     return ring != &tac_lane_none.ring && ring != &tac_lane_silent.ring;
 }
 
+/* Whether a reader can do without accounts at a begin. The first that begins after the lane did has
+ * them all the same, for the others to count from. */
+static bool is_told(struct tac_lane *lane)
+{
+    uint32_t told = TAC_LANE_TOLD_FROM_NOW;
+    /* a new recording may set it at the same time: then the next cycle counts */
+    return !atomic_compare_exchange_strong(&lane->told, &told, TAC_LANE_TOLD) &&
+           told == TAC_LANE_TOLD;
+}
+
 /* The evidence word of an edge: 1 with the accounts, 0 without. */
 static uint32_t choose_evidence(struct tac_trace_lane *ring, int source, uint64_t deadline_ns,
                                 uint32_t begins)
@@ -142,7 +153,7 @@ static uint32_t choose_evidence(struct tac_trace_lane *ring, int source, uint64_
     lane->source = source;
     lane->cycles++;
     lane->half_ns = half_way(deadline_ns);
-    return 1;
+    return !is_told(lane);
 }
 
 static void emit(int source, uint64_t deadline_ns, uint32_t frames, uint32_t begins)

@@ -235,6 +235,7 @@ void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
     write_lane(s, lane, TAC_CHUNK_LANE);
     if (s->config.evidence & TAC_EVIDENCE_PERF && !lane->perf)
         open_perf(s, lane);
+    atomic_store(&lane->told, lane->perf ? TAC_LANE_TOLD_FROM_NOW : TAC_LANE_UNTOLD);
 }
 
 void tac_drain_lane_end(struct tac_session *s, struct tac_lane *lane)

@@ -185,7 +185,10 @@ enum tac_record_type {
     TAC_REC_STACK = 12,     /* n; + ceil(n / 2) records of addresses; belongs to the event before */
     TAC_REC_CYCLE_BEGIN = 13, /* evidence << 48 | source << 32 | frames; + {deadline ns, 0};
                                  evidence 1: + {thread cpu ns, voluntary << 32 | involuntary}
-                                             + {minflt << 32 | majflt, denormal flag seen} */
+                                             + {minflt << 32 | majflt, denormal flag seen}.
+                                 Evidence 0: word of the data TAC_CYCLE_SPARED_BIT when a reader
+                                 can work them out from the thread's accounts before and its kernel
+                                 events since | denormal flag seen */
     TAC_REC_CYCLE_END = 14,   /* as CYCLE_BEGIN, deadline 0. Evidence 0: + {0, TAC_CYCLE_SPARED_BIT
                                  when the accounts were left out since the cycle ended well in
                                  time | denormal flag seen} */

@@ -31,6 +31,13 @@ enum {
     TAC_LANE_RECORDS_MAX = 1 << 20,
 };
 
+/* Whether the kernel tells a reader about the thread, so that a cycle can begin without accounts. */
+enum tac_lane_told {
+    TAC_LANE_UNTOLD,
+    TAC_LANE_TOLD_FROM_NOW, /* the next accounts are the first to count from */
+    TAC_LANE_TOLD,
+};
+
 enum tac_lane_state { TAC_LANE_FREE, TAC_LANE_LIVE, TAC_LANE_ENDED };
 
 struct tac_perf; /* perf.h */
@@ -44,6 +51,7 @@ struct tac_lane {
     uint64_t half_ns; /* CLOCK_MONOTONIC, half way from begin to deadline of the cycle begun last */
     uint32_t cycles;  /* begun */
     int source;       /* of the last */
+    _Atomic uint32_t told; /* enum tac_lane_told: set when the lane begins, and by the owner */
     /* the helper's line */
     _Alignas(64) _Atomic uint32_t tail;
     uint64_t sequence;                      /* records drained since the recording began */
