@@ -167,8 +167,9 @@ static enum tac_account account_within(const struct sweep *s, uint32_t *ret_sigh
     } order[] = {
         {TAC_SIGHT_READY, TAC_ACCOUNT_RUNNABLE},    {TAC_SIGHT_IRQ, TAC_ACCOUNT_INTERRUPT},
         {TAC_SIGHT_SOFTIRQ, TAC_ACCOUNT_INTERRUPT}, {TAC_SIGHT_RECLAIM, TAC_ACCOUNT_FAULT},
-        {TAC_SIGHT_COMPACT, TAC_ACCOUNT_FAULT},     {TAC_SIGHT_MEMORY, TAC_ACCOUNT_ALLOCATOR},
-        {TAC_SIGHT_MMAP, TAC_ACCOUNT_BLOCKED},      {TAC_SIGHT_LOCK, TAC_ACCOUNT_BLOCKED},
+        {TAC_SIGHT_COMPACT, TAC_ACCOUNT_FAULT},     {TAC_SIGHT_FAULTING, TAC_ACCOUNT_FAULT},
+        {TAC_SIGHT_MEMORY, TAC_ACCOUNT_ALLOCATOR},  {TAC_SIGHT_MMAP, TAC_ACCOUNT_BLOCKED},
+        {TAC_SIGHT_LOCK, TAC_ACCOUNT_BLOCKED},
     };
     if (s->open[TAC_SIGHT_STILL]) {
         *ret_sight = s->top[TAC_SIGHT_STILL];
@@ -178,8 +179,9 @@ static enum tac_account account_within(const struct sweep *s, uint32_t *ret_sigh
         *ret_sight = s->top[s->open[TAC_SIGHT_ASLEEP] ? TAC_SIGHT_ASLEEP : TAC_SIGHT_READY];
         return account_asleep(s, ret_sight);
     }
+    bool faulting = s->open[TAC_SIGHT_FAULTING] && !s->open[TAC_SIGHT_MMAP];
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
-        if (s->open[order[i].kind]) {
+        if (s->open[order[i].kind] && (order[i].kind != TAC_SIGHT_FAULTING || faulting)) {
             *ret_sight = s->top[order[i].kind];
             return (enum tac_account)order[i].account;
         }
@@ -410,6 +412,60 @@ static double local_price(const struct tac_layout *l, double price)
     return here < price ? price : here > MORE * price ? MORE * price : here;
 }
 
+static bool is_off_cpu(const struct tac_layout *l, uint64_t from_ns, uint64_t to_ns)
+{
+    for (size_t i = 0; i < l->sights.count; i++) {
+        const struct tac_sight *s = &l->sights.data[i];
+        if ((s->kind == TAC_SIGHT_ASLEEP || s->kind == TAC_SIGHT_READY) && s->from_ns < to_ns &&
+            s->to_ns > from_ns)
+            return true;
+    }
+    return false;
+}
+
+/* The steps of a row of faults: the times from one's end to the next's begin, for pages that lie
+ * next to each other or nearly so. Between them a program does much the same each time. */
+static size_t steps_of_row(const struct tac_layout *l, size_t max, struct tac_segment *step)
+{
+    enum { NEXT_BYTES = 65536 };
+    const struct tac_sight *last = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < l->sights.count && n < max; i++) {
+        const struct tac_sight *s = &l->sights.data[i];
+        if (s->kind != TAC_SIGHT_FAULTING || s->from_ns < l->cycle->begin_ns)
+            continue;
+        uint64_t apart = !last                      ? UINT64_MAX
+                         : s->detail > last->detail ? s->detail - last->detail
+                                                    : last->detail - s->detail;
+        if (apart <= NEXT_BYTES && s->from_ns > last->to_ns)
+            step[n++] = (struct tac_segment){.from_ns = last->to_ns, .to_ns = s->from_ns};
+        last = s;
+    }
+    return n;
+}
+
+/* In a virtual machine the page may be there for the kernel and not yet for the processor: the
+ * program goes on and stands still at once. A step of a row that is many times as long as the others
+ * is that, and not what the program does between two pages. */
+static uint64_t stood_still(const struct tac_layout *l, double price)
+{
+    enum { SAMPLE = 256, FEW = 3, MANY_TIMES = 8 };
+    struct tac_segment step[SAMPLE];
+    uint64_t length[SAMPLE], sum = 0;
+    size_t n = steps_of_row(l, SAMPLE, step);
+    for (size_t i = 0; i < n; i++)
+        length[i] = step[i].to_ns - step[i].from_ns;
+    if (n < FEW)
+        return 0;
+    qsort(length, n, sizeof *length, compare_times);
+    uint64_t usual = length[n / 2] > (uint64_t)price ? length[n / 2] : (uint64_t)price;
+    for (size_t i = 0; i < n; i++)
+        if (step[i].to_ns - step[i].from_ns > MANY_TIMES * usual &&
+            !is_off_cpu(l, step[i].from_ns, step[i].to_ns))
+            sum += step[i].to_ns - step[i].from_ns - usual;
+    return sum;
+}
+
 static void settle_faults(struct tac_layout *l, const struct tac_nominal *nominal)
 {
     double more = l->cycle->faults_minor - (nominal ? nominal->faults_minor : 0);
@@ -417,8 +473,8 @@ static void settle_faults(struct tac_layout *l, const struct tac_nominal *nomina
     double price = local_price(l, nominal ? nominal->fault_ns : TAC_FAULT_NS);
     double major_price = nominal ? nominal->major_ns : TAC_MAJOR_NS;
     uint64_t cost = (uint64_t)((more > 0 ? more : 0) * price + major * major_price);
-    if (!cost)
-        return;
+    uint64_t seen = l->ns[TAC_ACCOUNT_FAULT]; /* with its begin and end */
+    cost = (cost > seen ? cost - seen : 0) + stood_still(l, price);
     cost -= move_excess(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_FAULT, cost);
     move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_FAULT, cost);
 }

@@ -43,6 +43,7 @@ enum tac_sight_kind {
     TAC_SIGHT_MMAP,    /* waited for the lock of the address space */
     TAC_SIGHT_RECLAIM,
     TAC_SIGHT_COMPACT,
+    TAC_SIGHT_FAULTING, /* the kernel provides a page; detail: address */
     TAC_SIGHT_GAP,
     TAC_SIGHT_STILL,                   /* no CPU of the machine ran; detail: CPUs that prove it */
     TAC_SIGHT_SPANS,                   /* kinds above have a duration, kinds below are moments */

@@ -139,7 +139,7 @@ static double clamp(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* Own time above nominal divided by the faults above nominal, in cycles with many of them: the
+/* Own time above nominal, and that inside faults, divided by the faults above nominal, in cycles with many of them: the
  * lower quartile, for such cycles may compute more as well. */
 static double price_of(const struct tac_work *w, size_t source, bool major, double *value)
 {
@@ -152,7 +152,8 @@ static double price_of(const struct tac_work *w, size_t source, bool major, doub
         if (c->source != source || d->cycle_verdict[i] == TAC_CYCLE_NOT_JUDGED ||
             more < (major ? MAJOR_MANY : FAULTS_MANY))
             continue;
-        double own = (double)d->cycle_account[i][TAC_ACCOUNT_OWN] - nominal->ns[TAC_ACCOUNT_OWN];
+        double own = (double)d->cycle_account[i][TAC_ACCOUNT_OWN] +
+                     (double)d->cycle_account[i][TAC_ACCOUNT_FAULT] - nominal->ns[TAC_ACCOUNT_OWN];
         double cpu = (double)c->cpu_ns - nominal->ns[TAC_ACCOUNT_OWN]; /* not what it slept */
         value[n++] = (own < cpu ? own : cpu) / more;
     }

@@ -32,7 +32,7 @@ struct walk {
     struct tac_sights *sights;
     struct followed followed[FOLLOWED_MAX];
     size_t count;
-    bool system_wide;
+    bool system_wide, ends_of_faults; /* what the recording has */
     uint32_t on_cpu[CPUS_MAX]; /* tid that runs there */
     bool unfair[CPUS_MAX];     /* it was chosen although a real-time thread was ready */
     struct prio prio[PRIO_SLOTS];
@@ -266,6 +266,34 @@ static void on_moment(struct walk *w, const struct tac_capture_kernel *e, uint32
                  .from_ns = e->ns, .to_ns = e->ns, .detail = e->a, .index = index, .kind = kind});
 }
 
+/* A fault begins and ends in the thread's own context. Where only its begin is recorded, that is a
+ * moment. */
+static void on_fault(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
+{
+    struct followed *f = follow(w, e->tid);
+    if (!f)
+        return;
+    struct tac_sight *open = &f->inner[TAC_SIGHT_FAULTING];
+    struct tac_sight moment = {.from_ns = e->ns,
+                               .to_ns = e->ns,
+                               .detail = e->a,
+                               .index = index,
+                               .kind = TAC_SIGHT_FAULT};
+    if (e->type == TAC_KERNEL_FAULT) {
+        if (!w->ends_of_faults)
+            note(w, f, moment);
+        *open = moment;
+        open->kind = TAC_SIGHT_FAULTING;
+        return;
+    }
+    if (open->from_ns && open->detail == e->a) {
+        open->to_ns = e->ns;
+        note(w, f, *open);
+    }
+    open->from_ns = 0;
+    note(w, f, moment);
+}
+
 /* Kinds of events that open or close a sight, or are one. */
 static const struct {
     uint8_t kind, what; /* what: 0 begins, 1 ends, 2 a moment */
@@ -280,9 +308,6 @@ static const struct {
     [TAC_KERNEL_RECLAIM_END] = {TAC_SIGHT_RECLAIM, 1},
     [TAC_KERNEL_COMPACT_BEGIN] = {TAC_SIGHT_COMPACT, 0},
     [TAC_KERNEL_COMPACT_END] = {TAC_SIGHT_COMPACT, 1},
-    [TAC_KERNEL_FAULT_MINOR] = {TAC_SIGHT_FAULT, 2},
-    [TAC_KERNEL_FAULT_MAJOR] = {TAC_SIGHT_FAULT, 2},
-    [TAC_KERNEL_FAULT] = {TAC_SIGHT_FAULT, 2},
     [TAC_KERNEL_PAGES] = {TAC_SIGHT_PAGES, 2},
     [TAC_KERNEL_SIGNAL] = {TAC_SIGHT_SIGNAL, 2},
     [TAC_KERNEL_IPI] = {TAC_SIGHT_IPI, 2},
@@ -303,6 +328,8 @@ static void on_event(struct walk *w, const struct tac_capture_kernel *e, uint32_
         on_waking(w, e, index);
     else if (e->type == TAC_KERNEL_MIGRATE)
         on_migrate(w, e, index);
+    else if (e->type >= TAC_KERNEL_FAULT_MINOR && e->type <= TAC_KERNEL_FAULT)
+        on_fault(w, e, index);
     else if (e->type < TAC_KERNEL_TYPES && meaning[e->type].kind && meaning[e->type].what == 2)
         on_moment(w, e, index, meaning[e->type].kind);
     else if (e->type < TAC_KERNEL_TYPES && meaning[e->type].kind)
@@ -382,6 +409,9 @@ int tac_follow(const struct tac_capture *capture, bool system_wide, struct tac_s
     w->capture = capture;
     w->sights = sights;
     w->system_wide = system_wide;
+    for (size_t i = 0; i < capture->kernel_count && !w->ends_of_faults; i++)
+        w->ends_of_faults = capture->kernel[i].type == TAC_KERNEL_FAULT_MINOR ||
+                            capture->kernel[i].type == TAC_KERNEL_FAULT_MAJOR;
     find_followed(w);
     int error = find_proofs(w);
     if (error == 0) {

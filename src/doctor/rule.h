@@ -114,6 +114,12 @@ uint64_t tac_case_displaced(const struct tac_case *c, uint32_t tid, uint64_t fro
 /* Whether the CPU left any event within (from, to): it ran, whatever it did. */
 bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns, uint64_t to_ns);
 
+/* How much of [from, to) the CPU spent without any event, its ticks included, although a thread had
+ * it that was then charged for the time in one piece. A host that stops one CPU and does not tell
+ * leaves that; 0 below some ticks. */
+uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from_ns,
+                           uint64_t to_ns);
+
 /* The last fork of this recording's process within [from, to) that made a process, not a thread
  * (and alive: whose child was still there at to); NULL when there was none. */
 const struct tac_capture_kernel *tac_case_fork(const struct tac_case *c, uint64_t from_ns,

@@ -65,6 +65,7 @@ static void add_segments(const struct window *w, const struct tac_layout *l, dou
                 (s->to_ns < to ? s->to_ns : to) - (s->from_ns > from ? s->from_ns : from);
         }
         uint64_t paged = (uint64_t)((double)faults_until(l, &fault, to) * fault_ns);
+        paged = paged > time[TAC_ACCOUNT_FAULT] ? paged - time[TAC_ACCOUNT_FAULT] : 0; /* seen */
         paged = paged < time[TAC_ACCOUNT_OWN] ? paged : time[TAC_ACCOUNT_OWN];
         time[TAC_ACCOUNT_OWN] -= paged;
         time[TAC_ACCOUNT_FAULT] += paged;

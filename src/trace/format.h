@@ -235,7 +235,7 @@ enum tac_kernel_type {
                               b = target CPU << 32 | 1 when from interrupt context */
     TAC_KERNEL_FAULT_MINOR = 5, /* tid; a = address, b = instruction pointer */
     TAC_KERNEL_FAULT_MAJOR = 6,
-    TAC_KERNEL_FAULT = 7,     /* traced entry: a = address, b = ip, minor or major not known */
+    TAC_KERNEL_FAULT = 7, /* one begins: a = address, b = ip; minor or major is told at its end */
     TAC_KERNEL_IRQ_BEGIN = 8, /* a = irq number */
     TAC_KERNEL_IRQ_END = 9,
     TAC_KERNEL_SOFTIRQ_BEGIN = 10, /* a = vector: 0 HI, 1 TIMER, 2 NET_TX, 3 NET_RX, 4 BLOCK, ... */

@@ -7,7 +7,8 @@
  *   SAMPLE  id, ip, pid/tid, time, addr, cpu, then [n, n addresses]
  *           or [ABI, registers] [size, so many bytes of stack, bytes that are valid]
  *   SWITCH, LOST  ... pid/tid, time, cpu, id
- * The fourth event, only with stacks, is a sample where the thread leaves its CPU; it comes just
+ * The fourth, only without stacks, is a sample where a fault begins; the second and third come at
+ * its end. The fifth event, only with stacks, is a sample where the thread leaves its CPU; it comes just
  * before the SWITCH record of the same moment, and its stack waits for that record's time. */
 #include "trace/perf.h"
 
@@ -23,14 +24,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGES = 16, PAGES_WITH_CHAINS = 64, PAGES_WITH_COPIES = 256, EVENTS = 4, LEAVING = 3 };
+enum { PAGES = 32, PAGES_LEAST = 16, PAGES_WITH_CHAINS = 64, PAGES_WITH_COPIES = 256 };
+enum { FAULTING = 3, LEAVING = 4, EVENTS = 5 };
 enum {
     SAMPLE_STACK = 56,
     COPIES_A_SECOND = 1000
 }; /* where in a sample its stack is; of a thread */
 
 struct tac_perf {
-    int fd[EVENTS]; /* switches, minor faults, major faults, stacks of switches */
+    int fd[EVENTS]; /* switches, minor faults, major faults, FAULTING, LEAVING */
     uint64_t id[EVENTS];
     uint32_t pages; /* of the ring */
     enum tac_perf_stacks stacks;
@@ -44,7 +46,7 @@ struct tac_perf {
 
 static const uint64_t config[EVENTS] = {PERF_COUNT_SW_DUMMY, PERF_COUNT_SW_PAGE_FAULTS_MIN,
                                         PERF_COUNT_SW_PAGE_FAULTS_MAJ,
-                                        PERF_COUNT_SW_CONTEXT_SWITCHES};
+                                        PERF_COUNT_SW_PAGE_FAULTS, PERF_COUNT_SW_CONTEXT_SWITCHES};
 
 /* The kernel's numbers of the registers (asm/perf_regs.h), in the order of their DWARF numbers (the
  * psABIs of x86-64, arm64 and arm), the program counter last. */
@@ -135,16 +137,23 @@ static void *map_ring(struct tac_perf *perf)
                                                     : PAGES;
     for (;; perf->pages /= 2) {
         page = mmap(NULL, map_bytes(perf), PROT_READ | PROT_WRITE, MAP_SHARED, perf->fd[0], 0);
-        if (page != MAP_FAILED || errno != EPERM || perf->pages == PAGES)
+        if (page != MAP_FAILED || errno != EPERM || perf->pages == PAGES_LEAST)
             return page;
     }
 }
 
-/* Where the thread leaves its CPU is inside the kernel: without privilege that event stays away. */
+/* Where the thread leaves its CPU is inside the kernel: without privilege that event stays away. A
+ * stack at the end of each fault is enough. */
+static bool is_wanted(const struct tac_perf *perf, int which, bool kernel)
+{
+    return which == FAULTING ? !perf->stacks : which == LEAVING ? perf->stacks && kernel : true;
+}
+
 static int open_all(struct tac_perf *perf, uint32_t tid, bool kernel)
 {
-    int events = perf->stacks && kernel ? EVENTS : LEAVING;
-    for (int i = 0; i < events; i++) {
+    for (int i = 0; i < EVENTS; i++) {
+        if (!is_wanted(perf, i, kernel))
+            continue;
         perf->fd[i] = open_event(perf, tid, i, kernel);
         if (perf->fd[i] < 0)
             return perf->fd[i];
@@ -155,8 +164,8 @@ static int open_all(struct tac_perf *perf, uint32_t tid, bool kernel)
     if (page == MAP_FAILED)
         return -errno;
     perf->page = page;
-    for (int i = 1; i < events; i++)
-        if (ioctl(perf->fd[i], PERF_EVENT_IOC_SET_OUTPUT, perf->fd[0]))
+    for (int i = 1; i < EVENTS; i++)
+        if (perf->fd[i] >= 0 && ioctl(perf->fd[i], PERF_EVENT_IOC_SET_OUTPUT, perf->fd[0]))
             return -errno;
     return 0;
 }
@@ -318,14 +327,19 @@ static void put_stack(struct tac_perf *perf, struct tac_perf_batch *b,
     b->stacks_count++;
 }
 
+static const uint16_t fault[] = {0, TAC_KERNEL_FAULT_MINOR, TAC_KERNEL_FAULT_MAJOR,
+                                 TAC_KERNEL_FAULT};
+
 static bool decode_sample(struct tac_perf *perf, uint64_t at, uint64_t end,
                           struct tac_perf_batch *b, struct tac_format_kernel *e)
 {
     uint64_t id = word_at(perf, at + 8);
     read_stack(perf, at, end);
-    if (id != perf->id[1] && id != perf->id[2])
+    for (int i = 1; i <= FAULTING; i++)
+        if (perf->fd[i] >= 0 && id == perf->id[i])
+            e->type = fault[i];
+    if (!e->type)
         return false;
-    e->type = id == perf->id[1] ? TAC_KERNEL_FAULT_MINOR : TAC_KERNEL_FAULT_MAJOR;
     e->b = word_at(perf, at + 16);
     e->tid = (uint32_t)(word_at(perf, at + 24) >> 32);
     e->ns = word_at(perf, at + 32);

@@ -40,9 +40,10 @@ static void check(struct tac_case *c)
     }
     uint32_t faults = c->cycle->faults_minor;
     bool few = faults > 0 && faults <= PATTERN_FAULTS && c->nominal->faults_minor < 1;
-    uint64_t most = c->open_ns[TAC_ACCOUNT_OWN] > c->open_ns[TAC_ACCOUNT_ALLOCATOR]
-                        ? c->open_ns[TAC_ACCOUNT_OWN]
-                        : c->open_ns[TAC_ACCOUNT_ALLOCATOR];
+    uint64_t most = 0;
+    static const uint8_t from[] = {TAC_ACCOUNT_OWN, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_FAULT};
+    for (size_t i = 0; i < sizeof from; i++)
+        most = c->open_ns[from[i]] > most ? c->open_ns[from[i]] : most;
     if (few && !(c->has & TAC_HAS_MM) && most > PATTERN_NS)
         claim_touch(c, 0.6, " (by its pattern: few faults, milliseconds)");
 }

@@ -19,10 +19,11 @@ static void check(struct tac_case *c)
 {
     char place[96];
     const char *at = tac_case_symbol(c, typical_instruction(c), place, sizeof place);
+    uint32_t faults = c->cycle->faults_minor;
+    double each = (double)c->layout->ns[TAC_ACCOUNT_FAULT] / (faults ? faults : 1);
     tac_claim(c, TAC_ACCOUNT_FAULT, UINT64_MAX, 0.85,
-              "%u page faults, where %.0f are usual, at about %.1f us each%s%s",
-              c->cycle->faults_minor, c->nominal->faults_minor, c->nominal->fault_ns / 1e3,
-              *at ? ", in " : "", at);
+              "%u page faults, where %.0f are usual, at about %.1f us each%s%s", faults,
+              c->nominal->faults_minor, each / 1e3, *at ? ", in " : "", at);
 }
 
 TAC_RULE(fault_minor) = {

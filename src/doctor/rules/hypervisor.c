@@ -11,7 +11,8 @@
  *         4 Hosts hand out CPU quota at fixed times, so stalls end at multiples of 100 ms from each
  *           other.
  *         5 No CPU of the machine gave a sign of life although ticks were due (still.h). A host
- *           that does not tell stolen time lets the CPU clock run on.
+ *           that does not tell stolen time lets the CPU clock run on. The same of one CPU, when it
+ *           lasted longer than interrupts are ever off.
  *
  * The fourth with another one is certain. */
 #include "doctor/evidence.h"
@@ -74,6 +75,12 @@ static void check_late_timer(struct tac_case *c)
         tac_claim(c, TAC_ACCOUNT_LATE_START, stolen, on_grid(c) ? 0.98 : 0.85,
                   "the timer came %.2f ms late; the thread that had the CPU was not charged for it",
                   (double)stolen / 1e6);
+    uint32_t cpu = c->capture->kernel[wake->index].cpu;
+    uint64_t still = tac_case_unticked(c, cpu, c->layout->release_ns, wake->from_ns);
+    if (stolen * 2 <= late && still * 2 > late)
+        tac_claim(c, TAC_ACCOUNT_LATE_START, still, on_grid(c) ? 0.95 : 0.8,
+                  "the timer came %.2f ms late: its CPU left no sign of life, its ticks were due",
+                  (double)still / 1e6);
 }
 
 /* What the cycle's thread was charged for of the time before it got the CPU at ns: see

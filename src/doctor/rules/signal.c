@@ -7,7 +7,17 @@
 
 enum { BEFORE_PERIODS = 50, USUAL = 5, SIGSTOP_NUMBER = 19 };
 
-/* Signals of this thread in the periods before. */
+/* Whether the thread was in a cycle then that came to be late. */
+static bool did_harm(const struct tac_case *c, uint64_t ns)
+{
+    const struct tac_capture *cap = c->capture;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, cycles, begin_ns, ns + 1); i > 0; i--)
+        if (cap->cycles[i - 1].thread == c->cycle->thread)
+            return cap->cycles[i - 1].end_ns >= ns && tac_capture_late_ns(&cap->cycles[i - 1]);
+    return false;
+}
+
+/* Signals of this thread that did no harm in the periods before. */
 static unsigned usual(const struct tac_case *c)
 {
     const struct tac_capture *cap = c->capture;
@@ -17,7 +27,8 @@ static unsigned usual(const struct tac_case *c)
     unsigned count = 0;
     for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, from);
          i < cap->kernel_count && cap->kernel[i].ns < c->layout->release_ns; i++)
-        count += cap->kernel[i].type == TAC_KERNEL_SIGNAL && cap->kernel[i].tid == tid;
+        count += cap->kernel[i].type == TAC_KERNEL_SIGNAL && cap->kernel[i].tid == tid &&
+                 !did_harm(c, cap->kernel[i].ns);
     return count;
 }
 

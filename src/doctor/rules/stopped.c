@@ -4,7 +4,7 @@
  * The scheduler's event carries the state that the thread was left in: 4 stopped, 8 traced
  * (include/linux/sched.h). A frozen cgroup looks like an uninterruptible sleep; what tells it is
  * that the recorder's own helper in the same process, which wakes up every few milliseconds, was
- * still for the same time. */
+ * still for the same time, on CPUs that lived on. */
 #include "doctor/rule.h"
 
 #include <stdlib.h>
@@ -39,6 +39,12 @@ static bool is_ready(const struct tac_capture_kernel *e, uint32_t tid, bool read
     return ready && !(e->type == TAC_KERNEL_SWITCH && other == tid);
 }
 
+/* Where the thread fell asleep. */
+static uint32_t cpu_of(const struct tac_case *c, const struct tac_sight *s)
+{
+    return s->index < c->capture->kernel_count ? c->capture->kernel[s->index].cpu : UINT32_MAX;
+}
+
 /* True when the helper, and every registered thread, was still for as long as several of the
  * helper's turns, had been seen in the turns before, and the helper did not wait for a CPU. */
 static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
@@ -48,6 +54,7 @@ static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
     uint32_t helper = (uint32_t)number_of(c, "helper_tid", 0);
     uint64_t begin = s->from_ns > c->layout->release_ns ? s->from_ns : c->layout->release_ns;
     uint64_t before = begin > DRAINS * due ? begin - DRAINS * due : 0, last = 0;
+    uint32_t cpu = UINT32_MAX; /* the helper's */
     if (s->kind != TAC_SIGHT_ASLEEP || !helper || s->to_ns < begin + DRAINS * due)
         return false;
     bool ready = false;
@@ -60,8 +67,10 @@ static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
         if (own && e->ns > begin + due)
             return false;
         last = e->tid == helper ? e->ns : last;
+        cpu = e->tid == helper ? e->cpu : cpu;
     }
-    return last != 0 && !ready;
+    return last != 0 && !ready && !tac_case_unticked(c, cpu, begin, s->to_ns) &&
+           !tac_case_unticked(c, cpu_of(c, s), begin, s->to_ns);
 }
 
 static void check(struct tac_case *c)
