@@ -236,10 +236,9 @@ static void take_kernel(struct tac_reader *r, const struct tac_format_kernel *k)
                           .kernel = k};
     see(r, k->ns);
     if (k->type == TAC_KERNEL_LOST)
-        give_gap(
-            r, k->ns, k->ns,
-            (struct tac_capture_gap){
-                .thread = TAC_CAPTURE_NONE, .cpu = k->cpu, .tid = k->tid, .dropped = k->a});
+        give_gap(r, k->ns, k->ns,
+                 (struct tac_capture_gap){
+                     .thread = TAC_CAPTURE_NONE, .cpu = k->cpu, .tid = k->tid, .dropped = k->a});
     give(r, &e);
 }
 

@@ -55,7 +55,8 @@ static struct stretch look(const struct tac_reader *r, uint32_t tid, uint64_t fr
     const struct tac_capture_kernel *k = r->kernel.data;
     struct stretch s = {.is_whole = !is_missing(r, tid, from_ns, to_ns)};
     uint64_t left_ns = 0;
-    for (size_t i = tac_reader_kernel_at(r, from_ns); i < r->kernel.count && k[i].ns <= to_ns; i++) {
+    for (size_t i = tac_reader_kernel_at(r, from_ns); i < r->kernel.count && k[i].ns <= to_ns;
+         i++) {
         if (k[i].tid != tid)
             continue;
         if (k[i].type == TAC_KERNEL_OUT) {

@@ -445,8 +445,8 @@ static size_t steps_of_row(const struct tac_layout *l, size_t max, struct tac_se
 }
 
 /* In a virtual machine the page may be there for the kernel and not yet for the processor: the
- * program goes on and stands still at once. A step of a row that is many times as long as the others
- * is that, and not what the program does between two pages. */
+ * program goes on and stands still at once. A step of a row that is many times as long as the
+ * others is that, and not what the program does between two pages. */
 static uint64_t stood_still(const struct tac_layout *l, double price)
 {
     enum { SAMPLE = 256, FEW = 3, MANY_TIMES = 8 };

@@ -33,8 +33,8 @@ struct walk {
     struct followed followed[FOLLOWED_MAX];
     size_t count;
     bool system_wide, ends_of_faults; /* what the recording has */
-    uint32_t on_cpu[CPUS_MAX]; /* tid that runs there */
-    bool unfair[CPUS_MAX];     /* it was chosen although a real-time thread was ready */
+    uint32_t on_cpu[CPUS_MAX];        /* tid that runs there */
+    bool unfair[CPUS_MAX];            /* it was chosen although a real-time thread was ready */
     struct prio prio[PRIO_SLOTS];
     int error;
 };
@@ -274,11 +274,8 @@ static void on_fault(struct walk *w, const struct tac_capture_kernel *e, uint32_
     if (!f)
         return;
     struct tac_sight *open = &f->inner[TAC_SIGHT_FAULTING];
-    struct tac_sight moment = {.from_ns = e->ns,
-                               .to_ns = e->ns,
-                               .detail = e->a,
-                               .index = index,
-                               .kind = TAC_SIGHT_FAULT};
+    struct tac_sight moment = {
+        .from_ns = e->ns, .to_ns = e->ns, .detail = e->a, .index = index, .kind = TAC_SIGHT_FAULT};
     if (e->type == TAC_KERNEL_FAULT) {
         if (!w->ends_of_faults)
             note(w, f, moment);

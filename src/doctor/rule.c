@@ -103,11 +103,13 @@ static uint64_t sum(const struct tac_case *c, enum tac_account account, unsigned
     uint64_t total = 0, longest = 0;
     for (size_t i = 0; i < l->segments; i++) {
         const struct tac_segment *s = &l->segment[i];
+        if (s->account != account)
+            continue;
         const struct tac_sight *sight =
             s->sight == TAC_SIGHT_NONE ? NULL : &l->sights.data[s->sight];
         bool fits = wanted ? sight && wanted(c, sight)
                            : kind == TAC_SIGHT_KINDS || (sight && sight->kind == kind);
-        if (s->account != account || !fits)
+        if (!fits)
             continue;
         total += s->to_ns - s->from_ns;
         if (sight && s->to_ns - s->from_ns > longest) {

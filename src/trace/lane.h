@@ -31,7 +31,8 @@ enum {
     TAC_LANE_RECORDS_MAX = 1 << 20,
 };
 
-/* Whether the kernel tells a reader about the thread, so that a cycle can begin without accounts. */
+/* Whether the kernel tells a reader about the thread, so that a cycle can begin without accounts.
+ */
 enum tac_lane_told {
     TAC_LANE_UNTOLD,
     TAC_LANE_TOLD_FROM_NOW, /* the next accounts are the first to count from */

@@ -8,8 +8,8 @@
  *           or [ABI, registers] [size, so many bytes of stack, bytes that are valid]
  *   SWITCH, LOST  ... pid/tid, time, cpu, id
  * The fourth, only without stacks, is a sample where a fault begins; the second and third come at
- * its end. The fifth event, only with stacks, is a sample where the thread leaves its CPU; it comes just
- * before the SWITCH record of the same moment, and its stack waits for that record's time. */
+ * its end. The fifth event, only with stacks, is a sample where the thread leaves its CPU; it comes
+ * just before the SWITCH record of the same moment, and its stack waits for that record's time. */
 #include "trace/perf.h"
 
 #include <errno.h>
@@ -45,8 +45,8 @@ struct tac_perf {
 };
 
 static const uint64_t config[EVENTS] = {PERF_COUNT_SW_DUMMY, PERF_COUNT_SW_PAGE_FAULTS_MIN,
-                                        PERF_COUNT_SW_PAGE_FAULTS_MAJ,
-                                        PERF_COUNT_SW_PAGE_FAULTS, PERF_COUNT_SW_CONTEXT_SWITCHES};
+                                        PERF_COUNT_SW_PAGE_FAULTS_MAJ, PERF_COUNT_SW_PAGE_FAULTS,
+                                        PERF_COUNT_SW_CONTEXT_SWITCHES};
 
 /* The kernel's numbers of the registers (asm/perf_regs.h), in the order of their DWARF numbers (the
  * psABIs of x86-64, arm64 and arm), the program counter last. */

@@ -218,6 +218,56 @@ static void a_way_back_may_be_on_the_threads_own_clock(void)
     rules_expect(&f, "heap_lock");
 }
 
+/* A row of first touches of which one takes most of the time: the host provides that page. */
+static void fault_minor_when_one_of_a_row_takes_long(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1910, (struct tac_make_evidence){.cpu_ns = 1899000, .minor = 12});
+    rules_wake(&f, 7);
+    for (unsigned i = 0; i < 12; i++) {
+        double at = 210 + i * 20 + (i > 6 ? 1400 : 0);
+        fixture_kernel(&f, at, TAC_KERNEL_FAULT, FIXTURE_AUDIO, 0x7000000 + i * 4096, 0);
+        fixture_kernel(&f, at + 3, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO, 0x7000000 + i * 4096, 0);
+    }
+    rules_sleep(&f, 1911);
+    rules_expect(&f, "fault_minor");
+}
+
+/* Time between the begin and the end of a fault is its own, however long. */
+static void fault_minor_by_begin_and_end(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+    fixture_cycle(&f, 0, 10, 1910, (struct tac_make_evidence){.cpu_ns = 1899000, .minor = 9});
+    fixture_kernel(&f, 300, TAC_KERNEL_FAULT, FIXTURE_AUDIO, 0x7000, 0);
+    fixture_kernel(&f, 1800, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO, 0x7000, 0);
+    rules_expect(&f, "fault_minor");
+}
+
+/* Where the system's events are whole, the loss of the thread's own ones costs no verdict; nor does
+ * it matter without them when it lies before the cycle. */
+static void lost_events_of_the_thread_matter_where_they_are_needed(void)
+{
+    for (int system = 0; system < 2; system++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | (system ? FIXTURE_SCHED : FIXTURE_OWN_SWITCHES));
+        fixture_cycle(&f, 0, 10, 2710,
+                      (struct tac_make_evidence){.cpu_ns = 199000, .involuntary = 1});
+        fixture_kernel(&f, 2600, TAC_KERNEL_LOST, FIXTURE_AUDIO, 9, 0);
+        if (system) {
+            rules_wake(&f, 7);
+            rules_hog(&f, 110, 2610, 19);
+            rules_sleep(&f, 2711);
+        }
+        fixture_judge(&f);
+        REQUIRE(fixture_miss(&f, 0));
+        CHECK_STR(fixture_verdict(&f), "preempted");
+        CHECK(system == !!strstr(fixture_miss(&f, 0)->verdict[0].text, "hog"));
+        fixture_close(&f);
+    }
+}
+
 static void every_rule_has_a_fixture(void)
 {
     rules_check_seen("fork_stall", "denormals");
@@ -234,6 +284,9 @@ int main(int argc, char **argv)
     TEST(fault_major_sleeps_for_a_disk);
     TEST(fault_huge_is_one_fault_of_milliseconds);
     TEST(fault_minor_counts);
+    TEST(fault_minor_when_one_of_a_row_takes_long);
+    TEST(fault_minor_by_begin_and_end);
+    TEST(lost_events_of_the_thread_matter_where_they_are_needed);
     TEST(fault_cow_after_a_fork);
     TEST(heap_lock_sleeps_inside_malloc);
     TEST(heap_lock_names_the_thread_that_gave_it_back);

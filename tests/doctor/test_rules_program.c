@@ -116,6 +116,26 @@ static void signal_handler_in_the_cycle(void)
     rules_expect(&f, "signal");
 }
 
+/* Several in a row that each make a cycle late are not the usual ones that do no harm. */
+static void signals_that_did_harm_before_are_not_usual(void)
+{
+    enum { ROW = 7 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    for (unsigned i = 0; i < ROW; i++) {
+        double at = i * 1000;
+        fixture_cycle(&f, i, at + 10, at + 1005, (struct tac_make_evidence){.cpu_ns = 995000});
+        rules_wake(&f, at + 7);
+        fixture_kernel(&f, at + 150, TAC_KERNEL_SIGNAL, FIXTURE_AUDIO, 10, 0);
+        rules_sleep(&f, at + 1006);
+    }
+    fixture_judge(&f);
+    REQUIRE(f.diagnosis->misses_count == ROW);
+    for (unsigned i = 0; i < ROW; i++)
+        CHECK_STR(fixture_miss(&f, i)->verdict[0].rule->name, "signal");
+    fixture_close(&f);
+}
+
 static void own_work_names_the_zone(void)
 {
     struct fixture f;
@@ -209,6 +229,7 @@ int main(int argc, char **argv)
     TEST(a_wait_names_who_wakes_it);
     TEST(blocked_when_nobody_says_on_what);
     TEST(signal_handler_in_the_cycle);
+    TEST(signals_that_did_harm_before_are_not_usual);
     TEST(own_work_names_the_zone);
     TEST(call_stacks_of_the_kernel_say_where);
     TEST(unexplained_without_evidence);

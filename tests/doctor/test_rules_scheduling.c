@@ -261,6 +261,29 @@ static void late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu(void)
     }
 }
 
+/* The same while a normal thread was charged for the 50 ms in one piece: no tick came on that CPU.
+ */
+static void hypervisor_when_one_cpu_gives_no_sign_of_life(void)
+{
+    enum { HELPER = 778, AFTER = FIXTURE_CYCLES - FIXTURE_LATE, US = AFTER * 1000 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_meta(f.make, "virtual", "yes");
+    tac_make_meta(f.make, "helper_tid", "778");
+    tac_make_meta(f.make, "drain_ms", "2");
+    fixture_cycle(&f, AFTER, US + 50010, US + 50210, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_kernel(&f, US - 900, TAC_KERNEL_SWITCH, 0, (uint64_t)HELPER << 32 | 120, 120);
+    fixture_kernel(&f, US - 700, TAC_KERNEL_SWITCH, HELPER, (uint64_t)FIXTURE_HOG << 32 | 120,
+                   1ull << 32 | 120);
+    fixture_kernel(&f, US + 50006, TAC_KERNEL_WAKING, FIXTURE_HOG,
+                   (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32 | 1);
+    fixture_kernel(&f, US + 50008, TAC_KERNEL_RUNTIME, FIXTURE_HOG, 50700000, 0);
+    fixture_kernel(&f, US + 50009, TAC_KERNEL_SWITCH, FIXTURE_HOG,
+                   (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    rules_sleep(&f, US + 50211);
+    rules_expect(&f, "hypervisor");
+}
+
 /* A normal thread wakes up on an idle CPU and is left alone for 8 ms: while the CPU takes
  * interrupts the quota of the group is used up; without a sign of life the machine was not run. */
 static void throttled_when_the_quota_of_the_group_is_used_up(void)
@@ -307,6 +330,7 @@ int main(int argc, char **argv)
     TEST(recorder_blames_itself);
     TEST(hypervisor_when_no_cpu_gives_a_sign_of_life);
     TEST(late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu);
+    TEST(hypervisor_when_one_cpu_gives_no_sign_of_life);
     TEST(hypervisor_takes_time_that_nobody_is_charged_for);
     TEST(throttled_when_a_normal_thread_runs_for_ticks);
     TEST(preempted_by_a_higher_priority);

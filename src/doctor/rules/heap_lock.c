@@ -23,6 +23,20 @@ static const struct tac_sight *longest_call(const struct tac_case *c)
     return longest;
 }
 
+/* The first segment that ends after ns: they touch each other, in order. */
+static size_t first_segment(const struct tac_layout *l, uint64_t ns)
+{
+    size_t low = 0, high = l->segments;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (l->segment[middle].to_ns <= ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* A call in which the thread slept: the time that it ran there went into retries as well. */
 static bool slept_in(const struct tac_case *c, const struct tac_sight *call)
 {
@@ -30,10 +44,12 @@ static bool slept_in(const struct tac_case *c, const struct tac_sight *call)
         return false;
     if (!(c->has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
         return true;
-    for (size_t i = 0; i < c->layout->segments; i++) {
-        const struct tac_segment *s = &c->layout->segment[i];
+    const struct tac_layout *l = c->layout;
+    for (size_t i = first_segment(l, call->from_ns);
+         i < l->segments && l->segment[i].from_ns < call->to_ns; i++) {
+        const struct tac_segment *s = &l->segment[i];
         if (s->account == TAC_ACCOUNT_ALLOCATOR_WAIT && s->sight != TAC_SIGHT_NONE &&
-            &c->layout->sights.data[s->sight] == call)
+            &l->sights.data[s->sight] == call)
             return true;
     }
     return false;
