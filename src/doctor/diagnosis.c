@@ -139,8 +139,8 @@ static double clamp(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* Own time above nominal, and that inside faults, divided by the faults above nominal, in cycles with many of them: the
- * lower quartile, for such cycles may compute more as well. */
+/* Own time above nominal, and that inside faults, divided by the faults above nominal, in cycles
+ * with many of them: the lower quartile, for such cycles may compute more as well. */
 static double price_of(const struct tac_work *w, size_t source, bool major, double *value)
 {
     const struct tac_diagnosis *d = w->diagnosis;
