@@ -3,6 +3,7 @@
  * one may read is checked here all the same. */
 #include "capture/ftrace.h"
 
+#include "capture/clockmap.h"
 #include "capture/kernel.h"
 #include "tactus/error.h"
 
@@ -81,7 +82,8 @@ struct tac_ftrace {
     struct tac_kernel_writer *writer;
     struct tep_handle *tep;
     struct kbuffer *pages;
-    uint8_t kind_of[IDS]; /* event id -> kind + 1, or STACK */
+    struct tac_clockmap *clock; /* NULL: none is needed */
+    uint8_t kind_of[IDS];       /* event id -> kind + 1, or STACK */
     struct field field[KINDS_MAX][FIELDS];
     struct field flags, pid, stack_size, stack_caller;
     size_t long_bytes;             /* of the kernel's long */
@@ -111,6 +113,11 @@ void tac_ftrace_free(struct tac_ftrace *f)
     if (f->pages)
         kbuffer_free(f->pages);
     free(f);
+}
+
+void tac_ftrace_set_clock(struct tac_ftrace *f, struct tac_clockmap *clock)
+{
+    f->clock = clock;
 }
 
 long tac_ftrace_learn_page(struct tac_ftrace *f, const char *header_page)
@@ -288,7 +295,12 @@ static void take_stack(struct tac_ftrace *f, const struct event *e, uint16_t cpu
             &(struct tac_format_stack){last->ns, last->tid, cpu, TAC_STACK_KERNEL, (uint8_t)n}, pc);
 }
 
-static void take_event(struct tac_ftrace *f, const struct event *raw, uint64_t ns, uint16_t cpu,
+static uint64_t time_of(const struct tac_ftrace *f, uint64_t stamp)
+{
+    return f->clock ? tac_clockmap_ns(f->clock, stamp) : stamp;
+}
+
+static void take_event(struct tac_ftrace *f, const struct event *raw, uint64_t stamp, uint16_t cpu,
                        struct tac_format_kernel *last)
 {
     uint16_t id = 0;
@@ -300,7 +312,7 @@ static void take_event(struct tac_ftrace *f, const struct event *raw, uint64_t n
     if (kind == STACK || kind == NONE)
         return;
     struct event e = {raw->data, raw->bytes, f->field[kind - 1]};
-    *last = (struct tac_format_kernel){.ns = ns,
+    *last = (struct tac_format_kernel){.ns = time_of(f, stamp),
                                        .cpu = cpu,
                                        .type = tac_ftrace_kinds[kind - 1].type,
                                        .tid = (uint32_t)get_at(&e, &f->pid)};
@@ -328,17 +340,18 @@ uint64_t tac_ftrace_decode(struct tac_ftrace *f, unsigned char *page, size_t byt
     if (kbuffer_subbuffer_size(f->pages) > (int)f->data_bytes)
         return 0;
     uint64_t lost = lost_before(f, page);
-    unsigned long long ns = kbuffer_timestamp(f->pages);
+    unsigned long long stamp = kbuffer_timestamp(f->pages);
     struct tac_format_kernel last = {0};
     if (lost)
-        tac_kernel_writer_event(f->writer,
-                                &(struct tac_format_kernel){ns, TAC_KERNEL_LOST, cpu, 0, lost, 0});
-    for (unsigned char *data = kbuffer_read_event(f->pages, &ns); data;
-         data = kbuffer_next_event(f->pages, &ns)) {
+        tac_kernel_writer_event(
+            f->writer,
+            &(struct tac_format_kernel){time_of(f, stamp), TAC_KERNEL_LOST, cpu, 0, lost, 0});
+    for (unsigned char *data = kbuffer_read_event(f->pages, &stamp); data;
+         data = kbuffer_next_event(f->pages, &stamp)) {
         int size = kbuffer_event_size(f->pages);
         if (size < 0 || data < page || (size_t)size > bytes - (size_t)(data - page))
             break;
-        take_event(f, &(struct event){data, (size_t)size, NULL}, ns, cpu, &last);
+        take_event(f, &(struct event){data, (size_t)size, NULL}, stamp, cpu, &last);
     }
     return lost;
 }

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+struct tac_clockmap;
 struct tac_ftrace;
 
 /* Groups of events that are switched on together: `want` of struct tac_kernel_config. */
@@ -30,6 +31,10 @@ extern const uint32_t tac_ftrace_kinds_count;
 /* NULL when out of memory. writer gets names of threads, and all that is decoded. */
 struct tac_ftrace *tac_ftrace_new(struct tac_kernel_writer *writer);
 void tac_ftrace_free(struct tac_ftrace *ftrace); /* NULL is fine */
+
+/* Times in pages are raw counters, which this relates to nanoseconds; NULL, as at first: they are
+ * CLOCK_MONOTONIC. */
+void tac_ftrace_set_clock(struct tac_ftrace *ftrace, struct tac_clockmap *clock);
 
 /* Read the layout of the page header. Bytes of a page, or -TAC_E_VERSION when it cannot be
  * understood. */

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * tier_tracefs.c - the tracefs tier: instance, switches, filters, reading, janitor. */
+ * tier_tracefs.c - the tracefs tier: instance, switches, filters, reading, janitor.
+ *
+ * Where the kernel itself keeps time by the counter that user space reads (x86), events are stamped
+ * with that counter, which costs the traced threads less than CLOCK_MONOTONIC, and become
+ * nanoseconds here by clock pairs that are taken as they are read. */
+#include "base/clock.h"
+#include "capture/clockmap.h"
 #include "capture/ftrace.h"
 #include "capture/kernel_tier.h"
 #include "capture/tracefs.h"
@@ -14,7 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CPUS_MAX = 256, PAGE_MAX = 65536, BUFFER_KB = 4096, PAGES_A_PASS = 1024 };
+enum {
+    CPUS_MAX = 256,
+    PAGE_MAX = 65536,
+    BUFFER_KB = 4096,
+    PAGES_A_PASS = 1024,
+    PAIR_NS = 10000000
+};
 
 struct state {
     int root, instance;
@@ -25,6 +37,9 @@ struct state {
     pid_t janitor;
     int janitor_pipe;
     struct tac_ftrace *ftrace;
+    bool counts; /* events are stamped with the counter */
+    struct tac_clockmap clock;
+    struct tac_clock_pair paired; /* last */
     unsigned char page[PAGE_MAX];
 };
 
@@ -39,9 +54,25 @@ static void read_cpu(struct state *s, uint32_t cpu)
     }
 }
 
+/* Pairs that are too close say little about the rate. A machine that slept may count from 0 again:
+ * what was before says nothing then. */
+static void pair_clocks(struct state *s)
+{
+    if (!s->counts || tac_clock_ns() - s->paired.ns < PAIR_NS)
+        return;
+    struct tac_clock_pair p = tac_clock_pair();
+    if (p.counter < s->paired.counter) {
+        tac_clockmap_fini(&s->clock);
+        s->clock = (struct tac_clockmap){0};
+    }
+    tac_clockmap_push(&s->clock, &(struct tac_format_clock){p.counter, p.ns, p.width, 0});
+    s->paired = p;
+}
+
 static void read_all(void *state)
 {
     struct state *s = state;
+    pair_clocks(s);
     for (uint32_t cpu = 0; cpu < s->cpus; cpu++)
         read_cpu(s, cpu);
 }
@@ -175,11 +206,36 @@ static bool is_wanted(uint32_t want, const struct tac_ftrace_kind *kind)
     return !(kind->want & ~want);
 }
 
+static bool kernel_keeps_time_by_the_counter(void)
+{
+    char name[32] = "";
+    int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+                  O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, name, sizeof name - 1);
+    if (fd >= 0)
+        close(fd);
+    return n > 0 && (!strcmp(name, "tsc\n") || !strcmp(name, "kvm-clock\n"));
+}
+
+/* Two pairs at once, so that the rate is known from the first event on. */
+static int set_clock(struct state *s)
+{
+    s->counts = kernel_keeps_time_by_the_counter() &&
+                !tac_tracefs_write(s->instance, "trace_clock", "x86-tsc");
+    if (!s->counts)
+        return tac_tracefs_write(s->instance, "trace_clock", "mono");
+    pair_clocks(s);
+    tac_clock_sleep_until(s->paired.ns + PAIR_NS);
+    pair_clocks(s);
+    tac_ftrace_set_clock(s->ftrace, &s->clock);
+    return 0;
+}
+
 static int switch_on(struct state *s, const struct tac_kernel_config *config)
 {
     char text[8192], kb[16];
     snprintf(kb, sizeof kb, "%u", config->buffer_kb ? config->buffer_kb : BUFFER_KB);
-    int error = tac_tracefs_write(s->instance, "trace_clock", "mono");
+    int error = set_clock(s);
     error = error ? error : tac_tracefs_write(s->instance, "buffer_size_kb", kb);
     /* larger pages, where the kernel (6.8) has them: fewer reads, fewer changes of page */
     (void)!tac_tracefs_write(s->instance, "buffer_subbuf_size_kb", "32");
@@ -234,6 +290,7 @@ static void stop(void *state)
     if (s->root >= 0)
         close(s->root);
     tac_ftrace_free(s->ftrace);
+    tac_clockmap_fini(&s->clock);
     free(s);
 }
 

@@ -2,6 +2,7 @@
  * test_kernel.c - kernel events of the whole machine: a thread's sleeps are found as switches with
  * the right state, inside the thread's own zones on one clock; and nothing is left behind. */
 #include "capture/capture.h"
+#include "capture/clockmap.h"
 #include "capture/ftrace.h"
 #include "capture/kernel.h"
 #include "capture/kernel_writer.h"
@@ -368,15 +369,24 @@ static void pages_are_decoded_by_the_kernels_format(void)
     CHECK(tac_ftrace_decode(f, page, sizeof page, 3) == 55);
     for (size_t n = 0; n < 80; n++) /* a page that is cut is none */
         CHECK(tac_ftrace_decode(f, page, n, 0) == 0);
+    /* the same, stamped with a counter of two ticks a nanosecond */
+    struct tac_clockmap clock = {0};
+    tac_clockmap_push(&clock, &(struct tac_format_clock){0, 1000000000, 1, 0});
+    tac_clockmap_push(&clock, &(struct tac_format_clock){2000000000, 2000000000, 1, 0});
+    tac_ftrace_set_clock(f, &clock);
+    CHECK(tac_ftrace_decode(f, page, sizeof page, 3) == 55);
+    tac_clockmap_fini(&clock);
     tac_ftrace_free(f);
     REQUIRE(tac_kernel_writer_close(writer) == 0);
     REQUIRE(tac_capture_open(path, NULL, &c) == 0);
-    REQUIRE(c->kernel_count == 2);
+    REQUIRE(c->kernel_count == 4);
     CHECK(c->kernel[0].type == TAC_KERNEL_LOST && c->kernel[0].a == 55);
     CHECK(c->kernel[1].type == TAC_KERNEL_RUNTIME && c->kernel[1].tid == 4321);
     CHECK(c->kernel[1].a == 999 && c->kernel[1].cpu == 3);
     CHECK(c->kernel[1].ns == 1000000 + 5 + (2ull << 27) + 7);
-    CHECK(c->gaps_count == 1 && c->gaps[0].dropped == 55);
+    CHECK(c->kernel[2].ns == 1000000000 + c->kernel[0].ns / 2);
+    CHECK(c->kernel[3].ns == 1000000000 + c->kernel[1].ns / 2);
+    CHECK(c->gaps_count == 2 && c->gaps[0].dropped == 55);
     tac_capture_close(c);
     unlink(path);
 }
