@@ -45,6 +45,13 @@ static void put_meta(struct tac_kernel *k, const char *suffix, const char *value
     tac_kernel_writer_meta(k->writer, key, value);
 }
 
+static void put_count(struct tac_kernel *k, const char *suffix, uint64_t count)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)count);
+    put_meta(k, suffix, text);
+}
+
 static void put_opening(struct tac_kernel *k, const struct tac_kernel_config *config)
 {
     char text[96];
@@ -158,7 +165,6 @@ int tac_kernel_start(const struct tac_kernel_config *config, struct tac_error *e
 int tac_kernel_stop(struct tac_kernel *k, struct tac_kernel_stats *ret_stats)
 {
     struct tac_kernel_writer_stats stats;
-    char lost[24];
     if (!k)
         return 0;
     k->tier->halt(k->state);
@@ -166,8 +172,9 @@ int tac_kernel_stop(struct tac_kernel *k, struct tac_kernel_stats *ret_stats)
     pthread_join(k->thread, NULL);
     k->tier->read(k->state);
     tac_kernel_writer_get_stats(k->writer, &stats);
-    snprintf(lost, sizeof lost, "%llu", (unsigned long long)stats.lost);
-    put_meta(k, ".lost", lost);
+    put_count(k, ".lost", stats.lost);
+    if (stats.left_out)
+        put_count(k, ".left_out", stats.left_out);
     k->tier->stop(k->state);
     tac_kernel_writer_get_stats(k->writer, &stats);
     if (ret_stats)

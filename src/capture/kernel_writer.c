@@ -23,6 +23,7 @@ enum {
     STACK_BYTES = 1 << 16,
     COMMS = 8192,
     FRESH = 1024,
+    CPUS = 256,
     AGE_NS = 250000000,
 };
 
@@ -36,6 +37,7 @@ struct tac_kernel_writer {
     struct tac_process_maps *maps; /* made with the first address of a program */
     uint64_t oldest_ns;            /* when the first event that waits came; 0: none waits */
     uint32_t events, stacks, stack_bytes, fresh;
+    uint32_t next[CPUS]; /* who came onto the CPU last, and 1 more; 0: not known */
     struct tac_format_kernel event[EVENTS];
     unsigned char packed[TAC_PACK_KERNEL_BYTES_MAX(EVENTS)];
     unsigned char stack[STACK_BYTES];
@@ -169,8 +171,24 @@ static bool is_in_program(const struct tac_format_kernel *e)
     return e->type == TAC_KERNEL_FAULT && (int64_t)e->b > 0;
 }
 
+/* Who leaves a CPU is who came onto it; else the kernel has left out a switch, which some do where
+ * the idle task is left. */
+static void follow_cpu(struct tac_kernel_writer *w, const struct tac_format_kernel *e)
+{
+    if (e->cpu >= CPUS)
+        return;
+    uint32_t *next = &w->next[e->cpu];
+    if (e->type == TAC_KERNEL_LOST) {
+        *next = 0;
+    } else if (e->type == TAC_KERNEL_SWITCH) {
+        w->stats.left_out += *next && *next != e->tid + 1;
+        *next = (uint32_t)(e->a >> 32) + 1;
+    }
+}
+
 void tac_kernel_writer_event(struct tac_kernel_writer *w, const struct tac_format_kernel *event)
 {
+    follow_cpu(w, event);
     if (w->filter && !tac_kernel_filter_keeps(w->filter, event))
         return;
     if (event->type == TAC_KERNEL_LOST)

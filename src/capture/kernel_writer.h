@@ -40,6 +40,7 @@ void tac_kernel_writer_tick(struct tac_kernel_writer *writer);
 
 struct tac_kernel_writer_stats {
     uint64_t events, stacks, lost, bytes;
+    uint64_t left_out; /* switches that the kernel did not record, as the others show */
     int error;
 };
 void tac_kernel_writer_get_stats(const struct tac_kernel_writer *writer,
