@@ -9,8 +9,9 @@
  * bytes can be squeezed and any bytes can be taken out; only the gain depends on what they are.
  *
  * Form: docs/recording-format.md, "over a connection".
- * Threads: one object, one thread. Real-time: no (the helper). Cost: some 30 ns a byte on either
- * side; 2 MiB of address space each, of which a recording touches a tenth.
+ * Threads: one object, one thread. Real-time: no (the helper). Cost: 26 ns a byte to squeeze and
+ * 54 to take out, where it was measured (an EPYC); 2 MiB of address space on either side, of which
+ * a recording touches a part.
  * Source: arithmetic coding of binary decisions with adaptive probabilities as in G. Langdon, J.
  * Rissanen, "Compression of black-white images with arithmetic coding", IEEE Trans. Comm. 29
  * (1981).
