@@ -142,10 +142,14 @@ static void own_work_names_the_zone(void)
     fixture_open(&f, FIXTURE_CLOCK);
     fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000});
     tac_make_zone(f.make, f.audio, TAC_CAT_APP, "reverb", fixture_ns(50), fixture_ns(1350));
+    tac_make_module(f.make, 0x20000, 0x30000, "/opt/synth");
+    tac_make_kernel_stack(f.make, fixture_ns(700), FIXTURE_AUDIO, TAC_STACK_USER,
+                          (uint64_t[]){0x20010}, 1);
     fixture_judge(&f);
     REQUIRE(fixture_miss(&f, 0));
     CHECK_STR(fixture_verdict(&f), "own_work");
     CHECK(strstr(fixture_miss(&f, 0)->verdict[0].text, "reverb"));
+    CHECK(strstr(fixture_miss(&f, 0)->verdict[0].text, "by its call stack in a function of synth"));
     fixture_close(&f);
     rules_seen("own_work");
 }

@@ -33,19 +33,30 @@ static const char *hottest_zone(const struct tac_case *c, uint64_t *ret_ns)
     return name;
 }
 
+static bool slept(const struct tac_case *c)
+{
+    for (size_t i = 0; i < c->layout->sights.count; i++)
+        if (c->layout->sights.data[i].kind == TAC_SIGHT_ASLEEP &&
+            c->layout->sights.data[i].from_ns >= c->cycle->begin_ns)
+            return true;
+    return false;
+}
+
 static void check(struct tac_case *c)
 {
     uint64_t own = c->open_ns[TAC_ACCOUNT_OWN], zone_ns;
     if (!own)
         return;
     const char *zone = hottest_zone(c, &zone_ns);
-    char where[96] = "", seen[192];
+    char where[96] = "", seen[192] = "";
     if (zone)
         snprintf(where, sizeof where, "; most in zone %s (%.0f us)", zone, (double)zone_ns / 1e3);
+    if (!slept(c)) /* a stack of a sleep shows no computation */
+        tac_case_seen(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
     tac_claim(c, TAC_ACCOUNT_OWN, own, c->has & TAC_HAS_CLOCK ? 0.9 : 0.8,
               "computed %.0f us, where %.0f us are usual%s%s",
               (double)c->layout->ns[TAC_ACCOUNT_OWN] / 1e3, c->nominal->ns[TAC_ACCOUNT_OWN] / 1e3,
-              where, tac_case_seen(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen));
+              where, seen);
 }
 
 TAC_RULE(own_work) = {
