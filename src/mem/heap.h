@@ -16,7 +16,10 @@
  *
  * Blocks of a slab are in exactly one place: in use, in the heap's list of the class (only the
  * current slab's blocks), in slab->free, marked in remote->freed, or never made (made < capacity).
- *   used = blocks made that are not in slab->free.
+ * A block that its owner frees goes where `home` says: into the class' list if the slab is current,
+ * to be the next that is used, and else into slab->free. Of slabs that are not current
+ *   used = blocks made that are not in slab->free;
+ * of the current one the number means nothing, and is set when another takes its place.
  * A slab of a heap is: current for its class; in the list of partial slabs (it has free blocks); or
  * full (owner carries TAC_SLAB_FULL, so that the next local free leaves the fast path). */
 #ifndef TAC_MEM_HEAP_H
@@ -65,6 +68,7 @@ struct tac_slab {
     uint16_t capacity;
     uint8_t kind;        /* offset 50 on 64-bit; the same in struct tac_large */
     uint8_t class_index; /* of a part: units back to the slab's first */
+    void **home;         /* the list that freed blocks go to */
 };
 
 /* What senders of remote frees write; of the same unit as the slab. */
@@ -94,15 +98,22 @@ struct tac_heap_counters {
     size_t large_units;
 };
 
+/* What a thread has of a class: half a line, which is all that most calls off the fast path touch
+ * of the thread heap. Those of class 0 stay as they are. */
+struct tac_heap_class {
+    void *list; /* blocks ready to hand out */
+    struct tac_slab *current, *partial;
+    struct tac_link
+        *pulled; /* slabs with remote frees: taken off sent and not done with, remote.c */
+};
+
 struct tac_heap {
-    alignas(TAC_LINE_BYTES) void *list[TAC_CLASSES]; /* blocks ready to hand out; [0] stays NULL */
-    struct tac_slab *current[TAC_CLASSES];
-    struct tac_slab *partial[TAC_CLASSES];
+    alignas(TAC_LINE_BYTES) struct tac_heap_class of[TAC_CLASSES];
     struct tac_slab *spare[TAC_HEAP_SPARES];
     unsigned spares;
     unsigned fresh_spares; /* and so many units from fresh_spare on */
     struct tac_slab *fresh_spare;
-    struct tac_slab *owed; /* an empty slab that has to go back to the span layer, or NULL */
+    struct tac_slab *owed; /* empty slabs that have to go back to the span layer, linked by next */
     unsigned index;
     int real_time;
     size_t open_units;  /* that may be in use by all: without the reserve, unless real_time */
@@ -111,9 +122,7 @@ struct tac_heap {
     bool draining;      /* its thread is in tac_heap_drain_class; for a handler that forks there */
     unsigned tidy_next; /* the class whose remote frees are looked at next */
     struct tac_heap_counters counters;
-    /* slabs with remote frees, by class: what is taken off sent and not done with, see remote.c */
-    struct tac_link *pulled[TAC_CLASSES];
-    alignas(TAC_LINE_BYTES) _Atomic(struct tac_link *) sent[TAC_CLASSES];
+    alignas(TAC_LINE_BYTES) _Atomic(struct tac_link *) sent[TAC_CLASSES]; /* slabs with such */
     _Atomic uint64_t sent_classes[(TAC_CLASSES + 63) / 64]; /* which have some, about */
 };
 
@@ -195,6 +204,22 @@ static inline struct tac_heap *tac_slab_heap(const struct tac_slab *slab)
     return (struct tac_heap *)(owner & ~(uintptr_t)TAC_SLAB_FULL); /* NOLINT: tagged pointer */
 }
 
+/* Frees a block, on its owner thread. Whether the slab is empty now, or has to be asked. */
+static inline bool tac_slab_push(struct tac_slab *slab, void *block)
+{
+    void **home = slab->home;
+    *(void **)block = *home;
+    *home = block;
+    return --slab->used == 0;
+}
+
+/* A current slab's list lies in the thread heap that owns it. By the addresses alone, which may be
+ * another process'. */
+static inline bool tac_slab_is_current(const struct tac_slab *slab)
+{
+    return (uintptr_t)slab->home - (uintptr_t)tac_slab_heap(slab) < sizeof(struct tac_heap);
+}
+
 /* After a call that began at that count. Those that the thread's own blocks serve are not timed:
  * the counter would cost a sixth of what they do. */
 static inline void tac_heap_note_worst(struct tac_heap *heap, uint64_t start)
@@ -255,7 +280,7 @@ void tac_slab_free_remote(struct tac_slab *slab, void *block);
 /* Are there slabs of the class in the queue? */
 static inline bool tac_heap_has_sent(const struct tac_heap *heap, unsigned class_index)
 {
-    return heap->pulled[class_index] ||
+    return heap->of[class_index].pulled ||
            atomic_load_explicit(&heap->sent[class_index], memory_order_relaxed);
 }
 
@@ -345,6 +370,8 @@ bool tac_mem_reports_here(void);
 void tac_low_water_check(size_t taken_units);
 /* What is wrong with the slab, or NULL. For its owner, or while nobody allocates. */
 const char *tac_slab_fault(const struct tac_slab *slab);
+/* Length of a list of blocks of the slab; more than capacity when it leaves the slab or loops. */
+unsigned tac_slab_list_length(const struct tac_slab *slab, void *const *block);
 /* Blocks of the slab that other threads freed and the owner has not taken back yet. */
 unsigned tac_slab_marked(const struct tac_slab *slab);
 

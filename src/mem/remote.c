@@ -89,9 +89,9 @@ static inline void drain(struct tac_heap *heap, struct tac_slab *slab, struct ta
     uint32_t bytes = slab->block_bytes;
     char *base = tac_unit_address(tac_slab_unit(slab)) + (size_t)(w * 64 * bytes);
     void *list = slab->free;
+    __asm__("" : "+r"(base)); /* lest compilers add it up anew for each block */
     for (; left && room; room--, left &= left - 1) {
-        uint32_t offset = tac_bit_lowest(left) * bytes;
-        void *block = base + offset;
+        void *block = base + tac_bit_lowest(left) * bytes;
         *(void **)block = list;
         list = block;
     }
@@ -112,7 +112,7 @@ static void leave(struct tac_heap *heap, unsigned c, struct tac_slab *slab)
     struct tac_link *next = atomic_load_explicit(&remote->link.next, memory_order_acquire);
     if (next == &unlinked)
         return;
-    heap->pulled[c] = next;
+    heap->of[c].pulled = next;
     atomic_store(&remote->queued, 0);
     struct tac_heap *owner = owner_of(slab);
     if (owner && atomic_load(&remote->summary))
@@ -121,7 +121,7 @@ static void leave(struct tac_heap *heap, unsigned c, struct tac_slab *slab)
 
 static inline void drain_first(struct tac_heap *heap, unsigned c)
 {
-    struct tac_remote *remote = remote_of_link(heap->pulled[c]);
+    struct tac_remote *remote = remote_of_link(heap->of[c].pulled);
     struct tac_slab *slab = slab_of(remote);
     bool ours = owner_of(slab) == heap;
     uint32_t summary = atomic_load(&remote->summary);
@@ -139,8 +139,8 @@ static inline void drain_class(struct tac_heap *heap, unsigned c)
 {
     heap->draining = true;
     atomic_signal_fence(memory_order_seq_cst);
-    if (!heap->pulled[c])
-        heap->pulled[c] = atomic_exchange(&heap->sent[c], NULL);
+    if (!heap->of[c].pulled)
+        heap->of[c].pulled = atomic_exchange(&heap->sent[c], NULL);
     drain_first(heap, c);
     atomic_signal_fence(memory_order_seq_cst);
     heap->draining = false;
@@ -190,7 +190,7 @@ bool tac_heap_drain_one(struct tac_heap *heap)
 void tac_heap_queue_clear(struct tac_heap *heap)
 {
     for (unsigned c = 0; c < TAC_CLASSES; c++) {
-        heap->pulled[c] = NULL;
+        heap->of[c].pulled = NULL;
         atomic_store_explicit(&heap->sent[c], NULL, memory_order_relaxed);
     }
     for (unsigned w = 0; w < sizeof heap->sent_classes / sizeof *heap->sent_classes; w++)

@@ -56,8 +56,7 @@ void tac_low_water_check(size_t taken_units)
 
 /* ---- the walker ---- */
 
-/* Length of a list of blocks of the slab; more than capacity when it leaves the slab or loops. */
-static unsigned list_length(const struct tac_slab *slab, void *const *block)
+unsigned tac_slab_list_length(const struct tac_slab *slab, void *const *block)
 {
     uintptr_t base = (uintptr_t)tac_unit_address(tac_slab_unit(slab));
     unsigned n = 0;
@@ -77,14 +76,17 @@ const char *tac_slab_fault(const struct tac_slab *slab)
         return "a slab has no owner";
     if (slab->class_index >= TAC_CLASSES || slab->block_bytes != class->block_bytes)
         return "a slab is not of its class";
-    if (slab->made > slab->capacity || slab->used > slab->made)
+    bool current = heap->of[slab->class_index].current == slab;
+    if (current != tac_slab_is_current(slab))
+        return "a slab's blocks do not come home to where they belong";
+    const struct tac_heap_class *of = &heap->of[slab->class_index];
+    unsigned free = tac_slab_list_length(slab, slab->free);
+    unsigned ready = current ? tac_slab_list_length(slab, of->list) : 0;
+    if (slab->made > slab->capacity || (!current && slab->used > slab->made))
         return "a slab counts more blocks than it has";
-    if (list_length(slab, slab->free) != slab->made - slab->used)
+    if (!current && free != slab->made - slab->used)
         return "a slab's free list does not have the length that its count says";
-    unsigned ready = 0;
-    if (heap->current[slab->class_index] == slab)
-        ready = list_length(slab, heap->list[slab->class_index]);
-    if (ready + tac_slab_marked(slab) > slab->used)
+    if (free + ready + tac_slab_marked(slab) > slab->made)
         return "a block is free in two places";
     return NULL;
 }
@@ -92,8 +94,10 @@ const char *tac_slab_fault(const struct tac_slab *slab)
 /* Of slabs that the heap has in reserve, or has to give back. */
 static size_t idle_units(const struct tac_heap *heap)
 {
-    return heap->spares + heap->fresh_spares +
-           (heap->owed ? tac_class_table[heap->owed->class_index].units : 0);
+    size_t units = heap->spares + heap->fresh_spares;
+    for (const struct tac_slab *slab = heap->owed; slab; slab = slab->next)
+        units += tac_class_table[slab->class_index].units;
+    return units;
 }
 
 static const char *units_fault(void)

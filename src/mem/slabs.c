@@ -2,8 +2,8 @@
  * slabs.c - the owner's slow path: where a class gets its next blocks from, and what becomes of a
  * slab that fills or empties.
  *
- * A refill asks in this order: blocks of the current slab that came home (slow.c did so before);
- * blocks of it that were never made (up to TAC_HEAP_BATCH); a partial slab; blocks of the class
+ * A refill asks in this order: blocks of the current slab that other threads freed; blocks of it
+ * that were never made (up to TAC_HEAP_BATCH); a partial slab; blocks of the class
  * that other threads freed; a spare slab; the span layer. So a class grows only when no block of it
  * that was freed is known. So that no call has to do everything, only one that can do without the
  * span layer tidies up before, and only one thing: it gives an empty slab back that is owed, or
@@ -12,7 +12,7 @@
 
 static void *pop(struct tac_heap *heap, unsigned c, void *list)
 {
-    heap->list[c] = *(void **)list;
+    heap->of[c].list = *(void **)list;
     return list;
 }
 
@@ -21,7 +21,6 @@ static void *take_free(struct tac_heap *heap, struct tac_slab *slab)
 {
     void *list = slab->free;
     slab->free = NULL;
-    slab->used = slab->made;
     return pop(heap, slab->class_index, list);
 }
 
@@ -45,8 +44,7 @@ static void *take_fresh(struct tac_heap *heap, struct tac_slab *slab, uint32_t m
     char *block = tac_unit_address(tac_slab_unit(slab)) + (size_t)made * bytes;
     /* read by other threads that free (starts_block); it only grows */
     __atomic_store_n(&slab->made, made + n, __ATOMIC_RELAXED);
-    slab->used += n;
-    void **list = &heap->list[slab->class_index];
+    void **list = &heap->of[slab->class_index].list;
     for (char *next = block; --n; list = (void **)(void *)next)
         *list = next += bytes;
     *list = NULL;
@@ -55,7 +53,7 @@ static void *take_fresh(struct tac_heap *heap, struct tac_slab *slab, uint32_t m
 
 static void partial_add(struct tac_heap *heap, struct tac_slab *slab)
 {
-    struct tac_slab **head = &heap->partial[slab->class_index];
+    struct tac_slab **head = &heap->of[slab->class_index].partial;
     slab->prev = NULL;
     slab->next = *head;
     if (*head)
@@ -68,7 +66,7 @@ static void partial_remove(struct tac_heap *heap, struct tac_slab *slab)
     if (slab->prev)
         slab->prev->next = slab->next;
     else
-        heap->partial[slab->class_index] = slab->next;
+        heap->of[slab->class_index].partial = slab->next;
     if (slab->next)
         slab->next->prev = slab->prev;
 }
@@ -127,18 +125,18 @@ static void mark_parts(struct tac_slab *slab, unsigned units)
     }
 }
 
-static struct tac_slab *slab_of_unit(long unit)
-{
-    return (struct tac_slab *)(void *)(tac_mem.lines + ((size_t)unit << TAC_SLAB_SHIFT));
-}
-
 /* The current slab of the class has nothing left: another takes its place. */
 static void change_current(struct tac_heap *heap, unsigned c, struct tac_slab *slab)
 {
-    struct tac_slab *before = heap->current[c];
-    if (before)
+    struct tac_slab *before = heap->of[c].current;
+    if (before) {
         owner_set(before, heap, TAC_SLAB_FULL);
-    heap->current[c] = slab;
+        before->home = &before->free;
+        before->used = before->made;
+        TAC_ASSERT_SLOW(!before->free && !heap->of[c].list);
+    }
+    heap->of[c].current = slab;
+    slab->home = &heap->of[c].list;
 }
 
 /* The first block of a new slab. */
@@ -146,7 +144,6 @@ static inline void *begin_slab(struct tac_heap *heap, unsigned c, struct tac_sla
 {
     const struct tac_class *class = &tac_class_table[c];
     slab->free = NULL;
-    slab->used = 1;
     __atomic_store_n(&slab->made, 1, __ATOMIC_RELAXED); /* see take_fresh */
     slab->block_bytes = class->block_bytes;
     slab->reciprocal = class->reciprocal;
@@ -171,7 +168,7 @@ static __attribute__((noinline)) void *new_medium(struct tac_heap *heap, unsigne
         return tac_heap_failed();
     }
     tac_units_fresh((size_t)unit, n);
-    struct tac_slab *slab = slab_of_unit(unit);
+    struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
     mark_parts(slab, tac_class_table[c].units);
     tac_heap_note_worst(heap, start);
     return begin_slab(heap, c, slab);
@@ -188,7 +185,7 @@ static __attribute__((noinline)) void *new_last(struct tac_heap *heap, unsigned 
         return tac_heap_failed();
     }
     tac_units_fresh((size_t)unit, 1);
-    return begin_slab(heap, c, slab_of_unit(unit));
+    return begin_slab(heap, c, tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT));
 }
 
 /* A slab of one unit; if there are more together, they become spares. */
@@ -205,7 +202,7 @@ static __attribute__((noinline)) void *new_small(struct tac_heap *heap, unsigned
     if (span.n < TAC_SPANS_SOME)
         tac_units_return(TAC_SPANS_SOME - span.n);
     tac_units_fresh((size_t)span.unit, span.n);
-    struct tac_slab *slab = slab_of_unit(span.unit);
+    struct tac_slab *slab = tac_slab_at((uintptr_t)span.unit << TAC_UNIT_SHIFT);
     heap->fresh_spare = slab + 1;
     heap->fresh_spares = span.n - 1;
     tac_heap_note_worst(heap, start);
@@ -222,13 +219,21 @@ static void *take_partial(struct tac_heap *heap, struct tac_slab *slab, uint32_t
 /* Has the thread blocks of the class? */
 static inline bool has_blocks(const struct tac_heap *heap, unsigned c)
 {
-    const struct tac_slab *slab = heap->current[c];
-    return (slab && (slab->free || slab->made < slab->capacity)) || heap->partial[c];
+    const struct tac_slab *slab = heap->of[c].current;
+    return (slab && (slab->free || slab->made < slab->capacity)) || heap->of[c].partial;
 }
 
-static bool has_spare(const struct tac_heap *heap, unsigned c)
+/* Is the next slab that has to go home one that the class can have? */
+static inline bool has_owed(const struct tac_heap *heap, unsigned c)
 {
-    return c < TAC_CLASS_MEDIUM_FIRST && heap->spares + heap->fresh_spares;
+    const struct tac_slab *owed = heap->owed;
+    return owed && (owed->class_index == c ||
+                    (c < TAC_CLASS_MEDIUM_FIRST && owed->class_index < TAC_CLASS_MEDIUM_FIRST));
+}
+
+static inline bool has_spare(const struct tac_heap *heap, unsigned c)
+{
+    return (c < TAC_CLASS_MEDIUM_FIRST && heap->spares + heap->fresh_spares) || has_owed(heap, c);
 }
 
 /* Returns how many new blocks the call may make: while there are blocks that other threads freed,
@@ -236,9 +241,9 @@ static bool has_spare(const struct tac_heap *heap, unsigned c)
 static uint32_t tidy(struct tac_heap *heap)
 {
     struct tac_slab *owed = heap->owed;
-    heap->owed = NULL;
     if (!owed)
         return tac_heap_drain_one(heap) ? TAC_HEAP_DRAIN : TAC_HEAP_BATCH;
+    heap->owed = owed->next;
     send_home(owed);
     return TAC_HEAP_DRAIN;
 }
@@ -246,29 +251,27 @@ static uint32_t tidy(struct tac_heap *heap)
 /* Of what has_blocks found; NULL when it found nothing. */
 static void *take_own(struct tac_heap *heap, unsigned c, uint32_t most)
 {
-    struct tac_slab *slab = heap->current[c];
+    struct tac_slab *slab = heap->of[c].current;
     if (slab && slab->free)
         return take_free(heap, slab);
     if (slab && slab->made < slab->capacity)
         return take_fresh(heap, slab, most);
-    return heap->partial[c] ? take_partial(heap, heap->partial[c], most) : NULL;
+    return heap->of[c].partial ? take_partial(heap, heap->of[c].partial, most) : NULL;
 }
 
-/* An empty slab that the thread has: a spare, or the one that is owed; or NULL. */
+/* An empty slab that the thread has: one that is owed, or a spare; or NULL. */
 static struct tac_slab *unused_slab(struct tac_heap *heap, unsigned c)
 {
     struct tac_slab *owed = heap->owed;
-    bool small = c < TAC_CLASS_MEDIUM_FIRST;
-    if (small && heap->spares)
-        return heap->spare[--heap->spares];
-    if (small && heap->fresh_spares) {
-        heap->fresh_spares--;
-        return heap->fresh_spare++;
+    if (has_owed(heap, c)) {
+        heap->owed = owed->next;
+        return owed;
     }
-    if (!owed || (owed->class_index != c && !(small && owed->class_index < TAC_CLASS_MEDIUM_FIRST)))
+    if (c >= TAC_CLASS_MEDIUM_FIRST)
         return NULL;
-    heap->owed = NULL;
-    return owed;
+    if (heap->spares)
+        return heap->spare[--heap->spares];
+    return heap->fresh_spares ? (heap->fresh_spares--, heap->fresh_spare++) : NULL;
 }
 
 static void *take_new(struct tac_heap *heap, unsigned c)
@@ -282,6 +285,13 @@ static void *begin_unused(struct tac_heap *heap, unsigned c)
     return slab ? begin_slab(heap, c, slab) : take_new(heap, c);
 }
 
+/* Is there something of the current slab that other threads freed just now? */
+static inline bool came_home(const struct tac_heap *heap, unsigned c)
+{
+    const struct tac_slab *slab = heap->of[c].current;
+    return slab && slab->free;
+}
+
 /* From other threads, or a spare. */
 static __attribute__((noinline)) void *refill_from_others(struct tac_heap *heap, unsigned c)
 {
@@ -290,8 +300,10 @@ static __attribute__((noinline)) void *refill_from_others(struct tac_heap *heap,
     if (tac_heap_has_sent(heap, c)) {
         tac_heap_drain_class(heap, c);
         block = take_own(heap, c, TAC_HEAP_DRAIN);
-    } else {
+    } else if (!has_owed(heap, c)) {
         tidy(heap);
+        if (TAC_UNLIKELY(came_home(heap, c)))
+            block = take_free(heap, heap->of[c].current);
     }
     if (!block)
         block = begin_unused(heap, c);
@@ -311,7 +323,7 @@ static __attribute__((noinline)) void *refill_own(struct tac_heap *heap, unsigne
 void *tac_heap_refill(struct tac_heap *heap, unsigned c)
 {
     heap->counters.slow_mallocs++;
-    TAC_ASSERT_SLOW(!heap->current[c] || !tac_slab_fault(heap->current[c]));
+    TAC_ASSERT_SLOW(!heap->of[c].current || !tac_slab_fault(heap->of[c].current));
     if (has_blocks(heap, c))
         return refill_own(heap, c);
     return tac_heap_has_sent(heap, c) || has_spare(heap, c) ? refill_from_others(heap, c)
@@ -321,7 +333,7 @@ void *tac_heap_refill(struct tac_heap *heap, unsigned c)
 /* Out of the list of partial slabs, if it is there. False: the class has it in hand. */
 static bool let_go(struct tac_heap *heap, struct tac_slab *slab)
 {
-    if (heap->current[slab->class_index] == slab)
+    if (heap->of[slab->class_index].current == slab)
         return false;
     if (!is_full(slab))
         partial_remove(heap, slab);
@@ -344,20 +356,19 @@ static void now_partial(struct tac_heap *heap, struct tac_slab *slab)
 
 void tac_slab_free_local(struct tac_heap *heap, struct tac_slab *slab, void *block)
 {
-    *(void **)block = slab->free;
-    slab->free = block;
-    if (--slab->used == 0)
+    if (tac_slab_push(slab, block))
         tac_slab_emptied(heap, slab);
     else
         now_partial(heap, slab);
-    TAC_ASSERT_SLOW(!slab->used || !tac_slab_fault(slab));
 }
 
 /* Whoever drained has done enough for one call: an empty slab is owed. */
 void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab)
 {
-    if (slab->used)
+    if (slab->used) {
         now_partial(heap, slab);
-    else if (let_go(heap, slab) && !becomes_spare(heap, slab))
+    } else if (let_go(heap, slab) && !becomes_spare(heap, slab)) {
+        slab->next = heap->owed;
         heap->owed = slab;
+    }
 }

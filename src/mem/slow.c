@@ -40,34 +40,16 @@ static __attribute__((noinline)) void *malloc_large(struct tac_heap *heap, size_
     return block;
 }
 
-/* Blocks of the current slab that came home become the thread's list: most of what leaves the fast
- * path needs no more than that. NULL: it does. tac_heap_none has no slabs, so what is watched does.
- */
-static inline void *malloc_next_list(struct tac_heap *heap, unsigned c)
-{
-    struct tac_slab *slab = heap->current[c];
-    void *block = slab ? slab->free : NULL;
-    if (!block)
-        return NULL;
-    slab->free = NULL;
-    slab->used = slab->made;
-    heap->list[c] = *(void **)block;
-    return block;
-}
-
 /* From the thread's lists, or whole units; all of it, for a thread that nobody watches any more. */
 static inline void *malloc_own(struct tac_heap *heap, size_t bytes)
 {
     unsigned c = bytes > TAC_CLASS_MAX_BYTES ? 0 : bytes ? tac_class_of(bytes) : 1;
-    void *block = heap->list[c]; /* class 0 has none, nor a slab */
+    void *block = heap->of[c].list; /* class 0 has none */
     if (block) {
-        heap->list[c] = *(void **)block;
+        heap->of[c].list = *(void **)block;
         return block;
     }
-    if (TAC_UNLIKELY(!c))
-        return malloc_large(heap, bytes);
-    block = malloc_next_list(heap, c);
-    return block ? block : tac_heap_refill(heap, c);
+    return TAC_LIKELY(c) ? tac_heap_refill(heap, c) : malloc_large(heap, bytes);
 }
 
 static void *malloc_real(struct tac_heap *heap, size_t bytes)
@@ -146,12 +128,8 @@ __attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
     if (bytes - 1 >= TAC_CLASS_SMALL_BYTES)
         return malloc_larger(bytes);
     struct tac_heap *heap = tac_heap_fast;
-    unsigned c = (unsigned)((bytes + 15) / 16); /* whose list is empty */
-    void *block = malloc_next_list(heap, c);
-    if (TAC_LIKELY(block))
-        return block;
     return TAC_LIKELY(tac_outside_is_plain(heap))
-               ? tac_heap_refill(heap, c)
+               ? tac_heap_refill(heap, (unsigned)((bytes + 15) / 16)) /* whose list is empty */
                : tac_heap_malloc_at(bytes, __builtin_return_address(0));
 }
 

@@ -35,10 +35,22 @@ static void add_heap(struct tac_heap_stats *stats, const struct tac_heap *heap)
     stats->large_bytes += c->large_units * TAC_UNIT_BYTES;
 }
 
-/* Blocks in use, or ready in their thread's list. */
+/* Blocks of a current slab that are in use, or ready in their thread's list: which of them are,
+ * only the thread itself can tell. */
+static unsigned current_used(const struct tac_slab *slab)
+{
+    const struct tac_heap *heap = tac_thread.heap;
+    if (!heap || tac_slab_heap(slab) != heap)
+        return slab->made;
+    return slab->made - tac_slab_list_length(slab, slab->free) -
+           tac_slab_list_length(slab, heap->of[slab->class_index].list);
+}
+
+/* The same of any slab. */
 static unsigned slab_used(const struct tac_slab *slab)
 {
-    unsigned pending = tac_slab_marked(slab), used = slab->used;
+    unsigned pending = tac_slab_marked(slab);
+    unsigned used = tac_slab_is_current(slab) ? current_used(slab) : slab->used;
     unsigned capacity = tac_class_table[slab->class_index].capacity;
     used = used > pending ? used - pending : 0;
     return used < capacity ? used : capacity;

@@ -70,7 +70,7 @@ static uintptr_t count(void *function, uintptr_t a, uintptr_t b, bool is_remote)
 
 static void *stepped_malloc(size_t bytes)
 {
-    bool fast = bytes <= TAC_CLASS_SMALL_BYTES && tac_heap_fast->list[(bytes + 15) / 16];
+    bool fast = bytes <= TAC_CLASS_SMALL_BYTES && tac_heap_fast->of[(bytes + 15) / 16].list;
     if (fast)
         return tac_heap_malloc(bytes);
     return (void *)count(address_of((void (*)(void))tac_heap_malloc), bytes, 0,
