@@ -19,6 +19,7 @@ void tac_heap_config_init(struct tac_heap_config *config, size_t size_bytes)
         .size_bytes = size_bytes,
         .populate_bytes = SIZE_MAX,
         .ahead_bytes = AHEAD_BYTES,
+        .huge = -1,
         .lock = size_bytes ? TAC_HEAP_LOCK_TRY : TAC_HEAP_LOCK_NO,
         .full = size_bytes ? TAC_HEAP_FULL_FAIL : TAC_HEAP_FULL_GROW,
     };

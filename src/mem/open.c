@@ -113,6 +113,18 @@ static bool lock_range(char *base, size_t bytes)
     return mlock(base, bytes) == 0;
 }
 
+/* Huge pages: for what is populated here unless they are not wanted, for the rest of the arena only
+ * if they are. Where the kernel had none it must not put some in later, as it would take the small
+ * ones away from a running program for that. */
+static void ask_for_huge(const struct tac_heap_config *config, char *base, size_t bytes)
+{
+    if (config->huge && bytes)
+        madvise(base, bytes, MADV_HUGEPAGE);
+    if (config->huge > 0 && tac_mem.lazy)
+        madvise((void *)tac_mem.base, tac_mem.units << TAC_UNIT_SHIFT, /* NOLINT: as below */
+                MADV_HUGEPAGE);
+}
+
 /* Touch and lock the tables, the first part of the arena, and our own code. */
 static int populate(const struct tac_heap_config *config, char *base)
 {
@@ -121,9 +133,8 @@ static int populate(const struct tac_heap_config *config, char *base)
         first = config->size_bytes;
     first = first > arena ? arena : first;
     size_t bytes = (size_t)((char *)tac_mem.base - base) + first; /* NOLINT: base is the arena */
-    if (config->huge)
-        madvise((void *)tac_mem.base, arena, MADV_HUGEPAGE); /* NOLINT: as above */
     tac_mem.lazy = first < arena;
+    ask_for_huge(config, base, first ? bytes : 0);
     if (!first)
         return 0;
     int r = 0;
@@ -133,6 +144,8 @@ static int populate(const struct tac_heap_config *config, char *base)
         r = config->lock == TAC_HEAP_LOCK_YES ? -TAC_E_MEMLOCK : 0;
     if (!tac_mem.locked_bytes)
         tac_region_touch(base, bytes);
+    if (config->huge < 0)
+        madvise(base, bytes, MADV_NOHUGEPAGE);
     tac_mem_image_populate(tac_mem.locked_bytes);
     tac_mem.populated_bytes = first;
     return r;
