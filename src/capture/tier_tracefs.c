@@ -273,20 +273,28 @@ static void halt(void *state)
     tac_tracefs_write(s->instance, "tracing_on", "0");
 }
 
+/* The instance is gone, then the janitor goes. Else a child of this process, forked meanwhile, has
+ * its files: the janitor waits for the end of that child, and nobody for the janitor. */
+static void remove_instance(const struct state *s)
+{
+    bool is_gone = s->instance < 0 || unlinkat(s->root, s->name, AT_REMOVEDIR) == 0;
+    if (s->janitor_pipe >= 0)
+        close(s->janitor_pipe);
+    if (s->janitor > 0 && is_gone)
+        kill(s->janitor, SIGKILL);
+    if (s->janitor > 0)
+        waitpid(s->janitor, NULL, is_gone ? 0 : WNOHANG);
+}
+
 static void stop(void *state)
 {
     struct state *s = state;
     for (uint32_t i = 0; i < CPUS_MAX; i++)
         if (s->cpu_fd[i] >= 0)
             close(s->cpu_fd[i]);
-    if (s->instance >= 0) {
+    if (s->instance >= 0)
         close(s->instance);
-        unlinkat(s->root, s->name, AT_REMOVEDIR);
-    }
-    if (s->janitor_pipe >= 0)
-        close(s->janitor_pipe);
-    if (s->janitor > 0)
-        waitpid(s->janitor, NULL, 0);
+    remove_instance(s);
     if (s->root >= 0)
         close(s->root);
     tac_ftrace_free(s->ftrace);

@@ -207,8 +207,10 @@ static void real_time_sleeps_and_faults_have_stacks(void)
     tac_capture_close(c);
 }
 
-/* Of another program than this one: it faults, and is gone before anybody reads. */
+/* Of another program than this one: it faults, and is gone before anybody looks its places up. It
+ * lives until the capture has ended: when the capture's thread comes to the fault, nobody knows. */
 static pid_t other;
+static int other_lives[2];
 static char *touched_by_other;
 
 __attribute__((noinline)) static void touch_in_other(void)
@@ -218,22 +220,26 @@ __attribute__((noinline)) static void touch_in_other(void)
 
 static void let_other_touch(void)
 {
-    int end[2];
     char byte;
-    if (pipe(end))
+    if (pipe(other_lives))
         return;
     other = fork();
     if (!other) {
-        close(end[1]);
+        dup2(other_lives[0], 0);
+        close_range(3, ~0u, 0); /* the capture's files are not to live as long */
         touch_in_other();
-        (void)!read(end[0], &byte, 1);
+        (void)!read(0, &byte, 1);
         _exit(0);
     }
-    for (int i = 0; i < 20; i++)
-        nap();
-    usleep(200000); /* until the capture's thread has seen the fault */
-    close(end[0]);
-    close(end[1]);
+    naps();
+}
+
+static void end_other(void)
+{
+    if (other <= 0)
+        return;
+    close(other_lives[0]);
+    close(other_lives[1]);
     waitpid(other, NULL, 0);
 }
 
@@ -244,6 +250,7 @@ static void places_in_other_programs_are_known_when_they_are_gone(void)
     struct tac_capture *c =
         capture_while((struct tac_kernel_config){.want = TAC_KERNEL_WANT_FAULTS}, let_other_touch);
     const struct tac_capture_kernel *fault = NULL;
+    end_other();
     if (!c)
         return;
     for (size_t i = 0; i < c->kernel_count; i++)
@@ -353,6 +360,29 @@ static const char PAGE[] = "\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:
                            "\tfield: local_t commit;\toffset:8;\tsize:8;\tsigned:1;\n"
                            "\tfield: char data;\toffset:16;\tsize:4080;\tsigned:0;\n";
 
+static void a_forked_child_keeps_no_stop_waiting(void)
+{
+    struct tac_kernel *kernel;
+    int ends[2];
+    char byte;
+    if (tac_kernel_start(&(struct tac_kernel_config){.path = path}, NULL, &kernel))
+        SKIP("no tracefs with privilege here");
+    REQUIRE(pipe(ends) == 0);
+    pid_t child = fork();
+    if (!child) { /* has the capture's files, and lives longer */
+        close(ends[1]);
+        (void)!read(ends[0], &byte, 1);
+        _exit(0);
+    }
+    CHECK(tac_kernel_stop(kernel, NULL) == 0);
+    close(ends[0]);
+    close(ends[1]);
+    waitpid(child, NULL, 0);
+    for (int i = 0; i < 200 && instance_exists(getpid()); i++)
+        usleep(10000);
+    CHECK(!instance_exists(getpid()));
+}
+
 static void put32(unsigned char *page, size_t at, uint32_t value)
 {
     memcpy(page + at, &value, 4);
@@ -436,6 +466,7 @@ int main(int argc, char **argv)
     TEST(places_in_other_programs_are_known_when_they_are_gone);
     TEST(the_bpf_tier_sees_the_same_switches);
     TEST(a_killed_capture_leaves_nothing);
+    TEST(a_forked_child_keeps_no_stop_waiting);
     unlink(path);
     return test_end();
 }

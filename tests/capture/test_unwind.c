@@ -25,7 +25,11 @@ static const char *const chain[CHAIN] = {"touch_new_page", "mix_voices", "render
 static char dir[64], path[96], exported[96];
 static char *page; /* that was touched */
 
+#ifdef __clang__
+#define OWN_FRAME __attribute__((noinline))
+#else
 #define OWN_FRAME __attribute__((noinline, noclone))
+#endif
 
 OWN_FRAME static int touch_new_page(size_t bytes)
 {

@@ -29,7 +29,13 @@ static const char longer[] =
 /* Helpers run no loop. */
 static const char looped[] = NODES CABLES("", "") "  - h ~9> f\n  - u ~9> t\n";
 
-enum { AFTER = 3, POINTS = TAC_SANITIZED ? 40 : 100, EDITS = 20, FADE_SLICES = 20, LONGEST = 64 };
+enum {
+    AFTER = 3,
+    POINTS = TAC_SANITIZED ? 15 : 100,
+    EDITS = TAC_SANITIZED ? 6 : 20,
+    FADE_SLICES = 20,
+    LONGEST = 64
+};
 
 static struct tac_engine *one, *two; /* by threads; they play the same */
 

@@ -108,7 +108,7 @@ static void threads_and_tasks_give_an_account(void)
         rig_play(e, 0, 64, 64);
         nanosleep(&(struct timespec){0, 10000}, NULL);
         CHECK(tac_engine_thread(e, 1, &helper) == 0);
-    } while (++slices < SLICES || (!helper.worst_ns && slices < MOST));
+    } while (++slices < SLICES || (helper.worst_ns == 0 && slices < MOST));
     CHECK(tac_engine_thread(e, 0, &audio) == 0);
     CHECK(tac_engine_thread(e, 2, &audio) == -ENOENT);
     /* a helper counts what it has done of a slice when that may be over already */
