@@ -412,15 +412,18 @@ static double local_price(const struct tac_layout *l, double price)
     return here < price ? price : here > MORE * price ? MORE * price : here;
 }
 
-static bool is_off_cpu(const struct tac_layout *l, uint64_t from_ns, uint64_t to_ns)
+static uint64_t time_on_cpu(const struct tac_layout *l, uint64_t from_ns, uint64_t to_ns)
 {
+    uint64_t off = 0;
     for (size_t i = 0; i < l->sights.count; i++) {
         const struct tac_sight *s = &l->sights.data[i];
-        if ((s->kind == TAC_SIGHT_ASLEEP || s->kind == TAC_SIGHT_READY) && s->from_ns < to_ns &&
-            s->to_ns > from_ns)
-            return true;
+        if (s->kind != TAC_SIGHT_ASLEEP && s->kind != TAC_SIGHT_READY)
+            continue;
+        uint64_t from = s->from_ns > from_ns ? s->from_ns : from_ns;
+        uint64_t to = s->to_ns < to_ns ? s->to_ns : to_ns;
+        off += to > from ? to - from : 0;
     }
-    return false;
+    return to_ns - from_ns > off ? to_ns - from_ns - off : 0;
 }
 
 /* The steps of a row of faults: the times from one's end to the next's begin, for pages that lie
@@ -459,10 +462,11 @@ static uint64_t stood_still(const struct tac_layout *l, double price)
         return 0;
     qsort(length, n, sizeof *length, compare_times);
     uint64_t usual = length[n / 2] > (uint64_t)price ? length[n / 2] : (uint64_t)price;
-    for (size_t i = 0; i < n; i++)
-        if (step[i].to_ns - step[i].from_ns > MANY_TIMES * usual &&
-            !is_off_cpu(l, step[i].from_ns, step[i].to_ns))
-            sum += step[i].to_ns - step[i].from_ns - usual;
+    for (size_t i = 0; i < n; i++) {
+        bool long_one = step[i].to_ns - step[i].from_ns > MANY_TIMES * usual;
+        uint64_t ran = long_one ? time_on_cpu(l, step[i].from_ns, step[i].to_ns) : 0;
+        sum += ran > usual ? ran - usual : 0;
+    }
     return sum;
 }
 

@@ -227,12 +227,14 @@ static void add_part(struct parts *p, const struct tac_verdict *from, uint64_t n
     unsigned i = 0;
     while (i < p->count && p->part[i].rule != from->rule)
         i++;
-    if (i == p->count) {
-        p->part[p->count++] = *from;
-        p->part[i].ns = p->part[i].carried_ns = 0;
-    }
-    p->part[i].ns += ns;
-    p->part[i].carried_ns += carried_ns;
+    struct tac_verdict *part = &p->part[i];
+    bool is_new = i == p->count;
+    uint64_t before_ns = is_new ? 0 : part->ns, before_carried_ns = is_new ? 0 : part->carried_ns;
+    p->count += is_new;
+    if (is_new || ns > before_ns) /* the larger one gives the words */
+        *part = *from;
+    part->ns = before_ns + ns;
+    part->carried_ns = before_carried_ns + carried_ns;
 }
 
 /* The largest go into the miss; what the list has no room for is added to the first. */

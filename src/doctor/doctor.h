@@ -72,7 +72,7 @@ struct tac_cause {
     uint64_t lost_ns;  /* its part of all lateness that was not carried over */
     double share;      /* lost_ns of all lost_ns, 0..1; the shares of all causes sum to 1 */
     uint64_t worst_ns; /* the latest cycle where it is the verdict */
-    size_t worst;      /* index in misses of that, or of the miss with its largest part */
+    size_t worst; /* index in misses of the one with its largest part that was not carried over */
     double confidence; /* mean over its parts, weighted by time */
     uint32_t place;    /* that of most of its time, or TAC_CAPTURE_NONE */
 };

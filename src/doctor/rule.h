@@ -111,6 +111,9 @@ uint64_t tac_case_uncharged(const struct tac_case *c, uint32_t tid, uint64_t fro
 uint64_t tac_case_displaced(const struct tac_case *c, uint32_t tid, uint64_t from_ns,
                             uint64_t to_ns, uint32_t *ret_who);
 
+/* How long thread tid slept within [from, to). */
+uint64_t tac_case_slept(const struct tac_case *c, uint32_t tid, uint64_t from_ns, uint64_t to_ns);
+
 /* Whether the CPU left any event within (from, to): it ran, whatever it did. */
 bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns, uint64_t to_ns);
 

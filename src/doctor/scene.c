@@ -146,6 +146,26 @@ uint64_t tac_case_displaced(const struct tac_case *c, uint32_t tid, uint64_t fro
     return w.total_ns;
 }
 
+uint64_t tac_case_slept(const struct tac_case *c, uint32_t tid, uint64_t from_ns, uint64_t to_ns)
+{
+    const struct tac_capture *cap = c->capture;
+    uint64_t start = from_ns > DISPLACED_BEFORE_NS ? from_ns - DISPLACED_BEFORE_NS : 0;
+    uint64_t since = 0, sum = 0;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, start);
+         i < cap->kernel_count && cap->kernel[i].ns < to_ns; i++) {
+        const struct tac_capture_kernel *e = &cap->kernel[i];
+        uint32_t other = (uint32_t)(e->a >> 32);
+        if (e->type == TAC_KERNEL_SWITCH && e->tid == tid) {
+            bool sleeps = e->b >> 32 & 0xff;
+            since = sleeps ? (e->ns > from_ns ? e->ns : from_ns) : 0;
+        } else if ((e->type == TAC_KERNEL_WAKING || e->type == TAC_KERNEL_SWITCH) && other == tid) {
+            sum += since && e->ns > since ? e->ns - since : 0;
+            since = 0;
+        }
+    }
+    return sum + (since ? to_ns - since : 0);
+}
+
 bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns, uint64_t to_ns)
 {
     const struct tac_capture *cap = c->capture;

@@ -121,22 +121,16 @@ static void sum_verdict(struct tac_diagnosis *d, size_t index, unsigned k)
     sum_place(d, cause, v);
     cause->lost_ns += lost;
     uint64_t *part = &d->work->worst_part[rule_index(v->rule)];
-    if (!cause->misses && (!cause->rule || v->ns > *part)) { /* until it decides a miss */
-        *part = v->ns;
+    if (!cause->rule || lost > *part) { /* what was inherited is told where it came from */
+        *part = lost;
         cause->worst = index;
     }
-    if (k > 0) {
-        cause->rule = v->rule;
-        return;
-    }
-    bool first = cause->misses == 0;
     cause->rule = v->rule;
+    if (k > 0)
+        return;
+    cause->worst_ns = m->late_ns > cause->worst_ns ? m->late_ns : cause->worst_ns;
     cause->misses++;
     cause->carried += v->carried_ns * 2 > v->ns;
-    if (first || m->late_ns > cause->worst_ns) {
-        cause->worst_ns = m->late_ns;
-        cause->worst = index;
-    }
     d->cycle_verdict[m->cycle] = (uint8_t)(1 + rule_index(v->rule));
 }
 

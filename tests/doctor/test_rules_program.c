@@ -136,6 +136,22 @@ static void signals_that_did_harm_before_are_not_usual(void)
     fixture_close(&f);
 }
 
+/* A cause that is inherited a little, and comes anew in full: the words are of the larger part. */
+static void the_larger_part_of_a_cause_gives_the_words(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1110, (struct tac_make_evidence){.cpu_ns = 1099000});
+    fixture_cycle(&f, 1, 1120, 4120, (struct tac_make_evidence){.cpu_ns = 2999000});
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 1));
+    const struct tac_verdict *v = fixture_miss(&f, 1)->verdict;
+    CHECK_STR(v->rule->name, "own_work");
+    CHECK_MSG(strstr(v->text, "computed 3000 us"), "%s", v->text);
+    CHECK(v->carried_ns > 0 && v->carried_ns < v->ns);
+    fixture_close(&f);
+}
+
 static void own_work_names_the_zone(void)
 {
     struct fixture f;
@@ -234,6 +250,7 @@ int main(int argc, char **argv)
     TEST(blocked_when_nobody_says_on_what);
     TEST(signal_handler_in_the_cycle);
     TEST(signals_that_did_harm_before_are_not_usual);
+    TEST(the_larger_part_of_a_cause_gives_the_words);
     TEST(own_work_names_the_zone);
     TEST(call_stacks_of_the_kernel_say_where);
     TEST(unexplained_without_evidence);

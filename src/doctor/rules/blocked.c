@@ -58,18 +58,35 @@ static const char *meaning_of(const struct tac_case *c, const struct tac_sight *
     return NULL;
 }
 
+/* "; thread loader (123) ended it": who woke the thread up. "" when that was an interrupt, or is
+ * not known. */
+static const char *describe_end(const struct tac_case *c, const struct tac_sight *sleep, char *text,
+                                size_t size)
+{
+    const struct tac_sights *all = &c->layout->sights;
+    char name[64];
+    text[0] = 0;
+    for (size_t i = 0; sleep && i < all->count; i++) {
+        const struct tac_sight *s = &all->data[i];
+        if (s->kind == TAC_SIGHT_READY && s->from_ns == sleep->to_ns && s->detail)
+            snprintf(text, size, "; %s ended it",
+                     tac_case_who(c, (uint32_t)s->detail, name, sizeof name));
+    }
+    return text;
+}
+
 static void check(struct tac_case *c)
 {
     const struct tac_sight *sleep;
     uint64_t ns = c->open_ns[TAC_ACCOUNT_BLOCKED];
     tac_case_time(c, TAC_ACCOUNT_BLOCKED, TAC_SIGHT_ASLEEP, &sleep);
     const char *on = sleep ? meaning_of(c, sleep) : NULL;
-    char seen[256] = "";
+    char seen[256] = "", end[96];
     if (sleep)
         tac_case_seen(c, sleep->from_ns, sleep->to_ns, seen, sizeof seen);
     tac_claim(c, TAC_ACCOUNT_BLOCKED, UINT64_MAX, on ? 0.9 : 0.8,
-              "slept %.0f us of its own will; %s%s%s", (double)ns / 1e3, on ? "in " : "",
-              on ? on : "on what was not recorded", seen);
+              "slept %.0f us of its own will; %s%s%s%s", (double)ns / 1e3, on ? "in " : "",
+              on ? on : "on what was not recorded", describe_end(c, sleep, end, sizeof end), seen);
 }
 
 TAC_RULE(blocked) = {
@@ -79,7 +96,8 @@ TAC_RULE(blocked) = {
         "The thread gave up its CPU inside the cycle: a lock, a sleep, a read or the like that "
         "the recording does not name.",
     .advice = "Run the program under tactus doctor -- PROGRAM, which watches locks and calls, to "
-              "learn which one.",
+              "learn which one. What has no name there happens inside libraries: the lock of the "
+              "loader (dlopen, dlsym), locks of the C library, calls of a static library.",
     .blame = TAC_BLAME_PROGRAM,
     .check = check,
 };

@@ -18,13 +18,35 @@ static const struct tac_sight *longest_call(const struct tac_case *c)
     return longest;
 }
 
+/* " in 12 calls, of which fgets took 72 us": one alone does not explain the time. */
+static const char *describe_calls(const struct tac_case *c, const struct tac_sight *longest,
+                                  const char *name, char *text, size_t size)
+{
+    uint64_t length = longest->to_ns - longest->from_ns, all = 0;
+    size_t calls = 0;
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind != TAC_SIGHT_CALL || s->to_ns == TAC_CAPTURE_OPEN)
+            continue;
+        all += s->to_ns - s->from_ns;
+        calls++;
+    }
+    if (calls > 1 && length * 3 < all * 2)
+        snprintf(text, size, "%zu calls took %.0f us, the longest %s with %.0f us", calls,
+                 (double)all / 1e3, name, (double)length / 1e3);
+    else
+        snprintf(text, size, "%s took %.0f us", name, (double)length / 1e3);
+    return text;
+}
+
 static bool waits_for_a_thread(const char *call)
 {
     return !strncmp(call, "pthread_cond", 12) || !strncmp(call, "sem_", 4);
 }
 
-/* "; thread loader wakes it, which could not run for 812 us because of ffmpeg": the value of a wait
- * is who woke it. "" for other calls, and where that is not known. */
+/* "; thread loader wakes it, which could not run for 812 us because of ffmpeg", or "which itself
+ * slept for 700 us of that": the value of a wait is who woke it. "" for other calls, and where that
+ * is not known. */
 static const char *describe_waker(const struct tac_case *c, const struct tac_sight *call,
                                   char *text, size_t size)
 {
@@ -35,9 +57,15 @@ static const char *describe_waker(const struct tac_case *c, const struct tac_sig
     char name[64];
     uint32_t waker = (uint32_t)z->value, who = 0;
     int n = snprintf(text, size, "; %s wakes it", tac_case_who(c, waker, name, sizeof name));
-    uint64_t away =
-        c->has & TAC_HAS_SCHED ? tac_case_displaced(c, waker, call->from_ns, call->to_ns, &who) : 0;
-    if (away * 2 > call->to_ns - call->from_ns && n > 0 && (size_t)n < size)
+    if (!(c->has & TAC_HAS_SCHED) || n < 0 || (size_t)n >= size)
+        return text;
+    uint64_t length = call->to_ns - call->from_ns;
+    uint64_t away = tac_case_displaced(c, waker, call->from_ns, call->to_ns, &who);
+    uint64_t slept = tac_case_slept(c, waker, call->from_ns, call->to_ns);
+    if (slept * 2 > length)
+        snprintf(text + n, size - (size_t)n, ", which itself slept for %.0f us of that",
+                 (double)slept / 1e3);
+    else if (away * 2 > length)
         snprintf(text + n, size - (size_t)n, ", which could not run for %.0f us because of %s",
                  (double)away / 1e3, tac_case_who(c, who, name, sizeof name));
     return text;
@@ -48,9 +76,10 @@ static void check(struct tac_case *c)
     const struct tac_sight *call = longest_call(c);
     if (!call)
         return;
-    char waker[160];
+    char waker[160], calls[128];
     const char *name = c->capture->sites[c->capture->zones[call->index].site].name;
     describe_waker(c, call, waker, sizeof waker);
+    describe_calls(c, call, name, calls, sizeof calls);
     uint64_t length = call->to_ns - call->from_ns;
     bool switches = c->has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED);
     uint64_t asleep =
@@ -58,11 +87,9 @@ static void check(struct tac_case *c)
     uint64_t ran = tac_case_time(c, TAC_ACCOUNT_OWN, TAC_SIGHT_CALL, NULL);
     tac_claim(c, TAC_ACCOUNT_BLOCKED, asleep, 0.95, "slept in %s, which took %.0f us%s", name,
               (double)length / 1e3, waker);
-    tac_claim(c, TAC_ACCOUNT_OWN, ran, 0.85, "%s took %.0f us%s", name, (double)length / 1e3,
-              waker);
+    tac_claim(c, TAC_ACCOUNT_OWN, ran, 0.85, "%s%s", calls, waker);
     if (!(c->has & (TAC_HAS_CLOCK | TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
-        tac_claim(c, TAC_ACCOUNT_UNEXPLAINED, length, 0.75, "%s took %.0f us%s", name,
-                  (double)length / 1e3, waker);
+        tac_claim(c, TAC_ACCOUNT_UNEXPLAINED, length, 0.75, "%s%s", calls, waker);
     tac_claim_by(c, call);
 }
 

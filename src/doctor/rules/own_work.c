@@ -62,7 +62,9 @@ static void check(struct tac_case *c)
 TAC_RULE(own_work) = {
     .name = "own_work",
     .title = "its own computation",
-    .means = "The thread was on its CPU and computed for longer than usual.",
+    .means =
+        "The thread was on its CPU and computed for longer than usual, or waited there in a loop "
+        "for what another thread does.",
     .advice =
         "Do less in one cycle (spread the work, precompute, fewer voices), or make the period "
         "longer. Zones in the program show where.",
