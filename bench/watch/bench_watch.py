@@ -6,8 +6,8 @@ usage: bench_watch.py LOOP LIBRARY
 
   alone      the program as it is
   preloaded  the library in front of it, nothing recorded (what `tactus demo` and --prove compare)
-  recorded   a session on; heap operations outside cycles are recorded, too, and cycles take the
-             thread's accounts (two system calls at each edge) and end in the recording
+  recorded   a session on; heap operations outside cycles are recorded, too, and cycles and
+             the thread's accounts (two system calls in one cycle of eight) end in the recording
 
 The least of five starts of each, and the difference to the first.
 """
