@@ -60,18 +60,25 @@ static uint32_t count_params(const struct tac_block *block)
     return n;
 }
 
-static int take_memory(struct tac_vault *vault, struct tac_node *node)
+/* In one piece: patches have thousands of nodes, and most of their pieces are small. */
+static int take_memory(struct tac_vault *vault, struct tac_node *node, const char *name)
 {
-    node->rows = TAC_VAULT_NEW(vault, float, node->params *TAC_BLOCK_LANES_MAX);
-    node->patch_value = TAC_VAULT_NEW(vault, float, node->params);
-    node->ramp = TAC_VAULT_NEW(vault, struct tac_ramp, node->params);
-    node->target = TAC_VAULT_NEW(vault, _Atomic float, node->params);
-    node->state = TAC_VAULT_NEW(vault, void *, node->banks);
-    node->spare = TAC_VAULT_NEW(vault, void *, node->banks);
-    return node->spare && node->target && node->rows && node->patch_value && node->ramp &&
-                   node->state
-               ? 0
-               : -ENOMEM;
+    size_t rows = (size_t)node->params * TAC_BLOCK_LANES_MAX * sizeof *node->rows;
+    size_t states = node->banks * sizeof *node->state;
+    size_t values =
+        node->params * (sizeof *node->ramp + sizeof *node->patch_value + sizeof *node->target);
+    size_t named = strlen(name) + 1;
+    char *at = tac_vault_take(vault, rows + 2 * states + values + named);
+    if (!at)
+        return -ENOMEM;
+    node->rows = (float *)(void *)at;
+    node->state = (void **)(void *)(at += rows);
+    node->spare = (void **)(void *)(at += states);
+    node->ramp = (struct tac_ramp *)(void *)(at += states);
+    node->patch_value = (float *)(void *)(at += node->params * sizeof *node->ramp);
+    node->target = (_Atomic float *)(void *)(at += node->params * sizeof *node->patch_value);
+    node->name = strcpy(at + node->params * sizeof *node->target, name);
+    return 0;
 }
 
 static void set_params(struct tac_node *node, const struct tac_graph_node *n)
@@ -135,9 +142,9 @@ static int build_bank(struct tac_node *node, const struct tac_graph_node *n,
     const struct tac_block *b = node->block;
     size_t bytes = b->memory_bytes ? b->memory_bytes(&setup) : 0;
     void *memory = bytes ? tac_vault_take(vault, bytes) : NULL;
-    node->state[bank] = tac_vault_take(vault, b->state_bytes);
+    node->state[bank] = b->state_bytes ? tac_vault_take(vault, b->state_bytes) : node->rows;
     if (how->spare && node->movable)
-        node->spare[bank] = tac_vault_take(vault, b->state_bytes);
+        node->spare[bank] = b->state_bytes ? tac_vault_take(vault, b->state_bytes) : node->rows;
     if ((bytes && !memory) || !node->state[bank] ||
         (how->spare && node->movable && !node->spare[bank]))
         return -ENOMEM;
@@ -176,11 +183,9 @@ static int fill_node(struct tac_node *node, const struct tac_graph *graph,
     choose_variant(node, n);
     node->id = how->id;
     node->options_hash = hash_options(graph, n, how->tempo_bpm);
-    char *name = tac_vault_take(vault, strlen(n->name) + 1);
-    if (!name || take_memory(vault, node) < 0)
+    if (take_memory(vault, node, n->name) < 0)
         return -ENOMEM;
-    node->name = strcpy(name, n->name);
-    node->site = tac_traced_node(name);
+    node->site = tac_traced_node(node->name);
     set_params(node, n);
     int code = 0;
     if (n->block == &tac_graph_block_voices)

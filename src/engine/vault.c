@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * vault.c - chunks of base/region.h with a bump pointer in the last one; each new chunk adds half
- * of what is there, so that their number stays within a small bound. Large ones ask for huge pages:
- * a plan of thousands of nodes spends most of its building on the first touch of its pages. */
+ * of what is there, a quarter when that is much, so that their number stays within a small bound.
+ * Large ones ask for huge pages: a plan of thousands of nodes spends most of its building on the
+ * first touch of its pages. */
 #include "engine/vault.h"
 
 #include "base/bits.h"
@@ -14,8 +15,8 @@ static bool add_chunk(struct tac_vault *vault, size_t bytes)
 {
     if (vault->chunks == TAC_VAULT_CHUNKS_MAX)
         return false;
-    size_t room =
-        vault->bytes / 2 > TAC_VAULT_CHUNK_BYTES ? vault->bytes / 2 : TAC_VAULT_CHUNK_BYTES;
+    size_t more = vault->bytes / (vault->bytes > HUGE_BYTES ? 4 : 2);
+    size_t room = more > TAC_VAULT_CHUNK_BYTES ? more : TAC_VAULT_CHUNK_BYTES;
     room = (bytes > room ? bytes : room) + TAC_VAULT_SLACK_BYTES;
     unsigned flags = TAC_REGION_POPULATE | (vault->lock ? TAC_REGION_TRY_LOCK : 0u);
     if (room > HUGE_BYTES / 2) {

@@ -15,7 +15,7 @@
 /* Slack: mapped memory behind the last piece of a chunk, for readers whose result nobody wants and
  * who may read a slice too much (a helper that was stopped, workers.h). */
 enum {
-    TAC_VAULT_CHUNKS_MAX = 40,
+    TAC_VAULT_CHUNKS_MAX = 80,
     TAC_VAULT_CHUNK_BYTES = 1 << 17,
     TAC_VAULT_SLACK_BYTES = 64 * 16 * 4,
 };
