@@ -6,6 +6,7 @@
  * One line per load: name, units, ns, units at real time.
  * - sine1: independent sines, summed
  * - voice12: saw -> 12 dB low-pass, cutoff moved every frame by an LFO -> ADSR -> pan -> sum
+ * - silent: the same without a note
  * - voice12a: the same with the table-BLEP osc; voice24: with the ladder
  * - fx1: noise -> delay -> 3 bands of an equaliser -> reverb
  * - tchain: gains one after another; tpar: gains that add to one input
@@ -75,11 +76,21 @@ static double measure_in_blocks(struct tac_engine *e, uint32_t block)
     return (double)least / (double)calls * SLICE / block;
 }
 
+/* All voices have a note. */
+static void play_notes(struct tac_engine *e, unsigned units)
+{
+    for (int note = 0; note < 128 && strstr(text, "voices:"); note++)
+        for (unsigned i = 0; i < (units + 127) / 128; i++)
+            if (tac_engine_note(e, NULL, 36 + (float)note * 0.3f, 0.8f, (uint32_t)i) < 0)
+                break;
+}
+
 static void blocks(const char *name, unsigned units)
 {
     if (only && strcmp(only, "blocks"))
         return;
     struct tac_engine *e = load();
+    play_notes(e, units);
     double at_64 = measure_in_blocks(e, 64);
     printf("%-9s %6u units ", name, units);
     for (uint32_t block = 4; block <= 32; block *= 2)
@@ -123,10 +134,8 @@ static void report(const char *name, unsigned units)
     if (only && strcmp(only, name))
         return;
     struct tac_engine *e = load();
-    for (int note = 0; note < 128 && strstr(text, "voices:"); note++)
-        for (unsigned i = 0; i < (units + 127) / 128; i++)
-            if (tac_engine_note(e, NULL, 36 + (float)note * 0.3f, 0.8f, (uint32_t)i) < 0)
-                break;
+    if (strcmp(name, "silent"))
+        play_notes(e, units);
     double ns = measure(e) / units;
     printf("%-9s %6u units  %8.2f ns  %9.0f at real time\n", name, units, ns, 64e9 / 48000 / ns);
     for (uint32_t i = 0; only; i++) {
@@ -235,6 +244,7 @@ int main(int argc, char **argv)
     report("sine1", 1024);
     voices("saw", "svf", 256);
     report("voice12", 256);
+    report("silent", 256);
     voices("osc", "svf", 256);
     report("voice12a", 256);
     voices("saw", "ladder", 256);

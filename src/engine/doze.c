@@ -13,8 +13,17 @@ static bool is_process(const struct tac_block *block, const struct tac_op *op)
     return op->run == block->process || (block->process2 && op->run == block->process2);
 }
 
+/* The pairs that come before it in its group of banks sleep, too. */
+static bool is_group_asleep(const struct tac_stretch *s, uint32_t frames)
+{
+    bool asleep = true;
+    for (uint32_t i = 1; i <= s->before; i++)
+        asleep = asleep && s->pair[-(ptrdiff_t)i].from >= frames;
+    return asleep;
+}
+
 /* What others need of it all the same: that it adds nothing. */
-static void run_asleep(const struct tac_op *op)
+static void run_asleep(const struct tac_stretch *s, const struct tac_op *op)
 {
     if (op->run == tac_gather_run) {
         tac_gather_nothing(op->self, op->io->frames);
@@ -23,7 +32,7 @@ static void run_asleep(const struct tac_op *op)
         memset(p->peak, 0, p->lanes * sizeof *p->peak);
     } else if (op->run == tac_fold_run) {
         const struct tac_fold *fold = op->self;
-        if (fold->alone)
+        if (fold->alone || is_group_asleep(s, op->io->frames))
             memset(fold->out, 0, op->io->frames * sizeof(float));
         else
             op->run(op->self, op->io);
@@ -84,7 +93,7 @@ void tac_doze_run(void *self, const struct tac_io *io)
             run_waking(s, op);
     else
         for (; op < end; op++)
-            run_asleep(op);
+            run_asleep(s, op);
 }
 
 /* ---- who sleeps ------------------------------------------------------------------------------ */
@@ -111,7 +120,7 @@ static uint32_t lanes_of(const struct tac_plan_section *s)
 void tac_doze_follow(const struct tac_plan_section *s)
 {
     struct tac_doze *d = s->doze;
-    if (!d->waking && !atomic_load_explicit(&d->asleep, memory_order_relaxed))
+    if (!d->waking && (!s->moving || !atomic_load_explicit(&d->asleep, memory_order_relaxed)))
         return;
     d->waking = 0;
     for (uint32_t i = 0; i < d->pairs; i++) {
@@ -172,6 +181,7 @@ void tac_doze_consider(struct tac_plan *plan, uint64_t now)
         if (!d || d->pair[pair].asleep || !may_sleep(plan, s, i, pair))
             continue;
         d->pair[pair].asleep = true;
+        d->pair[pair].from = UINT32_MAX;
         count_asleep(d, banks_of(s, pair));
     }
 }

@@ -50,6 +50,7 @@ struct tac_stretch {
     struct tac_shortcut shortcut;
     const struct tac_plan *plan;
     const struct tac_doze_pair *pair;
+    uint32_t before; /* pairs of the same group of banks (work.h) before it */
 };
 
 /* After the section has run: who wakes up in this slice. */

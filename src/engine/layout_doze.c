@@ -179,12 +179,14 @@ int tac_doze_prepare(struct tac_layout *l, struct tac_stash *stash)
 
 /* ---- stretches ------------------------------------------------------------------------------- */
 
-static int open_stretch(struct tac_layout *l, uint32_t node, const struct tac_doze_pair *pair)
+static int open_stretch(struct tac_layout *l, uint32_t node, const struct tac_doze_pair *pair,
+                        uint32_t bank)
 {
     struct tac_stretch *s = TAC_VAULT_NEW(&l->plan->vault, struct tac_stretch, 1);
     if (!s)
         return -ENOMEM;
-    *s = (struct tac_stretch){.plan = l->plan, .pair = pair};
+    *s = (struct tac_stretch){
+        .plan = l->plan, .pair = pair, .before = bank % TAC_GROUP_BANKS / TAC_DOZE_BANKS};
     l->stretch.pair = pair;
     l->stretch.at = l->op[l->runner].count;
     return tac_layout_op(l, node, tac_doze_run, s, l->plan->frame_io[l->worker]);
@@ -202,7 +204,7 @@ int tac_doze_begin(struct tac_layout *l, uint32_t node, uint32_t bank)
     const struct tac_doze_pair *pair = &d->pair[bank / TAC_DOZE_BANKS];
     if (l->stretch.pair == pair && l->stretch.end == ops && ops - l->stretch.at < LONGEST)
         return 0;
-    return open_stretch(l, node, pair);
+    return open_stretch(l, node, pair, bank);
 }
 
 void tac_doze_end(struct tac_layout *l)
