@@ -40,7 +40,8 @@ struct tac_player_config {
 int tac_player_open(struct tac_player *player, const struct tac_player_config *config,
                     struct tac_error *err);
 
-/* Some engine has loaded its patch again: what is known of it, and who aligns by it is told. */
+/* Engines may have loaded their patches again: what is known of them, and who aligns by it is told.
+ */
 void tac_player_renew(struct tac_player *player);
 
 /* The callback: user is the player. */

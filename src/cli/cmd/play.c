@@ -61,7 +61,6 @@ static void reload(struct tac_player *p, uint32_t index, const char *path, struc
         fprintf(stderr, "\n%s\n", tac_error_format(&err, line, sizeof line));
         return;
     }
-    tac_player_renew(p);
     fprintf(stderr, "\n%s: loaded again\n", path);
 }
 
@@ -87,6 +86,8 @@ static void play(struct tac_player *p, const char *const *patch, double seconds,
             fprintf(stderr, "\r%s\033[K", line);
         for (uint32_t i = 0; i < p->engines && watch; i++)
             reload(p, i, patch[i], &last[i]);
+        if (watch) // also when what an edit takes out has faded
+            tac_player_renew(p);
     }
     if (terminal)
         fputc('\n', stderr);
