@@ -5,8 +5,11 @@
  *          with the corners that give the standard's coefficients at 48 kHz at any rate); mean
  *          squares of steps of 100 ms. Momentary: the last 4 steps; short-term: the last 30.
  *          Integrated: all spans of 400 ms above -70 LUFS, and of these the ones above their mean
- *          less 10 LU. The spans lie in a histogram of 0.1 LU; the sum above the second gate
- *          follows the gate by one bin a frame, so that every frame costs about the same.
+ *          less 10 LU. The spans lie in a histogram of 0.1 LU, and the sum above the second gate
+ *          follows the gate by some bins at a time. One lane is seen to in a frame, so that every
+ *          frame costs about the same: a span is counted within as many frames as there are lanes,
+ *          and with 16 lanes a gate arrives within 50 ms. A reset forgets the histogram by giving
+ *          its lane another age; bins of an older one are empty.
  *          True peak: the largest sample at four times the rate (half_band.h).
  * Source   ITU-R BS.1770-4; EBU Tech 3341. Corners: 1681.97 Hz, Q 0.7072, 4 dB; 38.14 Hz, Q 0.5.
  * Quality  within 0.1 LU of libebur128, peak within 0.1 dB (tests/dsp/test_meter.c).
@@ -28,6 +31,7 @@ enum {
     OUT_RMS
 };
 enum { SPAN_STEPS = 4, SHORT_STEPS = 30, BINS = 750, STEEP_RING = 64, WIDE_RING = 16 };
+enum { GATE_STRIDE = 6 }; /* bins that a gate moves by at a time */
 
 static const float floor_lufs = -70, silent_db = -120;
 
@@ -39,14 +43,14 @@ struct side {
 
 struct bin {
     double energy;
-    uint64_t spans;
+    uint32_t spans, age;
 };
 
 /* The gated mean of a lane. Sums of all spans, and of those in bins from `gate` on. */
 struct gated {
     double all, above;
-    uint64_t all_spans, above_spans;
-    uint32_t gate, wanted;
+    uint32_t all_spans, above_spans;
+    uint32_t gate, wanted, age;
 };
 
 struct meter {
@@ -60,7 +64,8 @@ struct meter {
     struct tac_svf_tuning shelf, high;
     float shelf_k, high_gain, rate_hz;
     uint32_t frame, step_frames, steps, at, count;
-    uint32_t following; /* bit l: the gate of lane l is not yet where it should be */
+    tac_v span;                 /* the last one */
+    uint32_t counting, leading; /* bit l: lane l has not counted it; its gate moves */
 };
 
 static size_t memory_bytes(const struct tac_setup *setup)
@@ -69,11 +74,12 @@ static size_t memory_bytes(const struct tac_setup *setup)
     return sizeof(struct bin[TAC_LANES][BINS]);
 }
 
+/* A span that has not been counted belongs to what is forgotten. */
 static void forget(struct meter *s, uint32_t lane)
 {
-    s->gated[lane] = (struct gated){0};
-    for (uint32_t b = 0; b < BINS; b++)
-        s->bin[lane][b] = (struct bin){0};
+    s->gated[lane] = (struct gated){.age = s->gated[lane].age + 1};
+    s->counting &= ~(1u << lane);
+    s->leading &= ~(1u << lane);
     s->integrated[lane] = silent_db;
     s->true_peak[lane] = s->peak[lane] = 0;
 }
@@ -125,42 +131,64 @@ static float loudness_of(double energy)
     return loudness(tac_v_set((float)energy))[0];
 }
 
-static void add_span(struct meter *s, uint32_t lane, float energy)
+static struct bin *bin_at(struct meter *s, uint32_t lane, uint32_t index)
+{
+    struct bin *b = &s->bin[lane][index];
+    if (b->age != s->gated[lane].age)
+        *b = (struct bin){.age = s->gated[lane].age};
+    return b;
+}
+
+static void count_span(struct meter *s, uint32_t lane, float energy)
 {
     struct gated *g = &s->gated[lane];
     float lufs = loudness_of((double)energy);
+    s->counting &= ~(1u << lane);
     if (lufs < floor_lufs)
         return;
-    uint32_t b = bin_of(lufs);
-    s->bin[lane][b].energy += (double)energy;
-    s->bin[lane][b].spans++;
+    uint32_t index = bin_of(lufs);
+    struct bin *b = bin_at(s, lane, index);
+    b->energy += (double)energy;
+    b->spans++;
     g->all += (double)energy;
     g->all_spans++;
-    if (b >= g->gate) {
+    if (index >= g->gate) {
         g->above += (double)energy;
         g->above_spans++;
     }
-    g->wanted = bin_of(loudness_of(g->all / (double)g->all_spans) - 10);
-    s->following |= 1u << lane;
+    g->wanted = bin_of(loudness_of(g->all / g->all_spans) - 10);
+    s->leading |= 1u << lane;
 }
 
-/* The second gate moves by one bin. */
-static void follow_gate(struct meter *s, uint32_t lane)
+/* The second gate moves by some bins. */
+static void lead_gate(struct meter *s, uint32_t lane)
 {
     struct gated *g = &s->gated[lane];
-    if (g->gate < g->wanted) {
-        const struct bin *b = &s->bin[lane][g->gate++];
+    for (int k = 0; k < GATE_STRIDE && g->gate < g->wanted; k++) {
+        const struct bin *b = bin_at(s, lane, g->gate++);
         g->above -= b->energy;
         g->above_spans -= b->spans;
-    } else if (g->gate > g->wanted) {
-        const struct bin *b = &s->bin[lane][--g->gate];
+    }
+    for (int k = 0; k < GATE_STRIDE && g->gate > g->wanted; k++) {
+        const struct bin *b = bin_at(s, lane, --g->gate);
         g->above += b->energy;
         g->above_spans += b->spans;
     }
+    if (g->gate != g->wanted)
+        return;
+    s->leading &= ~(1u << lane);
     if (g->above_spans)
-        s->integrated[lane] = loudness_of(g->above / (double)g->above_spans);
-    if (g->gate == g->wanted)
-        s->following &= ~(1u << lane);
+        s->integrated[lane] = loudness_of(g->above / g->above_spans);
+}
+
+/* The lane whose turn it is in this frame. */
+TAC_INLINE void see_to_one(struct meter *s)
+{
+    uint32_t lane = s->count % TAC_LANES;
+    if (s->counting >> lane & 1)
+        count_span(s, lane, s->span[lane]);
+    else if (s->leading >> lane & 1)
+        lead_gate(s, lane);
 }
 
 static tac_v mean_of_last(const struct meter *s, uint32_t steps)
@@ -180,12 +208,11 @@ static void end_step(struct meter *s)
     s->frame = 0;
     if (s->steps < SPAN_STEPS)
         return;
-    tac_v span = mean_of_last(s, SPAN_STEPS);
-    s->momentary = loudness(span);
+    s->span = mean_of_last(s, SPAN_STEPS);
+    s->counting = (1u << TAC_LANES) - 1;
+    s->momentary = loudness(s->span);
     if (s->steps == SHORT_STEPS)
         s->brief = loudness(mean_of_last(s, SHORT_STEPS));
-    for (uint32_t lane = 0; lane < TAC_LANES; lane++)
-        add_span(s, lane, span[lane]);
 }
 
 /* ---- peaks --------------------------------------------------------------------------------- */
@@ -263,8 +290,7 @@ static void process(void *state, const struct tac_io *io)
         s->power += (square - s->power) / (seconds * s->rate_hz + 1.0f);
         if (++s->frame == s->step_frames)
             end_step(s);
-        for (uint32_t bits = s->following; bits; bits &= bits - 1)
-            follow_gate(s, (uint32_t)__builtin_ctz(bits));
+        see_to_one(s);
         tac_put(io, OUT_LEFT, i, left);
         tac_put(io, OUT_RIGHT, i, right);
         put_readings(s, io, i);
