@@ -9,6 +9,8 @@
 #include "dsp/vec.h"
 #include "tactus/block.h"
 
+#include <string.h>
+
 /* A phase is 32 bits a turn: adding wraps by itself and never drifts. */
 
 typedef double tac_d __attribute__((vector_size(TAC_LANES * 8)));
@@ -62,15 +64,27 @@ TAC_INLINE tac_v tac_phase_sin(tac_u phase)
     return tac_v_sin_angle(tac_m_to_float(tac_phase_fold(phase)) * (6.28318548f / 4294967296.0f));
 }
 
-/* The same to the last bit of a float: the series to the 15th power, in double. */
-TAC_INLINE tac_v tac_phase_sin_exact(tac_u phase)
+/* sin(t) for |t| <= pi / 2, to 1e-12: the series to the 15th power. */
+TAC_INLINE tac_d tac_d_sin_angle(tac_d t)
 {
-    tac_d t =
-        __builtin_convertvector(tac_phase_fold(phase), tac_d) * (6.283185307179586 / 4294967296.0);
-    tac_d u = t * t, p = u * (-1.0 / 210) + 1.0;
-    for (int n = 12; n >= 2; n -= 2)
-        p = p * u * (-1.0 / (double)(n * (n + 1))) + 1.0;
-    return __builtin_convertvector(t * p, tac_v);
+    tac_d u = t * t, p = u * (-1.0 / 1307674368000) + 1.0 / 6227020800;
+    p = p * u - 1.0 / 39916800;
+    p = p * u + 1.0 / 362880;
+    p = p * u - 1.0 / 5040;
+    p = p * u + 1.0 / 120;
+    p = p * u - 1.0 / 6;
+    return t * u * p + t;
+}
+
+/* Rounded as IEEE 754 asks; x >= 0. */
+TAC_INLINE tac_d tac_d_sqrt(tac_d x)
+{
+    double value[TAC_LANES];
+    memcpy(value, &x, sizeof x);
+    for (int l = 0; l < TAC_LANES; l++)
+        value[l] = __builtin_sqrt(value[l]);
+    memcpy(&x, value, sizeof x);
+    return x;
 }
 
 /* 2^x for |x| < 126: relative error below 3e-9 before rounding. */
@@ -149,6 +163,17 @@ TAC_INLINE struct tac_ratio tac_v_tanh_ratio(tac_v x)
     tac_v b = tac_v_horner(tac_v_set(2.07200207e-4f), y, 0.0233100233f);
     b = tac_v_horner(tac_v_horner(b, y, 0.461538462f), y, 1);
     return (struct tac_ratio){x * a, b};
+}
+
+/* tanh(x) / x = n / d, 1 at 0, by the same fraction; 0 < n <= d. */
+TAC_INLINE struct tac_ratio tac_v_tanh_share(tac_v x)
+{
+    tac_v z = tac_v_min(x * x, tac_v_set(4.97f * 4.97f));
+    tac_v a = tac_v_horner(tac_v_set(7.4000074e-6f), z, 0.0027972028f);
+    a = tac_v_horner(tac_v_horner(a, z, 0.128205128f), z, 1);
+    tac_v b = tac_v_horner(tac_v_set(2.07200207e-4f), z, 0.0233100233f);
+    b = tac_v_horner(tac_v_horner(b, z, 0.461538462f), z, 1);
+    return (struct tac_ratio){a, b};
 }
 
 /* tanh(x), never beyond 1. */

@@ -31,15 +31,26 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
         s->turn_cos[k] = tac_v_set(1);
 }
 
-/* Another pitch: the group ends here, and the next turns by other angles. */
+/* Another pitch: the group ends here, and the next turns by other angles. In double, as what is
+ * rounded here is heard; from the half angle, as that needs one series for both, and then by
+ * cos (k + 1) w = 2 cos w cos kw - cos (k - 1) w, and so the sines. */
 static void change_step(struct sine *s, tac_u step)
 {
     s->phase += s->step * s->done;
     s->done = 0;
     s->step = step;
+    tac_d half = tac_d_sin_angle(__builtin_convertvector((tac_m)step, tac_d) *
+                                 (3.141592653589793 / 4294967296.0));
+    tac_d square = half * half, cos_before = half * 0 + 1.0, sin_before = half * 0;
+    tac_d cos = 1.0 - 2.0 * square, sin = 2.0 * half * tac_d_sqrt(1.0 - square), twice = cos + cos;
     for (uint32_t k = 0; k < HALF; k++) {
-        s->turn_sin[k] = tac_phase_sin_exact(step * (k + 1));
-        s->turn_cos[k] = tac_phase_sin_exact(step * (k + 1) + QUARTER_TURN);
+        s->turn_cos[k] = __builtin_convertvector(cos, tac_v);
+        s->turn_sin[k] = __builtin_convertvector(sin, tac_v);
+        tac_d cos_next = twice * cos - cos_before, sin_next = twice * sin - sin_before;
+        cos_before = cos;
+        sin_before = sin;
+        cos = cos_next;
+        sin = sin_next;
     }
 }
 
