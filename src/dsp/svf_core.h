@@ -46,6 +46,22 @@ TAC_INLINE struct tac_svf_tuning tac_svf_tune(tac_v hz, float per_hz, tac_v k)
     return tac_svf_tune_to(tac_v_tan_pi(tac_v_clamp(hz * per_hz, 1e-5f, 0.49f)), k);
 }
 
+/* The same with nothing but the results rounded: for what stands still, as a sharp filter shows a
+ * corner that is off by 1e-7. With s = sin(pi fc / fs), c = cos, a1 = c^2 / (1 + k s c). */
+TAC_INLINE struct tac_svf_tuning tac_svf_tune_exact(tac_v hz, double per_hz, tac_v k)
+{
+    tac_v clipped = tac_v_clamp(hz, (float)(1e-5 / per_hz), (float)(0.49 / per_hz));
+    tac_d s =
+        tac_d_sin_angle(__builtin_convertvector(clipped, tac_d) * (3.141592653589793 * per_hz));
+    tac_d s2 = s * s, sc = s * tac_d_sqrt(1.0 - s2), ksc = __builtin_convertvector(k, tac_d) * sc;
+    tac_d r = 1.0 / (1.0 + ksc);
+    struct tac_svf_tuning t = {.loss = __builtin_convertvector(2.0 * r * (ksc + s2), tac_v),
+                               .a2 = __builtin_convertvector(sc * r, tac_v),
+                               .a3 = __builtin_convertvector(s2 * r, tac_v)};
+    t.twice_a2 = t.a2 + t.a2;
+    return t;
+}
+
 TAC_INLINE struct tac_svf_bands tac_svf_step(struct tac_svf *s, const struct tac_svf_tuning *t,
                                              tac_v x)
 {
