@@ -4,16 +4,20 @@
  *
  * Method    a band of second order whose size is fitted to that of the analogue one (eq_design.h),
  *           run by the state-variable filter of svf_core.h: its input, band and low outputs mixed,
- *           y = m0 x + m1 v1 + m2 v2. So it stays bounded on any path of its parameters. It is
- *           designed anew when they change.
- * Quality   within 0.15 dB of the analogue band to 20 kHz for +-6 dB, 0.4 dB for +-12 dB
+ *           y = m0 x + m1 v1 + m2 v2. Every 16 frames it looks whether its parameters are others;
+ * if so, the band is designed anew and reached on straight lines within the next 16. So what it
+ * costs hardly depends on what moves. Bounded   on any path: the filter's states never grow by
+ * their own (a step of them is the Cayley transform of a matrix whose symmetric part is not
+ * negative, so a contraction), and what lies on a line between two contractions is one. Quality
+ * within 0.15 dB of the analogue band to 20 kHz for +-6 dB, 0.4 dB for +-12 dB
  *           (tests/dsp/test_eq.c). A cut is the exact reciprocal of the boost.
- * Latency   0. State: 60 bytes a lane. */
+ * Latency   0. State: 80 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/eq_design.h"
 
 enum { P_FREQUENCY, P_GAIN, P_Q, P_SHAPE };
 enum { PEAK, LOW_SHELF, HIGH_SHELF };
+enum { RENEW = 16 }; /* frames from one look at the parameters to the next */
 
 static const char *const shapes[] = {"peak", "low-shelf", "high-shelf", NULL};
 
@@ -26,11 +30,14 @@ struct band {
     tac_v m0, m1, m2;
 };
 
+/* After a change the band is aim - left lead, left = 15 .. 0. */
 struct eq {
     struct tac_svf core;
-    struct wish wish; /* what the band was designed for */
-    struct band band;
+    struct wish wish; /* what the aim was designed for */
+    struct band aim, lead;
     float per_hz;
+    uint32_t at; /* frames since the parameters were looked at */
+    uint32_t begun, leading;
 };
 
 /* What a bank computes with while it runs. */
@@ -44,7 +51,6 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     struct eq *s = state;
     (void)memory;
     s->per_hz = 1.0f / setup->rate_hz;
-    s->wish.frequency = tac_v_set(-1);
 }
 
 TAC_INLINE struct wish wish_at(const struct tac_io *io, uint32_t i)
@@ -99,16 +105,39 @@ static int is_moving(const struct tac_io *io)
            io->param[P_SHAPE].stride;
 }
 
-/* Designs the band for the start of the call, unless it is that already. */
-static void follow(struct eq *s, const struct tac_io *io)
+/* a - b x of each coefficient. */
+TAC_INLINE struct band band_nmadd(const struct band *b, tac_v x, const struct band *a)
 {
-    struct wish now = wish_at(io, 0);
-    tac_m other = (tac_m)(now.frequency != s->wish.frequency) | (tac_m)(now.gain != s->wish.gain) |
-                  (tac_m)(now.q != s->wish.q) | (tac_m)(now.shape != s->wish.shape);
-    if (tac_m_any(other)) {
-        s->wish = now;
-        s->band = design(&now, s->per_hz);
-    }
+    return (struct band){{tac_v_nmadd(b->tuning.loss, x, a->tuning.loss),
+                          tac_v_nmadd(b->tuning.a2, x, a->tuning.a2),
+                          tac_v_nmadd(b->tuning.twice_a2, x, a->tuning.twice_a2),
+                          tac_v_nmadd(b->tuning.a3, x, a->tuning.a3)},
+                         tac_v_nmadd(b->m0, x, a->m0),
+                         tac_v_nmadd(b->m1, x, a->m1),
+                         tac_v_nmadd(b->m2, x, a->m2)};
+}
+
+static int is_wish(const struct wish *a, const struct wish *b)
+{
+    tac_m other = (tac_m)(a->frequency != b->frequency) | (tac_m)(a->gain != b->gain) |
+                  (tac_m)(a->q != b->q) | (tac_m)(a->shape != b->shape);
+    return !tac_m_any(other);
+}
+
+/* A look at the parameters at frame i. The first band is there at once. */
+static void renew(struct eq *s, const struct tac_io *io, uint32_t i)
+{
+    struct wish now = wish_at(io, i);
+    s->leading = 0;
+    if (s->begun && is_wish(&now, &s->wish))
+        return;
+    struct band before = s->aim, none = {0};
+    s->wish = now;
+    s->aim = design(&now, s->per_hz);
+    s->leading = s->begun;
+    s->begun = 1;
+    before = band_nmadd(&before, tac_v_set(1), &s->aim);
+    s->lead = band_nmadd(&before, tac_v_set(-1.0f / RENEW), &none);
 }
 
 TAC_INLINE void step(struct bank *b, const struct tac_io *io, uint32_t i)
@@ -119,16 +148,15 @@ TAC_INLINE void step(struct bank *b, const struct tac_io *io, uint32_t i)
                 tac_v_madd(b->band.m2, y.low, tac_v_madd(b->band.m1, y.band, b->band.m0 * x)));
 }
 
-/* banks is a constant where this is inlined. */
-TAC_INLINE void run_still(struct eq *const *s, const struct tac_io *io, int banks)
+/* Frames [first, last) while nothing changes. banks is a constant where this is inlined. */
+TAC_INLINE void run_still(struct eq *const *s, const struct tac_io *io, uint32_t first,
+                          uint32_t last, int banks)
 {
     struct bank bank[2];
     TAC_UNROLL
-    for (int b = 0; b < banks; b++) {
-        follow(s[b], &io[b]);
-        bank[b] = (struct bank){s[b]->core, s[b]->band};
-    }
-    for (uint32_t i = 0; i < io->frames; i++) {
+    for (int b = 0; b < banks; b++)
+        bank[b] = (struct bank){s[b]->core, s[b]->aim};
+    for (uint32_t i = first; i < last; i++) {
         TAC_UNROLL
         for (int b = 0; b < banks; b++)
             step(&bank[b], &io[b], i);
@@ -138,31 +166,60 @@ TAC_INLINE void run_still(struct eq *const *s, const struct tac_io *io, int bank
         s[b]->core = bank[b].core;
 }
 
-static void run_moving(struct eq *s, const struct tac_io *io)
+/* The same while the band is on its way. */
+static void run_leading(struct eq *s, const struct tac_io *io, uint32_t first, uint32_t last)
 {
     struct bank bank = {.core = s->core};
-    for (uint32_t i = 0; i < io->frames; i++) {
-        struct wish wish = wish_at(io, i);
-        bank.band = design(&wish, s->per_hz);
+    const struct band aim = s->aim, lead = s->lead;
+    tac_v left = tac_v_set((float)(RENEW - 1 - s->at));
+    for (uint32_t i = first; i < last; i++) {
+        bank.band = band_nmadd(&lead, left, &aim);
+        left -= 1.0f;
         step(&bank, io, i);
     }
     s->core = bank.core;
 }
 
+static void run_any(struct eq *s, const struct tac_io *io)
+{
+    for (uint32_t first = 0, last; first < io->frames; first = last) {
+        if (s->at == 0)
+            renew(s, io, first);
+        last = first + (RENEW - s->at);
+        last = last < io->frames ? last : io->frames;
+        if (s->leading)
+            run_leading(s, io, first, last);
+        else
+            run_still(&s, io, first, last, 1);
+        s->at = (s->at + (last - first)) % RENEW;
+    }
+}
+
+/* Nothing changes in this call. */
+static int is_still(const struct eq *s, const struct tac_io *io)
+{
+    struct wish now = wish_at(io, 0);
+    return !is_moving(io) && s->begun && !s->leading && is_wish(&now, &s->wish);
+}
+
 static void process(void *state, const struct tac_io *io)
 {
     struct eq *s = state;
-    if (is_moving(io))
-        run_moving(s, io);
-    else
-        run_still(&s, io, 1);
+    if (!is_still(s, io)) {
+        run_any(s, io);
+        return;
+    }
+    run_still(&s, io, 0, io->frames, 1);
+    s->at = (s->at + io->frames) % RENEW;
 }
 
 static void process2(void *states, const struct tac_io *io)
 {
     struct eq *const *s = states;
-    if (!is_moving(&io[0]) && !is_moving(&io[1])) {
-        run_still(s, io, 2);
+    if (is_still(s[0], &io[0]) && is_still(s[1], &io[1])) {
+        run_still(s, io, 0, io->frames, 2);
+        s[0]->at = (s[0]->at + io->frames) % RENEW;
+        s[1]->at = (s[1]->at + io->frames) % RENEW;
         return;
     }
     process(s[0], &io[0]);
