@@ -87,7 +87,8 @@ enum tac_option_kind {
     TAC_OPTION_CHOICE,
     TAC_OPTION_FILE,      /* a sound file that the engine opens and streams */
     TAC_OPTION_NUMBERS,   /* a list of numbers (steps of a sequencer) */
-    TAC_OPTION_SAMPLE,    /* a sound file that each lane plays on its own, again and again */
+    TAC_OPTION_SAMPLE,    /* a sound file that each lane plays on its own, again and again, or an
+                             instrument in SFZ */
     TAC_OPTION_SONG,      /* a Standard MIDI File */
     TAC_OPTION_RECORDING, /* a WAV file that is written */
 };
@@ -142,6 +143,41 @@ struct tac_stream {
     void (*restart)(struct tac_stream *self);
 };
 
+/* What a part does behind the end of its loop. */
+enum tac_part_mode {
+    TAC_PART_GATED,    /* no loop; falls away when the gate does */
+    TAC_PART_ONE_SHOT, /* no loop; always to the end */
+    TAC_PART_LOOP,     /* goes round as long as it is heard */
+    TAC_PART_SUSTAIN,  /* goes round as long as the gate is up, then on to the end */
+};
+
+/* A part of an instrument: a sound for some keys and velocities. The sound lies in memory, at the
+ * rate of its file. */
+struct tac_part {
+    uint8_t key_low, key_high;           /* semitones, both included */
+    uint8_t velocity_low, velocity_high; /* of 127, both included */
+    float root;                          /* the pitch at which the sound plays as it is */
+    float gain;
+    float release_s; /* < 0: as the parameter says */
+    float speed;     /* rate of the file by that of the engine */
+    enum tac_part_mode mode;
+    uint32_t channels, frames;
+    uint32_t first;                /* frame that it begins with, below frames */
+    uint32_t loop_first, loop_end; /* of a loop: loop_first < loop_end <= frames */
+    uint32_t fade; /* so many frames before loop_end cross over into those before loop_first; at
+                      most loop_first, and the length of the loop */
+    const float *sound; /* [frames][channels] */
+};
+
+/* The first part that has the key and the velocity answers. Those of key k: index[first[k]] up to
+ * before index[first[k + 1]]. */
+struct tac_instrument {
+    uint32_t count;
+    struct tac_part *part;
+    uint32_t first[129];
+    uint16_t *index;
+};
+
 enum tac_song_kind { TAC_SONG_NOTE_OFF, TAC_SONG_NOTE_ON, TAC_SONG_BEND };
 
 struct tac_song_event {
@@ -181,8 +217,10 @@ struct tac_setup {
     struct tac_stream *stream; /* FILE option, or NULL when none was given */
     struct tac_stream
         *sample[TAC_BLOCK_LANES_MAX]; /* SAMPLE option: one for each lane that is used */
-    const struct tac_song *song;      /* SONG option, or NULL */
-    struct tac_sink *sink;            /* RECORDING option, or NULL */
+    const struct tac_instrument
+        *instrument;             /* SAMPLE option that is an instrument; then no sample */
+    const struct tac_song *song; /* SONG option, or NULL */
+    struct tac_sink *sink;       /* RECORDING option, or NULL */
 };
 
 /* A signal as a block reads it: frame i is the vector at data + i * stride. stride == 0: the value

@@ -6,6 +6,7 @@
 #include "engine/services.h"
 
 #include "base/clock.h"
+#include "engine/instrument.h"
 #include "engine/midi_file.h"
 #include "engine/stream.h"
 #include "engine/wav_writer.h"
@@ -20,6 +21,9 @@ enum { WAIT_NS = 1000000 };
 struct tac_service {
     struct tac_service *next;
     struct tac_song *song;
+    struct tac_instrument *instrument; /* of an instrument; in the vault */
+    char *path;
+    double rate_hz;
     /* of a recording */
     struct tac_sink sink;
     struct tac_wav_writer *writer;
@@ -44,6 +48,7 @@ void tac_services_close(struct tac_service *list)
         list = s->next;
         (void)!tac_wav_writer_close(s->writer, NULL);
         free(s->song);
+        free(s->path);
         free(s);
     }
 }
@@ -124,6 +129,26 @@ static int open_samples(struct tac_node *node, const char *path, const struct ta
     return 0;
 }
 
+/* All banks, and all nodes that are built together, share what is loaded. */
+static int open_instrument(struct tac_node *node, const char *path,
+                           const struct tac_node_build *how, struct tac_setup *setup,
+                           struct tac_error *err)
+{
+    for (struct tac_service *s = node->batch->services; s; s = s->next)
+        if (s->instrument && s->rate_hz == how->rate_hz && !strcmp(s->path, path)) {
+            setup->instrument = s->instrument;
+            return 0;
+        }
+    struct tac_service *s = new_service(node);
+    if (!s || !(s->path = strdup(path)))
+        return -ENOMEM;
+    s->rate_hz = how->rate_hz;
+    int code = tac_instrument_load(&node->batch->vault, path, how->rate_hz, &s->instrument, err);
+    if (code >= 0)
+        setup->instrument = s->instrument;
+    return code;
+}
+
 static bool is_looping(const struct tac_block *block, const struct tac_graph_node *n)
 {
     for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && block->option[i].name; i++)
@@ -143,7 +168,9 @@ int tac_services_open(struct tac_node *node, const struct tac_graph_node *n,
             continue;
         switch (node->block->option[i].kind) {
         case TAC_OPTION_SAMPLE:
-            code = open_samples(node, n->file[i], how, looping, setup, err);
+            code = tac_instrument_is_one(n->file[i])
+                       ? open_instrument(node, n->file[i], how, setup, err)
+                       : open_samples(node, n->file[i], how, looping, setup, err);
             break;
         case TAC_OPTION_SONG:
             code = open_song(node, n->file[i], setup, err);

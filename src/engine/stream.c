@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/ring.h"
-#include "base/sound_words.h"
+#include "engine/sound_file.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -23,14 +23,12 @@
 #include <sndfile.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
     RING_FRAMES = 1 << 16, /* 1.4 s at 48 kHz */
     READ_FRAMES = 2048,
     OUT_FRAMES = 4096,
     SAMPLE_RING_FRAMES = 1 << 15,
-    FILE_CHANNELS_MAX = 64,
     POLL_NS = 10000000,
 };
 
@@ -286,56 +284,22 @@ static void close_stream(struct tac_file_stream *s)
     free(s);
 }
 
-/* Whether the file holds as much as its heading says. Leaves it at its beginning. */
-static bool has_last_frame(SNDFILE *file, const SF_INFO *info)
-{
-    float frame[FILE_CHANNELS_MAX];
-    bool there = sf_seek(file, info->frames - 1, SEEK_SET) == info->frames - 1 &&
-                 sf_readf_float(file, frame, 1) == 1;
-    return sf_seek(file, 0, SEEK_SET) == 0 && there;
-}
-
-/* What is there and no file: a pipe would be waited for, and a directory is no unknown format. */
-static const char *other_than_file(const char *path)
-{
-    struct stat st;
-    if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
-        return NULL;
-    return S_ISDIR(st.st_mode) ? "it is a directory" : "it is no file";
-}
-
 static int open_file(struct tac_file_stream *s, const char *path, double rate_hz,
                      struct tac_error *err)
 {
-    SF_INFO info = {0};
-    char why[96];
-    const char *other = other_than_file(path);
-    if (other)
-        return tac_error_set(err, -EINVAL, NULL, 0, 0, "%s cannot be played: %s", path, other);
-    s->file = sf_open(path, SFM_READ, &info);
-    if (!s->file)
-        return tac_error_set(err, -TAC_E_CORRUPT, NULL, 0, 0, "%s cannot be played: %s", path,
-                             tac_sound_words(sf_error(NULL), sf_strerror(NULL), why, sizeof why));
-    if (info.channels < 1 || info.channels > FILE_CHANNELS_MAX || info.samplerate < 1000 ||
-        info.samplerate > 1536000)
-        return tac_error_set(
-            err, -TAC_E_RANGE, NULL, 0, 0,
-            "%s has %d channels at %d Hz; 1 to %d channels at 1 kHz to 1.5 MHz can "
-            "be played",
-            path, info.channels, info.samplerate, FILE_CHANNELS_MAX);
-    if (info.frames <= 0)
-        return tac_error_set(err, -TAC_E_TRUNCATED, NULL, 0, 0, "%s has no sound in it", path);
-    if (info.seekable && !has_last_frame(s->file, &info))
-        return tac_error_set(err, -TAC_E_TRUNCATED, NULL, 0, 0,
-                             "%s is cut off: its heading promises %.1f s of sound", path,
-                             (double)info.frames / info.samplerate);
+    SF_INFO info;
+    int code = tac_sound_file_open(path, &s->file, &info, err);
+    if (code < 0)
+        return code;
     s->base.channels = (uint32_t)info.channels;
     double ratio = rate_hz / info.samplerate;
     s->base.length_frames = (uint64_t)((double)info.frames * ratio);
     if (ratio == 1)
         return 0;
     int failed;
-    s->converter = src_new(SRC_SINC_MEDIUM_QUALITY, info.channels, &failed);
+    /* Of two channels, in real time, 0.8 % of a core, and 3.6 % (docs/benchmarks.md). */
+    int quality = s->disk->offline ? SRC_SINC_BEST_QUALITY : SRC_SINC_MEDIUM_QUALITY;
+    s->converter = src_new(quality, info.channels, &failed);
     s->convert.src_ratio = ratio;
     if (!s->converter || !src_is_valid_ratio(ratio))
         return tac_error_set(err, -TAC_E_RANGE, NULL, 0, 0, "%s: its rate cannot be converted",

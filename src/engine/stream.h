@@ -5,7 +5,7 @@
  *         converts the rate with libsamplerate where it differs, and fills the ring about every
  *         10 ms; the audio thread takes frames out. Opening fills the ring before the first cycle.
  *         Offline there is no helper: taking frames out fills the ring when it runs dry, so what is
- *         heard depends on nothing but the file.
+ *         heard depends on nothing but the file; and there the best converter is used.
  * Threads open, link, close: control. read, at_end: the audio thread. */
 #ifndef TAC_ENGINE_STREAM_H
 #define TAC_ENGINE_STREAM_H

@@ -25,10 +25,12 @@ struct play {
 
 /* What blocks with a SAMPLE option play, in every lane. */
 static struct tac_stream *play_sample;
+/* Or what they play instead. */
+static const struct tac_instrument *play_instrument;
 
-/* An option that the next block is opened with, or NULL. */
-static const char *play_option;
-static float play_option_value;
+/* An option that the next block is opened with, or NULL; and another. */
+static const char *play_option, *play_other_option;
+static float play_option_value, play_other_value;
 /* Number of the first lane among the channels of the node. */
 static uint32_t play_lane_first;
 
@@ -88,11 +90,14 @@ static inline void play_open_with(struct play *p, const struct tac_variant *vari
         setup.option[i] = p->block->option[i].fallback;
         if (play_option && !strcmp(p->block->option[i].name, play_option))
             setup.option[i] = play_option_value;
+        if (play_other_option && !strcmp(p->block->option[i].name, play_other_option))
+            setup.option[i] = play_other_value;
         setup.numbers[i] = numbers;
         setup.numbers_count[i] = count;
     }
     for (uint32_t l = 0; l < p->lanes; l++)
         setup.sample[l] = play_sample;
+    setup.instrument = play_instrument;
     p->state = play_zeroed(p->block->state_bytes);
     p->memory = p->block->memory_bytes ? play_zeroed(p->block->memory_bytes(&setup)) : NULL;
     if (p->block->init)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * test_sampler.c - what pitching a file does to a sine. */
+ * test_sampler.c - what pitching a file does to a sine; the parts of an instrument. */
 #include "play.h"
 #include "test.h"
 
@@ -145,11 +145,170 @@ static void the_head_goes_over_into_the_stream(void)
     play_sample = NULL;
 }
 
+/* ---- instruments --------------------------------------------------------------------------- */
+
+enum { SOUND = 4000 };
+
+static float ramp[SOUND], other[SOUND];
+static struct tac_part part[3];
+static struct tac_instrument instrument = {.count = 3, .part = part};
+
+/* Keys 48 to 59 at any velocity; from 60 on two layers. All at their own pitch, of one channel. */
+static void compose(void)
+{
+    static uint16_t index[128 * 3];
+    instrument.index = index;
+    for (int i = 0; i < SOUND; i++) {
+        ramp[i] = (float)(1 + i);
+        other[i] = -(float)(1 + i);
+    }
+    struct tac_part plain = {.velocity_high = 127,
+                             .gain = 1,
+                             .release_s = -1,
+                             .speed = 1,
+                             .channels = 1,
+                             .frames = SOUND,
+                             .loop_end = SOUND,
+                             .sound = ramp};
+    for (int k = 0; k < 3; k++)
+        part[k] = plain;
+    part[0].key_low = 48;
+    part[0].key_high = 59;
+    part[1].key_low = part[2].key_low = 60;
+    part[1].key_high = part[2].key_high = 127;
+    part[1].velocity_high = 63;
+    part[2].velocity_low = 64;
+    part[2].sound = other;
+    for (uint32_t key = 0, at = 0; key < 128; key++) {
+        for (uint16_t k = 0; k < 3; k++)
+            if (part[k].key_low <= key && key <= part[k].key_high)
+                index[at++] = k;
+        instrument.first[key + 1] = at;
+    }
+}
+
+static void open_instrument(struct play *p, const struct tac_variant *v, double pitch,
+                            double velocity)
+{
+    play_instrument = &instrument;
+    play_open(p, v, "sampler");
+    play_instrument = NULL;
+    play_set(p, "pitch", pitch);
+    play_fill(p->in[0], (size_t)PLAY_CHUNK * p->lanes, 1);
+    play_fill(p->in[1], (size_t)PLAY_CHUNK * p->lanes, (float)velocity);
+}
+
+static void key_and_velocity_choose_the_part(void)
+{
+    static const struct {
+        double pitch, velocity, first;
+    } stroke[] = {{48, 1, 1},    {59.4, 0.1, 1}, {60, 0.49, 1}, {60, 0.51, -1}, {127, 1, -1},
+                  {59.6, 1, -1}, {47, 1, 0},     {-20, 1, 0},   {135, 1, 0}};
+    compose();
+    EACH_EXTREME(v)
+    for (size_t k = 0; k < sizeof stroke / sizeof *stroke; k++) {
+        struct play p;
+        part[0].root = part[1].root = part[2].root = (float)stroke[k].pitch;
+        open_instrument(&p, v, stroke[k].pitch, stroke[k].velocity);
+        play_run(&p, NULL, 0, heard, 64);
+        CHECK_MSG(fabs((double)heard[0] - stroke[k].first * stroke[k].velocity) < 1e-6,
+                  "%s, key %g at %g: %g", v->name, stroke[k].pitch, stroke[k].velocity,
+                  (double)heard[0]);
+        play_close(&p);
+    }
+}
+
+/* Frame by frame, at the pitch of the sound: round the loop while the gate is up, then on to the
+ * end, which it reaches at full level where the release is long. */
+static void a_loop_goes_round_until_the_gate_falls(void)
+{
+    compose();
+    part[0].mode = TAC_PART_SUSTAIN;
+    part[0].root = 50;
+    part[0].loop_first = 1000;
+    part[0].loop_end = 1500;
+    part[0].release_s = 1e6f;
+    EACH_EXTREME(v)
+    {
+        struct play p;
+        uint32_t wrong = 0;
+        open_instrument(&p, v, 50, 1);
+        play_run(&p, NULL, 0, heard, 5120);
+        for (uint32_t i = 0; i < 5120; i++)
+            wrong += heard[i] != ramp[i < 1500 ? i : 1000 + (i - 1000) % 500];
+        CHECK_MSG(!wrong, "%s: %u frames are wrong", v->name, wrong);
+        play_fill(p.in[0], (size_t)PLAY_CHUNK * p.lanes, 0);
+        play_run(&p, NULL, 0, heard, 5120);
+        uint32_t end = 0;
+        for (uint32_t i = 1; i < 5120; i++) {
+            end = fabsf(heard[i]) >= 1 ? i : end;
+            wrong += heard[i] > heard[i - 1] + 1.5f;
+        }
+        /* What lay in the buffer before the gate fell still goes round. */
+        CHECK_MSG(!wrong && end > 2500 && end < 3600, "%s: %u wrong, ends at %u", v->name, wrong,
+                  end);
+        play_close(&p);
+    }
+}
+
+/* The loop is half a period of a triangle longer than whole periods: without a cross-fade there is
+ * an edge; with one, no step is larger than those of the sound and of the fade. */
+static void a_loop_crosses_over(void)
+{
+    compose();
+    for (int i = 0; i < SOUND; i++)
+        ramp[i] = fabsf((float)(i % 200) / 50 - 2) - 1;
+    part[0].mode = TAC_PART_LOOP;
+    part[0].root = 50;
+    part[0].loop_first = 1000;
+    part[0].loop_end = 2100;
+    EACH_EXTREME(v)
+    for (uint32_t fade = 0; fade <= 400; fade += 400) {
+        struct play p;
+        double step = 0;
+        part[0].fade = fade;
+        open_instrument(&p, v, 50, 1);
+        play_run(&p, NULL, 0, heard, 20000);
+        for (int i = 1; i < 20000; i++)
+            step = fmax(step, fabs((double)heard[i] - (double)heard[i - 1]));
+        CHECK_MSG(fade ? step < 0.026 : step > 1.9, "%s, fade of %u: a step of %.4f", v->name, fade,
+                  step);
+        play_close(&p);
+    }
+}
+
+/* One shot, and a gate that ends a sound within its release. */
+static void parts_end_as_they_say(void)
+{
+    compose();
+    part[0].root = 50;
+    part[0].release_s = 0.001f;
+    for (int mode = TAC_PART_GATED; mode <= TAC_PART_ONE_SHOT; mode++)
+        EACH_EXTREME(v)
+        {
+            struct play p;
+            part[0].mode = (enum tac_part_mode)mode;
+            open_instrument(&p, v, 50, 1);
+            play_run(&p, NULL, 0, heard, 640);
+            play_fill(p.in[0], (size_t)PLAY_CHUNK * p.lanes, 0);
+            play_run(&p, NULL, 0, heard, 640);
+            CHECK_MSG(mode == TAC_PART_GATED ? fabsf(heard[400]) < 0.1f : heard[400] == ramp[1040],
+                      "%s, mode %d: %g", v->name, mode, (double)heard[400]);
+            play_run(&p, NULL, 0, heard, 6400);
+            CHECK(fabsf(heard[6399]) < 1e-3f);
+            play_close(&p);
+        }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(a_pitched_sine_stays_a_sine);
     TEST(what_has_no_room_is_left_out);
     TEST(the_head_goes_over_into_the_stream);
+    TEST(key_and_velocity_choose_the_part);
+    TEST(a_loop_goes_round_until_the_gate_falls);
+    TEST(a_loop_crosses_over);
+    TEST(parts_end_as_they_say);
     return test_end();
 }

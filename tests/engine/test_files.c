@@ -40,6 +40,36 @@ static struct tac_engine *open_patch(const char *format)
     return rig_open(text);
 }
 
+/* 20.5 kHz at 44.1 kHz, one second of it behind the converter's beginning: what is no such sine. */
+static void another_rate_is_converted_with_care(void)
+{
+    enum { FRAMES = 12000 };
+    SF_INFO info = {.samplerate = 44100, .channels = 1, .format = SF_FORMAT_WAV | SF_FORMAT_FLOAT};
+    SNDFILE *file = sf_open(path_of("rate.wav"), SFM_WRITE, &info);
+    double a = 0, b = 0, error = 0, turn = 2 * M_PI * 20500 / RATE;
+    for (int i = 0; i < 44100; i++) {
+        float x = 0.5f * (float)sin(2 * M_PI * 20500 / 44100 * i);
+        sf_writef_float(file, &x, 1);
+    }
+    sf_close(file);
+    struct tac_engine *e =
+        open_patch("output: 1\nnodes:\n  p: {block: player, file: '%s/rate.wav'}\n"
+                   "cables:\n  - p.out -> output[1]\n");
+    REQUIRE(e);
+    rig_play(e, 0, 24000, 64);
+    const float *x = rig_out[0] + 9000;
+    for (int i = 0; i < FRAMES; i++) {
+        a += 2.0 / FRAMES * (double)x[i] * cos(turn * i);
+        b += 2.0 / FRAMES * (double)x[i] * sin(turn * i);
+    }
+    for (int i = 0; i < FRAMES; i++)
+        error += pow((double)x[i] - a * cos(turn * i) - b * sin(turn * i), 2) * 2 / FRAMES;
+    double db = 10 * log10(error / (a * a + b * b));
+    CHECK_NEAR(hypot(a, b), 0.5, 1e-3);
+    CHECK_MSG(db < -130, "%.1f dB", db);
+    tac_engine_free(e);
+}
+
 /* The file is longer than what is kept in memory, and struck again and again; the gate comes out
  * beside it. */
 static void a_sample_plays_itself_at_each_stroke(void)
@@ -223,6 +253,7 @@ int main(int argc, char **argv)
     if (!mkdtemp(folder))
         return 1;
     test_begin(argc, argv);
+    TEST(another_rate_is_converted_with_care);
     TEST(a_sample_plays_itself_at_each_stroke);
     TEST(a_sample_ends_and_is_silent);
     TEST(a_sample_follows_the_pitch);
@@ -231,8 +262,8 @@ int main(int argc, char **argv)
     TEST(a_recorder_writes_what_it_hears);
     TEST(a_wide_recording_stays_in_its_folder);
     TEST(what_cannot_be_opened_is_one_line);
-    static const char *const made[] = {"long.wav", "short.wav", "song.mid", "take.wav"};
-    for (int i = 0; i < 4; i++)
+    static const char *const made[] = {"long.wav", "short.wav", "song.mid", "take.wav", "rate.wav"};
+    for (int i = 0; i < 5; i++)
         unlink(path_of(made[i]));
     rmdir(folder);
     return test_end();
