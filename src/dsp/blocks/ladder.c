@@ -6,10 +6,15 @@
  *          solved by one Newton step from the linear solution (one division a frame). The stages
  *          are passive and their input never leaves -1 .. 1, so the filter is bounded on any path
  *          of its parameters. quality fine: at twice the rate (half_band_iir.h).
- * Source   V. Zavalishin 2018, "The Art of VA Filter Design", chapters 5 and 6.
- * Quality  sings within 5 cents of the cutoff, 20 Hz to 12 kHz. Alias of a full sine of 4 kHz under
- *          a cutoff of 6 kHz, driven by 6 and 12 dB: -54 and -34 dB fast, -110 and -69 dB fine; of
- *          2 kHz by 6 dB below -120 dB (tests/dsp/test_filters.c).
+ *          saturation stages: each stage is an amplifier that saturates too,
+ *            y' = 2 pi fc tanh(x - y),
+ *          whose tanh(e) / e, taken where the stage was one frame ago, makes its g smaller; that
+ *          leaves all of the above as it is. What the stages lose by their own singing above 95 %
+ *          resonance is made good in g, so that it sings in tune.
+ * Source   V. Zavalishin 2018, "The Art of VA Filter Design", chapters 5 and 6; the stages as there
+ * in 6.10; the loss by the describing function. Quality  sings within 5 cents of the cutoff, 20 Hz
+ * to 12 kHz. Alias of a full sine of 4 kHz under a cutoff of 6 kHz, driven by 6 and 12 dB: -54 and
+ * -34 dB fast, -110 and -69 dB fine; of 2 kHz by 6 dB below -120 dB (tests/dsp/test_filters.c).
  * Latency  0; fine: 3 frames at low frequencies, not of linear phase. State: 112 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/half_band_iir.h"
@@ -18,16 +23,22 @@
 
 enum { P_CUTOFF, P_PITCH, P_RESONANCE, P_DRIVE };
 enum { OUT_LOW24, OUT_LOW12, OUTS };
-enum { O_QUALITY };
+enum { O_QUALITY, O_SATURATION };
 
 static const char *const qualities[] = {"fast", "fine", NULL};
+static const char *const saturations[] = {"input", "stages", NULL};
 
 struct ladder {
     tac_v z[4];
+    tac_v gap[4]; /* over each stage in the last frame, where stages saturate */
     float per_hz; /* of the rate that it runs at */
-    int fine;
+    int fine, stages;
     struct tac_half_iir up, down[OUTS];
 };
+
+/* By how much g must be larger for each 1 of k above 4, for stages that saturate: the share that
+ * they lose at the level they sing at, at low frequencies. */
+#define SINGING_LOSS 0.06f
 
 struct coefficients {
     tac_v gain, k, lag, rest, loop, per_loop, w[4]; /* w: what each state adds to k y4 */
@@ -45,6 +56,7 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     struct ladder *s = state;
     (void)memory;
     s->fine = setup->option[O_QUALITY] > 0.5f;
+    s->stages = setup->option[O_SATURATION] > 0.5f;
     s->per_hz = (s->fine ? 0.5f : 1.0f) / setup->rate_hz;
 }
 
@@ -74,19 +86,24 @@ TAC_INLINE void tune(struct bank *b, tac_v cutoff, float per_hz)
 /* The drive of the first stage: tanh(u) for the u with u + loop tanh(u) = aim. From the u of the
  * linear loop, with tanh(u) = n / d, one Newton step and one division:
  *     slope 1 - n^2 / d^2,  n / d + slope (aim - u - loop n / d) / (1 + loop slope) */
-TAC_INLINE tac_v solve(const struct bank *b, tac_v x)
+TAC_INLINE tac_v solve(tac_v aim, tac_v loop, tac_v per_loop)
+{
+    tac_v u = aim * per_loop;
+    struct tac_ratio t = tac_v_tanh_ratio(u);
+    tac_v slope = tac_v_nmadd(t.n, t.n, t.d * t.d);
+    tac_v whole = tac_v_madd(loop, slope, t.d * t.d);
+    tac_v rest = tac_v_nmadd(loop, t.n, (aim - u) * t.d);
+    tac_v y = tac_v_madd(slope, rest, t.n * whole) / (t.d * whole);
+    return tac_v_clamp(y, -1.0f, 1.0f);
+}
+
+/* The input less what the states bring back. */
+TAC_INLINE tac_v aim_of(const struct bank *b, tac_v x)
 {
     const struct coefficients *c = &b->c;
     tac_v late = tac_v_madd(b->z[1], c->w[1], b->z[0] * c->w[0]);
     late = tac_v_madd(b->z[2], c->w[2], late);
-    tac_v aim = tac_v_nmadd(b->z[3], c->w[3], x - late);
-    tac_v u = aim * c->per_loop;
-    struct tac_ratio t = tac_v_tanh_ratio(u);
-    tac_v slope = tac_v_nmadd(t.n, t.n, t.d * t.d);
-    tac_v whole = tac_v_madd(c->loop, slope, t.d * t.d);
-    tac_v rest = tac_v_nmadd(c->loop, t.n, (aim - u) * t.d);
-    tac_v y = tac_v_madd(slope, rest, t.n * whole) / (t.d * whole);
-    return tac_v_clamp(y, -1.0f, 1.0f);
+    return tac_v_nmadd(b->z[3], c->w[3], x - late);
 }
 
 TAC_INLINE tac_v stage(tac_v *z, tac_v lag, tac_v x)
@@ -99,30 +116,74 @@ TAC_INLINE tac_v stage(tac_v *z, tac_v lag, tac_v x)
 
 TAC_INLINE void step(struct bank *b, tac_v x, tac_v y[2])
 {
-    tac_v v = solve(b, x * b->c.gain);
+    tac_v v = solve(aim_of(b, x * b->c.gain), b->c.loop, b->c.per_loop);
     v = stage(&b->z[0], b->c.lag, v);
     y[OUT_LOW12] = stage(&b->z[1], b->c.lag, v);
     v = stage(&b->z[2], b->c.lag, y[OUT_LOW12]);
     y[OUT_LOW24] = stage(&b->z[3], b->c.lag, v);
 }
 
-/* At twice the rate. */
+/* What tune leaves to stages that saturate. With t = 1 - e^2 / 3 of a gap one frame old, a sine of
+ * the gap comes out as 1 - e^2 (1 + e^(-2 i phi) / 2) / 6, phi the turn of a frame: what moves the
+ * pitch of that is its real part less its imaginary one. */
+TAC_INLINE struct tac_ratio tune_stages(const struct bank *b, tac_v cutoff, float per_hz)
+{
+    struct tac_ratio g = tac_v_tan_pi(tac_v_clamp(cutoff * b->ratio * per_hz, 1e-5f, 0.45f));
+    /* cosine and sine of a frame's turn at the cutoff */
+    tac_v n2 = g.n * g.n, d2 = g.d * g.d, r = 1.0f / (d2 + n2);
+    tac_v c = (d2 - n2) * r, s = 2.0f * g.n * g.d * r;
+    tac_v loss = tac_v_madd(c, (c - s) * 0.6666667f, tac_v_set(0.3333333f)) * SINGING_LOSS;
+    g.n *= tac_v_madd(tac_v_max(b->c.k - 4.0f, tac_v_set(0)), loss, tac_v_set(1));
+    return g;
+}
+
+/* A frame of stages that saturate, each with a lag of its own. */
+TAC_INLINE void step_stages(struct bank *b, tac_v gap[4], struct tac_ratio g, tac_v x, tac_v y[2])
+{
+    tac_v lag[4], loop = b->c.k, late = tac_v_set(0);
+    TAC_UNROLL
+    for (int k = 0; k < 4; k++) {
+        struct tac_ratio t = tac_v_tanh_share(gap[k]);
+        lag[k] = g.n * t.n / tac_v_madd(g.n, t.n, g.d * t.d);
+        loop *= lag[k];
+        late = tac_v_madd(late - b->z[k], lag[k], b->z[k]);
+    }
+    tac_v v = solve(tac_v_nmadd(b->c.k, late, x * b->c.gain), loop, 1.0f / (1.0f + loop));
+    TAC_UNROLL
+    for (int k = 0; k < 4; k++) {
+        tac_v out = stage(&b->z[k], lag[k], v);
+        gap[k] = v - out;
+        v = out;
+        if (k % 2)
+            y[k == 1 ? OUT_LOW12 : OUT_LOW24] = v;
+    }
+}
+
+/* At twice the rate, or with stages that saturate, or both. */
 static void run_fine(struct ladder *s, const struct tac_io *io, int motion)
 {
     struct bank bank = {0};
+    struct tac_ratio g = {0};
     memcpy(bank.z, s->z, sizeof bank.z);
     for (uint32_t i = 0; i < io->frames; i++) {
         if (i == 0 || motion > 1)
             shape(&bank, io, i);
-        if (i == 0 || motion)
+        if (i == 0 || motion) {
             tune(&bank, TAC_AT(io->param[P_CUTOFF], i), s->per_hz);
-        tac_v x[2], first[OUTS], second[OUTS];
-        tac_half_iir_up(&s->up, TAC_AT(io->in[0], i), x);
-        step(&bank, x[0], first);
-        step(&bank, x[1], second);
+            g = tune_stages(&bank, TAC_AT(io->param[P_CUTOFF], i), s->per_hz);
+        }
+        tac_v x[2] = {TAC_AT(io->in[0], i)}, y[2][OUTS] = {0};
+        if (s->fine)
+            tac_half_iir_up(&s->up, x[0], x);
+        for (int k = 0; k <= s->fine; k++) {
+            if (s->stages)
+                step_stages(&bank, s->gap, g, x[k], y[k]);
+            else
+                step(&bank, x[k], y[k]);
+        }
         for (int port = 0; port < OUTS; port++) {
-            tac_v y[2] = {first[port], second[port]};
-            tac_put(io, port, i, tac_half_iir_down(&s->down[port], y));
+            tac_v pair[2] = {y[0][port], y[s->fine][port]};
+            tac_put(io, port, i, s->fine ? tac_half_iir_down(&s->down[port], pair) : pair[0]);
         }
     }
     memcpy(s->z, bank.z, sizeof bank.z);
@@ -229,7 +290,7 @@ static void process(void *state, const struct tac_io *io)
 {
     struct ladder *s = state;
     int motion = motion_of(io), low12 = io->out[OUT_LOW12] != NULL;
-    if (s->fine)
+    if (s->fine || s->stages)
         run_fine(s, io, motion);
     else if (is_alike(io, io))
         run_alike(&s, io, 1);
@@ -245,8 +306,8 @@ static void process2(void *states, const struct tac_io *io)
 {
     struct ladder *const *s = states;
     int motion = motion_of(&io[0]);
-    int alone = s[0]->fine || motion == 2 || motion != motion_of(&io[1]) || io[0].out[OUT_LOW12] ||
-                io[1].out[OUT_LOW12];
+    int alone = s[0]->fine || s[0]->stages || motion == 2 || motion != motion_of(&io[1]) ||
+                io[0].out[OUT_LOW12] || io[1].out[OUT_LOW12];
     if (alone) {
         process(s[0], &io[0]);
         process(s[1], &io[1]);
@@ -266,7 +327,9 @@ TAC_BLOCK(ladder) = {
     .about =
         "Zero-delay-feedback ladder with a saturating input (Zavalishin 2018). It sings from "
         "95 % resonance on, in tune with the cutoff. quality: fine computes at twice the rate, for "
-        "loud and high sounds, at a little more than twice the cost.",
+        "loud and high sounds, at a little more than twice the cost. saturation: stages makes "
+        "each of the four stages saturate by itself, so that loud sounds also close the filter; "
+        "at twice the cost.",
     .in = {{"in", "the sound", TAC_PORT_SIGNAL, 0}},
     .out = {[OUT_LOW24] = {"out", "low-pass, 24 dB per octave", TAC_PORT_SIGNAL, 0},
             [OUT_LOW12] = {"low12", "after two of the four stages", TAC_PORT_SIGNAL, 0}},
@@ -279,7 +342,10 @@ TAC_BLOCK(ladder) = {
               [P_DRIVE] = {"drive", "gain into the saturation", TAC_UNIT_DB, -24, 48, 0,
                            TAC_CURVE_LINEAR, NULL}},
     .option = {[O_QUALITY] = {"quality", "fine: at twice the rate, with less alias",
-                              TAC_OPTION_CHOICE, 0, 1, 0, qualities}},
+                              TAC_OPTION_CHOICE, 0, 1, 0, qualities},
+               [O_SATURATION] = {"saturation",
+                                 "stages: each of the four saturates, not the input alone",
+                                 TAC_OPTION_CHOICE, 0, 1, 0, saturations}},
     .state_bytes = sizeof(struct ladder),
     .tail_s = -1,
     .init = init,
