@@ -52,7 +52,8 @@ static long step_raw(void *function, uintptr_t a, uintptr_t b, uintptr_t *ret_va
                      : "=a"(result), "+D"(a), "+S"(b)
                      : "r"(target), "0"(0)
                      : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0",
-                       "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7");
+                       "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+                       "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
     *ret_value = result;
     return step_count;
 }
