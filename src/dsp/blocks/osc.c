@@ -10,8 +10,7 @@
  * Source   E. Brandt 2001, "Hard sync without aliasing", ICMC; T. Stilson, J. Smith 1996,
  *          "Alias-free digital synthesis of classic analog waveforms", ICMC.
  * Quality  alias-to-signal below -95 dB at 3.5 kHz (tests/dsp/test_osc.c).
- * Cost     of a frame the same always; of a corner a tenth of 16 lanes' frames. So a call costs the
- *          more, the more corners there are.
+ * Cost     of a frame the same always; a call costs the more, the more corners there are.
  * Latency  16 frames. State: 320 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/oscillator.h"
