@@ -39,7 +39,7 @@ static void *no_memory(void)
 static void *calloc_large(size_t bytes)
 {
     bool fresh = false;
-    struct tac_heap *heap = tac_thread_heap();
+    struct tac_heap *heap = tac_thread_heap_now();
     void *block = tac_large_alloc(heap, bytes, &fresh);
     if (!block)
         return tac_heap_failed();
@@ -87,7 +87,7 @@ static size_t block_bytes_for(size_t bytes)
 static __attribute__((noinline)) void *aligned_watched(size_t alignment, size_t bytes,
                                                        const void *site)
 {
-    struct tac_heap *heap = tac_thread_heap(); /* the first call of all opens it, and asks */
+    struct tac_heap *heap = tac_thread_heap_now(); /* the first call of all opens it, and asks */
     size_t rounded = tac_align_up(bytes ? bytes : 1, alignment);
     if (!tac_memcheck_on() && rounded <= TAC_UNIT_BYTES)
         return tac_heap_malloc_at(block_bytes_for(rounded), site);

@@ -144,6 +144,7 @@ struct tac_mem {
     _Atomic size_t quiet_units; /* up to so many in use there is nothing new about low water */
     _Atomic uint64_t foreign_frees, detached_failures;
     _Atomic size_t detached_large_blocks, detached_large_units;
+    _Atomic uint64_t prepared; /* units for threads to come, see first.c */
     alignas(TAC_LINE_BYTES) _Atomic uint64_t thread_used[TAC_HEAP_THREADS_MAX / 64];
 };
 
@@ -269,6 +270,12 @@ static inline size_t tac_place_bytes(const struct tac_place *place)
 /* A block of the class, after the list ran empty; NULL, counted and in errno, when there is no
  * memory. */
 void *tac_heap_refill(struct tac_heap *heap, unsigned class_index);
+/* The first block of a thread that just took the heap: of what the thread before left, or of that
+ * unit. The class has blocks of at most TAC_CLASS_LIST_BYTES. */
+void *tac_heap_begin(struct tac_heap *heap, unsigned class_index, size_t unit);
+/* The thread ends: gives an empty slab back that is owed, or takes in what others freed, so that
+ * threads that live for one call do so as well. */
+void tac_heap_rest(struct tac_heap *heap);
 /* A block comes home on its owner thread, fast path or not. */
 void tac_slab_free_local(struct tac_heap *heap, struct tac_slab *slab, void *block);
 /* After the fast path made used 0. */
@@ -301,8 +308,20 @@ void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab);
 void *tac_large_alloc(struct tac_heap *heap, size_t bytes, bool *ret_fresh);
 void *tac_large_alloc_aligned(struct tac_heap *heap, size_t bytes, size_t alignment);
 void tac_large_free(struct tac_heap *heap, struct tac_large *large, size_t unit);
+/* These units, which are accounted for, become a block. */
+void *tac_large_begin(struct tac_heap *heap, size_t unit, size_t n);
 /* realloc.c: make it that long where it is, if that can be done. */
 bool tac_large_resize(struct tac_heap *heap, struct tac_large *large, size_t unit, size_t bytes);
+
+/* ---- first.c ---- */
+
+/* A block for a thread that has no thread heap, in an open heap; NULL, counted and in errno, when
+ * there is no memory. Takes a thread heap where that leaves the call within its bound. */
+void *tac_first_alloc(size_t bytes);
+/* Keep the unit, which is accounted for and nobody's, for a thread to come; false: there is no
+ * need. */
+bool tac_unit_prepare(size_t unit);
+unsigned tac_units_prepared(void);
 
 /* ---- open.c, thread.c ---- */
 

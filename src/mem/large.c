@@ -7,6 +7,20 @@
 
 #include "base/bits.h"
 
+static inline void *begin(struct tac_heap *heap, size_t unit, size_t n)
+{
+    struct tac_large *large = tac_large_at(unit);
+    large->units = n;
+    TAC_KIND_SET(large, TAC_KIND_LARGE);
+    tac_large_count(heap, 1, (long)n);
+    return tac_unit_address(unit);
+}
+
+void *tac_large_begin(struct tac_heap *heap, size_t unit, size_t n)
+{
+    return begin(heap, unit, n);
+}
+
 /* A block of n units that are accounted for, if they were found. */
 static void *begin_large(struct tac_heap *heap, long unit, size_t n)
 {
@@ -14,11 +28,7 @@ static void *begin_large(struct tac_heap *heap, long unit, size_t n)
         tac_units_return(n);
         return NULL;
     }
-    struct tac_large *large = tac_large_at((size_t)unit);
-    large->units = n;
-    TAC_KIND_SET(large, TAC_KIND_LARGE);
-    tac_large_count(heap, 1, (long)n);
-    return tac_unit_address((size_t)unit);
+    return begin(heap, (size_t)unit, n);
 }
 
 void *tac_large_alloc(struct tac_heap *heap, size_t bytes, bool *ret_fresh)

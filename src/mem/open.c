@@ -191,6 +191,8 @@ int tac_heap_open(const struct tac_heap_config *config)
     }
     int r = open_now(config);
     atomic_store(&state, tac_mem.bytes ? OPEN : FAILED);
+    if (tac_mem.bytes)
+        tac_thread_heap(); /* which is not real-time yet, so its first call need not be short */
     return r;
 }
 

@@ -132,6 +132,22 @@ static inline bool tac_outside_is_plain(const struct tac_heap *heap)
     return TAC_LIKELY(heap != &tac_heap_none) && TAC_LIKELY(!tac_outside_wants());
 }
 
+/* Of a thread that has no thread heap: is the heap open, and will nobody watch the thread? */
+static inline bool tac_thread_is_plain(void)
+{
+    /* pairs with the release store in open_now */
+    return __atomic_load_n(&tac_mem.bytes, __ATOMIC_ACQUIRE) && !tac_outside_wants() &&
+           !tac_mem.hooks && !tac_mem.memcheck && tac_thread.guard == TAC_HEAP_ALLOW;
+}
+
+/* The thread heap for a call that is not the place to take one, unless the thread is watched: NULL
+ * where it has none. */
+static inline struct tac_heap *tac_thread_heap_now(void)
+{
+    struct tac_heap *heap = tac_thread.heap;
+    return heap || tac_thread_is_plain() ? heap : tac_thread_heap();
+}
+
 /* An allocation by a thread that is sampled. */
 void tac_outside_note(size_t bytes, const void *site);
 

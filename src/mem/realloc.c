@@ -102,7 +102,7 @@ static __attribute__((noinline)) void *realloc_watched(void *block, const struct
         return tac_heap_failed();
     void *result = block;
     /* memcheck wants to know each length */
-    if (tac_memcheck_on() || !resize_in_place(tac_thread_heap(), place, bytes)) {
+    if (tac_memcheck_on() || !resize_in_place(tac_thread_heap_now(), place, bytes)) {
         thread->busy = 1;
         result = move_block(block, tac_place_bytes(place), bytes);
         thread->busy = busy;

@@ -102,7 +102,7 @@ static size_t idle_units(const struct tac_heap *heap)
 
 static const char *units_fault(void)
 {
-    size_t taken = 0;
+    size_t taken = tac_units_prepared();
     for (size_t unit = 0; unit < tac_mem.units;) {
         const struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
         const struct tac_large *large = tac_large_at(unit);

@@ -203,8 +203,12 @@ static __attribute__((noinline)) void *new_small(struct tac_heap *heap, unsigned
         tac_units_return(TAC_SPANS_SOME - span.n);
     tac_units_fresh((size_t)span.unit, span.n);
     struct tac_slab *slab = tac_slab_at((uintptr_t)span.unit << TAC_UNIT_SHIFT);
+    unsigned n = span.n;
+    if (TAC_UNLIKELY(!(atomic_load_explicit(&tac_mem.prepared, memory_order_relaxed) >> 32)) &&
+        n > 1)
+        n -= tac_unit_prepare((size_t)span.unit + n - 1);
     heap->fresh_spare = slab + 1;
-    heap->fresh_spares = span.n - 1;
+    heap->fresh_spares = n - 1;
     tac_heap_note_worst(heap, start);
     return begin_slab(heap, c, slab);
 }
@@ -246,6 +250,11 @@ static uint32_t tidy(struct tac_heap *heap)
     heap->owed = owed->next;
     send_home(owed);
     return TAC_HEAP_DRAIN;
+}
+
+void tac_heap_rest(struct tac_heap *heap)
+{
+    tidy(heap);
 }
 
 /* Of what has_blocks found; NULL when it found nothing. */
@@ -328,6 +337,36 @@ void *tac_heap_refill(struct tac_heap *heap, unsigned c)
         return refill_own(heap, c);
     return tac_heap_has_sent(heap, c) || has_spare(heap, c) ? refill_from_others(heap, c)
                                                             : take_new(heap, c);
+}
+
+/* A unit that is in use by nobody: kept, if there is a place. */
+static void keep_unit(struct tac_heap *heap, size_t unit)
+{
+    if (tac_unit_prepare(unit))
+        return;
+    if (heap->spares + heap->fresh_spares < TAC_HEAP_SPARES)
+        heap->spare[heap->spares++] = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
+    else
+        tac_units_give(unit, 1);
+}
+
+/* What other threads freed is looked after when the thread ends, if not before. */
+void *tac_heap_begin(struct tac_heap *heap, unsigned c, size_t unit)
+{
+    void *block = heap->of[c].list;
+    if (block) {
+        keep_unit(heap, unit);
+        return pop(heap, c, block);
+    }
+    heap->counters.slow_mallocs++;
+    block = take_own(heap, c, TAC_HEAP_DRAIN);
+    if (block) {
+        keep_unit(heap, unit);
+        return block;
+    }
+    return c < TAC_CLASS_MEDIUM_FIRST
+               ? begin_slab(heap, c, tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT))
+               : tac_large_begin(heap, unit, 1);
 }
 
 /* Out of the list of partial slabs, if it is there. False: the class has it in hand. */

@@ -106,11 +106,17 @@ static __attribute__((noinline)) void *malloc_watched(struct tac_heap *heap, siz
     return block;
 }
 
-void *tac_heap_malloc_at(size_t bytes, const void *site)
+/* The process' first call opens the heap, and a thread that is watched needs its thread heap. */
+static __attribute__((noinline)) void *malloc_attached(size_t bytes, const void *site)
 {
     struct tac_heap *heap = tac_thread_heap();
-    return TAC_UNLIKELY(is_watched(&tac_thread)) ? malloc_watched(heap, bytes, site)
-                                                 : malloc_real(heap, bytes);
+    return is_watched(&tac_thread) ? malloc_watched(heap, bytes, site) : malloc_real(heap, bytes);
+}
+
+void *tac_heap_malloc_at(size_t bytes, const void *site)
+{
+    return !tac_thread.heap && tac_thread_is_plain() ? tac_first_alloc(bytes)
+                                                     : malloc_attached(bytes, site);
 }
 
 /* Larger than what the fast path has, or nothing, which it does not know the class of. */

@@ -29,6 +29,7 @@ static void set_real_time(struct tac_heap *heap, bool on)
 static void thread_exits(void *value)
 {
     struct tac_heap *heap = value;
+    tac_heap_rest(heap);
     tac_heap_fast = &tac_heap_none;
     tac_thread.heap = NULL;
     set_real_time(heap, false);

@@ -77,7 +77,7 @@ static inline void tac_large_count(struct tac_heap *heap, long blocks, long unit
 /* The units of a block. */
 static inline size_t tac_large_units(size_t bytes)
 {
-    return tac_spans_round(bytes ? (bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT : 1);
+    return tac_spans_round((bytes - (bytes != 0) + TAC_UNIT_BYTES) >> TAC_UNIT_SHIFT);
 }
 
 #endif

@@ -23,8 +23,8 @@
  * of hints have a level more. */
 enum kind { OWN, OTHER, FIRST, RESIZE, KINDS };
 static const char *const kind_name[KINDS] = {"own", "other", "first", "resize"};
-static const long near_limits[KINDS] = {250, 400, 565, 400};
-static const long deep_limits[KINDS] = {250, 465, 605, 475};
+static const long near_limits[KINDS] = {250, 400, 400, 400};
+static const long deep_limits[KINDS] = {250, 465, 420, 475};
 static const long *limits = deep_limits;
 
 static struct {
@@ -55,7 +55,7 @@ static uintptr_t count(void *function, uintptr_t a, uintptr_t b, bool is_remote)
     size_t units = atomic_load(&tac_mem.taken_units);
     uintptr_t result;
     long n = step_call(function, a, b, &result);
-    bool is_first = tac_thread.heap != heap;
+    bool is_first = !heap;
     enum kind kind = is_first ? FIRST : OWN;
     if (!is_first && (is_remote || units != atomic_load(&tac_mem.taken_units) ||
                       (heap && heap->counters.remote_frees != remote_frees)))
@@ -265,6 +265,11 @@ static void remote_backlog_is_bounded(void)
     free(slot);
 }
 
+/* Threads that live at the same time, so that each takes another thread heap. */
+enum { TOGETHER = 12 };
+static pthread_barrier_t all_began;
+static pthread_mutex_t in_turn = PTHREAD_MUTEX_INITIALIZER; /* a lost race is counted elsewhere */
+
 static void *first_calls(void *argument)
 {
     void *block[64];
@@ -277,18 +282,44 @@ static void *first_calls(void *argument)
     return NULL;
 }
 
+/* The second call of some is the first that takes a thread heap. */
+static void *first_calls_together(void *argument)
+{
+    const size_t *first = argument;
+    void *block[3];
+    pthread_mutex_lock(&in_turn);
+    block[0] = stepped_malloc(*first);
+    block[1] = stepped_malloc(100);
+    block[2] = stepped_malloc(3000);
+    pthread_mutex_unlock(&in_turn);
+    pthread_barrier_wait(&all_began);
+    pthread_mutex_lock(&in_turn);
+    for (size_t i = 0; i < sizeof block / sizeof *block; i++)
+        stepped_free(block[i]);
+    pthread_mutex_unlock(&in_turn);
+    return NULL;
+}
+
 static void new_threads_are_bounded(void)
 {
     const char *why = step_supported();
     if (why)
         SKIP(why);
     static const size_t first[] = {1, 300, 2000, 16000, 50000, 200000, 70u << 20};
+    enum { SIZES = sizeof first / sizeof *first };
+    pthread_t thread[TOGETHER];
     begin();
-    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
-        pthread_t thread;
-        REQUIRE(pthread_create(&thread, NULL, first_calls, (void *)(uintptr_t)&first[i]) == 0);
-        pthread_join(thread, NULL);
+    for (size_t i = 0; i < SIZES; i++) {
+        REQUIRE(pthread_create(thread, NULL, first_calls, (void *)(uintptr_t)&first[i]) == 0);
+        pthread_join(*thread, NULL);
     }
+    pthread_barrier_init(&all_began, NULL, TOGETHER);
+    for (size_t i = 0; i < TOGETHER; i++)
+        REQUIRE(pthread_create(&thread[i], NULL, first_calls_together,
+                               (void *)(uintptr_t)&first[i % SIZES]) == 0);
+    for (size_t i = 0; i < TOGETHER; i++)
+        pthread_join(thread[i], NULL);
+    pthread_barrier_destroy(&all_began);
     end("threads");
 }
 
