@@ -208,8 +208,8 @@ static int read_text(const char *path, char **ret_text, size_t *ret_size, struct
 int tac_instrument_load(struct tac_vault *vault, const char *path, double rate_hz,
                         struct tac_instrument **ret_instrument, struct tac_error *err)
 {
-    char *text;
-    size_t size;
+    char *text = NULL;
+    size_t size = 0;
     struct tac_sfz_region *region;
     uint32_t count;
     struct tac_error why = {0};
