@@ -29,12 +29,13 @@
  *                       ENOMEM for all but real-time threads, which have the reserve
  *   reserve=BYTES       the part that only threads after tac_heap_thread_real_time() may take
  *   low=BYTES           the low-water mark (see tac_heap_low_water_set)
- *   huge=no|yes         ask for no huge pages, or for huge pages everywhere. Otherwise they are
- * asked for where memory is populated at start threads=COUNT       thread heaps in the static table
- * (default 1024) outside=no|yes      let other processes of the same user look at the heap (tactus
- * heap) where the kernel would let root alone (kernel.yama.ptrace_scope) stats=no|exit|full  print
- * statistics at exit, in brief or with all tables A wrong word gets one line on standard error, and
- * its default.
+ *   huge=no|yes         ask for huge pages nowhere, or everywhere; where memory is populated at
+ *                       start, if nothing is said
+ *   threads=COUNT       thread heaps in the static table (default 1024)
+ *   outside=no|yes      let other processes of the same user look at the heap (tactus heap) where
+ *                       the kernel would let root alone (kernel.yama.ptrace_scope)
+ *   stats=no|exit|full  print statistics at exit, in brief or with all tables
+ * A wrong word gets one line on standard error, and its default.
  *
  * Threads: any, unless said otherwise. Real-time: "yes" means bounded as above. */
 #ifndef TACTUS_MEM_H

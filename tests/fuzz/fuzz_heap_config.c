@@ -28,9 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     tac_heap_config_init(&config, 0);
     int r = tac_heap_config_parse(&config, text, &err);
     if (r > 0 || (r < 0 && !*err.text) || (unsigned)config.full > TAC_HEAP_FULL_RESERVE ||
-        (unsigned)config.lock > TAC_HEAP_LOCK_YES || config.threads > 4096 ||
-        (unsigned)config.huge > 1 || (unsigned)config.outside > 1 ||
-        (unsigned)config.stats_exit > 2 || config.size_bytes > SIZE_MAX / 2)
+        (unsigned)config.lock > TAC_HEAP_LOCK_YES || config.threads > 4096 || config.huge < -1 ||
+        config.huge > 1 || (unsigned)config.outside > 1 || (unsigned)config.stats_exit > 2 ||
+        config.size_bytes > SIZE_MAX / 2)
         abort();
     return tac_heap_config_parse(&config, text, NULL) == r ? 0 : (abort(), 1);
 }
