@@ -4,7 +4,8 @@
  * The kernel says that it dropped events when it next has room: the loss lies before that mark. It
  * began after the last event that came through the same buffer, which is that of a thread (the
  * recorder's perf ring; the mark has its tid) or of a CPU. A thread's buffer carries few kinds of
- * events, and none of the CPU's.
+ * events, and none of the CPU's. Where a fault begins is told in both, which says nothing of
+ * either.
  * Cost: O(n) for the n events since then, a gap. Threads: one. Real-time: no. */
 #include "capture/reader.h"
 
@@ -18,6 +19,8 @@ static bool same_buffer(const struct tac_capture_gap *g, const struct tac_captur
 {
     if (k->type == TAC_KERNEL_LOST)
         return k->tid == g->tid && (g->tid || k->cpu == g->cpu);
+    if (k->type == TAC_KERNEL_FAULT)
+        return false;
     return g->tid ? is_of_thread(k->type) && k->tid == g->tid
                   : !is_of_thread(k->type) && k->cpu == g->cpu;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_spared.c - accounts of cycles that began without them: taken from those before and from the
- * kernel's events, and absent where one of these is missing. Recordings made by hand. */
+ * kernel's events, and absent where one of these is missing. Since when they are. Recordings made
+ * by hand. */
 #include "capture/capture.h"
 
 #include "make_recording.h"
@@ -130,6 +131,29 @@ static void there_are_none_without_any_before(void)
     tac_capture_close(c);
 }
 
+/* A page fault's begin may come from the thread's buffer: it does not show that the CPU's was
+ * whole.
+ */
+static void a_loss_began_after_the_last_event_of_its_buffer(void)
+{
+    struct tac_capture *c = NULL;
+    uint32_t lane;
+    struct tac_make *m = open_recording(&lane);
+    tac_make_kernel(m, (struct tac_format_kernel){1000 * US, TAC_KERNEL_WAKING, 1, 5, 0, 0});
+    kernel(m, 1100, TAC_KERNEL_FAULT_MINOR, 0x1000);
+    tac_make_kernel(m,
+                    (struct tac_format_kernel){1200 * US, TAC_KERNEL_FAULT, 1, AUDIO, 0x2000, 0});
+    tac_make_kernel(m, (struct tac_format_kernel){1300 * US, TAC_KERNEL_WAKING, 0, 5, 0, 0});
+    tac_make_kernel(m, (struct tac_format_kernel){1400 * US, TAC_KERNEL_LOST, 1, 0, 7, 0});
+    kernel(m, 1500, TAC_KERNEL_LOST, 3);
+    tac_make_close(m);
+    REQUIRE(tac_capture_open(path, NULL, &c) == 0);
+    REQUIRE(c->gaps_count == 2);
+    CHECK(c->gaps[0].begin_ns == 1000 * US && c->gaps[0].dropped == 7); /* the CPU's */
+    CHECK(c->gaps[1].begin_ns == 1100 * US && c->gaps[1].dropped == 3); /* the thread's */
+    tac_capture_close(c);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -138,6 +162,7 @@ int main(int argc, char **argv)
     TEST(there_are_none_when_a_switch_is_missing);
     TEST(there_are_none_when_the_kernel_lost_events);
     TEST(there_are_none_without_any_before);
+    TEST(a_loss_began_after_the_last_event_of_its_buffer);
     unlink(path);
     return test_end();
 }
