@@ -69,11 +69,13 @@ static void learn_name(struct state *s, uint32_t tid)
     }
 }
 
-static void put_lost(struct state *s, int cpu, uint64_t lost)
+/* Before the event that follows them, as the kernel's own buffers tell it; 0: none were. */
+static void put_lost(struct state *s, int cpu, uint64_t lost, uint64_t ns)
 {
     struct tac_format_kernel e = {
-        .ns = tac_clock_ns(), .type = TAC_KERNEL_LOST, .cpu = (uint16_t)cpu, .a = lost};
-    s->out.event(s->out.writer, &e);
+        .ns = ns, .type = TAC_KERNEL_LOST, .cpu = (uint16_t)cpu, .a = lost};
+    if (lost)
+        s->out.event(s->out.writer, &e);
 }
 
 /* The lap, modulo 65536, in which an event is written that follows `tail` others. */
@@ -116,6 +118,8 @@ static void read_cpu(struct state *s, int cpu)
         if (copy(r, cpu, tail, &e, &is_gone)) {
             learn_name(s, e.tid);
             learn_name(s, (uint32_t)(e.a >> 32));
+            put_lost(s, cpu, lost, e.ns);
+            lost = 0;
             s->out.event(s->out.writer, &e);
         } else if (!is_gone) {
             break;
@@ -124,8 +128,7 @@ static void read_cpu(struct state *s, int cpu)
         }
     }
     s->tail[cpu] = tail;
-    if (lost)
-        put_lost(s, cpu, lost);
+    put_lost(s, cpu, lost, tac_clock_ns());
 }
 
 static void read_rings(void *state)
