@@ -7,8 +7,8 @@
  *
  * What lies at the cursor goes out in frames, over TCP squeezed (a Unix socket has room enough).
  * That takes time which the rings may not have, so a pass squeezes PASS_BYTES at most; when more
- * than a quarter of the queue waits even so, the rest goes plain. A slow connection takes less than
- * that a pass, so it gets squeezed frames only. */
+ * than a quarter of the queue waits even so, and not because the connection is the slower one, the
+ * rest goes plain. */
 #include "trace/wire.h"
 
 #include "base/clock.h"
@@ -16,9 +16,11 @@
 #include "trace/squeeze.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -250,6 +252,13 @@ static void put_frame(struct tac_wire *s, bool squeezed)
     s->out_bytes += sizeof head + bytes;
 }
 
+/* Whether the connection takes what it is given, or lets it wait in the kernel. */
+static bool is_fast(const struct tac_wire *s)
+{
+    int unsent = 0;
+    return ioctl(s->fd, SIOCOUTQNSD, &unsent) != 0 || unsent == 0;
+}
+
 /* Frames of what waits, as many as there is room for. False: none. */
 static bool fill_out(struct tac_wire *s, size_t *budget)
 {
@@ -257,7 +266,9 @@ static bool fill_out(struct tac_wire *s, size_t *budget)
     while (s->cursor < s->end) {
         bool squeezed = s->squeeze && *budget >= TAC_SQUEEZE_PLAIN_MAX;
         size_t most = squeezed ? TAC_SQUEEZE_BYTES_MAX : PLAIN_BYTES;
-        if (s->squeeze && !squeezed && s->end - s->cursor <= s->size / 4)
+        bool may_be_plain =
+            !s->squeeze || (!s->out_bytes && s->end - s->cursor > s->size / 4 && is_fast(s));
+        if (!squeezed && !may_be_plain)
             break;
         if (s->out_bytes + sizeof(struct tac_wire_frame) + most > OUT_BYTES)
             break;
