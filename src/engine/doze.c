@@ -57,14 +57,17 @@ static struct tac_io later(const struct tac_io *io, uint32_t frames, uint32_t la
     return rest;
 }
 
-static void run_waking(const struct tac_stretch *s, const struct tac_op *op)
+static void run_waking(const struct tac_stretch *s, const struct tac_op *op, uint32_t from)
 {
-    const struct tac_node *n = s->plan->node[op->node].node;
-    uint32_t from = s->pair->from, lanes = n->bank_lanes;
+    const struct tac_plan_node *pn = &s->plan->node[op->node];
+    const struct tac_node *n = pn->node;
+    uint32_t lanes = n->bank_lanes;
     if (op->run == tac_direct_run)
         tac_direct_stand_back(op->self);
-    if (op->skip)
+    if (op->skip || pn->hush == TAC_HUSH_ASLEEP)
         return;
+    if (pn->hush == TAC_HUSH_SILENT)
+        from = op->io->frames;
     if (!is_process(n->block, op)) {
         op->run(op->self, op->io);
         return;
@@ -77,9 +80,12 @@ static void run_waking(const struct tac_stretch *s, const struct tac_op *op)
             if (op->io[b].out[o])
                 memset(op->io[b].out[o], 0, (size_t)from * lanes * sizeof(float));
     }
-    op->run(op->self, io);
+    if (from < op->io->frames)
+        op->run(op->self, io);
 }
 
+/* `from` is looked at once: a helper that was stopped in here and has lost its task goes on when
+ * the pair is in another slice, and must not compute lengths from that one's frame. */
 void tac_doze_run(void *self, const struct tac_io *io)
 {
     const struct tac_stretch *s = self;
@@ -90,7 +96,7 @@ void tac_doze_run(void *self, const struct tac_io *io)
             op->run(op->self, op->io);
     else if (from < io->frames)
         for (; op < end; op++)
-            run_waking(s, op);
+            run_waking(s, op, from);
     else
         for (; op < end; op++)
             run_asleep(s, op);

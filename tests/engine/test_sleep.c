@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_sleep.c - banks of voices that nobody hears: they sleep, wake in the frame of the note, and
  * sound as if they had not slept. */
+#include "engine/internal.h"
 #include "rig_engine.h"
 #include "test.h"
 
@@ -152,6 +153,24 @@ static void voices_that_may_come_back_by_themselves_do_not_sleep(void)
     }
 }
 
+/* A node that is given up for lack of time is silent in the slice in which its bank wakes, too. */
+static void what_is_given_up_does_not_wake(void)
+{
+    struct tac_engine *e = open_engine(STEADY, 1, 0);
+    REQUIRE(e);
+    rig_play(e, 0, 6400, 64);
+    CHECK(asleep(e) > 0);
+    struct tac_plan *p = e->playing;
+    for (uint32_t i = 0; i < p->graph->node_count; i++)
+        if (strstr(p->graph->node[i].name, "place"))
+            p->node[i].hush = TAC_HUSH_SILENT;
+    p->checked = true;
+    CHECK(tac_engine_note(e, NULL, 60, 1, 30) == 0);
+    rig_play(e, 0, 640, 64);
+    CHECK_MSG(most(rig_out[0], 640) == 0, "%g is heard", (double)most(rig_out[0], 640));
+    tac_engine_free(e);
+}
+
 static void an_edit_wakes_and_they_sleep_again(void)
 {
     struct tac_engine *e = open_engine(MOVING, 1, 0);
@@ -182,6 +201,7 @@ int main(int argc, char **argv)
     TEST(same_bits_however_time_is_cut);
     TEST(notes_wake_who_plays_them);
     TEST(voices_that_may_come_back_by_themselves_do_not_sleep);
+    TEST(what_is_given_up_does_not_wake);
     TEST(an_edit_wakes_and_they_sleep_again);
     return test_end();
 }
