@@ -30,13 +30,20 @@ struct tac_osc_known {
     tac_v hz, pitch;
 };
 
-/* True when frequency or pitch at the start of the call are not what is known; they are then. */
-TAC_INLINE int tac_osc_is_new(struct tac_osc_known *known, const struct tac_io *io)
+/* Frequency and pitch in frame i are what is known. */
+TAC_INLINE int tac_osc_is_known(const struct tac_osc_known *known, const struct tac_io *io,
+                                uint32_t i)
 {
-    tac_v hz = TAC_AT(io->param[OSC_FREQUENCY], 0), pitch = TAC_AT(io->param[OSC_PITCH], 0);
-    int is_new = tac_m_any((tac_m)(hz != known->hz) | (tac_m)(pitch != known->pitch));
-    known->hz = hz;
-    known->pitch = pitch;
+    tac_v hz = TAC_AT(io->param[OSC_FREQUENCY], i), pitch = TAC_AT(io->param[OSC_PITCH], i);
+    return !tac_m_any((tac_m)(hz != known->hz) | (tac_m)(pitch != known->pitch));
+}
+
+/* True when they are not; they are then. */
+TAC_INLINE int tac_osc_is_new(struct tac_osc_known *known, const struct tac_io *io, uint32_t i)
+{
+    int is_new = !tac_osc_is_known(known, io, i);
+    known->hz = TAC_AT(io->param[OSC_FREQUENCY], i);
+    known->pitch = TAC_AT(io->param[OSC_PITCH], i);
     return is_new;
 }
 

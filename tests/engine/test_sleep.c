@@ -32,9 +32,11 @@ enum { FRAMES = 20000, CHANNELS = 2 };
     "    cables: [v.pitch -> osc.pitch, v.gate -> env, free -> osc.level, osc -> f, f.out -> "     \
     "vca.in, env.out -> vca.control, vca -> place, 'place.left -> output[1]', 'place.right -> "    \
     "output[2]', f.band -> other.in, env.out -> other.control, 'other -> output[1]']\n"            \
-    "  w:\n    count: 1\n    nodes: {o: {block: saw, frequency: 8.1758 Hz}, a: {block: adsr, "     \
+    "  w:\n    count: 1\n    nodes: {o: {block: saw, frequency: 8.1758 Hz}, s: {block: sine, "     \
+    "frequency: 8.1758 Hz}, q: {block: svf}, a: {block: adsr, "                                    \
     "release: 1 ms}, x: {block: gain}, y: {block: gain, level: -6 dB}}\n"                          \
-    "    cables: [w.pitch -> o.pitch, w.gate -> a, o -> x, a.out -> x.control, x -> y, 'y -> "     \
+    "    cables: [w.pitch -> o.pitch, w.pitch -> s.pitch, w.pitch -> q.pitch, w.gate -> a, o -> "  \
+    "q, s -> q, q.out -> x.in, a.out -> x.control, x -> y, 'y -> "                                 \
     "output[2]']\n"                                                                                \
     "cables: [lfo.out -> f.cutoff]\n"
 

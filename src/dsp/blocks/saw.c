@@ -68,7 +68,7 @@ TAC_INLINE void run(struct saw *s, const struct tac_io *io, int moving, int loud
     tac_v ratio = {0};
     if (moving)
         ratio = tac_v_semitones(TAC_AT(pitch, 0));
-    else if (tac_osc_is_new(&s->known, io))
+    else if (tac_osc_is_new(&s->known, io, 0))
         s->pace = pace_of(io, 0, s->per_hz, tac_v_semitones(TAC_AT(pitch, 0)));
     struct pace pace = s->pace;
     struct shape shape = shape_of(pace.per_turn, TAC_AT(level, 0));

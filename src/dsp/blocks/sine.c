@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: MIT
  * sine.c - a sine oscillator.
  *
- * Method   a 32-bit phase per lane, so that the pitch is exact to 1e-7 and never drifts. While it
- *          stands still, frames go by sixteen: sine and cosine of the middle one by a polynomial of
- *          a quarter turn, the others by sin(a + kw) = sin a cos kw + cos a sin kw. While it moves,
- *          each frame has its polynomial.
- * Quality  THD+N below -145 dB at any pitch (tests/dsp/test_sources.c).
- * Latency  0. State: 80 bytes a lane. */
+ * Method   a 32-bit phase per lane, so that the pitch is exact to 1e-7 and never drifts. A frame
+ * with another pitch than the one before has a polynomial of a quarter turn. While the pitch stands
+ * still, frames go by sixteen: sine and cosine of the middle one by that polynomial, the others by
+ * sin(a + kw) = sin a cos kw + cos a sin kw. Which of both it is follows from the values alone, and
+ * not from how they come: the bits of a note are the same whatever else moves in its call. Quality
+ * THD+N below -145 dB at any pitch (tests/dsp/test_sources.c). Latency  0. State: 88 bytes a lane.
+ */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 #include "dsp/oscillator.h"
 
 enum { GROUP = 16, HALF = GROUP / 2, QUARTER_TURN = 0x40000000 };
+enum { SETTLED = 2 }; /* what creeps changes every now and then: not each pause is worth a turn */
 
 struct sine {
     tac_u phase;                          /* of the first frame of the group */
-    tac_u step;                           /* what turn belongs to */
+    tac_u step;                           /* what turn belongs to, once it is turned */
     tac_v turn_cos[HALF], turn_sin[HALF]; /* by 1 .. 8 steps */
+    tac_v sin, cos;                       /* of the middle of the group, once it is begun */
     struct tac_osc_known known;           /* what the step is of */
     double per_hz;
     uint32_t done; /* frames of the group that have been heard */
+    uint32_t turned, begun;
+    uint32_t stood; /* frames of this pitch, up to SETTLED */
 };
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
@@ -27,19 +32,14 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     struct sine *s = state;
     (void)memory;
     s->per_hz = 1.0 / (double)setup->rate_hz;
-    for (int k = 0; k < HALF; k++)
-        s->turn_cos[k] = tac_v_set(1);
 }
 
-/* Another pitch: the group ends here, and the next turns by other angles. In double, as what is
- * rounded here is heard; from the half angle, as that needs one series for both, and then by
- * cos (k + 1) w = 2 cos w cos kw - cos (k - 1) w, and so the sines. */
-static void change_step(struct sine *s, tac_u step)
+/* The angles of a step. In double, as what is rounded here is heard; from the half angle, as that
+ * needs one series for both, and then by cos (k + 1) w = 2 cos w cos kw - cos (k - 1) w, and so the
+ * sines. */
+static void turn(struct sine *s)
 {
-    s->phase += s->step * s->done;
-    s->done = 0;
-    s->step = step;
-    tac_d half = tac_d_sin_angle(__builtin_convertvector((tac_m)step, tac_d) *
+    tac_d half = tac_d_sin_angle(__builtin_convertvector((tac_m)s->step, tac_d) *
                                  (3.141592653589793 / 4294967296.0));
     tac_d square = half * half, cos_before = half * 0 + 1.0, sin_before = half * 0;
     tac_d cos = 1.0 - 2.0 * square, sin = 2.0 * half * tac_d_sqrt(1.0 - square), twice = cos + cos;
@@ -52,84 +52,165 @@ static void change_step(struct sine *s, tac_u step)
         cos = cos_next;
         sin = sin_next;
     }
+    s->turned = 1;
 }
 
-/* The frames of a group from phase on. */
-TAC_INLINE void group(const struct sine *s, tac_u phase, tac_v gain, float *out, int add)
+TAC_INLINE void begin(struct sine *s)
 {
-    tac_u middle = phase + s->step * HALF;
-    tac_v sin = tac_phase_sin(middle) * gain, cos = tac_phase_sin(middle + QUARTER_TURN) * gain;
+    tac_u middle = s->phase + s->step * HALF;
+    s->sin = tac_phase_sin(middle);
+    s->cos = tac_phase_sin(middle + QUARTER_TURN);
+    s->begun = 1;
+}
+
+/* The next group begins in frame 0 of the one that is done. */
+TAC_INLINE void advance(struct sine *s, uint32_t frames)
+{
+    s->done += frames;
+    if (s->done < GROUP)
+        return;
+    s->done -= GROUP;
+    s->begun = 0;
+    s->phase += s->step * GROUP;
+}
+
+/* A frame k frames from the middle, k > 0: side 1, k < 0: side -1. */
+TAC_INLINE tac_v beside(const struct sine *s, tac_v sin, tac_v cos, int k, int side)
+{
+    tac_v part = cos * s->turn_sin[k - 1];
+    return tac_v_madd(sin, s->turn_cos[k - 1], side > 0 ? part : -part);
+}
+
+/* A whole group. */
+TAC_INLINE void group(const struct sine *s, tac_v gain, float *out, int add)
+{
+    tac_v sin = s->sin * gain, cos = s->cos * gain;
     out += HALF * TAC_LANES;
     tac_give(out, sin, add);
     TAC_UNROLL
     for (int k = 1; k <= HALF; k++) {
-        tac_v side = cos * s->turn_sin[k - 1];
-        tac_give(out - k * TAC_LANES, tac_v_madd(sin, s->turn_cos[k - 1], -side), add);
+        tac_give(out - k * TAC_LANES, beside(s, sin, cos, k, -1), add);
         if (k < HALF)
-            tac_give(out + k * TAC_LANES, tac_v_madd(sin, s->turn_cos[k - 1], side), add);
+            tac_give(out + k * TAC_LANES, beside(s, sin, cos, k, 1), add);
     }
 }
 
-/* One frame, or what is left of a group. */
-static uint32_t partial(struct sine *s, float *out, tac_v gain, uint32_t frames, int add)
+/* Frames of a group from the one that is next, which lie on one side of the middle, or are it. */
+TAC_INLINE uint32_t one_side(const struct sine *s, const struct tac_io *io, uint32_t i,
+                             uint32_t last, int k, int side, int loud, int add)
 {
-    _Alignas(64) float y[GROUP * TAC_LANES];
-    uint32_t n = GROUP - s->done < frames ? GROUP - s->done : frames;
-    group(s, s->phase, gain, y, 0);
-    for (uint32_t i = 0; i < n; i++)
-        tac_give(out + (size_t)i * TAC_LANES, tac_v_load(y + (s->done + i) * TAC_LANES), add);
-    s->done += n;
-    if (s->done == GROUP) {
-        s->done = 0;
-        s->phase += s->step * GROUP;
+    tac_v gain = TAC_AT(io->param[OSC_LEVEL], i), sin = s->sin * gain, cos = s->cos * gain;
+    for (; i < last; i++, k += side) {
+        if (loud) {
+            gain = TAC_AT(io->param[OSC_LEVEL], i);
+            sin = s->sin * gain;
+            cos = s->cos * gain;
+        }
+        tac_v y = side ? beside(s, sin, cos, k, side) : sin;
+        tac_give(io->out[0] + (size_t)i * TAC_LANES, y, add);
     }
-    return n;
+    return last;
 }
 
-TAC_INLINE void run_still(struct sine *s, const struct tac_io *io, int add)
+TAC_INLINE void partial(const struct sine *s, const struct tac_io *io, uint32_t i, uint32_t count,
+                        int loud, int add)
 {
-    tac_v gain = TAC_AT(io->param[OSC_LEVEL], 0);
-    float *out = io->out[0], *end = out + (size_t)io->frames * TAC_LANES;
-    if (s->done)
-        out += (size_t)partial(s, out, gain, io->frames, add) * TAC_LANES;
-    tac_u phase = s->phase;
-    for (; end - out >= GROUP * TAC_LANES; out += GROUP * TAC_LANES) {
-        group(s, phase, gain, out, add);
-        phase += s->step * GROUP;
+    int k = (int)s->done - HALF, end = k + (int)count;
+    uint32_t last = i + count;
+    if (k < 0) {
+        i = one_side(s, io, i, end < 0 ? last : i + (uint32_t)-k, -k, -1, loud, add);
+        k = 0;
     }
-    s->phase = phase;
-    if (out < end)
-        partial(s, out, gain, (uint32_t)((end - out) / TAC_LANES), add);
+    if (k == 0 && i < last) {
+        i = one_side(s, io, i, i + 1, 0, 0, loud, add);
+        k = 1;
+    }
+    if (i < last)
+        one_side(s, io, i, last, k, 1, loud, add);
 }
 
-static void run_moving(struct sine *s, const struct tac_io *io)
+/* Frames that have the pitch of the one before. */
+TAC_INLINE void run_still(struct sine *s, const struct tac_io *io, uint32_t first, uint32_t last,
+                          int add)
 {
-    tac_u phase = s->phase + s->step * s->done, step = {0};
-    int moving = tac_osc_is_moving(io);
-    for (uint32_t i = 0; i < io->frames; i++) {
-        if (i == 0 || moving)
-            step = tac_phase_step(tac_osc_hz(io, i), s->per_hz);
+    const struct tac_signal level = io->param[OSC_LEVEL];
+    if (!s->turned)
+        turn(s);
+    for (uint32_t i = first, count; i < last; i += count) {
+        count = GROUP - s->done < last - i ? GROUP - s->done : last - i;
+        if (!s->begun)
+            begin(s);
+        if (level.stride)
+            partial(s, io, i, count, 1, add);
+        else if (count < GROUP)
+            partial(s, io, i, count, 0, add);
+        else
+            group(s, tac_v_load(level.data), io->out[0] + (size_t)i * TAC_LANES, add);
+        advance(s, count);
+    }
+}
+
+/* Frames that each have another pitch than the one before; returns the first that has not. The
+ * group goes on as if it always had had the last one: so groups and slices remain in step. */
+static uint32_t run_moving(struct sine *s, const struct tac_io *io, uint32_t first)
+{
+    struct tac_osc_known known = s->known;
+    tac_u step = s->step, phase = s->phase + step * s->done;
+    uint32_t i = first;
+    for (; i < io->frames && tac_osc_is_new(&known, io, i); i++) {
+        step = tac_phase_step(tac_osc_hz(io, i), s->per_hz);
         tac_give(io->out[0] + (size_t)i * TAC_LANES,
                  tac_phase_sin(phase) * TAC_AT(io->param[OSC_LEVEL], i), (int)io->add);
         phase += step;
     }
-    s->phase = phase;
-    s->done = 0;
+    if (i == first)
+        return i;
+    s->known = known;
+    s->step = step;
+    s->done = (s->done + (i - first)) % GROUP;
+    s->phase = phase - step * s->done;
+    s->turned = s->begun = 0;
+    s->stood = 1;
+    return i;
+}
+
+/* A few frames of one pitch that has not stood still for long. */
+static void run_unsettled(struct sine *s, const struct tac_io *io, uint32_t first, uint32_t last)
+{
+    tac_u phase = s->phase + s->step * s->done;
+    for (uint32_t i = first; i < last; i++) {
+        tac_give(io->out[0] + (size_t)i * TAC_LANES,
+                 tac_phase_sin(phase) * TAC_AT(io->param[OSC_LEVEL], i), (int)io->add);
+        phase += s->step;
+    }
+    advance(s, last - first);
+}
+
+static void run_known(struct sine *s, const struct tac_io *io, uint32_t first, uint32_t last)
+{
+    uint32_t wait = SETTLED - s->stood < last - first ? SETTLED - s->stood : last - first;
+    run_unsettled(s, io, first, first + wait);
+    s->stood += wait;
+    first += wait;
+    if (first < last && io->add)
+        run_still(s, io, first, last, 1);
+    else if (first < last)
+        run_still(s, io, first, last, 0);
 }
 
 static void process(void *state, const struct tac_io *io)
 {
     struct sine *s = state;
-    if (tac_osc_is_moving(io) || io->param[OSC_LEVEL].stride) {
-        run_moving(s, io);
-        return;
+    int moving = tac_osc_is_moving(io);
+    for (uint32_t first = 0, last; first < io->frames; first = last) {
+        first = run_moving(s, io, first);
+        if (first == io->frames)
+            return;
+        last = first + 1;
+        while (last < io->frames && (!moving || tac_osc_is_known(&s->known, io, last)))
+            last = moving ? last + 1 : io->frames;
+        run_known(s, io, first, last);
     }
-    if (tac_osc_is_new(&s->known, io))
-        change_step(s, tac_phase_step(tac_osc_hz(io, 0), s->per_hz));
-    if (io->add)
-        run_still(s, io, 1);
-    else
-        run_still(s, io, 0);
 }
 
 TAC_BLOCK(sine) = {
