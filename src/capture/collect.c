@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { NO_ACCOUNTS = UINT32_MAX };
+static const uint32_t NO_ACCOUNTS = UINT32_MAX;
 
 /* A cycle that is open, and the accounts at its begin or, when it was spared them, the last before
  * it. */

@@ -45,13 +45,15 @@ static struct tac_io later(const struct tac_io *io, uint32_t frames, uint32_t la
     struct tac_io rest = *io;
     rest.frames -= frames;
     for (int i = 0; i < TAC_BLOCK_PORTS_MAX; i++) {
-        rest.in[i].data += (size_t)frames * io->in[i].stride;
+        if (io->in[i].stride)
+            rest.in[i].data += (size_t)frames * io->in[i].stride;
         rest.in[i].line = 0;
         if (io->out[i])
             rest.out[i] += (size_t)frames * lanes;
     }
     for (int i = 0; i < TAC_BLOCK_PARAMS_MAX; i++) {
-        rest.param[i].data += (size_t)frames * io->param[i].stride;
+        if (io->param[i].stride)
+            rest.param[i].data += (size_t)frames * io->param[i].stride;
         rest.param[i].line = 0;
     }
     return rest;
