@@ -11,12 +11,13 @@
  *          frame on. Nothing else wakes them, as 0 times anything is 0.
  * Sameness Who sleeps is decided at frames that are multiples of TAC_ENGINE_SLICE_FRAMES, a pair of
  *          banks of each section at a time, from states alone. So the bits depend neither on how
- * time is cut nor on threads. Not      Sections with feedback, or with blocks that measure, keep
- * more than a state or talk to others, stay awake, and so do nodes that hear nothing of the notes.
+ *          time is cut nor on threads.
+ * Not      Sections with feedback, or with blocks that measure, keep more than a state or talk to
+ *          others, stay awake, and so do nodes that hear nothing of the notes.
  *
  * Threads  consider, follow: the audio thread. run: who runs the task; it reads what `follow` wrote
- *          in a task that all of its section wait for. prepare, begin, end: control. Real-time: the
- *          first three. */
+ *          in a task that all of its section wait for. prepare, begin, end: control.
+ * Real-time: the first three. */
 #ifndef TAC_ENGINE_DOZE_H
 #define TAC_ENGINE_DOZE_H
 

@@ -5,9 +5,9 @@
  * the one before it says; sample, key, lokey, hikey, pitch_keycenter, lovel, hivel, transpose,
  * tune, volume, loop_mode, loop_start, loop_end, loop_crossfade, offset, end, ampeg_release.
  * Comments begin with //. Other words are skipped, as players do; #define and #include are refused,
- * as what they bring would be missing. Regions with trigger=release are left out. Source
- * sfzformat.com, SFZ version 1, and loop_crossfade of version 2. Threads control. Cost: the length
- * of the text; limits below. */
+ * as what they bring would be missing. Regions with trigger=release are left out.
+ * Source: sfzformat.com, SFZ version 1, and loop_crossfade of version 2.
+ * Threads: control. Cost: the length of the text; limits below. */
 #ifndef TAC_ENGINE_SFZ_H
 #define TAC_ENGINE_SFZ_H
 

@@ -5,11 +5,12 @@
  * Method    a band of second order whose size is fitted to that of the analogue one (eq_design.h),
  *           run by the state-variable filter of svf_core.h: its input, band and low outputs mixed,
  *           y = m0 x + m1 v1 + m2 v2. Every 16 frames it looks whether its parameters are others;
- * if so, the band is designed anew and reached on straight lines within the next 16. So what it
- * costs hardly depends on what moves. Bounded   on any path: the filter's states never grow by
- * their own (a step of them is the Cayley transform of a matrix whose symmetric part is not
- * negative, so a contraction), and what lies on a line between two contractions is one. Quality
- * within 0.15 dB of the analogue band to 20 kHz for +-6 dB, 0.4 dB for +-12 dB
+ *           if so, the band is designed anew and reached on straight lines within the next 16. So
+ *           what it costs hardly depends on what moves.
+ * Bounded   on any path: the filter's states never grow by their own (a step of them is the Cayley
+ *           transform of a matrix whose symmetric part is not negative, so a contraction), and what
+ *           lies on a line between two contractions is one.
+ * Quality   within 0.15 dB of the analogue band to 20 kHz for +-6 dB, 0.4 dB for +-12 dB
  *           (tests/dsp/test_eq.c). A cut is the exact reciprocal of the boost.
  * Latency   0. State: 80 bytes a lane. */
 #include "dsp/block.h"

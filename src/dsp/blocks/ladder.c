@@ -12,9 +12,10 @@
  *          leaves all of the above as it is. What the stages lose by their own singing above 95 %
  *          resonance is made good in g, so that it sings in tune.
  * Source   V. Zavalishin 2018, "The Art of VA Filter Design", chapters 5 and 6; the stages as there
- * in 6.10; the loss by the describing function. Quality  sings within 5 cents of the cutoff, 20 Hz
- * to 12 kHz. Alias of a full sine of 4 kHz under a cutoff of 6 kHz, driven by 6 and 12 dB: -54 and
- * -34 dB fast, -110 and -69 dB fine; of 2 kHz by 6 dB below -120 dB (tests/dsp/test_filters.c).
+ *          in 6.10; the loss by the describing function.
+ * Quality  sings within 5 cents of the cutoff, 20 Hz to 12 kHz. Alias of a full sine of 4 kHz under
+ *          a cutoff of 6 kHz, driven by 6 and 12 dB: -54 and -34 dB fast, -110 and -69 dB fine; of
+ *          2 kHz by 6 dB below -120 dB (tests/dsp/test_filters.c).
  * Latency  0; fine: 3 frames at low frequencies, not of linear phase. State: 112 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/half_band_iir.h"

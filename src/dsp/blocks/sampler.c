@@ -8,10 +8,12 @@
  *          rate is left out. What sounds when a lane is struck again, or when the file ends, falls
  *          away in 3 ms instead of breaking off.
  *          An instrument has parts instead (struct tac_instrument), whose sounds lie in memory: key
- * and velocity of the stroke choose one, and a loop goes round while the sound is copied, its end
- * crossing over into what lies before its beginning. Quality  at the pitch of the file its own
- * samples, bit for bit; else distortion below -105 dB. Pitched up, what is left out folds to below
- * 18 kHz at less than -90 dB (tests/dsp/test_sampler.c). Latency  0. State: 5 KiB a lane. */
+ *          and velocity of the stroke choose one, and a loop goes round while the sound is copied,
+ *          its end crossing over into what lies before its beginning.
+ * Quality  at the pitch of the file its own samples, bit for bit; else distortion below -105 dB.
+ *          Pitched up, what is left out folds to below 18 kHz at less than -90 dB
+ *          (tests/dsp/test_sampler.c).
+ * Latency  0. State: 5 KiB a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 #include "dsp/tables.h"
