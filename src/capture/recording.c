@@ -89,16 +89,8 @@ bool tac_reader_sort_names(struct tac_reader *r, uint16_t kind)
 
 size_t tac_reader_kernel_at(const struct tac_reader *r, uint64_t ns)
 {
-    const struct tac_capture_kernel *k = r->kernel.data;
-    size_t low = 0, high = r->kernel.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (k[middle].ns < ns)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return tac_capture_lower(r->kernel.data, r->kernel.count, sizeof(struct tac_capture_kernel),
+                             offsetof(struct tac_capture_kernel, ns), ns);
 }
 
 static bool sort_all(struct tac_reader *r)
