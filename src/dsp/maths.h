@@ -152,28 +152,29 @@ TAC_INLINE tac_v tac_v_log2(tac_v x)
     return tac_v_madd(t, p, tac_m_to_float(exponent));
 }
 
-/* tanh(x) = n / d: absolute error below 2e-5, odd. Lambert's continued fraction cut at degree 7
- * over 6, clamped where it reaches 1. 1 <= d <= 31. */
-TAC_INLINE struct tac_ratio tac_v_tanh_ratio(tac_v x)
+/* tanh(x) / x = n / d, by the square of x: Lambert's continued fraction cut at degree 7 over 6. */
+TAC_INLINE struct tac_ratio tac_v_tanh_by_square(tac_v y)
 {
-    x = tac_v_clamp(x, -4.97f, 4.97f);
-    tac_v y = x * x;
     tac_v a = tac_v_horner(tac_v_set(7.4000074e-6f), y, 0.0027972028f);
     a = tac_v_horner(tac_v_horner(a, y, 0.128205128f), y, 1);
     tac_v b = tac_v_horner(tac_v_set(2.07200207e-4f), y, 0.0233100233f);
     b = tac_v_horner(tac_v_horner(b, y, 0.461538462f), y, 1);
-    return (struct tac_ratio){x * a, b};
+    return (struct tac_ratio){a, b};
 }
 
-/* tanh(x) / x = n / d, 1 at 0, by the same fraction; 0 < n <= d. */
+/* tanh(x) = n / d: absolute error below 2e-5, odd; clamped where the fraction reaches 1.
+ * 1 <= d <= 31. */
+TAC_INLINE struct tac_ratio tac_v_tanh_ratio(tac_v x)
+{
+    x = tac_v_clamp(x, -4.97f, 4.97f);
+    struct tac_ratio t = tac_v_tanh_by_square(x * x);
+    return (struct tac_ratio){x * t.n, t.d};
+}
+
+/* tanh(x) / x = n / d, 1 at 0; 0 < n <= d. */
 TAC_INLINE struct tac_ratio tac_v_tanh_share(tac_v x)
 {
-    tac_v z = tac_v_min(x * x, tac_v_set(4.97f * 4.97f));
-    tac_v a = tac_v_horner(tac_v_set(7.4000074e-6f), z, 0.0027972028f);
-    a = tac_v_horner(tac_v_horner(a, z, 0.128205128f), z, 1);
-    tac_v b = tac_v_horner(tac_v_set(2.07200207e-4f), z, 0.0233100233f);
-    b = tac_v_horner(tac_v_horner(b, z, 0.461538462f), z, 1);
-    return (struct tac_ratio){a, b};
+    return tac_v_tanh_by_square(tac_v_min(x * x, tac_v_set(4.97f * 4.97f)));
 }
 
 /* tanh(x), never beyond 1. */
