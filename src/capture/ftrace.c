@@ -355,3 +355,8 @@ uint64_t tac_ftrace_decode(struct tac_ftrace *f, unsigned char *page, size_t byt
     }
     return lost;
 }
+
+bool tac_ftrace_was_full(const struct tac_ftrace *f)
+{
+    return (size_t)kbuffer_subbuffer_size(f->pages) * 2 >= f->data_bytes;
+}

@@ -9,6 +9,7 @@
 
 #include "capture/kernel_writer.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct tac_clockmap;
@@ -49,5 +50,8 @@ int tac_ftrace_learn_stack(struct tac_ftrace *ftrace, const char *format);
 /* Decode one page. Returns what the kernel says it dropped before it. */
 uint64_t tac_ftrace_decode(struct tac_ftrace *ftrace, unsigned char *page, size_t bytes,
                            uint16_t cpu);
+
+/* Of the page decoded last: events fill at least half of it, so the kernel has left it. */
+bool tac_ftrace_was_full(const struct tac_ftrace *ftrace);
 
 #endif
