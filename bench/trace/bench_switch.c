@@ -2,11 +2,12 @@
  * bench_switch.c - what capturing switches and wake-ups costs a context switch.
  *
  * Two threads on one CPU hand a byte to each other through pipes: two switches and two wake-ups a
- * turn. The ways of capturing take turns within one run, so that all see the same machine: without,
- * the tracefs tier with switches and wake-ups alone, the same with all that it takes by default,
- * the BPF tier, BPF programs that do nothing (bpf_floor.h), and perf_event_open (perf_switches.h).
- * Prints the median of CPU time of the two threads, nanoseconds a switch, what each way adds, and
- * the ratio to perf's. Needs root. usage: bench_switch [ROUNDS] */
+ * turn. They are a process of their own, as a program that is watched is: the readers' memory is
+ * not theirs. The ways of capturing take turns within one run, so that all see the same machine:
+ * without, the tracefs tier with switches and wake-ups alone, the same with all that it takes by
+ * default, the BPF tier, BPF programs that do nothing (bpf_floor.h), and perf_event_open
+ * (perf_switches.h). Prints the median of CPU time of the two threads, nanoseconds a switch, what
+ * each way adds, and the ratio to perf's. Needs root. usage: bench_switch [ROUNDS] */
 #include "base/clock.h"
 #include "capture/kernel.h"
 
@@ -17,12 +18,13 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { ROUNDS = 41, ROUNDS_MAX = 401, TURNS = 5000, WAYS = 6 };
 
 static const char PATH[] = "/tmp/tactus-bench-switch.tac";
-static int there[2], back[2];
+static int there[2], back[2], order[2], answer[2];
 static clockid_t echo_clock;
 
 struct way {
@@ -30,7 +32,7 @@ struct way {
     double (*measure)(struct way *w); /* NULL: nothing is captured */
     struct tac_kernel_config config;
     double ns[ROUNDS_MAX];
-    uint64_t events, lost, bytes;
+    uint64_t events, lost, bytes, reader_ns;
     int missing;
 };
 
@@ -79,25 +81,48 @@ static uint64_t spent_ns(void)
     return tac_clock_thread_cpu_ns() + tac_timespec_ns(t);
 }
 
-/* On a thread of its own, so that the readers of the captures are not pinned with it. */
-static void *turns(void *result)
+static double turns(void)
 {
     char byte = 1;
-    pin();
     uint64_t begin = spent_ns();
     for (int i = 0; i < TURNS; i++)
         if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
             exit(1);
-    *(double *)result = (double)(spent_ns() - begin) / (2.0 * TURNS);
-    return NULL;
+    return (double)(spent_ns() - begin) / (2.0 * TURNS);
 }
 
-static double measure(void)
+/* The process that is watched: measures once for each byte that comes, after a run in which readers
+ * touch their memory for the first time. */
+static void be_watched(void)
 {
     pthread_t thread;
+    char byte;
+    pin();
+    if (pthread_create(&thread, NULL, echo, NULL) || pthread_getcpuclockid(thread, &echo_clock))
+        exit(1);
+    while (read(order[0], &byte, 1) == 1) {
+        turns();
+        double ns = turns();
+        if (write(answer[1], &ns, sizeof ns) != sizeof ns)
+            break;
+    }
+    exit(0);
+}
+
+static uint64_t own_cpu_ns(void)
+{
+    struct timespec t = {0};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return tac_timespec_ns(t);
+}
+
+static double measure(struct way *w)
+{
     double ns = 0;
-    pthread_create(&thread, NULL, turns, &ns);
-    pthread_join(thread, NULL);
+    uint64_t begin = own_cpu_ns();
+    if (write(order[1], "", 1) != 1 || read(answer[0], &ns, sizeof ns) != sizeof ns)
+        exit(1);
+    w->reader_ns += own_cpu_ns() - begin;
     return ns;
 }
 
@@ -106,7 +131,7 @@ static double with_perf(struct way *w)
     struct perf_switches *perf;
     uint64_t records, lost;
     w->missing = perf_switches_start(&perf);
-    double ns = measure();
+    double ns = measure(w);
     if (!w->missing) {
         perf_switches_stop(perf, &records, &lost);
         w->events += records;
@@ -120,7 +145,7 @@ static double with_tier(struct way *w)
     struct tac_kernel_stats stats = {0};
     struct tac_kernel *kernel = NULL;
     w->missing = tac_kernel_start(&w->config, NULL, &kernel);
-    double ns = measure();
+    double ns = measure(w);
     if (!w->missing)
         (void)!tac_kernel_stop(kernel, &stats);
     w->events += stats.events;
@@ -134,7 +159,7 @@ static double with_floor(struct way *w)
 {
     struct bpf_floor floor;
     w->missing = bpf_floor_start(&floor);
-    double ns = measure();
+    double ns = measure(w);
     if (!w->missing)
         bpf_floor_stop(&floor);
     return ns;
@@ -159,8 +184,10 @@ static void report(const struct way *w, int rounds)
            (w->ns[half] - none[half]) / (perf[half] - none[half]), w->ns[quarter],
            w->ns[quarter] - none[quarter],
            (w->ns[quarter] - none[quarter]) / (perf[quarter] - none[quarter]));
-    printf("; %.2f events a switch, %llu lost", (double)w->events / (2.0 * TURNS * rounds),
+    printf("; %.2f events a switch, %llu lost", (double)w->events / (4.0 * TURNS * rounds),
            (unsigned long long)w->lost);
+    if (w->events)
+        printf(", reader %.0f ns each", (double)w->reader_ns / (double)w->events);
     if (w->bytes)
         printf(", %.2f bytes each", (double)w->bytes / (double)w->events);
     putchar('\n');
@@ -170,19 +197,22 @@ int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
     rounds = rounds < 1 ? 1 : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
-    pthread_t thread;
-    char end = 0;
-    if (pipe(there) || pipe(back) || pthread_create(&thread, NULL, echo, NULL) ||
-        pthread_getcpuclockid(thread, &echo_clock))
+    if (pipe(there) || pipe(back) || pipe(order) || pipe(answer))
         return 1;
-    measure();
+    pid_t watched = fork();
+    if (!watched) {
+        close(order[1]);
+        be_watched();
+    }
+    close(answer[1]);
+    measure(&ways[0]);
     for (int i = 0; i < rounds; i++)
         for (int k = 0; k < WAYS; k++) {
             struct way *w = &ways[(k + i) % WAYS];
-            w->ns[i] = w->measure ? w->measure(w) : measure();
+            w->ns[i] = w->measure ? w->measure(w) : measure(w);
         }
-    if (write(there[1], &end, 1) == 1)
-        pthread_join(thread, NULL);
+    close(order[1]);
+    waitpid(watched, NULL, 0);
     for (int k = 0; k < WAYS; k++)
         qsort(ways[k].ns, (size_t)rounds, sizeof *ways[k].ns, by_value);
     for (int k = 0; k < WAYS; k++)
