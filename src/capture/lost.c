@@ -6,8 +6,33 @@
  * recorder's perf ring; the mark has its tid) or of a CPU. A thread's buffer carries few kinds of
  * events, and none of the CPU's. Where a fault begins is told in both, which says nothing of
  * either.
- * Cost: O(n) for the n events since then, a gap. Threads: one. Real-time: no. */
+ * How     One walk over the events, which keeps the time of the last one of each buffer that has a
+ *         gap, and meets the gaps in the order of their ends.
+ * Cost    O((n + g) log g) for n events and g gaps. Threads: one. Real-time: no. */
 #include "capture/reader.h"
+
+#include <stdlib.h>
+
+/* A buffer is a number: of a CPU, or of a thread. */
+#define OF_THREAD (1ull << 32)
+#define NO_BUFFER UINT64_MAX
+
+struct buffer {
+    uint64_t number;
+    uint64_t last_ns; /* of its last event */
+    bool is_seen;     /* it had one */
+};
+
+struct ending {
+    uint64_t end_ns;
+    uint32_t gap;
+};
+
+struct losses {
+    struct ending *ending; /* of the kernel's gaps, in the order of time */
+    struct buffer *buffer; /* theirs, by number */
+    size_t count, buffers;
+};
 
 static bool is_of_thread(uint16_t type)
 {
@@ -15,27 +40,86 @@ static bool is_of_thread(uint16_t type)
            type == TAC_KERNEL_FAULT_MAJOR;
 }
 
-static bool same_buffer(const struct tac_capture_gap *g, const struct tac_capture_kernel *k)
+static uint64_t buffer_of(const struct tac_capture_kernel *k)
 {
-    if (k->type == TAC_KERNEL_LOST)
-        return k->tid == g->tid && (g->tid || k->cpu == g->cpu);
     if (k->type == TAC_KERNEL_FAULT)
-        return false;
-    return g->tid ? is_of_thread(k->type) && k->tid == g->tid
-                  : !is_of_thread(k->type) && k->cpu == g->cpu;
+        return NO_BUFFER;
+    if (is_of_thread(k->type))
+        return k->tid ? OF_THREAD | k->tid : NO_BUFFER;
+    return k->type == TAC_KERNEL_LOST && k->tid ? OF_THREAD | k->tid : k->cpu;
 }
 
-void tac_reader_widen_gaps(struct tac_reader *r)
+static uint64_t buffer_of_gap(const struct tac_capture_gap *g)
 {
-    struct tac_capture_gap *g = r->gaps.data;
-    const struct tac_capture_kernel *k = r->kernel.data;
+    return g->tid ? OF_THREAD | g->tid : g->cpu;
+}
+
+static int compare_buffers(const void *a, const void *b)
+{
+    uint64_t x = ((const struct buffer *)a)->number, y = ((const struct buffer *)b)->number;
+    return x < y ? -1 : x > y;
+}
+
+static int compare_endings(const void *a, const void *b)
+{
+    uint64_t x = ((const struct ending *)a)->end_ns, y = ((const struct ending *)b)->end_ns;
+    return x < y ? -1 : x > y;
+}
+
+static bool find_losses(const struct tac_reader *r, struct losses *ret_losses)
+{
+    const struct tac_capture_gap *g = r->gaps.data;
+    struct losses l = {.ending = malloc((r->gaps.count + 1) * sizeof *l.ending),
+                       .buffer = malloc((r->gaps.count + 1) * sizeof *l.buffer)};
+    *ret_losses = l;
+    if (!l.ending || !l.buffer)
+        return false;
     for (size_t i = 0; i < r->gaps.count; i++) {
         if (g[i].thread != TAC_CAPTURE_NONE)
             continue;
-        size_t at = tac_reader_kernel_at(r, g[i].end_ns);
-        while (at > 0 && !same_buffer(&g[i], &k[at - 1]))
-            at--;
-        g[i].begin_ns = at > 0 ? k[at - 1].ns : r->pub.begin_ns;
-        g[i].begin_ns = g[i].begin_ns < g[i].end_ns ? g[i].begin_ns : g[i].end_ns;
+        l.ending[l.count] = (struct ending){g[i].end_ns, (uint32_t)i};
+        l.buffer[l.count++] = (struct buffer){.number = buffer_of_gap(&g[i])};
     }
+    qsort(l.ending, l.count, sizeof *l.ending, compare_endings);
+    qsort(l.buffer, l.count, sizeof *l.buffer, compare_buffers);
+    for (size_t i = 0; i < l.count; i++)
+        if (i == 0 || l.buffer[i].number != l.buffer[l.buffers - 1].number)
+            l.buffer[l.buffers++] = l.buffer[i];
+    *ret_losses = l;
+    return true;
+}
+
+static struct buffer *look_up(const struct losses *l, uint64_t number)
+{
+    struct buffer key = {.number = number};
+    return bsearch(&key, l->buffer, l->buffers, sizeof key, compare_buffers);
+}
+
+static void note_event(struct losses *l, const struct tac_capture_kernel *k)
+{
+    struct buffer *b = look_up(l, buffer_of(k));
+    if (b) {
+        b->last_ns = k->ns;
+        b->is_seen = true;
+    }
+}
+
+bool tac_reader_widen_gaps(struct tac_reader *r)
+{
+    struct tac_capture_gap *g = r->gaps.data;
+    const struct tac_capture_kernel *k = r->kernel.data;
+    struct losses l;
+    bool good = find_losses(r, &l);
+    size_t at = 0;
+    for (size_t i = 0; good && i < l.count; i++) {
+        for (; at < r->kernel.count && k[at].ns < l.ending[i].end_ns; at++)
+            note_event(&l, &k[at]);
+        struct tac_capture_gap *gap = &g[l.ending[i].gap];
+        const struct buffer *b = look_up(&l, buffer_of_gap(gap));
+        gap->begin_ns = b->is_seen ? b->last_ns : r->pub.begin_ns;
+        gap->begin_ns = gap->begin_ns < gap->end_ns ? gap->begin_ns : gap->end_ns;
+    }
+    free(l.ending);
+    free(l.buffer);
+    return good;
 }

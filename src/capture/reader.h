@@ -89,8 +89,9 @@ void tac_reader_events_end(struct tac_reader *reader);
 void tac_reader_collect(void *reader, const struct tac_capture *c, const struct tac_event *event);
 void tac_reader_collect_end(struct tac_reader *reader);
 
-/* lost.c: kernel gaps begin when they did; kernel is sorted, gaps are not yet. */
-void tac_reader_widen_gaps(struct tac_reader *reader);
+/* lost.c: kernel gaps begin when they did; kernel is sorted, gaps are not yet. False when memory
+ * ran out. */
+bool tac_reader_widen_gaps(struct tac_reader *reader);
 
 /* recording.c: index of the first kernel event at or after ns; they are sorted. */
 size_t tac_reader_kernel_at(const struct tac_reader *reader, uint64_t ns);

@@ -97,8 +97,8 @@ static bool sort_all(struct tac_reader *r)
 {
     if (!tac_list_sort(&r->kernel, sizeof(struct tac_capture_kernel), NULL))
         return false;
-    tac_reader_widen_gaps(r);
-    return tac_list_sort(&r->gaps, sizeof(struct tac_capture_gap), NULL) &&
+    return tac_reader_widen_gaps(r) &&
+           tac_list_sort(&r->gaps, sizeof(struct tac_capture_gap), NULL) &&
            tac_reader_settle_spared(r) && sort_zones(r) &&
            tac_list_sort(&r->cycles, sizeof(struct tac_capture_cycle), NULL) &&
            tac_list_sort(&r->memory, sizeof(struct tac_capture_memory), NULL) &&

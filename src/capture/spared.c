@@ -8,14 +8,36 @@
  *         what one way back costs is the median of the last such stretches.
  * Invariants
  *   I1    Where an event may be missing there are no accounts: evidence is lost, not made.
- * Cost    O(k) for k kernel events of a stretch; stretches of a thread do not overlap but for the
- *         cycle itself. Threads: one. Real-time: no. */
+ * Cost    O(n log n) once for n kernel events, then O(k + log n) a cycle for the k events of its
+ *         thread's stretch; stretches of a thread do not overlap but for the cycle itself.
+ *         Threads: one. Real-time: no. */
+#include "base/order.h"
 #include "capture/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { HABITS = 16, HABITS_LEAST = 4 };
+
+/* A thread's own event. */
+struct own {
+    uint32_t tid, event; /* event: in kernel */
+};
+
+/* Events of a thread that are missing. */
+struct hole {
+    uint32_t tid;
+    uint64_t begin_ns;
+    uint64_t end_ns; /* of those of the thread so far, the last */
+};
+
+/* Both by thread, then by time. */
+struct index {
+    const struct tac_reader *reader;
+    struct own *own;
+    struct hole *hole;
+    size_t owns, holes;
+};
 
 /* What one way back costs the thread, of late. */
 struct habit {
@@ -40,46 +62,108 @@ void tac_reader_account(struct tac_capture_cycle *c, const struct tac_reader_acc
     c->faults_major = (uint32_t)to->faults - (uint32_t)from->faults;
 }
 
-static bool is_missing(const struct tac_reader *r, uint32_t tid, uint64_t from_ns, uint64_t to_ns)
+static bool is_own(uint16_t type)
 {
-    const struct tac_capture_gap *g = r->gaps.data;
-    for (size_t i = 0; i < r->gaps.count && g[i].begin_ns < to_ns; i++)
-        if (g[i].thread == TAC_CAPTURE_NONE && g[i].tid == tid && g[i].end_ns > from_ns)
-            return true;
-    return false;
+    return type == TAC_KERNEL_OUT || type == TAC_KERNEL_IN || type == TAC_KERNEL_FAULT_MINOR ||
+           type == TAC_KERNEL_FAULT_MAJOR;
 }
 
-static struct stretch look(const struct tac_reader *r, uint32_t tid, uint64_t from_ns,
-                           uint64_t to_ns)
+static int compare_owns(const void *a, const void *b)
 {
-    const struct tac_capture_kernel *k = r->kernel.data;
-    struct stretch s = {.is_whole = !is_missing(r, tid, from_ns, to_ns)};
+    const struct own *x = a, *y = b;
+    if (x->tid != y->tid)
+        return x->tid < y->tid ? -1 : 1;
+    return x->event < y->event ? -1 : x->event > y->event;
+}
+
+static int compare_holes(const void *a, const void *b)
+{
+    const struct hole *x = a, *y = b;
+    if (x->tid != y->tid)
+        return x->tid < y->tid ? -1 : 1;
+    return x->begin_ns < y->begin_ns ? -1 : x->begin_ns > y->begin_ns;
+}
+
+static void index_owns(struct index *x)
+{
+    const struct tac_capture_kernel *k = x->reader->kernel.data;
+    for (size_t i = 0; i < x->reader->kernel.count; i++)
+        if (is_own(k[i].type))
+            x->own[x->owns++] = (struct own){k[i].tid, (uint32_t)i};
+    qsort(x->own, x->owns, sizeof *x->own, compare_owns);
+}
+
+static void index_holes(struct index *x)
+{
+    const struct tac_capture_gap *g = x->reader->gaps.data;
+    for (size_t i = 0; i < x->reader->gaps.count; i++)
+        if (g[i].thread == TAC_CAPTURE_NONE && g[i].tid)
+            x->hole[x->holes++] = (struct hole){g[i].tid, g[i].begin_ns, g[i].end_ns};
+    qsort(x->hole, x->holes, sizeof *x->hole, compare_holes);
+    for (size_t i = 1; i < x->holes; i++)
+        if (x->hole[i].tid == x->hole[i - 1].tid && x->hole[i].end_ns < x->hole[i - 1].end_ns)
+            x->hole[i].end_ns = x->hole[i - 1].end_ns;
+}
+
+static bool make_index(const struct tac_reader *r, struct index *ret_index)
+{
+    *ret_index = (struct index){.reader = r,
+                                .own = malloc((r->kernel.count + 1) * sizeof(struct own)),
+                                .hole = malloc((r->gaps.count + 1) * sizeof(struct hole))};
+    if (!ret_index->own || !ret_index->hole)
+        return false;
+    index_owns(ret_index);
+    index_holes(ret_index);
+    return true;
+}
+
+/* The first of the items, by compare's order, that is not before the key. */
+static size_t lower(const void *key, const void *items, size_t count, size_t item_bytes,
+                    int (*compare)(const void *, const void *))
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare((const char *)items + middle * item_bytes, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Of the holes that begin before to, the last knows the latest end. */
+static bool is_missing(const struct index *x, uint32_t tid, uint64_t from_ns, uint64_t to_ns)
+{
+    struct hole key = {.tid = tid, .begin_ns = to_ns};
+    size_t at = lower(&key, x->hole, x->holes, sizeof key, compare_holes);
+    return at > 0 && x->hole[at - 1].tid == tid && x->hole[at - 1].end_ns > from_ns;
+}
+
+static struct stretch look(const struct index *x, uint32_t tid, uint64_t from_ns, uint64_t to_ns)
+{
+    const struct tac_capture_kernel *k = x->reader->kernel.data;
+    struct stretch s = {.is_whole = !is_missing(x, tid, from_ns, to_ns)};
+    struct own key = {tid, (uint32_t)tac_reader_kernel_at(x->reader, from_ns)};
     uint64_t left_ns = 0;
-    for (size_t i = tac_reader_kernel_at(r, from_ns); i < r->kernel.count && k[i].ns <= to_ns;
-         i++) {
-        if (k[i].tid != tid)
-            continue;
-        if (k[i].type == TAC_KERNEL_OUT) {
+    for (size_t i = lower(&key, x->own, x->owns, sizeof key, compare_owns);
+         i < x->owns && x->own[i].tid == tid && k[x->own[i].event].ns <= to_ns; i++) {
+        const struct tac_capture_kernel *e = &k[x->own[i].event];
+        if (e->type == TAC_KERNEL_OUT) {
             s.is_whole = s.is_whole && !left_ns;
-            s.voluntary += !k[i].a;
-            s.involuntary += k[i].a != 0;
-            left_ns = k[i].ns;
-        } else if (k[i].type == TAC_KERNEL_IN) {
+            s.voluntary += !e->a;
+            s.involuntary += e->a != 0;
+            left_ns = e->ns;
+        } else if (e->type == TAC_KERNEL_IN) {
             s.is_whole = s.is_whole && left_ns;
-            s.off_ns += k[i].ns - left_ns;
+            s.off_ns += e->ns - left_ns;
             left_ns = 0;
         }
-        s.minor += k[i].type == TAC_KERNEL_FAULT_MINOR;
-        s.major += k[i].type == TAC_KERNEL_FAULT_MAJOR;
+        s.minor += e->type == TAC_KERNEL_FAULT_MINOR;
+        s.major += e->type == TAC_KERNEL_FAULT_MAJOR;
     }
     s.is_whole = s.is_whole && !left_ns;
     return s;
-}
-
-static int compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
 }
 
 static uint64_t usual_extra(const struct habit *h)
@@ -89,7 +173,7 @@ static uint64_t usual_extra(const struct habit *h)
     if (n < HABITS_LEAST)
         return 0;
     memcpy(sorted, h->extra_ns, sizeof sorted);
-    qsort(sorted, n, sizeof *sorted, compare);
+    qsort(sorted, n, sizeof *sorted, tac_compare_u64);
     return sorted[n / 2];
 }
 
@@ -111,22 +195,23 @@ static uint32_t less(uint32_t x, uint32_t y)
     return x > y ? x - y : 0;
 }
 
-static void settle(const struct tac_reader *r, struct habit *habit,
+static void settle(const struct index *x, struct habit *habit,
                    const struct tac_reader_spared *spared)
 {
+    const struct tac_reader *r = x->reader;
     const struct tac_reader_accounts *before =
         (const struct tac_reader_accounts *)r->accounts.data + spared->before;
     const struct tac_reader_accounts *upto =
         (const struct tac_reader_accounts *)r->accounts.data + spared->upto;
     struct tac_capture_cycle *c = (struct tac_capture_cycle *)r->cycles.data + spared->cycle;
     uint32_t tid = ((const struct tac_capture_thread *)r->threads.data)[c->thread].tid;
-    struct stretch s = look(r, tid, before->ns, c->begin_ns);
+    struct stretch s = look(x, tid, before->ns, c->begin_ns);
     if (!s.is_whole) {
         c->flags &= ~(uint32_t)TAC_CYCLE_EVIDENCE;
         return;
     }
     uint64_t ran = time_on_cpu(&s, before->ns, c->begin_ns) + s.voluntary * usual_extra(habit);
-    struct stretch all = look(r, tid, before->ns, upto->ns);
+    struct stretch all = look(x, tid, before->ns, upto->ns);
     learn(habit, &all, time_on_cpu(&all, before->ns, upto->ns), upto->cpu_ns - before->cpu_ns);
     c->cpu_ns = c->cpu_ns > ran ? c->cpu_ns - ran : 0;
     c->switches_voluntary = less(c->switches_voluntary, s.voluntary);
@@ -138,12 +223,14 @@ static void settle(const struct tac_reader *r, struct habit *habit,
 bool tac_reader_settle_spared(struct tac_reader *r)
 {
     const struct tac_reader_spared *s = r->spared.data;
-    struct habit *habits = calloc(r->threads.count + 1, sizeof *habits);
-    if (!habits)
-        return false;
     const struct tac_capture_cycle *c = r->cycles.data;
-    for (size_t i = 0; i < r->spared.count; i++)
-        settle(r, &habits[c[s[i].cycle].thread], &s[i]);
+    struct habit *habits = calloc(r->threads.count + 1, sizeof *habits);
+    struct index x = {0};
+    bool good = habits && (!r->spared.count || make_index(r, &x));
+    for (size_t i = 0; good && i < r->spared.count; i++)
+        settle(&x, &habits[c[s[i].cycle].thread], &s[i]);
     free(habits);
-    return true;
+    free(x.own);
+    free(x.hole);
+    return good;
 }

@@ -3,6 +3,7 @@
 #include "doctor/account.h"
 
 #include "base/check.h"
+#include "base/order.h"
 #include "doctor/doctor.h"
 
 #include <errno.h>
@@ -383,12 +384,6 @@ static void settle_by_counts(struct tac_layout *l, const struct tac_nominal *nom
     missing -= move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, to, missing);
 }
 
-static int compare_times(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* What one costs here and now: faults that follow each other closely show it, and in a virtual
  * machine it varies with what the host has at hand. The lower quartile of the distances, between
  * once and MORE times the price in the whole recording. */
@@ -407,7 +402,7 @@ static double local_price(const struct tac_layout *l, double price)
     }
     if (n < FEW)
         return price;
-    qsort(gap, n, sizeof *gap, compare_times);
+    qsort(gap, n, sizeof *gap, tac_compare_u64);
     double here = (double)gap[n / 4];
     return here < price ? price : here > MORE * price ? MORE * price : here;
 }
@@ -460,7 +455,7 @@ static uint64_t stood_still(const struct tac_layout *l, double price)
         length[i] = step[i].to_ns - step[i].from_ns;
     if (n < FEW)
         return 0;
-    qsort(length, n, sizeof *length, compare_times);
+    qsort(length, n, sizeof *length, tac_compare_u64);
     uint64_t usual = length[n / 2] > (uint64_t)price ? length[n / 2] : (uint64_t)price;
     for (size_t i = 0; i < n; i++) {
         bool long_one = step[i].to_ns - step[i].from_ns > MANY_TIMES * usual;
