@@ -18,7 +18,7 @@ static const struct tac_setting plain = {
     .name = "plain", .title = "as it is", .heap = "system", .watch = ""};
 
 static int one(const struct tac_prove *p, const struct tac_setting *setting, const char *folder,
-               struct tac_proof_run *run)
+               bool is_first, struct tac_proof_run *run)
 {
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/recording", folder);
@@ -32,13 +32,15 @@ static int one(const struct tac_prove *p, const struct tac_setting *setting, con
     int status, r = tac_watching_run(&watching, &status, &err);
     if (r == 0)
         r = tac_runs_add(&runs, path, setting->title, &err);
-    if (r == 0)
+    if (r == 0) {
         tac_proof_take(runs.diagnosis[0], run);
+        run->status = status;
+    }
     tac_runs_fini(&runs);
     unlink(path);
     if (r < 0)
         return tac_cmd_fail_error(&err);
-    if (!run->judged)
+    if (!run->judged && is_first)
         return tac_cmd_fail(TAC_EXIT_FAILED, "the program ran no cycle with a deadline");
     char worst[16];
     FILE *out = p->json ? stderr : stdout;
@@ -87,8 +89,8 @@ int tac_prove(const struct tac_prove *p)
     struct tac_proof *proof = calloc(1, sizeof *proof);
     int r = proof ? 0 : tac_cmd_fail(TAC_EXIT_FAILED, "%s", tac_error_sentence(-ENOMEM));
     for (unsigned round = 0; round < p->rounds && r == 0; round++) {
-        r = one(p, &plain, folder, &proof->before[round]);
-        r = r ? r : one(p, &p->setting, folder, &proof->after[round]);
+        r = one(p, &plain, folder, round == 0, &proof->before[round]);
+        r = r ? r : one(p, &p->setting, folder, false, &proof->after[round]);
     }
     if (r == 0) {
         proof->setting = p->setting.title;

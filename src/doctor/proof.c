@@ -2,9 +2,11 @@
  * proof.c - see proof.h. */
 #include "doctor/proof.h"
 
+#include "base/order.h"
 #include "doctor/rule.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define TENFOLD 10.0
 
@@ -32,6 +34,31 @@ static unsigned rules(void)
     return tac_rules_count < TAC_PROOF_RULES_MAX ? (unsigned)tac_rules_count : TAC_PROOF_RULES_MAX;
 }
 
+/* The upper median: one of two runs that differ is short, not both usual. */
+static size_t usual_cycles(const struct tac_proof *p)
+{
+    uint64_t judged[2 * TAC_PROOF_RUNS_MAX];
+    for (unsigned i = 0; i < p->runs; i++) {
+        judged[2 * i] = p->before[i].judged;
+        judged[2 * i + 1] = p->after[i].judged;
+    }
+    qsort(judged, 2 * (size_t)p->runs, sizeof *judged, tac_compare_u64);
+    return p->runs ? (size_t)judged[p->runs] : 0;
+}
+
+bool tac_proof_is_short(const struct tac_proof *p, const struct tac_proof_run *run)
+{
+    return run->judged * 2 < usual_cycles(p);
+}
+
+static unsigned usable(const struct tac_proof *p, const struct tac_proof_run *side)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < p->runs; i++)
+        count += !tac_proof_is_short(p, &side[i]);
+    return count;
+}
+
 int tac_proof_cause(const struct tac_proof *p)
 {
     int best = -1;
@@ -40,6 +67,8 @@ int tac_proof_cause(const struct tac_proof *p)
         uint64_t lost = 0;
         size_t roots = 0;
         for (unsigned i = 0; i < p->runs; i++) {
+            if (tac_proof_is_short(p, &p->before[i]))
+                continue;
             lost += p->before[i].lost_ns[r];
             roots += p->before[i].roots[r];
         }
@@ -70,10 +99,13 @@ struct side {
     size_t misses, cycles;
 };
 
-static struct side side_of(const struct tac_proof_run *run, unsigned runs, unsigned rule)
+static struct side side_of(const struct tac_proof *p, const struct tac_proof_run *run,
+                           unsigned rule)
 {
-    struct side s = {.least = (double)INFINITY};
-    for (unsigned i = 0; i < runs; i++) {
+    struct side s = {.least = usable(p, run) ? (double)INFINITY : 0};
+    for (unsigned i = 0; i < p->runs; i++) {
+        if (tac_proof_is_short(p, &run[i]))
+            continue;
         double n = run[i].judged ? (double)run[i].judged : 1;
         double rate = 1000 * (double)run[i].roots[rule] / n;
         s.least = fmin(s.least, rate);
@@ -90,7 +122,7 @@ static struct side side_of(const struct tac_proof_run *run, unsigned runs, unsig
 
 struct tac_proof_change tac_proof_compare(const struct tac_proof *p, unsigned rule)
 {
-    struct side b = side_of(p->before, p->runs, rule), a = side_of(p->after, p->runs, rule);
+    struct side b = side_of(p, p->before, rule), a = side_of(p, p->after, rule);
     return (struct tac_proof_change){
         .before = b.misses,
         .after = a.misses,
@@ -110,6 +142,8 @@ enum tac_proof_result tac_proof_judge(const struct tac_proof *p, int cause, int 
     int other = -1;
     if (ret_other)
         *ret_other = -1;
+    if (p->runs && (!usable(p, p->before) || !usable(p, p->after)))
+        return TAC_PROOF_TOO_SHORT;
     if (cause < 0)
         return TAC_PROOF_NOTHING;
     struct tac_proof_change c = tac_proof_compare(p, (unsigned)cause);
@@ -126,8 +160,8 @@ enum tac_proof_result tac_proof_judge(const struct tac_proof *p, int cause, int 
 
 const char *tac_proof_result_name(enum tac_proof_result result)
 {
-    static const char *const name[] = {"nothing_to_prove", "cured", "not_cured", "not_proved",
-                                       "others_grew"};
+    static const char *const name[] = {"nothing_to_prove", "cured",       "not_cured",
+                                       "not_proved",       "others_grew", "not_proved"};
     return name[result];
 }
 
@@ -172,11 +206,43 @@ static void add_conclusion(const struct tac_proof *p, int cause, struct tac_text
             "Run longer, or more rounds.\n",
             title, c.before, c.after);
         break;
+    case TAC_PROOF_TOO_SHORT:
+        tac_text_addf(t, "Not proved: no run %s %s had enough cycles to compare.\n",
+                      usable(p, p->before) ? "with" : "without", p->setting);
+        break;
     case TAC_PROOF_OTHERS_GREW:
         tac_text_addf(t, "Not a cure: %s fell from %zu to %zu, but %s grew.\n", title, c.before,
                       c.after, tac_rules[other]->title);
         break;
     }
+}
+
+static unsigned add_short_runs(const struct tac_proof *p, const struct tac_proof_run *side,
+                               const char *with, struct tac_text *t)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < p->runs; i++) {
+        if (!tac_proof_is_short(p, &side[i]))
+            continue;
+        count++;
+        tac_text_addf(t, "Left out: run %u %s %s had %zu cycles, where %zu are usual", i + 1, with,
+                      p->setting, side[i].judged, usual_cycles(p));
+        if (side[i].status)
+            tac_text_addf(t, "; it ended with status %d", side[i].status);
+        tac_text_add(t, ".\n");
+    }
+    return count;
+}
+
+static void add_left_out(const struct tac_proof *p, struct tac_text *t)
+{
+    unsigned count = add_short_runs(p, p->before, "without", t);
+    count += add_short_runs(p, p->after, "with", t);
+    if (count)
+        tac_text_add(t,
+                     "A program that ended early, or whose audio server stalled, proves nothing. "
+                     "See what it\nprinted, look at its server, and run it again, longer "
+                     "(--seconds) or in more rounds\n(--rounds).\n\n");
 }
 
 void tac_proof_text(const struct tac_proof *p, struct tac_text *t)
@@ -192,7 +258,29 @@ void tac_proof_text(const struct tac_proof *p, struct tac_text *t)
             add_change(&c, r, t);
     }
     tac_text_add(t, "\n");
+    add_left_out(p, t);
     add_conclusion(p, cause, t);
+}
+
+static void add_short_run(const struct tac_proof_run *run, bool with, unsigned number, bool *first,
+                          struct tac_text *t)
+{
+    tac_text_addf(t, "%s{\"with_change\":%s,\"run\":%u,\"cycles\":%zu,\"status\":%d}",
+                  *first ? "" : ",", with ? "true" : "false", number, run->judged, run->status);
+    *first = false;
+}
+
+static void add_left_out_json(const struct tac_proof *p, struct tac_text *t)
+{
+    bool first = true;
+    tac_text_addf(t, "\"usual_cycles\":%zu,\"left_out\":[", usual_cycles(p));
+    for (unsigned i = 0; i < p->runs; i++) {
+        if (tac_proof_is_short(p, &p->before[i]))
+            add_short_run(&p->before[i], false, i + 1, &first, t);
+        if (tac_proof_is_short(p, &p->after[i]))
+            add_short_run(&p->after[i], true, i + 1, &first, t);
+    }
+    tac_text_add(t, "],");
 }
 
 static void add_rule(int rule, struct tac_text *t)
@@ -209,8 +297,9 @@ void tac_proof_json(const struct tac_proof *p, struct tac_text *t)
     enum tac_proof_result result = tac_proof_judge(p, cause, &other);
     tac_text_add(t, "{\"format\":\"tactus-proof\",\"version\":1,\"setting\":");
     tac_text_add_json(t, p->setting);
-    tac_text_addf(t, ",\"runs\":%u,\"result\":\"%s\",\"cause\":", p->runs,
-                  tac_proof_result_name(result));
+    tac_text_addf(t, ",\"runs\":%u,", p->runs);
+    add_left_out_json(p, t);
+    tac_text_addf(t, "\"result\":\"%s\",\"cause\":", tac_proof_result_name(result));
     add_rule(cause, t);
     tac_text_add(t, ",\"grew\":");
     add_rule(other, t);

@@ -109,6 +109,44 @@ static void reports_say_it(void)
     tac_text_fini(&text);
 }
 
+static void a_run_with_under_half_of_the_cycles_is_left_out(void)
+{
+    struct tac_text text = {0};
+    proof = (struct tac_proof){0};
+    PUT("heap_lock", 40, 50, 0, 1, 0, 2);
+    CHECK(judge(NULL) == TAC_PROOF_OVERLAP); /* a run without a miss before */
+    proof.before[2].judged = 400;
+    proof.before[2].status = 139;
+    CHECK(judge(NULL) == TAC_PROOF_CURED); /* which ended early, so it is no proof */
+    tac_proof_text(&proof, &text);
+    const char *said = tac_text_string(&text);
+    CHECK_MSG(strstr(said, "Left out: run 3 without the change had 400 cycles, where 1000 are "
+                           "usual; it ended with status 139"),
+              "%s", said);
+    CHECK(strstr(said, "--seconds"));
+    tac_text_fini(&text);
+    tac_proof_json(&proof, &text);
+    CHECK(strstr(tac_text_string(&text), "\"left_out\":[{\"with_change\":false,\"run\":3,"
+                                         "\"cycles\":400,\"status\":139}]"));
+    tac_text_fini(&text);
+    proof.before[2].judged = 500;
+    CHECK(judge(NULL) == TAC_PROOF_OVERLAP);
+}
+
+static void nothing_is_proved_by_a_side_without_runs(void)
+{
+    struct tac_text text = {0};
+    proof = (struct tac_proof){0};
+    PUT("heap_lock", 40, 50, 60, 0, 0, 0);
+    for (int i = 0; i < 3; i++)
+        proof.after[i].judged = 10;
+    CHECK(judge(NULL) == TAC_PROOF_TOO_SHORT);
+    tac_proof_text(&proof, &text);
+    CHECK_MSG(strstr(tac_text_string(&text), "Not proved: no run with the change"), "%s",
+              tac_text_string(&text));
+    tac_text_fini(&text);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -120,5 +158,7 @@ int main(int argc, char **argv)
     TEST(the_machine_may_grow_and_is_never_the_cause);
     TEST(nothing_to_prove_without_misses);
     TEST(reports_say_it);
+    TEST(a_run_with_under_half_of_the_cycles_is_left_out);
+    TEST(nothing_is_proved_by_a_side_without_runs);
     return test_end();
 }
