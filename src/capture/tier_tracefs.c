@@ -211,6 +211,8 @@ static bool is_wanted(uint32_t want, const struct tac_ftrace_kind *kind)
 {
     if (want & TAC_KERNEL_ONLY_SWITCHES)
         return kind->type == TAC_KERNEL_SWITCH || kind->type == TAC_KERNEL_WAKING;
+    if (want & TAC_KERNEL_WANT_FAULTS && kind->type == TAC_KERNEL_FAULT_PROTECTED)
+        return false; /* the same event of the kernel, of which all are wanted */
     return !(kind->want & ~want);
 }
 

@@ -51,6 +51,7 @@ enum tac_sight_kind {
     TAC_SIGHT_PAGES,                   /* detail: order */
     TAC_SIGHT_SIGNAL,                  /* detail: number */
     TAC_SIGHT_IPI,                     /* another CPU made this one run a function */
+    TAC_SIGHT_PROTECTED,               /* wrote to a page that was read-only; detail: address */
     TAC_SIGHT_KINDS
 };
 

@@ -7,6 +7,7 @@
 #include "doctor/diagnosis.h"
 
 #include "doctor/evidence.h"
+#include "doctor/forks.h"
 #include "doctor/places.h"
 #include "doctor/rule.h"
 #include "tactus/trace.h"
@@ -383,6 +384,12 @@ static int make_arrays(struct tac_diagnosis *d, const char *name)
                : -ENOMEM;
 }
 
+static int make_forks(struct tac_diagnosis *d)
+{
+    d->forks = calloc(1, sizeof *d->forks);
+    return d->forks ? tac_forks_find(d->capture, d->forks) : -ENOMEM;
+}
+
 int tac_diagnosis_new(const struct tac_capture *capture, const char *name,
                       struct tac_diagnosis **ret_diagnosis)
 {
@@ -397,6 +404,8 @@ int tac_diagnosis_new(const struct tac_capture *capture, const char *name,
         r = make_work(d);
     if (r == 0)
         r = tac_places_open(capture, &d->places);
+    if (r == 0)
+        r = make_forks(d);
     if (r == 0)
         r = lay_out_all(d->work);
     if (r == 0)
@@ -426,6 +435,9 @@ void tac_diagnosis_free(struct tac_diagnosis *d)
         free(d->work);
     }
     tac_places_close(d->places);
+    if (d->forks)
+        tac_forks_fini(d->forks);
+    free(d->forks);
     free((void *)(uintptr_t)d->name);
     free(d->misses);
     free(d->sources);

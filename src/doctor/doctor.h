@@ -30,6 +30,7 @@ enum {
 struct tac_rule;
 struct tac_work;
 struct tac_places;
+struct tac_forks;
 
 /* What a recording can prove; bit set of a diagnosis and of a rule's needs. */
 enum tac_evidence_bit {
@@ -42,6 +43,7 @@ enum tac_evidence_bit {
     TAC_HAS_IRQ = 64,     /* interrupts and soft interrupts */
     TAC_HAS_CALLS = 128,  /* calls that real-time rules warn of, with their durations */
     TAC_HAS_MM = 256,     /* mmap lock, reclaim, compaction, large pages */
+    TAC_HAS_COPIES = 512, /* writes to pages that are read-only */
 };
 
 /* One cause of one late cycle. ns of all verdicts of a miss sum to its late_ns exactly. */
@@ -124,6 +126,7 @@ struct tac_diagnosis {
     float (*cycle_account)[TAC_ACCOUNTS]; /* per cycle: ns on each account, release to end */
     struct tac_memory_summary memory;
     struct tac_places *places; /* where the program called what: places.h */
+    struct tac_forks *forks;   /* forks.h */
     struct tac_work *work;     /* private */
 };
 

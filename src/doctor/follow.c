@@ -308,6 +308,7 @@ static const struct {
     [TAC_KERNEL_PAGES] = {TAC_SIGHT_PAGES, 2},
     [TAC_KERNEL_SIGNAL] = {TAC_SIGHT_SIGNAL, 2},
     [TAC_KERNEL_IPI] = {TAC_SIGHT_IPI, 2},
+    [TAC_KERNEL_FAULT_PROTECTED] = {TAC_SIGHT_PROTECTED, 2},
 };
 
 static void on_event(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)

@@ -123,10 +123,13 @@ bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns
 uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from_ns,
                            uint64_t to_ns);
 
-/* The last fork of this recording's process within [from, to) that made a process, not a thread
- * (and alive: whose child was still there at to); NULL when there was none. */
-const struct tac_capture_kernel *tac_case_fork(const struct tac_case *c, uint64_t from_ns,
-                                               uint64_t to_ns, bool alive);
+/* The heap operation that the thread (index in threads) was in at ns, or began last before it; NULL
+ * when it is not among the last of all threads. */
+const struct tac_capture_memory *tac_case_operation(const struct tac_case *c, uint32_t thread,
+                                                    uint64_t ns);
+
+/* Of the time on the account of page faults: inside memory functions. */
+uint64_t tac_case_faults_in_heap(const struct tac_case *c);
 
 /* The other thread with the most time inside memory functions during [from, to), or
  * TAC_CAPTURE_NONE. */

@@ -2,8 +2,6 @@
  * scene.c - what rules ask about other threads in the time of a late cycle; see rule.h. */
 #include "doctor/rule.h"
 
-#include <stdlib.h>
-
 /* Heap operations begin in order; one that is longer than this before the window is not looked for.
  */
 enum { LOOK_BACK_NS = 200 * 1000 * 1000 };
@@ -33,6 +31,31 @@ uint32_t tac_case_memory_rival(const struct tac_case *c, uint64_t from_ns, uint6
         }
     }
     return best;
+}
+
+const struct tac_capture_memory *tac_case_operation(const struct tac_case *c, uint32_t thread,
+                                                    uint64_t ns)
+{
+    enum { LOOK_BACK = 1000 };
+    const struct tac_capture *cap = c->capture;
+    size_t at = TAC_CAPTURE_LOWER(cap, memory, begin_ns, ns + 1);
+    for (size_t n = 0; at > 0 && n < LOOK_BACK; n++)
+        if (cap->memory[--at].thread == thread)
+            return &cap->memory[at];
+    return NULL;
+}
+
+uint64_t tac_case_faults_in_heap(const struct tac_case *c)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < c->layout->segments; i++) {
+        const struct tac_segment *s = &c->layout->segment[i];
+        if (s->account != TAC_ACCOUNT_FAULT)
+            continue;
+        const struct tac_capture_memory *m = tac_case_operation(c, c->cycle->thread, s->from_ns);
+        sum += m && m->end_ns > s->from_ns ? s->to_ns - s->from_ns : 0;
+    }
+    return sum;
 }
 
 /* The scheduler credits CPU time at each switch and at ticks. Between two such moments of a thread
@@ -201,35 +224,4 @@ uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from
             break;
     }
     return sum;
-}
-
-/* CLONE_VM of clone(2): the child shares the memory, so nothing is copied. */
-enum { CLONE_SHARES_MEMORY = 0x100 };
-
-static bool is_own(const struct tac_capture *cap, uint32_t tid)
-{
-    const char *pid = tac_capture_meta(cap, "pid");
-    if (pid && tid == (uint32_t)strtoul(pid, NULL, 10))
-        return true;
-    for (size_t i = 0; i < cap->threads_count; i++)
-        if (cap->threads[i].tid == tid)
-            return true;
-    return false;
-}
-
-const struct tac_capture_kernel *tac_case_fork(const struct tac_case *c, uint64_t from_ns,
-                                               uint64_t to_ns, bool alive)
-{
-    const struct tac_capture *cap = c->capture;
-    const struct tac_capture_kernel *last = NULL;
-    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, from_ns);
-         i < cap->kernel_count && cap->kernel[i].ns < to_ns; i++) {
-        const struct tac_capture_kernel *e = &cap->kernel[i];
-        if (e->type == TAC_KERNEL_FORK && !(e->b & CLONE_SHARES_MEMORY) && is_own(cap, e->tid) &&
-            !is_own(cap, (uint32_t)e->a))
-            last = e;
-        else if (alive && last && e->type == TAC_KERNEL_EXIT && e->tid == (uint32_t)last->a)
-            last = NULL;
-    }
-    return last;
 }

@@ -20,6 +20,8 @@ static unsigned kernel_evidence(uint16_t type)
     case TAC_KERNEL_FAULT_MAJOR:
     case TAC_KERNEL_FAULT:
         return TAC_HAS_FAULTS;
+    case TAC_KERNEL_FAULT_PROTECTED:
+        return TAC_HAS_COPIES;
     case TAC_KERNEL_IRQ_BEGIN:
     case TAC_KERNEL_SOFTIRQ_BEGIN:
         return TAC_HAS_IRQ;
@@ -73,8 +75,8 @@ void tac_witness_fini(struct tac_witness *witness)
 static unsigned kernel_was_lost(const struct tac_witness *w, const struct tac_layout *l)
 {
     const struct tac_capture *c = w->capture;
-    const unsigned all =
-        TAC_HAS_SWITCHES | TAC_HAS_SCHED | TAC_HAS_FAULTS | TAC_HAS_IRQ | TAC_HAS_MM;
+    const unsigned all = TAC_HAS_SWITCHES | TAC_HAS_SCHED | TAC_HAS_FAULTS | TAC_HAS_IRQ |
+                         TAC_HAS_MM | TAC_HAS_COPIES;
     uint32_t tid = c->threads[l->cycle->thread].tid;
     unsigned lost = 0;
     for (size_t i = 0; i < c->gaps_count && c->gaps[i].begin_ns < l->cycle->end_ns; i++) {

@@ -259,6 +259,9 @@ enum tac_kernel_type {
     TAC_KERNEL_BLOCK_DONE = 28,   /* a = device << 32 | sectors, b = sector */
     TAC_KERNEL_PRIORITY = 29, /* priority inheritance: a = target tid << 32 | new prio, b = old */
     TAC_KERNEL_EXIT = 30,     /* tid ends */
+    TAC_KERNEL_EXEC = 31,     /* tid runs another program in its place */
+    TAC_KERNEL_FAULT_PROTECTED = 32, /* a write to a page that is there and read-only (x86): a =
+                                        address, b = ip */
     TAC_KERNEL_TYPES
 };
 

@@ -243,6 +243,36 @@ static void end_other(void)
     waitpid(other, NULL, 0);
 }
 
+static pid_t executed;
+
+static void run_true(void)
+{
+    executed = fork();
+    if (!executed) {
+        execlp("true", "true", NULL);
+        _exit(127);
+    }
+    waitpid(executed, NULL, 0);
+    naps();
+}
+
+/* A child's life: it is forked, becomes another program, and ends. */
+static void a_child_that_becomes_another_program_is_seen(void)
+{
+    static const uint16_t life[] = {TAC_KERNEL_FORK, TAC_KERNEL_EXEC, TAC_KERNEL_EXIT};
+    struct tac_capture *c = capture_while((struct tac_kernel_config){0}, run_true);
+    size_t at = 0;
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->kernel_count && at < 3; i++) {
+        const struct tac_capture_kernel *e = &c->kernel[i];
+        uint32_t tid = e->type == TAC_KERNEL_FORK ? (uint32_t)e->a : e->tid;
+        at += e->type == life[at] && tid == (uint32_t)executed;
+    }
+    CHECK_MSG(at == 3 || c->gaps_count, "%zu", at);
+    tac_capture_close(c);
+}
+
 static void places_in_other_programs_are_known_when_they_are_gone(void)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -467,6 +497,7 @@ int main(int argc, char **argv)
     TEST(the_bpf_tier_sees_the_same_switches);
     TEST(a_killed_capture_leaves_nothing);
     TEST(a_forked_child_keeps_no_stop_waiting);
+    TEST(a_child_that_becomes_another_program_is_seen);
     unlink(path);
     return test_end();
 }

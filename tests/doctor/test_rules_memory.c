@@ -87,6 +87,65 @@ static void fault_cow_after_a_fork(void)
     rules_expect(&f, "fault_cow");
 }
 
+/* The faults themselves tell where they are recorded: writes to read-only pages are of the fork,
+ * although its child is gone; what is touched while it lives is not. */
+static void fault_cow_by_the_faults_themselves(void)
+{
+    enum { PAGES = 820 };
+    for (int writes = 0; writes < 2; writes++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        fixture_cycle(&f, 0, 10, 1410,
+                      (struct tac_make_evidence){.cpu_ns = 1399000, .minor = PAGES});
+        rules_wake(&f, 7);
+        fixture_kernel(&f, -3000, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
+        fixture_kernel(&f, -2900, TAC_KERNEL_FAULT_PROTECTED, FIXTURE_OTHER, 0x5000, 0);
+        if (writes)
+            fixture_kernel(&f, -2800, TAC_KERNEL_EXIT, 900, 0, 0);
+        for (unsigned i = 0; i < PAGES && writes; i++)
+            fixture_kernel(&f, 100 + 1.5 * i, TAC_KERNEL_FAULT_PROTECTED, FIXTURE_AUDIO,
+                           0x7000000 + i * 4096, 0);
+        rules_sleep(&f, 1411);
+        rules_expect(&f, writes ? "fault_cow" : "fault_minor");
+    }
+}
+
+/* The child runs another program before the cycle: what is touched now is not copied. */
+static void no_copies_once_the_child_runs_another_program(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000, .minor = 820});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, -3000, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
+    fixture_kernel(&f, -1000, TAC_KERNEL_EXEC, 900, 0, 0);
+    rules_sleep(&f, 1411);
+    rules_expect(&f, "fault_minor");
+}
+
+/* Pages that are first touched by the heap itself, as when it had given them back, are its work. */
+static void faults_inside_malloc_are_the_heaps_work(void)
+{
+    enum { FAULTS = 100, APART_US = 14 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+    fixture_cycle(&f, 0, 10, 1810, (struct tac_make_evidence){.cpu_ns = 1799000, .minor = FAULTS});
+    fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, 100, 1600);
+    fixture_kernel(&f, 9, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+    for (unsigned i = 0; i < FAULTS; i++) {
+        double at = 110 + i * APART_US;
+        fixture_kernel(&f, at, TAC_KERNEL_FAULT, FIXTURE_AUDIO, 0x7000000 + i * 4096, 0);
+        fixture_kernel(&f, at + 12, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO, 0x7000000 + i * 4096, 0);
+    }
+    fixture_kernel(&f, 1811, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    const struct tac_verdict *v = fixture_miss(&f, 0)->verdict;
+    CHECK_STR(v->rule->name, "heap_work");
+    CHECK_MSG(strstr(v->text, "touched pages that the kernel had yet to provide"), "%s", v->text);
+    fixture_close(&f);
+}
+
 static void heap_lock_sleeps_inside_malloc(void)
 {
     struct fixture f;
@@ -288,6 +347,9 @@ int main(int argc, char **argv)
     TEST(fault_minor_by_begin_and_end);
     TEST(lost_events_of_the_thread_matter_where_they_are_needed);
     TEST(fault_cow_after_a_fork);
+    TEST(fault_cow_by_the_faults_themselves);
+    TEST(no_copies_once_the_child_runs_another_program);
+    TEST(faults_inside_malloc_are_the_heaps_work);
     TEST(heap_lock_sleeps_inside_malloc);
     TEST(heap_lock_names_the_thread_that_gave_it_back);
     TEST(heap_work_on_the_cpu);

@@ -129,6 +129,30 @@ static void throttled_when_the_cpu_idles_although_it_is_ready(void)
     rules_expect(&f, "throttled");
 }
 
+/* Two others take turn after turn while the thread stands ready. Less than that is their right. */
+static void throttled_when_others_have_turn_after_turn(void)
+{
+    enum { TURN_US = 4000, AFTER = 40, AT_US = AFTER * 1000 }; /* behind the healthy ones */
+    static const unsigned turns[] = {4, 16};
+    for (int i = 0; i < 2; i++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        double end = AT_US + 100 + turns[i] * TURN_US;
+        fixture_cycle(&f, AFTER, AT_US + 10, end + 100,
+                      (struct tac_make_evidence){.cpu_ns = 190000, .involuntary = 1});
+        rules_wake(&f, AT_US + 7);
+        uint32_t from = FIXTURE_AUDIO;
+        for (unsigned k = 0; k <= turns[i]; k++) {
+            uint32_t to = k == turns[i] ? FIXTURE_AUDIO : FIXTURE_HOG + k % 2;
+            fixture_kernel(&f, AT_US + 100 + k * TURN_US, TAC_KERNEL_SWITCH, from,
+                           (uint64_t)to << 32 | 120, 120);
+            from = to;
+        }
+        rules_sleep(&f, end + 101);
+        rules_expect(&f, i ? "throttled" : "wrong_setup");
+    }
+}
+
 static void wrong_setup_when_normal_threads_take_turns(void)
 {
     struct fixture f;
@@ -333,6 +357,7 @@ int main(int argc, char **argv)
     TEST(hypervisor_when_one_cpu_gives_no_sign_of_life);
     TEST(hypervisor_takes_time_that_nobody_is_charged_for);
     TEST(throttled_when_a_normal_thread_runs_for_ticks);
+    TEST(throttled_when_others_have_turn_after_turn);
     TEST(preempted_by_a_higher_priority);
     TEST(hypervisor_when_a_timer_is_late_on_an_idle_cpu);
     TEST(kernel_busy_when_a_normal_thread_delays_the_start);

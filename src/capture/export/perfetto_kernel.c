@@ -77,6 +77,8 @@ static const char *name_of(uint16_t type)
         [TAC_KERNEL_BLOCK_DONE] = "disk request done",
         [TAC_KERNEL_PRIORITY] = "priority inherited",
         [TAC_KERNEL_EXIT] = "exit",
+        [TAC_KERNEL_EXEC] = "exec",
+        [TAC_KERNEL_FAULT_PROTECTED] = "write to a read-only page",
     };
     return type < TAC_KERNEL_TYPES ? name[type] : NULL;
 }

@@ -10,6 +10,10 @@
 static const struct {
     const char *function, *meaning;
 } meanings[] = {
+    {"mem_cgroup_handle_over_high", "the brake of its cgroup, which is above its memory.high"},
+    {"balance_dirty_pages", "the brake on writers: too much waits for the disk"},
+    {"throttle_direct_reclaim", "the wait for free memory"},
+    {"do_swap_page", "a page that was swapped out"},
     {"futex", "a lock or condition variable (futex)"},
     {"nanosleep", "a sleep"},
     {"pipe_read", "reading a pipe"},

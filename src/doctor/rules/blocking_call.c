@@ -76,20 +76,21 @@ static void check(struct tac_case *c)
     const struct tac_sight *call = longest_call(c);
     if (!call)
         return;
-    char waker[160], calls[128];
+    char waker[160], calls[128], seen[160];
     const char *name = c->capture->sites[c->capture->zones[call->index].site].name;
     describe_waker(c, call, waker, sizeof waker);
     describe_calls(c, call, name, calls, sizeof calls);
+    tac_case_seen(c, call->from_ns, call->to_ns, seen, sizeof seen);
     uint64_t length = call->to_ns - call->from_ns;
     bool switches = c->has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED);
     uint64_t asleep =
         switches ? tac_case_time(c, TAC_ACCOUNT_BLOCKED, TAC_SIGHT_CALL, NULL) : length;
     uint64_t ran = tac_case_time(c, TAC_ACCOUNT_OWN, TAC_SIGHT_CALL, NULL);
-    tac_claim(c, TAC_ACCOUNT_BLOCKED, asleep, 0.95, "slept in %s, which took %.0f us%s", name,
-              (double)length / 1e3, waker);
-    tac_claim(c, TAC_ACCOUNT_OWN, ran, 0.85, "%s%s", calls, waker);
+    tac_claim(c, TAC_ACCOUNT_BLOCKED, asleep, 0.95, "slept in %s, which took %.0f us%s%s", name,
+              (double)length / 1e3, waker, seen);
+    tac_claim(c, TAC_ACCOUNT_OWN, ran, 0.85, "%s%s%s", calls, waker, seen);
     if (!(c->has & (TAC_HAS_CLOCK | TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
-        tac_claim(c, TAC_ACCOUNT_UNEXPLAINED, length, 0.75, "%s%s", calls, waker);
+        tac_claim(c, TAC_ACCOUNT_UNEXPLAINED, length, 0.75, "%s%s%s", calls, waker, seen);
     tac_claim_by(c, call);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * fault_minor.c - many first touches of ordinary pages; count times the price of one in this
- * recording. */
+ * recording. Those inside memory functions are the heap's work (heap_work.c). */
 #include "doctor/rule.h"
 
 /* The instruction of the fault in the middle: where most of them are, when there is one place. */
@@ -21,7 +21,8 @@ static void check(struct tac_case *c)
     const char *at = tac_case_symbol(c, typical_instruction(c), place, sizeof place);
     uint32_t faults = c->cycle->faults_minor;
     double each = (double)c->layout->ns[TAC_ACCOUNT_FAULT] / (faults ? faults : 1);
-    tac_claim(c, TAC_ACCOUNT_FAULT, UINT64_MAX, 0.85,
+    uint64_t open = c->open_ns[TAC_ACCOUNT_FAULT], heap = tac_case_faults_in_heap(c);
+    tac_claim(c, TAC_ACCOUNT_FAULT, open > heap ? open - heap : 0, 0.85,
               "%u page faults, where %.0f are usual, at about %.1f us each%s%s", faults,
               c->nominal->faults_minor, each / 1e3, *at ? ", in " : "", at);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fork_stall.c - the process was forked: the kernel copied its page tables under the lock of the
  * address space, and this thread stood before it. Longer with more resident memory. */
+#include "doctor/forks.h"
 #include "doctor/rule.h"
 
 enum { BEFORE_NS = 100 * 1000 * 1000 };
@@ -10,12 +11,12 @@ static void check(struct tac_case *c)
     const struct tac_sight *wait;
     uint64_t ns = tac_case_time(c, TAC_ACCOUNT_BLOCKED, TAC_SIGHT_MMAP, &wait);
     uint64_t from = c->layout->release_ns > BEFORE_NS ? c->layout->release_ns - BEFORE_NS : 0;
-    const struct tac_capture_kernel *fork =
-        wait ? tac_case_fork(c, from, c->cycle->end_ns, false) : NULL;
+    const struct tac_fork *fork =
+        wait ? tac_forks_last(c->diagnosis->forks, from, c->cycle->end_ns) : NULL;
     char who[64];
     if (fork)
         tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, 0.95, "stood %.1f ms behind a fork by %s",
-                  (double)ns / 1e6, tac_case_who(c, fork->tid, who, sizeof who));
+                  (double)ns / 1e6, tac_case_who(c, fork->parent, who, sizeof who));
 }
 
 TAC_RULE(fork_stall) = {

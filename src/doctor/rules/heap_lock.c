@@ -77,18 +77,6 @@ static uint32_t waker_of(const struct tac_case *c, const struct tac_sight *call,
     return waker;
 }
 
-/* The heap operation in which the thread was at ns. */
-static const struct tac_capture_memory *operation_at(const struct tac_capture *cap, uint32_t thread,
-                                                     uint64_t ns)
-{
-    enum { LOOK_BACK = 1000 };
-    size_t at = TAC_CAPTURE_LOWER(cap, memory, begin_ns, ns + 1);
-    for (size_t n = 0; at > 0 && n < LOOK_BACK; n++)
-        if (cap->memory[--at].thread == thread)
-            return &cap->memory[at];
-    return NULL;
-}
-
 /* Who had the lock, by the wake-up that ended the wait: an index of threads and what it was in, or
  * TAC_CAPTURE_NONE. The waker is still inside its call, or has just left it. */
 static uint32_t find_holder(const struct tac_case *c, const struct tac_sight *call,
@@ -100,7 +88,7 @@ static uint32_t find_holder(const struct tac_case *c, const struct tac_sight *ca
     uint32_t thread = tid ? tac_capture_thread_of(c->capture, tid, ns) : TAC_CAPTURE_NONE;
     if (thread == TAC_CAPTURE_NONE || thread == c->cycle->thread)
         return TAC_CAPTURE_NONE;
-    *ret_operation = operation_at(c->capture, thread, ns);
+    *ret_operation = tac_case_operation(c, thread, ns);
     return *ret_operation && (*ret_operation)->end_ns + JUST_NS > ns ? thread : TAC_CAPTURE_NONE;
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * heap_work.c - time spent computing inside malloc and free: many calls, or a few long ones. */
+ * heap_work.c - time spent computing inside malloc and free: many calls, or a few long ones, and
+ * the page faults in them: memory that the heap had given back, or asked for anew. */
 #include "doctor/rule.h"
 
 static void check(struct tac_case *c)
 {
-    uint64_t ns = c->open_ns[TAC_ACCOUNT_ALLOCATOR];
-    if (!ns)
+    uint64_t ns = c->open_ns[TAC_ACCOUNT_ALLOCATOR], faults_ns = tac_case_faults_in_heap(c);
+    if (!ns && !faults_ns)
         return;
     const struct tac_sight *longest_call = NULL;
     uint64_t longest = 0, bytes = 0;
@@ -26,6 +27,10 @@ static void check(struct tac_case *c)
               "%zu calls, the longest %.0f us (%llu bytes)%s", calls, (double)longest / 1e3,
               (unsigned long long)bytes,
               sure ? "" : "; whether it computed or slept there was not recorded");
+    tac_claim(c, TAC_ACCOUNT_FAULT, faults_ns, 0.85,
+              "%zu calls touched pages that the kernel had yet to provide, which took %.0f us; the "
+              "longest %.0f us (%llu bytes)",
+              calls, (double)faults_ns / 1e3, (double)longest / 1e3, (unsigned long long)bytes);
     tac_claim_by(c, longest_call);
 }
 
@@ -33,7 +38,7 @@ TAC_RULE(heap_work) = {
     .name = "heap_work",
     .title = "work inside malloc and free",
     .means = "The memory functions themselves took the time: many calls in one cycle, or single "
-             "ones that merged, split, mapped or searched.",
+             "ones that merged, split, mapped, searched or touched new pages.",
     .advice = "Take memory from pools made before; a heap with bounded calls (tactus run -- "
               "PROGRAM) caps the longest.",
     .needs = TAC_HAS_MEMORY,

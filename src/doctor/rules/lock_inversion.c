@@ -12,12 +12,13 @@ static void check(struct tac_case *c)
     uint64_t away = tac_case_displaced(c, wait->who, wait->from_ns, wait->to_ns, &instead);
     if (away * 2 <= wait->to_ns - wait->from_ns)
         return;
-    char who[64], other[64], at[96];
+    char who[64], other[64], at[96], seen[160];
     const char *taken = tac_case_symbol(c, c->capture->locks[wait->index].taken_at, at, sizeof at);
     tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, 0.95,
-              "the lock was held by %s%s%s%s, which could not run for %.0f us because of %s",
+              "the lock was held by %s%s%s%s, which could not run for %.0f us because of %s%s",
               tac_case_who(c, wait->who, who, sizeof who), *taken ? " (" : "", taken,
-              *taken ? ")" : "", (double)away / 1e3, tac_case_who(c, instead, other, sizeof other));
+              *taken ? ")" : "", (double)away / 1e3, tac_case_who(c, instead, other, sizeof other),
+              tac_case_seen(c, wait->from_ns, wait->to_ns, seen, sizeof seen));
     tac_claim_by(c, wait);
 }
 

@@ -6,10 +6,12 @@
  * had the CPU already when this one woke up is another matter: see kernel_busy.c. That a CPU idles
  * although any thread of it is ready has one cause: the CPU quota of the thread's cgroup is used up
  * (cpu.max). Its CPU may have been idle when it woke up; that it lived on meanwhile, and left the
- * thread alone, tells it from one that was not run. */
+ * thread alone, tells it from one that was not run. Where others keep the CPU busy, the same shows
+ * in turns: a thread that is ready, and no less urgent, is not passed over for several turns of
+ * another (Linux, kernel/sched/fair.c: the lag of a thread is bounded by about one slice). */
 #include "doctor/rule.h"
 
-enum { LONG_NS = 1000 * 1000, EDGE_NS = 200 * 1000 };
+enum { LONG_NS = 1000 * 1000, EDGE_NS = 200 * 1000, TURNS = 3, TURNS_NS = 20 * 1000 * 1000 };
 
 /* The CPU of a wake-up. */
 static uint32_t cpu_of(const struct tac_case *c, const struct tac_sight *s)
@@ -35,6 +37,68 @@ static bool is_choice(const struct tac_case *c, const struct tac_sight *s)
            (!s->who || (s->prio >= TAC_PRIO_NORMAL && s->prio != TAC_PRIO_UNKNOWN));
 }
 
+/* A turn of another normal thread, no more urgent, while this one was ready. */
+static bool is_turn(const struct tac_case *c, const struct tac_sight *s)
+{
+    (void)c;
+    return s->kind == TAC_SIGHT_READY && s->who && s->prio >= TAC_PRIO_NORMAL &&
+           s->prio != TAC_PRIO_UNKNOWN && !tac_sight_is_real_time(s) && s->prio >= s->own_prio;
+}
+
+/* Who had how much in one wait. A late comer takes the place of the one with least. */
+struct turns {
+    uint64_t upto_ns; /* end of the last turn: the wait goes on from there */
+    struct turn {
+        uint32_t tid, count;
+        uint64_t ns;
+    } of[16];
+};
+
+static const struct turn *add_turn(struct turns *t, const struct tac_sight *s)
+{
+    enum { THREADS = sizeof t->of / sizeof *t->of };
+    unsigned at = 0;
+    if (s->from_ns != t->upto_ns)
+        *t = (struct turns){0};
+    for (unsigned i = 0; i < THREADS && t->of[at].tid != s->who; i++)
+        if (t->of[i].tid == s->who || t->of[i].ns < t->of[at].ns)
+            at = i;
+    if (t->of[at].tid != s->who)
+        t->of[at] = (struct turn){.tid = s->who};
+    t->of[at].count++;
+    t->of[at].ns += s->to_ns - s->from_ns;
+    t->upto_ns = s->to_ns;
+    return &t->of[at];
+}
+
+/* One that had several turns, long ones together, in one wait of this thread; tid 0: none. */
+static struct turn passed_over(const struct tac_case *c)
+{
+    struct turns turns = {0};
+    struct turn most = {0};
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (!is_turn(c, s))
+            continue;
+        const struct turn *t = add_turn(&turns, s);
+        if (t->count >= TURNS && t->ns >= TURNS_NS && t->ns > most.ns)
+            most = *t;
+    }
+    return most;
+}
+
+static void check_turns(struct tac_case *c)
+{
+    struct turn t = passed_over(c);
+    char who[64];
+    if (t.tid)
+        tac_claim(c, TAC_ACCOUNT_RUNNABLE, tac_case_sum(c, TAC_ACCOUNT_RUNNABLE, is_turn, NULL),
+                  0.8,
+                  "%s, no more urgent, had %u turns and %.1f ms while this thread stood ready: the "
+                  "CPU quota of its cgroup was used up",
+                  tac_case_who(c, t.tid, who, sizeof who), t.count, (double)t.ns / 1e6);
+}
+
 static void check(struct tac_case *c)
 {
     const struct tac_sight *s;
@@ -44,6 +108,7 @@ static void check(struct tac_case *c)
                   "the CPU stood idle for %.1f ms although this thread was ready: the CPU quota of "
                   "its cgroup was used up",
                   (double)(s->to_ns - s->from_ns) / 1e6);
+    check_turns(c);
     uint64_t ns = tac_case_sum(c, TAC_ACCOUNT_RUNNABLE, is_choice, &s);
     char who[64];
     if (!s)
@@ -66,7 +131,8 @@ TAC_RULE(throttled) = {
              "kernel let others run, or the CPU idle, although the thread was ready.",
     .advice =
         "Lower the load of the real-time threads. Check /proc/sys/kernel/sched_rt_runtime_us, "
-        "the cgroup's cpu.max (cpu.cfs_quota_us), its cpu.rt_runtime_us and the fair server's "
+        "the cgroup's cpu.max (cpu.cfs_quota_us) and cpu.weight, its cpu.rt_runtime_us and the "
+        "fair server's "
         "settings (/sys/kernel/debug/sched/fair_server).",
     .needs = TAC_HAS_SCHED,
     .blame = TAC_BLAME_SYSTEM,
