@@ -442,9 +442,20 @@ static size_t steps_of_row(const struct tac_layout *l, size_t max, struct tac_se
     return n;
 }
 
+/* Whether the program is seen to go on within: it begins something that is recorded. */
+static bool goes_on(const struct tac_layout *l, const struct tac_segment *step)
+{
+    for (size_t i = 0; i < l->sights.count; i++) {
+        const struct tac_sight *s = &l->sights.data[i];
+        if (s->kind <= TAC_SIGHT_CALL && s->from_ns > step->from_ns && s->from_ns < step->to_ns)
+            return true;
+    }
+    return false;
+}
+
 /* In a virtual machine the page may be there for the kernel and not yet for the processor: the
  * program goes on and stands still at once. A step of a row that is many times as long as the
- * others is that, and not what the program does between two pages. */
+ * others, and in which the program is not seen to do anything else, is that. */
 static uint64_t stood_still(const struct tac_layout *l, double price)
 {
     enum { SAMPLE = 256, FEW = 3, MANY_TIMES = 8 };
@@ -459,15 +470,36 @@ static uint64_t stood_still(const struct tac_layout *l, double price)
     uint64_t usual = length[n / 2] > (uint64_t)price ? length[n / 2] : (uint64_t)price;
     for (size_t i = 0; i < n; i++) {
         bool long_one = step[i].to_ns - step[i].from_ns > MANY_TIMES * usual;
-        uint64_t ran = long_one ? time_on_cpu(l, step[i].from_ns, step[i].to_ns) : 0;
+        bool stands = long_one && !goes_on(l, &step[i]);
+        uint64_t ran = stands ? time_on_cpu(l, step[i].from_ns, step[i].to_ns) : 0;
         sum += ran > usual ? ran - usual : 0;
     }
     return sum;
 }
 
+/* Those inside memory functions, by their moments. Operations follow each other. */
+static size_t faults_in_heap(const struct tac_layout *l)
+{
+    const struct tac_sights *all = &l->sights;
+    size_t count = 0, m = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct tac_sight *s = &all->data[i];
+        if (s->kind != TAC_SIGHT_FAULT || s->from_ns < l->cycle->begin_ns)
+            continue;
+        while (m < all->count &&
+               (all->data[m].kind != TAC_SIGHT_MEMORY || all->data[m].to_ns <= s->from_ns))
+            m++;
+        count += m < all->count && all->data[m].from_ns <= s->from_ns;
+    }
+    return count;
+}
+
+/* Time that is spent around the kernel's handling of a fault stays with the heap where that
+ * faulted. */
 static void settle_faults(struct tac_layout *l, const struct tac_nominal *nominal)
 {
     double more = l->cycle->faults_minor - (nominal ? nominal->faults_minor : 0);
+    more -= (double)faults_in_heap(l);
     double major = l->cycle->faults_major;
     double price = local_price(l, nominal ? nominal->fault_ns : TAC_FAULT_NS);
     double major_price = nominal ? nominal->major_ns : TAC_MAJOR_NS;

@@ -45,7 +45,8 @@ enum tac_sight_kind {
     TAC_SIGHT_COMPACT,
     TAC_SIGHT_FAULTING, /* the kernel provides a page; detail: address */
     TAC_SIGHT_GAP,
-    TAC_SIGHT_STILL,                   /* no CPU of the machine ran; detail: CPUs that prove it */
+    TAC_SIGHT_STILL,                   /* no CPU of the machine ran; detail: CPUs that prove it,
+                                          0: that of the thread alone did not run */
     TAC_SIGHT_SPANS,                   /* kinds above have a duration, kinds below are moments */
     TAC_SIGHT_FAULT = TAC_SIGHT_SPANS, /* detail: address */
     TAC_SIGHT_PAGES,                   /* detail: order */

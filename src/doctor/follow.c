@@ -2,6 +2,7 @@
  * follow.c - see follow.h. */
 #include "doctor/follow.h"
 
+#include "doctor/evidence.h"
 #include "doctor/still.h"
 
 #include <errno.h>
@@ -27,6 +28,14 @@ struct prio {
     uint8_t prio;
 };
 
+/* A time without any event on a CPU, and (a bit each) which followed threads had it or stood ready
+ * for it then. */
+struct silence {
+    uint64_t last_ns; /* of the last event */
+    uint64_t from_ns, to_ns;
+    uint64_t there;
+};
+
 struct walk {
     const struct tac_capture *capture;
     struct tac_sights *sights;
@@ -35,6 +44,8 @@ struct walk {
     bool system_wide, ends_of_faults; /* what the recording has */
     uint32_t on_cpu[CPUS_MAX];        /* tid that runs there */
     bool unfair[CPUS_MAX];            /* it was chosen although a real-time thread was ready */
+    struct silence silence[CPUS_MAX];
+    bool is_virtual;
     struct prio prio[PRIO_SLOTS];
     int error;
 };
@@ -226,6 +237,54 @@ static void on_sign_of_life(struct walk *w, const struct tac_capture_kernel *e)
         w->on_cpu[e->cpu] = e->tid;
 }
 
+/* ---- one CPU that is not run ---- */
+
+static uint64_t who_is_there(const struct walk *w, uint32_t cpu)
+{
+    uint64_t there = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        const struct followed *f = &w->followed[i];
+        if (f->cpu == cpu && (f->state == READY || f->state == RUNNING))
+            there |= 1ull << i;
+    }
+    return there;
+}
+
+static void note_still(struct walk *w, const struct silence *s, uint32_t charged)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        struct followed *f = &w->followed[i];
+        bool waits = f->state == READY && f->now.from_ns < s->to_ns;
+        if (!(s->there >> i & 1) || (!waits && f->tid != charged))
+            continue;
+        uint64_t since = waits && f->now.from_ns > s->from_ns ? f->now.from_ns : s->from_ns;
+        note(w, f,
+             (struct tac_sight){.from_ns = since,
+                                .to_ns = s->to_ns,
+                                .index = TAC_SIGHT_NONE,
+                                .kind = TAC_SIGHT_STILL});
+    }
+}
+
+/* A CPU that runs a thread has ticks, at which it is charged. One that leaves no event for longer
+ * than interrupts are ever off, and then charges a thread for most of that in one piece, was not
+ * run by its host, which let the thread's clock go on. */
+static void watch_silence(struct walk *w, const struct tac_capture_kernel *e)
+{
+    if (!w->is_virtual || !w->system_wide || e->cpu >= CPUS_MAX)
+        return;
+    struct silence *s = &w->silence[e->cpu];
+    if (s->last_ns && e->ns - s->last_ns > TAC_STILL_CPU_NS)
+        *s = (struct silence){
+            .from_ns = s->last_ns, .to_ns = e->ns, .there = who_is_there(w, e->cpu)};
+    s->last_ns = e->ns;
+    if (e->type != TAC_KERNEL_RUNTIME || !s->to_ns)
+        return;
+    if (e->a > (s->to_ns - s->from_ns) / 2)
+        note_still(w, s, e->tid);
+    s->to_ns = 0;
+}
+
 /* ---- what happens inside ---- */
 
 /* Interrupts hit whoever runs; a thread that waits for that CPU is hit as well. */
@@ -313,6 +372,7 @@ static const struct {
 
 static void on_event(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
 {
+    watch_silence(w, e);
     if (e->type == TAC_KERNEL_SWITCH) {
         on_switch(w, e, index);
         return;
@@ -407,6 +467,7 @@ int tac_follow(const struct tac_capture *capture, bool system_wide, struct tac_s
     w->capture = capture;
     w->sights = sights;
     w->system_wide = system_wide;
+    w->is_virtual = tac_evidence_is_virtual(capture);
     for (size_t i = 0; i < capture->kernel_count && !w->ends_of_faults; i++)
         w->ends_of_faults = capture->kernel[i].type == TAC_KERNEL_FAULT_MINOR ||
                             capture->kernel[i].type == TAC_KERNEL_FAULT_MAJOR;

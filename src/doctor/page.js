@@ -298,7 +298,7 @@
     : 'a function of ' + f.module;
   function blame(run, place) {
     const p = place === null || place === undefined ? null : run.places[place];
-    return p && p.blame !== null ? `${frameText(p.frames[p.blame])} called ${p.what}` : null;
+    return p && p.blame !== null ? `${frameText(p.frames[p.blame])} ${p.what === 'a lock' ? 'took' : 'called'} ${p.what}` : null;
   }
   const callSites = run => {
     const sites = run.places.filter(p => p.blame !== null && p.in_cycles);
@@ -352,7 +352,7 @@
     const grade = ['note', 'warning', 'serious'];
     return el('details', {}, el('summary', {}, 'Calls inside cycles that can make them late, even where they did not'),
       el('table', {}, el('tbody', {}, ...run.hazards.map(h => el('tr', {}, el('td', {}, grade[h.grade]), el('td', {}, h.what,
-        blame(run, h.place) ? el('div', {class: 'why'}, 'by ' + blame(run, h.place).replace(/ called .*/, '')) : null),
+        blame(run, h.place) ? el('div', {class: 'why'}, 'by ' + blame(run, h.place).replace(/ (called|took) .*/, '')) : null),
         el('td', {class: 'n'}, `${count(h.count)} in ${count(h.cycles)} cycles`), el('td', {class: 'n'}, 'worst ' + ns(h.worst_ns)))))));
   };
 

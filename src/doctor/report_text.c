@@ -129,8 +129,9 @@ static void add_place(const struct tac_diagnosis *d, uint32_t place, struct tac_
     if (at >= n)
         return;
     struct tac_text line = {0};
-    tac_text_addf(&line, "%s called %s", tac_frame_text(&frame[at], words, sizeof words),
-                  d->places->place[place].what);
+    const struct tac_place *p = &d->places->place[place];
+    tac_text_addf(&line, "%s %s %s", tac_frame_text(&frame[at], words, sizeof words),
+                  p->kind == TAC_SIGHT_LOCK ? "took" : "called", p->what);
     for (size_t i = at + 1, shown = 0; i < n && shown < FRAMES_SHOWN; i++)
         if (!frame[i].is_ours && *frame[i].function)
             tac_text_addf(&line, "%s %s", shown++ ? " <" : ", by way of",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * scene.c - what rules ask about other threads in the time of a late cycle; see rule.h. */
 #include "doctor/rule.h"
+#include "doctor/still.h"
 
 /* Heap operations begin in order; one that is longer than this before the window is not looked for.
  */
@@ -199,19 +200,16 @@ bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns
     return false;
 }
 
-/* Two and a half ticks at CONFIG_HZ 100: with interrupts off for so long a kernel complains. */
-enum { UNTICKED_NS = 25 * 1000 * 1000 };
-
 uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from_ns, uint64_t to_ns)
 {
     const struct tac_capture *cap = c->capture;
     uint64_t before = 0, begin = 0, end = 0, sum = 0;
-    uint64_t start = from_ns > UNTICKED_NS ? from_ns - UNTICKED_NS : 0;
+    uint64_t start = from_ns > TAC_STILL_CPU_NS ? from_ns - TAC_STILL_CPU_NS : 0;
     for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, start); i < cap->kernel_count; i++) {
         const struct tac_capture_kernel *e = &cap->kernel[i];
         if (e->cpu != cpu)
             continue;
-        if (before && e->ns - before > UNTICKED_NS) {
+        if (before && e->ns - before > TAC_STILL_CPU_NS) {
             begin = before > from_ns ? before : from_ns;
             end = e->ns < to_ns ? e->ns : to_ns;
         }

@@ -88,9 +88,9 @@ static void check(struct tac_case *c)
     char seen[256] = "", end[96];
     if (sleep)
         tac_case_seen(c, sleep->from_ns, sleep->to_ns, seen, sizeof seen);
-    tac_claim(c, TAC_ACCOUNT_BLOCKED, UINT64_MAX, on ? 0.9 : 0.8,
-              "slept %.0f us of its own will; %s%s%s%s", (double)ns / 1e3, on ? "in " : "",
-              on ? on : "on what was not recorded", describe_end(c, sleep, end, sizeof end), seen);
+    tac_claim(c, TAC_ACCOUNT_BLOCKED, UINT64_MAX, on ? 0.9 : 0.8, "slept %.0f us, %s%s%s%s",
+              (double)ns / 1e3, on ? "in " : "", on ? on : "on what was not recorded",
+              describe_end(c, sleep, end, sizeof end), seen);
 }
 
 TAC_RULE(blocked) = {

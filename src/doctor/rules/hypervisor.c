@@ -140,7 +140,10 @@ static void check(struct tac_case *c)
                   grid                ? 0.99
                   : still->detail > 1 ? 0.95
                                       : 0.85,
-                  "for %.2f ms no CPU of the machine ran, though their ticks were due",
+                  still->detail
+                      ? "for %.2f ms no CPU of the machine ran, though their ticks were due"
+                      : "for %.2f ms its CPU left no sign of life, though its ticks were "
+                        "due",
                   (double)halted / 1e6);
     uint64_t ns = c->open_ns[TAC_ACCOUNT_HYPERVISOR];
     tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.99 : 0.85,
