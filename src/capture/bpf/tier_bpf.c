@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * tier_bpf.c - the BPF tier: loads switches.bpf.c into the kernel and reads its rings. A library of
+ * tier_bpf.c - the BPF tier: loads switches.bpf.c into the kernel and maps its rings. A library of
  * its own (libtactus-bpf), so that nothing else needs libbpf.
  *
  * The kernel removes programs and maps with the last descriptor, so nothing stays even when this
  * process is killed. Threads: that of kernel.c. */
-#include "base/clock.h"
+#include "capture/bpf/rings.h"
 #include "capture/kernel_tier.h"
 
 #include <bpf/bpf.h>
@@ -18,17 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PROGRAMS = 2, TIDS = 8192, EVENTS = 1 << 14 };
-
-/* As in switches.bpf.c. */
-struct event {
-    uint64_t ns, what, a, b;
-};
-
-struct ring {
-    uint64_t head, unused[7];
-    struct event event[EVENTS];
-};
+enum { PROGRAMS = 2, TIDS = 8192 };
 
 /* object.S */
 extern const char tac_bpf_object_begin[], tac_bpf_object_end[];
@@ -37,8 +27,8 @@ struct state {
     struct tac_kernel_out out;
     struct bpf_object *object;
     struct bpf_link *link[PROGRAMS];
-    struct ring *rings; /* mapped, one a CPU */
-    uint64_t *tail;     /* events read, one a CPU */
+    struct tac_bpf_ring *rings; /* mapped, one a CPU */
+    uint64_t *tail;             /* events read, one a CPU */
     int cpus;
     uint32_t named[TIDS]; /* thread ids whose name was given, by their remainder */
 };
@@ -69,79 +59,27 @@ static void learn_name(struct state *s, uint32_t tid)
     }
 }
 
-/* Before the event that follows them, as the kernel's own buffers tell it; 0: none were. */
-static void put_lost(struct state *s, int cpu, uint64_t lost, uint64_t ns)
+static void hear(void *state, const struct tac_format_kernel *e)
 {
-    struct tac_format_kernel e = {
-        .ns = ns, .type = TAC_KERNEL_LOST, .cpu = (uint16_t)cpu, .a = lost};
-    if (lost)
-        s->out.event(s->out.writer, &e);
-}
-
-/* The lap, modulo 65536, in which an event is written that follows `tail` others. */
-static uint16_t lap_of(uint64_t tail)
-{
-    return (uint16_t)(tail / EVENTS + 1);
-}
-
-/* The event that follows `tail` others. False: it is not written yet, or, with *ret_is_gone, it was
- * written over, if only in part: who does so moves the head first, and `what` last. */
-static bool copy(const struct ring *r, int cpu, uint64_t tail, struct tac_format_kernel *ret_event,
-                 bool *ret_is_gone)
-{
-    const struct event *slot = &r->event[tail % EVENTS];
-    uint64_t what = __atomic_load_n(&slot->what, __ATOMIC_ACQUIRE);
-    struct tac_format_kernel e = {.type = (uint16_t)what,
-                                  .cpu = (uint16_t)cpu,
-                                  .tid = (uint32_t)(what >> 32),
-                                  /* acquire, so that the head is read after the last of these */
-                                  .ns = __atomic_load_n(&slot->ns, __ATOMIC_ACQUIRE),
-                                  .a = __atomic_load_n(&slot->a, __ATOMIC_ACQUIRE),
-                                  .b = __atomic_load_n(&slot->b, __ATOMIC_ACQUIRE)};
-    *ret_is_gone = __atomic_load_n(&r->head, __ATOMIC_RELAXED) - tail > EVENTS;
-    *ret_event = e;
-    return !*ret_is_gone && (uint16_t)(what >> 16) == lap_of(tail);
-}
-
-/* An event that is still being written ends the pass; one that was written over is lost. */
-static void read_cpu(struct state *s, int cpu)
-{
-    const struct ring *r = &s->rings[cpu];
-    uint64_t head = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE), tail = s->tail[cpu], lost = 0;
-    if (head - tail > EVENTS) {
-        lost = head - tail - EVENTS;
-        tail = head - EVENTS;
+    struct state *s = state;
+    if (e->type != TAC_KERNEL_LOST) {
+        learn_name(s, e->tid);
+        learn_name(s, (uint32_t)(e->a >> 32));
     }
-    for (; tail != head; tail++) {
-        struct tac_format_kernel e;
-        bool is_gone;
-        if (copy(r, cpu, tail, &e, &is_gone)) {
-            learn_name(s, e.tid);
-            learn_name(s, (uint32_t)(e.a >> 32));
-            put_lost(s, cpu, lost, e.ns);
-            lost = 0;
-            s->out.event(s->out.writer, &e);
-        } else if (!is_gone) {
-            break;
-        } else {
-            lost++;
-        }
-    }
-    s->tail[cpu] = tail;
-    put_lost(s, cpu, lost, tac_clock_ns());
+    s->out.event(s->out.writer, e);
 }
 
 static void read_rings(void *state)
 {
     struct state *s = state;
     for (int cpu = 0; cpu < s->cpus; cpu++)
-        read_cpu(s, cpu);
+        tac_bpf_ring_read(&s->rings[cpu], cpu, &s->tail[cpu], hear, s);
 }
 
 static size_t map_bytes(const struct state *s)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    return ((size_t)s->cpus * sizeof(struct ring) + page - 1) & ~(page - 1);
+    return ((size_t)s->cpus * sizeof(struct tac_bpf_ring) + page - 1) & ~(page - 1);
 }
 
 static void halt(void *state)
