@@ -35,10 +35,10 @@ struct connection {
     int fd;
     uint64_t until_ns; /* before CHUNKS: give up */
     struct session *session;
-    uint64_t told;     /* chunks that were acknowledged */
-    unsigned char *in; /* of greetings, then of chunks */
-    size_t have, room;
-    unsigned char *frames; /* as they come */
+    uint64_t told;            /* chunks that were acknowledged */
+    unsigned char *in;        /* of greetings, then of chunks */
+    size_t given, have, room; /* in: bytes of chunks that were given on, all bytes, space */
+    unsigned char *frames;    /* as they come */
     size_t framed;
     struct tac_squeeze *squeeze;
 };
@@ -249,30 +249,37 @@ static int give(struct tac_receive *r, struct session *s, const struct tac_forma
     return 0;
 }
 
-/* All whole chunks of the buffer. 0, -errno of the owner, or -EBADMSG. */
+/* All chunks that are whole now. 0, -errno of the owner, or -EBADMSG. */
 static int take_chunks(struct tac_receive *r, struct connection *c)
 {
-    size_t at = 0;
     int error = 0;
     struct tac_format_chunk head;
-    while (!error && c->have - at >= sizeof head) {
-        memcpy(&head, c->in + at, sizeof head);
+    while (!error && c->have - c->given >= sizeof head) {
+        memcpy(&head, c->in + c->given, sizeof head);
         if (head.magic != TAC_FORMAT_MAGIC || head.bytes > TAC_WIRE_BYTES_MAX)
             error = -EBADMSG;
-        if (error || c->have - at - sizeof head < head.bytes)
+        if (error || c->have - c->given - sizeof head < head.bytes)
             break;
-        const unsigned char *payload = c->in + at + sizeof head;
+        const unsigned char *payload = c->in + c->given + sizeof head;
         uint32_t crc = head.crc;
         head.crc = 0;
         if (tac_crc32c(tac_crc32c(0, &head, sizeof head), payload, head.bytes) != crc)
             error = -EBADMSG;
         head.crc = crc;
         error = error ? error : give(r, c->session, &head, payload);
-        at += error ? 0 : sizeof head + head.bytes;
+        c->given += error ? 0 : sizeof head + head.bytes;
     }
-    c->have -= at;
-    memmove(c->in, c->in + at, c->have);
     return error;
+}
+
+/* Drop what was given on, when it is the larger part: so fewer bytes are moved than were given. */
+static void close_gap(struct connection *c)
+{
+    if (c->given < c->have - c->given)
+        return;
+    c->have -= c->given;
+    memmove(c->in, c->in + c->given, c->have);
+    c->given = 0;
 }
 
 /* Room for so many bytes more. */
@@ -280,7 +287,7 @@ static bool make_room(struct connection *c, size_t more)
 {
     if (c->room - c->have >= more)
         return true;
-    size_t room = c->have + more + READ_BYTES;
+    size_t room = 2 * c->have + more + READ_BYTES;
     unsigned char *in = realloc(c->in, room);
     if (!in)
         return false;
@@ -292,6 +299,7 @@ static bool make_room(struct connection *c, size_t more)
 /* A frame's bytes behind those that are there. 0, -ENOBUFS. */
 static int take_frame(struct connection *c, struct tac_wire_frame head, const unsigned char *body)
 {
+    close_gap(c);
     if (!make_room(c, head.plain))
         return -ENOBUFS;
     if (head.squeezed) {
