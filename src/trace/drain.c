@@ -155,21 +155,33 @@ static void drain_ring(struct tac_session *s, struct tac_lane *lane)
     }
 }
 
-static void write_kernel(struct tac_session *s, struct tac_lane *lane, uint32_t n)
+/* n events, and before them what there was no room for. True: they were taken. */
+static bool put_kernel(struct tac_session *s, struct tac_lane *lane, uint32_t n)
 {
-    if (!n)
-        return;
     if (lane->lost_kernel) { /* room is there: tac_perf_read was asked for one less */
         memmove(s->kernel + 1, s->kernel, n * sizeof *s->kernel);
-        s->kernel[0] = (struct tac_format_kernel){s->kernel[1].ns, TAC_KERNEL_LOST,   0xffff,
-                                                  lane->tid,       lane->lost_kernel, 0};
+        uint64_t ns = n ? s->kernel[1].ns : tac_clock_ns();
+        s->kernel[0] = (struct tac_format_kernel){ns,        TAC_KERNEL_LOST,   0xffff,
+                                                  lane->tid, lane->lost_kernel, 0};
         n++;
     }
     struct tac_format_chunk chunk = {
         .kind = TAC_CHUNK_KERNEL, .flags = TAC_CHUNK_PACKED, .id = lane->id, .count = n};
-    bool taken =
-        tac_sink_put(&s->sink, &chunk, s->packed, tac_pack_kernel(s->kernel, n, s->packed));
-    lane->lost_kernel = taken ? 0 : lane->lost_kernel ? lane->lost_kernel + n - 1 : n;
+    return tac_sink_put(&s->sink, &chunk, s->packed, tac_pack_kernel(s->kernel, n, s->packed));
+}
+
+static void write_kernel(struct tac_session *s, struct tac_lane *lane, uint32_t n)
+{
+    if (n)
+        lane->lost_kernel = put_kernel(s, lane, n) ? 0 : lane->lost_kernel + n;
+}
+
+/* At the lane's end nothing follows that could tell what was lost before it. */
+static void tell_lost_kernel(struct tac_session *s, struct tac_lane *lane)
+{
+    if (lane->lost_kernel && !put_kernel(s, lane, 0))
+        s->lost_kernel_untold += lane->lost_kernel;
+    lane->lost_kernel = 0;
 }
 
 static void drain_perf(struct tac_session *s, struct tac_lane *lane)
@@ -244,6 +256,7 @@ void tac_drain_lane_end(struct tac_session *s, struct tac_lane *lane)
     drain_perf(s, lane);
     tac_perf_close(lane->perf);
     lane->perf = NULL;
+    tell_lost_kernel(s, lane);
     (void)tell_lost(s, lane); /* when it cannot, the final count alone tells */
     write_lane(s, lane, TAC_CHUNK_LANE_END);
     s->dropped_ended += tac_drain_dropped(lane);

@@ -170,3 +170,9 @@ void tac_facts_write_blind(struct tac_session *s)
              stacks[s->stacks]);
     tac_facts_write_line(s, "evidence.perf.blind", text);
 }
+
+void tac_facts_write_untold(struct tac_session *s)
+{
+    if (s->lost_kernel_untold)
+        write_number(s, "evidence.perf.lost", s->lost_kernel_untold);
+}

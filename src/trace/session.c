@@ -202,7 +202,7 @@ static void wait_for_work(struct tac_session *s)
 /* Everything anew: the other end of the stream has nothing of this recording, or not all. */
 static void restart(struct tac_session *s)
 {
-    s->stored = s->dropped_ended = s->suppressed_ended = 0;
+    s->stored = s->dropped_ended = s->suppressed_ended = s->lost_kernel_untold = 0;
     tac_site_table_clear(&s->sites);
     s->sources_announced = 0;
     write_opening(s);
@@ -353,6 +353,7 @@ static void write_closing(struct tac_session *s, uint64_t until_ns)
             tac_lanes[i]->end_counter = tac_trace_counter();
             tac_drain_lane_end(s, tac_lanes[i]);
         }
+    tac_facts_write_untold(s);
     struct tac_format_end body = {tac_trace_counter(), s->stored, t.dropped, t.suppressed,
                                   t.unregistered};
     struct tac_format_chunk chunk = {.kind = TAC_CHUNK_END, .count = 1};

@@ -32,6 +32,7 @@ struct tac_session {
     uint32_t sources_announced;
     uint64_t modules_seen; /* loads and unloads when the modules were written last */
     uint64_t stored, dropped_ended, suppressed_ended, unregistered_base;
+    uint64_t lost_kernel_untold; /* kernel events of ended lanes; the end of the recording tells */
     /* counter to nanoseconds, good enough to see a miss; the reader does better */
     struct tac_clock_pair first, last;
     uint64_t deadline_ns[TAC_CYCLE_SOURCES_MAX]; /* of the open cycle of a source */
@@ -54,7 +55,8 @@ void tac_facts_check_modules(struct tac_session *session);
 /* facts.c: the header lines of the recording; what the kernel's evidence is, after the lanes. */
 void tac_facts_write(struct tac_session *session);
 void tac_facts_write_perf(struct tac_session *session);
-void tac_facts_write_blind(struct tac_session *session); /* what the evidence cannot see */
+void tac_facts_write_blind(struct tac_session *session);  /* what the evidence cannot see */
+void tac_facts_write_untold(struct tac_session *session); /* kernel events lost, if any */
 void tac_facts_write_line(struct tac_session *session, const char *key, const char *value);
 
 /* drain.c */
