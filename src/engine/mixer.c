@@ -25,10 +25,9 @@
 
 enum { SIDES = 2, CHUNK_FRAMES = 1024, RAMP_MS = 20, NAPS = 30, NAP_NS = 2000000 };
 
-/* What one side of a strip is multiplied by. */
+/* What one side of a strip is multiplied by: the audio thread's, which copies it. */
 struct fader {
-    _Atomic float wanted;
-    float target, gain, step; /* the audio thread's */
+    float target, gain, step;
     uint32_t left;
 };
 
@@ -36,8 +35,9 @@ struct strip {
     _Atomic(struct tac_engine *) engine;
     struct tac_mixer_strip how; /* control */
     bool leaving;
-    uint32_t inputs, outputs; /* of the patch */
-    _Atomic uint32_t first;   /* of how */
+    uint32_t inputs, outputs;    /* of the patch */
+    _Atomic uint32_t first;      /* of how */
+    _Atomic float wanted[SIDES]; /* of the faders */
     struct fader fader[SIDES];
     _Atomic uint32_t silent; /* both faders rest at 0 */
     struct tac_level level[TAC_ENGINE_CHANNELS_MAX];
@@ -133,7 +133,7 @@ static void set_faders(struct tac_mixer *m)
         if (!s->leaving && !s->how.mute && (!solo || s->how.solo))
             work_out(m, s, gain);
         for (int side = 0; side < SIDES; side++)
-            atomic_store_explicit(&s->fader[side].wanted, gain[side], memory_order_relaxed);
+            atomic_store_explicit(&s->wanted[side], gain[side], memory_order_relaxed);
     }
 }
 
@@ -182,9 +182,10 @@ static int add(struct tac_mixer *m, struct tac_engine *engine, uint32_t *ret_str
         return code;
     float gain[SIDES];
     work_out(m, s, gain);
-    for (int side = 0; side < SIDES; side++)
-        s->fader[side] =
-            (struct fader){.wanted = gain[side], .target = gain[side], .gain = gain[side]};
+    for (int side = 0; side < SIDES; side++) {
+        s->fader[side] = (struct fader){.target = gain[side], .gain = gain[side]};
+        atomic_store_explicit(&s->wanted[side], gain[side], memory_order_relaxed);
+    }
     /* pairs with the load of process: the strip is complete when its engine is seen */
     atomic_store(&s->engine, engine);
     set_faders(m);
@@ -267,9 +268,8 @@ int tac_mixer_meter(struct tac_mixer *m, uint32_t strip, uint32_t channel,
 
 /* ---- audio --------------------------------------------------------------------------------- */
 
-static void begin_ramp(const struct tac_mixer *m, struct fader *f)
+static void begin_ramp(const struct tac_mixer *m, struct fader *f, float wanted)
 {
-    float wanted = atomic_load_explicit(&f->wanted, memory_order_relaxed);
     if (wanted == f->target)
         return;
     f->target = wanted;
@@ -330,7 +330,8 @@ static void run_strip(struct tac_mixer *m, struct strip *s, struct tac_engine *e
     bool panned = is_panned(m, s, first);
     run_engine(m, s, engine, in, frames);
     for (int side = 0; side < SIDES; side++)
-        begin_ramp(m, &s->fader[side]);
+        begin_ramp(m, &s->fader[side],
+                   atomic_load_explicit(&s->wanted[side], memory_order_relaxed));
     for (uint32_t c = 0; c < s->outputs + panned; c++)
         add_channel(m, s, c, m->scratch[panned ? 0 : c], out[first + c] + offset, frames);
     advance(s, frames);
