@@ -22,7 +22,7 @@
 /* One recording as it was received, in memory. */
 struct got {
     unsigned char *bytes;
-    size_t size;
+    size_t size, room;
 };
 
 static struct {
@@ -46,7 +46,8 @@ static int chunk(void *session, const struct tac_format_chunk *head, const void 
     struct got *g = session;
     if (heard.fail_after && !--heard.fail_after)
         return -ENOSPC;
-    g->bytes = realloc(g->bytes, g->size + sizeof *head + head->bytes);
+    if (g->room < g->size + sizeof *head + head->bytes)
+        g->bytes = realloc(g->bytes, g->room = 2 * (g->size + sizeof *head + head->bytes));
     if (!g->bytes)
         abort();
     memcpy(g->bytes + g->size, head, sizeof *head);
@@ -98,10 +99,10 @@ struct job {
     const char *address, *token;
     size_t queue;
     uint32_t zones, pause_every;
-    bool paced;
+    bool paced, endless; /* endless: zones, and more until it is enough */
     struct tac_trace_stats stats;
     int stopped;
-    _Atomic int done;
+    _Atomic int enough, done;
 };
 
 /* More waits in the ring than its helper takes at once: where it got no time, that is no loss of
@@ -124,7 +125,7 @@ static void *work(void *arg)
                                       .meta = meta};
     if (tac_thread_register("worker", 0) || tac_trace_start(&config))
         abort();
-    for (uint32_t i = 0; i < j->zones; i++) {
+    for (uint32_t i = 0; i < j->zones || (j->endless && !atomic_load(&j->enough)); i++) {
         TAC_ZONE("zone");
         TAC_PLOT("curve", "", (double)i);
         if (j->pause_every && i % j->pause_every == 0)
@@ -321,26 +322,36 @@ static void a_slow_receiver_costs_counted_events_and_no_wait(void)
     forget();
 }
 
+/* At most twenty seconds. */
+static void pump_until_chunks(struct tac_receive *r, uint64_t chunks)
+{
+    uint64_t until = tac_clock_ns() + 20 * TAC_NS_PER_S;
+    while (tac_receive_stats(r).chunks < chunks && tac_clock_ns() < until)
+        CHECK(tac_receive_pump(r, -1, 20) == 0);
+}
+
 static void a_new_receiver_gets_a_recording_that_stands_alone(void)
 {
     pthread_t thread;
-    struct job j = {.address = name, .zones = 60000, .pause_every = 100};
+    struct job j = {.address = name, .zones = 2000, .pause_every = 100, .endless = true};
     struct tac_receive *r = receiver(name_behind, NULL);
     REQUIRE(r);
     pthread_create(&thread, NULL, work, &j);
-    uint64_t until = tac_clock_ns() + 10 * TAC_NS_PER_S;
-    while (tac_receive_stats(r).chunks < 40 && tac_clock_ns() < until)
-        CHECK(tac_receive_pump(r, -1, 20) == 0);
+    pump_until_chunks(r, 40);
     tac_receive_close(r);
     r = receiver(name_behind, NULL);
     REQUIRE(r);
+    pump_until_chunks(r, 100);
+    atomic_store(&j.enough, 1);
     CHECK(pump_until_ended(r, 1) == 0);
     pthread_join(thread, NULL);
     tac_receive_close(r);
     struct tac_capture *before = open_got(0), *after = open_got(1);
     REQUIRE(before && after && heard.count == 2);
     CHECK(before->problems & TAC_CAPTURE_NOT_CLOSED);
-    CHECK(after->problems == 0 && after->zones_count > 1000);
+    /* as in check_sums, the clock of a machine that stalls may be poor */
+    CHECK_MSG(!(after->problems & ~(unsigned)TAC_CAPTURE_CLOCK_POOR) && after->zones_count > 100,
+              "%x, %zu zones", after->problems, after->zones_count);
     CHECK_STR(after->sites[after->zones[0].site].name, "zone");
     CHECK_STR(after->threads[0].name, "worker");
     CHECK_STR(tac_capture_meta(after, "program"), "test");
