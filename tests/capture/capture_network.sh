@@ -24,10 +24,19 @@ check() { # NAME EXPECTED-STATUS PATTERN COMMAND...
     fi
 }
 sock=unix:@tactus-test-net-$$
+port=$((20000 + $$ % 20000))
+# Until somebody listens at the name of a socket, or at the port: at most ten seconds.
+heard() {
+    for _ in $(seq 500); do
+        grep -qs "$1\$" /proc/net/unix && return
+        grep -qs "$(printf ':%04X 00000000:0000 0A' $port)" /proc/net/tcp && [ "$1" = tcp ] && return
+        sleep 0.02
+    done
+}
 capture() { # in the background; its words go to log
     timeout 60 "$tactus" capture --no-kernel "$@" >log 2>&1 &
     background=$!
-    sleep 0.3
+    case $* in *127.0.0.1*) heard tcp ;; *) heard "@tactus-test-net-$$" ;; esac
 }
 finish() {
     kill -INT $background
@@ -42,7 +51,6 @@ check the_first_is_whole 0 'callback  *50 ' "$tactus" info one.tac
 check the_second_is_whole 0 'callback  *50 ' "$tactus" info one.2.tac
 check it_said_what_it_did 0 'and 1 more beside it' cat log
 
-port=$((20000 + $$ % 20000))
 capture --listen=127.0.0.1:$port -o tcp.tac
 check a_recorder_connects_over_tcp 0 '^$' "$program" tcp:127.0.0.1:$port
 finish
@@ -65,7 +73,7 @@ check the_refusal_is_told 0 'refused' cat log
 
 TACTUS_RECORD=listen: "$program" unused 2000 &
 recorder=$!
-sleep 0.2
+heard "@tactus.$recorder"
 check a_process_is_asked_by_its_pid 0 'recorded to' \
     "$tactus" capture --no-kernel --pid $recorder --seconds 1 -o pid.tac
 kill $recorder
@@ -76,7 +84,7 @@ check nobody_listens_there 3 'no recorder answers' \
     "$tactus" capture --no-kernel --socket unix:@tactus-nobody-$$ -o no.tac
 
 capture --listen=$sock --flight 1 --on-miss -o flight.tac
-check a_program_with_one_late_cycle 0 '^$' "$program" $sock 1500 1000
+check a_program_with_one_late_cycle 0 '^$' "$program" $sock 1000 700
 check another_without 0 '^$' "$program" $sock 200 5000
 finish
 check the_flight_recorder_wrote_once 0 '1 late cycles, written 1 times' cat log

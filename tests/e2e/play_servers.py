@@ -215,19 +215,23 @@ def jack_is_told_the_latency_of_the_patch(tactus, folder):
 
 
 def jack_may_freewheel(tactus, folder):
+    """On a busy machine time may run little faster, so it gets longer to do so."""
     need("jack_freewheel")
-    begin = time.monotonic()
-    with jack(folder) as environment, \
-            playing(tactus, folder, environment, "--backend", "jack") as child:
-        plays(child, environment)
-        run(["jack_freewheel", "y"], environment)
-        time.sleep(0.5)
-        run(["jack_freewheel", "n"], environment)
-        time.sleep(0.5)
-        output = finish(child)
-    played = float(output.split(" s played")[0].split()[-1])
-    took = time.monotonic() - begin
-    assert played > took + 1, f"{played} s played in {took} s: time did not run faster"
+    for seconds in (0.5, 2, 8):
+        begin = time.monotonic()
+        with jack(folder) as environment, \
+                playing(tactus, folder, environment, "--backend", "jack") as child:
+            plays(child, environment)
+            run(["jack_freewheel", "y"], environment)
+            time.sleep(seconds)
+            run(["jack_freewheel", "n"], environment)
+            time.sleep(0.5)
+            output = finish(child)
+        played = float(output.split(" s played")[0].split()[-1])
+        took = time.monotonic() - begin
+        if played > took + 1:
+            return
+    raise AssertionError(f"{played} s played in {took} s: time did not run faster")
 
 
 def no_server_is_one_line(tactus, folder):
