@@ -9,6 +9,8 @@
 #ifndef TAC_DSP_VEC_H
 #define TAC_DSP_VEC_H
 
+#include "base/sanitized.h"
+
 #include <stdint.h>
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -33,13 +35,15 @@ typedef uint32_t tac_u __attribute__((vector_size(TAC_LANES * 4)));
 #endif
 
 /* In front of a loop over banks or lines that shall become straight code. */
-#ifdef __clang__
+#if TAC_SANITIZED
+#define TAC_UNROLL
+#elif defined(__clang__)
 #define TAC_UNROLL _Pragma("unroll")
 #else
 #define TAC_UNROLL _Pragma("GCC unroll 8")
 #endif
 
-#define TAC_INLINE static inline __attribute__((always_inline))
+#define TAC_INLINE TAC_ALWAYS_INLINE
 
 TAC_INLINE tac_v tac_v_set(float x)
 {

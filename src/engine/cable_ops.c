@@ -3,6 +3,7 @@
  * makes vectors of them. */
 #include "engine/cable_ops.h"
 
+#include "base/sanitized.h"
 #include "tactus/engine.h"
 
 #include <math.h>
@@ -10,7 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE TAC_ALWAYS_INLINE
 
 /* Sixteen floats: so many frames of a few lanes, or one of sixteen. Passed by address, as not all
  * that this is compiled for have registers of that width. */
