@@ -19,6 +19,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,12 @@ static inline int test_check(int ok, const char *file, int line, const char *tex
 static inline bool test_emulated(void)
 {
     return getenv("TACTUS_EMULATED") != NULL;
+}
+
+/* How often to try what is a matter of luck: less where each step takes tens of times as long. */
+static inline uint32_t test_rounds(uint32_t rounds)
+{
+    return TAC_SANITIZED_THREAD || test_emulated() ? (rounds + 5) / 6 : rounds;
 }
 
 #define CHECK_NEAR(a, b, tolerance)                                                                \

@@ -6,7 +6,8 @@ usage: compilers.py BITS ROOT BUILD COMPILER
 
 BITS is tests/contract/bits.c as this build made it. The script compiles the same sources with the
 other of gcc and clang, without optimizing much (bits that depend on that would be a fault, too), and
-compares line by line, up to AVX2. Skipped (77) where no other compiler is installed."""
+compares line by line: one lane of the plain instruction set, and many lanes of AVX2. Skipped (77) where
+no other compiler is installed."""
 import concurrent.futures
 import os
 import shutil
@@ -32,21 +33,27 @@ def compile_all(compiler, root, build, variants, folder):
                   + " ".join(f'V({name}, "{isa}", {lanes})' for name, lanes, isa in variants) + "\n")
     include = ["-I", folder, "-I", f"{root}/include", "-I", f"{root}/src", "-I", f"{build}/src",
                "-I", f"{root}/tests", "-I", f"{root}/tests/contract"]
-    jobs = [(f"{root}/src/dsp/blocks/{b}.c", f"{folder}/{b}-{name}.o",
-             [f"-DTAC_LANES={lanes}", f"-DTAC_VARIANT={name}", *FLAGS[isa]])
-            for b in blocks for name, lanes, isa in variants]
-    jobs += [(source, f"{folder}/{os.path.basename(source)}.o", [])
+    flags = {name: [f"-DTAC_LANES={lanes}", f"-DTAC_VARIANT={name}", *FLAGS[isa]]
+             for name, lanes, isa in variants}
+    # what all blocks include (src/dsp/pch), once for each variant: where gcc and clang look for it
+    ending = "gch" if "gcc" in compiler else "pch"
+    heads = [("-xc-header", f"{root}/src/dsp/vec.h", f"{folder}/{name}.h.{ending}", flags[name])
+             for name in flags]
+    jobs = [("-c", f"{root}/src/dsp/blocks/{b}.c", f"{folder}/{b}-{name}.o",
+             [*flags[name], "-include", f"{folder}/{name}.h"]) for b in blocks for name in flags]
+    jobs += [("-c", source, f"{folder}/{os.path.basename(source)}.o", [])
              for source in (f"{root}/src/dsp/registry.c", f"{root}/tests/contract/bits.c",
                             f"{build}/src/dsp/tables.c")]
 
     def run(job):
-        source, target, flags = job
-        subprocess.run([compiler, *COMMON, *flags, *include, "-c", source, "-o", target], check=True)
+        what, source, target, words = job
+        subprocess.run([compiler, *COMMON, *words, *include, what, source, "-o", target], check=True)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, heads))
         list(pool.map(run, jobs))
     program = f"{folder}/bits"
-    subprocess.run([compiler, *(job[1] for job in jobs), "-lm", "-o", program], check=True)
+    subprocess.run([compiler, *(job[2] for job in jobs), "-lm", "-o", program], check=True)
     return program
 
 
@@ -61,9 +68,8 @@ def main():
     if not other:
         print("no other compiler is installed")
         return 77
-    variants = [("base1", 1, ""), ("base4", 4, "")]
-    if os.uname().machine == "x86_64":
-        variants += [("avx2_1", 1, "avx2"), ("avx2_8", 8, "avx2")]
+    variants = [("base1", 1, "")]
+    variants += [("avx2_8", 8, "avx2")] if os.uname().machine == "x86_64" else [("base4", 4, "")]
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(f"{folder}/dsp")
         theirs = lines(compile_all(other, root, build, variants, folder))

@@ -3,7 +3,7 @@
  *
  * A rig gives every input a signal, every parameter a value or a random path within its range, and
  * every output a buffer. Random numbers come from a seed, so two rigs with the same seed see the
- * same. */
+ * same, and their first lanes do, however many follow. */
 #ifndef TAC_TEST_RIG_H
 #define TAC_TEST_RIG_H
 
@@ -36,6 +36,14 @@ static inline double rig_random(uint64_t *seed)
     return (double)(*seed >> 33) / 2147483648.0;
 }
 
+/* The seed of a lane of a port. */
+static inline uint64_t rig_seed(uint64_t seed, uint32_t port, uint32_t lane)
+{
+    seed += (1 + port + 100ull * lane) * 0x9e3779b97f4a7c15ull;
+    (void)rig_random(&seed);
+    return seed;
+}
+
 static inline void *rig_zeroed(size_t bytes)
 {
     bytes = (bytes + 127) & ~(size_t)63;
@@ -54,15 +62,25 @@ static inline float rig_value(const struct tac_param *p, double u)
     return p->min + (p->max - p->min) * (float)u;
 }
 
-static inline void rig_fill_param(struct rig *r, uint32_t index, uint64_t *seed)
+static inline void rig_fill_input(struct rig *r, uint32_t index, uint64_t seed)
+{
+    for (uint32_t l = 0; l < r->lanes; l++) {
+        uint64_t state = rig_seed(seed, index, l);
+        for (uint32_t f = 0; f < RIG_FRAMES; f++)
+            r->in[index][f * r->lanes + l] = (float)(2 * rig_random(&state) - 1);
+    }
+}
+
+static inline void rig_fill_param(struct rig *r, uint32_t index, uint64_t seed)
 {
     const struct tac_param *p = &r->block->param[index];
     for (uint32_t l = 0; l < r->lanes; l++) {
-        double from = rig_random(seed), to = rig_random(seed);
+        uint64_t state = rig_seed(seed, TAC_BLOCK_PORTS_MAX + index, l);
+        double from = rig_random(&state), to = rig_random(&state);
         for (uint32_t f = 0; f < RIG_FRAMES; f++) {
             if (f % 100 == 0) {
                 from = to;
-                to = rig_random(seed);
+                to = rig_random(&state);
             }
             float value = rig_value(p, from + (to - from) * (f % 100) / 100.0);
             bool moves = r->moving && (!r->alone || r->alone == index + 1);
@@ -89,15 +107,13 @@ static inline void rig_open_alone(struct rig *r, const struct tac_variant *varia
     size_t floats = (size_t)RIG_FRAMES * r->lanes;
     while (r->block->in[r->ins].name) {
         r->in[r->ins] = rig_zeroed(floats * sizeof(float));
-        for (size_t i = 0; i < floats; i++)
-            r->in[r->ins][i] = (float)(2 * rig_random(&seed) - 1);
-        r->ins++;
+        rig_fill_input(r, r->ins++, seed);
     }
     while (r->block->out[r->outs].name)
         r->out[r->outs++] = rig_zeroed(floats * sizeof(float));
     while (r->block->param[r->params].name) {
         r->param[r->params] = rig_zeroed((floats + RIG_FRAMES + 64) * sizeof(float));
-        rig_fill_param(r, r->params++, &seed);
+        rig_fill_param(r, r->params++, seed);
     }
     struct tac_setup setup = {.rate_hz = 48000,
                               .frames_max = RIG_FRAMES,

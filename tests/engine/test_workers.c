@@ -68,12 +68,13 @@ static const char all[] = "input: 2\n"
                           "  - echo.out ~> f.in[2]\n"
                           "  - vca.out ~> soft.in[1]\n";
 
-enum { FRAMES = 12000, CHANNELS = 4 };
-static float first[CHANNELS][FRAMES];
+enum { FRAMES_MAX = 12000, CHANNELS = 4 };
+static float first[CHANNELS][FRAMES_MAX];
+static uint32_t frames = FRAMES_MAX; /* fewer where they take long */
 
 static void play_all(struct tac_engine *e, uint32_t step)
 {
-    for (int f = 0; f < FRAMES; f++)
+    for (uint32_t f = 0; f < frames; f++)
         rig_in[f] = 0.2f * sinf((float)f * 0.07f);
     uint32_t id;
     REQUIRE(tac_engine_param_find(e, "vca.level", &id) == 0);
@@ -83,7 +84,7 @@ static void play_all(struct tac_engine *e, uint32_t step)
     for (int note = 0; note < 80; note++)
         CHECK(tac_engine_note(e, "w", 40 + (float)(note * 7 % 40), 1 - (float)(note % 5) / 8,
                               99 * (uint32_t)note) == 0);
-    rig_play(e, 0, FRAMES, step);
+    rig_play(e, 0, frames, step);
 }
 
 static void keep_first(void)
@@ -94,7 +95,7 @@ static void keep_first(void)
     float peak = 0;
     for (int c = 0; c < CHANNELS; c++) {
         memcpy(first[c], rig_out[c], sizeof first[c]);
-        for (int f = 0; f < FRAMES; f++)
+        for (uint32_t f = 0; f < frames; f++)
             peak = fmaxf(peak, fabsf(first[c][f]));
     }
     CHECK(peak > 0.01f && peak < 20);
@@ -104,10 +105,10 @@ static void keep_first(void)
 static void check_first(const char *what, uint32_t number)
 {
     for (int c = 0; c < CHANNELS; c++) {
-        int f = 0;
-        while (f < FRAMES && !memcmp(&first[c][f], &rig_out[c][f], sizeof(float)))
+        uint32_t f = 0;
+        while (f < frames && !memcmp(&first[c][f], &rig_out[c][f], sizeof(float)))
             f++;
-        CHECK_MSG(f == FRAMES, "channel %d, frame %d: %s %u", c, f, what, number);
+        CHECK_MSG(f == frames, "channel %d, frame %u: %s %u", c, f, what, number);
     }
 }
 
@@ -225,7 +226,7 @@ static void stopped_helpers_change_nothing(void)
     struct sigaction action = {.sa_handler = stay, .sa_flags = SA_RESTART};
     sigaction(SIGUSR2, &action, NULL);
     unsigned rounds = 0;
-    for (uint32_t again = 0; again < 12; again++) {
+    for (uint32_t again = 0; again < test_rounds(12); again++) {
         struct tac_engine *e = rig_open_threads(all, 3);
         REQUIRE(e);
         pthread_t thread;
@@ -245,12 +246,12 @@ static void edits_go_on_beside_stopped_helpers(void)
     struct tac_engine *e = rig_open_threads(all, 3);
     REQUIRE(e);
     pthread_t thread;
-    unsigned rounds = 0;
+    unsigned rounds = 0, edits = test_rounds(150);
     atomic_store(&done, 0);
 #if !TAC_SANITIZED_THREAD
     REQUIRE(pthread_create(&thread, NULL, torment, &rounds) == 0);
 #endif
-    for (int i = 0; i < 150; i++) {
+    for (unsigned i = 0; i < edits; i++) {
         static char text[sizeof all + 100];
         snprintf(text, sizeof text, "%s%s", all, i & 1 ? "  - lfo -> output[1]\n" : "");
         REQUIRE(rig_load(e, text) == 0);
@@ -269,13 +270,15 @@ static void edits_go_on_beside_stopped_helpers(void)
 #endif
     struct tac_engine_stats stats;
     tac_engine_stats(e, &stats);
-    CHECK(stats.plans == 150);
+    CHECK(stats.plans == edits);
     tac_engine_free(e);
 }
 
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
+    if (TAC_SANITIZED_THREAD || test_emulated())
+        frames = FRAMES_MAX / 3;
     TEST(same_bits_for_every_number_of_threads);
     TEST(groups_may_lie_in_several_tasks);
     TEST(stopped_helpers_change_nothing);
