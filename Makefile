@@ -53,7 +53,7 @@ test-guest: all
 	@tools/run-tests $(BUILD) --setup long --suite guest
 
 test-programs: all
-	@tools/bootstrap test optional
+	@tools/bootstrap test optional programs
 	@tools/run-tests $(BUILD) --setup long --suite programs
 
 test-soak: all

@@ -13,7 +13,7 @@ from audio_servers import jack, main, need, pipewire
 
 
 def clean(tactus, folder, start, command, period=256):
-    need(command[0], install="optional")
+    need(command[0], install="programs")
     with jack(folder, period=period) as environment:
         report = doctor(tactus, folder, environment, command)
     assert report.cycles(start) > 100, report.sources

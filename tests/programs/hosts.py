@@ -25,7 +25,7 @@ def build(folder, source, *packages, libraries=()):
     for package in packages:
         found = run(["pkg-config", "--cflags", "--libs", package])
         if found.returncode:
-            raise Skip(f"there is no {package} (tools/bootstrap optional)")
+            raise Skip(f"there is no {package} (tools/bootstrap programs)")
         flags += found.stdout.split()
     program = pathlib.Path(folder, pathlib.Path(source).stem)
     built = run([compiler, "-g", "-O1", "-o", str(program), str(HERE / source), *flags, *libraries], seconds=120)

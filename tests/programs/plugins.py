@@ -20,14 +20,14 @@ HOSTED = X42 + "meters#NORmono"
 
 
 def installed():
-    need("jalv", "lv2ls", install="optional")
+    need("jalv", "lv2ls", install="programs")
     return set(run(["lv2ls"]).stdout.split())
 
 
 def twenty_clean_plugins_stay_clean(tactus, folder):
     there = [uri for uri in CLEAN if uri in installed()]
     if not there:
-        raise Skip("none of the plug-ins is installed (tools/bootstrap optional)")
+        raise Skip("none of the plug-ins is installed (tools/bootstrap programs)")
     accused = {}
     with jack(folder, period=64) as environment:
         for uri in there:
@@ -41,7 +41,7 @@ def twenty_clean_plugins_stay_clean(tactus, folder):
 
 def what_the_host_does_is_not_the_plugins(tactus, folder):
     if HOSTED not in installed():
-        raise Skip(f"{HOSTED} is not installed (tools/bootstrap optional)")
+        raise Skip(f"{HOSTED} is not installed (tools/bootstrap programs)")
     with jack(folder) as environment:
         report = doctor(tactus, folder, environment, ["jalv", "-n", "plugin", HOSTED], seconds=3)
     assert report.share("malloc", "jack:plugin") > 0.9, report.hazards

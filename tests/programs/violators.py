@@ -45,7 +45,7 @@ def ecasound_builds_a_list_in_each_callback(tactus, folder):
 
 
 def csound_tries_a_lock_in_each_jack_callback(tactus, folder):
-    need("csound", install="optional")
+    need("csound", install="programs")
     piece = write_csound(pathlib.Path(folder, "t.csd"))
     with jack(folder) as environment:
         report = doctor(tactus, folder, environment,
@@ -55,7 +55,7 @@ def csound_tries_a_lock_in_each_jack_callback(tactus, folder):
 
 
 def csound_tries_a_lock_in_each_portaudio_callback(tactus, folder):
-    need("csound", install="optional")
+    need("csound", install="programs")
     piece = write_csound(pathlib.Path(folder, "t.csd"))
     with jack(folder) as environment:
         with open(environment["ALSA_CONFIG_PATH"], "a", encoding="utf-8") as conf:
@@ -66,7 +66,7 @@ def csound_tries_a_lock_in_each_portaudio_callback(tactus, folder):
 
 
 def ffmpeg_posts_a_semaphore_in_each_callback(tactus, folder):
-    need("ffmpeg", install="optional")
+    need("ffmpeg", install="programs")
     with jack(folder) as environment:
         report = doctor(tactus, folder, environment, ["ffmpeg", "-y", "-f", "jack", "-i", "ffin", "-t", "3",
                                                       str(pathlib.Path(folder, "out.wav"))], seconds=8)
@@ -124,7 +124,7 @@ def synth_definition():
 
 
 def scsynth_locks_and_signals_in_each_callback(tactus, folder):
-    need("scsynth", install="optional")
+    need("scsynth", install="programs")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -121,5 +121,5 @@ e
 
 def need_file(path):
     if not pathlib.Path(path).exists():
-        raise Skip(f"there is no {path} (tools/bootstrap optional)")
+        raise Skip(f"there is no {path} (tools/bootstrap programs)")
     return str(path)
