@@ -5,9 +5,10 @@
  * turn. They are a process of their own, as a program that is watched is: the readers' memory is
  * not theirs. The ways of capturing take turns within one run, so that all see the same machine:
  * without, the tracefs tier with switches and wake-ups alone, the same with all that it takes by
- * default, the BPF tier, BPF programs that do nothing (bpf_floor.h), and perf_event_open
- * (perf_switches.h). Prints the median of CPU time of the two threads, nanoseconds a switch, what
- * each way adds, and the ratio to perf's. Needs root. usage: bench_switch [ROUNDS] */
+ * default, the BPF tier, BPF programs that do nothing and that read the clock alone (bpf_floor.h),
+ * and perf_event_open (perf_switches.h). Prints the median of CPU time of the two threads,
+ * nanoseconds a switch, what each way adds, and the ratio to perf's. Needs root. usage:
+ * bench_switch [ROUNDS] */
 #include "base/clock.h"
 #include "capture/kernel.h"
 
@@ -21,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROUNDS = 41, ROUNDS_MAX = 401, TURNS = 5000, WAYS = 6 };
+enum { ROUNDS = 41, ROUNDS_MAX = 401, TURNS = 5000, WAYS = 7 };
 
 static const char PATH[] = "/tmp/tactus-bench-switch.tac";
 static int there[2], back[2], order[2], answer[2];
@@ -31,6 +32,7 @@ struct way {
     const char *name;
     double (*measure)(struct way *w); /* NULL: nothing is captured */
     struct tac_kernel_config config;
+    bool reads_clock;
     double ns[ROUNDS_MAX];
     uint64_t events, lost, bytes, reader_ns;
     int missing;
@@ -53,6 +55,7 @@ static struct way ways[WAYS] = {
      .measure = with_tier,
      .config = {.path = PATH, .buffer_kb = 4096, .tier = TAC_KERNEL_TIER_BPF}},
     {.name = "BPF, doing nothing", .measure = with_floor},
+    {.name = "BPF, reading the clock", .measure = with_floor, .reads_clock = true},
 };
 
 static void pin(void)
@@ -158,7 +161,7 @@ static double with_tier(struct way *w)
 static double with_floor(struct way *w)
 {
     struct bpf_floor floor;
-    w->missing = bpf_floor_start(&floor);
+    w->missing = bpf_floor_start(&floor, w->reads_clock);
     double ns = measure(w);
     if (!w->missing)
         bpf_floor_stop(&floor);

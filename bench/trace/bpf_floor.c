@@ -14,21 +14,23 @@ static int call(enum bpf_cmd command, union bpf_attr *attr)
     return result < 0 ? -errno : (int)result;
 }
 
-/* r0 = 0; exit */
-static int load(void)
+/* bpf_ktime_get_ns(), when it is asked for; r0 = 0; exit */
+static int load(bool reads_clock)
 {
-    static const struct bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
-                                              {.code = BPF_JMP | BPF_EXIT}};
+    static const struct bpf_insn program[] = {
+        {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ktime_get_ns},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K},
+        {.code = BPF_JMP | BPF_EXIT}};
     union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT};
-    attr.insns = (uintptr_t)nothing;
-    attr.insn_cnt = sizeof nothing / sizeof *nothing;
+    attr.insns = (uintptr_t)(program + !reads_clock);
+    attr.insn_cnt = sizeof program / sizeof *program - !reads_clock;
     attr.license = (uintptr_t) "Dual MIT/GPL";
     return call(BPF_PROG_LOAD, &attr);
 }
 
-static int attach(const char *tracepoint)
+static int attach(const char *tracepoint, bool reads_clock)
 {
-    int program = load();
+    int program = load(reads_clock);
     union bpf_attr attr = {0};
     if (program < 0)
         return program;
@@ -39,11 +41,11 @@ static int attach(const char *tracepoint)
     return link;
 }
 
-int bpf_floor_start(struct bpf_floor *f)
+int bpf_floor_start(struct bpf_floor *f, bool reads_clock)
 {
     static const char *const name[BPF_FLOOR_PROGRAMS] = {"sched_switch", "sched_waking"};
     for (int i = 0; i < BPF_FLOOR_PROGRAMS; i++) {
-        f->link[i] = attach(name[i]);
+        f->link[i] = attach(name[i], reads_clock);
         if (f->link[i] < 0) {
             int error = f->link[i];
             for (; i > 0; i--)
