@@ -69,7 +69,7 @@ TAC_INLINE struct tac_eq_boost tac_eq_peak(tac_v norm, tac_v octaves, tac_v q)
     tac_v high = tac_v_select(norm < 0.484f, rise, tac_v_set(0.498f));
     tac_v t = tac_eq_tan(norm), low_t = tac_eq_tan(norm * edge) / t, high_t = tac_eq_tan(high) / t;
     tac_v low_x = low_t * low_t, high_x = high_t * high_t, high_y = high / norm;
-    tac_v aq = q * tac_v_exp2(octaves), c = 1.0f / (aq * aq), g = tac_v_exp2(octaves * 4.0f);
+    tac_v a = tac_v_exp2(octaves), aq = q * a, c = 1.0f / (aq * aq), g = a * a * a * a;
     tac_v low = tac_eq_bend(low_x, edge * edge), top = tac_eq_bend(high_x, high_y * high_y);
     tac_v slope = (top - low) / (high_x - low_x);
     tac_v v = tac_v_max(c * slope, tac_v_set(0)), u = tac_v_max(c * low - v * low_x, tac_v_set(0));
@@ -113,7 +113,7 @@ TAC_INLINE tac_v tac_eq_poles(tac_v norm, tac_v root, tac_v q, tac_v *ret_k)
 
 TAC_INLINE struct tac_eq_boost tac_eq_low_shelf(tac_v norm, tac_v octaves, tac_v q)
 {
-    tac_v a = tac_v_exp2(octaves), root = tac_v_exp2(octaves * 0.5f), k;
+    tac_v root = tac_v_exp2(octaves * 0.5f), a = root * root, k;
     tac_v g = tac_eq_poles(norm, root, q, &k), per_g2 = 1.0f / (g * g);
     /* Near the corner, but not too near to 21 kHz of 48. */
     tac_v near = norm / tac_v_sqrt(root);

@@ -64,27 +64,90 @@ TAC_INLINE tac_v tac_phase_sin(tac_u phase)
     return tac_v_sin_angle(tac_m_to_float(tac_phase_fold(phase)) * (6.28318548f / 4294967296.0f));
 }
 
-/* sin(t) for |t| <= pi / 2, to 1e-12: the series to the 15th power. */
-TAC_INLINE tac_d tac_d_sin_angle(tac_d t)
+/* What single precision is too coarse for is computed in doubles, by halves of a vector: as many
+ * doubles as a register holds. One lane has one half. */
+enum { TAC_HALVES = TAC_LANES == 1 ? 1 : 2, TAC_HALF_LANES = TAC_LANES / TAC_HALVES };
+
+typedef double tac_h __attribute__((vector_size(TAC_HALF_LANES * 8)));
+typedef float tac_h_floats __attribute__((vector_size(TAC_HALF_LANES * 4)));
+typedef int32_t tac_h_ints __attribute__((vector_size(TAC_HALF_LANES * 4)));
+
+TAC_INLINE tac_h tac_h_set(double x)
 {
-    tac_d u = t * t, p = u * (-1.0 / 1307674368000) + 1.0 / 6227020800;
-    p = p * u - 1.0 / 39916800;
-    p = p * u + 1.0 / 362880;
-    p = p * u - 1.0 / 5040;
-    p = p * u + 1.0 / 120;
-    p = p * u - 1.0 / 6;
-    return t * u * p + t;
+    return x - (tac_h){0};
+}
+
+TAC_INLINE tac_h tac_h_of(const tac_v *x, int half)
+{
+    tac_h_floats part;
+    memcpy(&part, (const char *)x + (size_t)half * sizeof part, sizeof part);
+    return __builtin_convertvector(part, tac_h);
+}
+
+/* A step or phase in turns, times 2^32; -1/2 to 1/2 of one. */
+TAC_INLINE tac_h tac_h_of_phase(const tac_u *x, int half)
+{
+    tac_h_ints part;
+    memcpy(&part, (const char *)x + (size_t)half * sizeof part, sizeof part);
+    return __builtin_convertvector(part, tac_h);
+}
+
+TAC_INLINE void tac_h_put(tac_h x, tac_v *to, int half)
+{
+    tac_h_floats part = __builtin_convertvector(x, tac_h_floats);
+    memcpy((char *)to + (size_t)half * sizeof part, &part, sizeof part);
+}
+
+/* a b + c, rounded as tac_v_madd does. */
+TAC_INLINE tac_h tac_h_madd(tac_h a, tac_h b, tac_h c)
+{
+#if TAC_LANES == 16 && defined(__AVX512F__)
+    return (tac_h)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif TAC_LANES == 8 && defined(__FMA__)
+    return (tac_h)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif TAC_LANES == 4 && defined(__aarch64__)
+    return (tac_h)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif TAC_LANES == 1 && (defined(__FMA__) || defined(__aarch64__))
+    return (tac_h){__builtin_fma(a[0], b[0], c[0])};
+#else
+    return a * b + c;
+#endif
+}
+
+/* A step of a polynomial: p x + c. */
+TAC_INLINE tac_h tac_h_horner(tac_h p, tac_h x, double c)
+{
+    return tac_h_madd(p, x, tac_h_set(c));
+}
+
+/* sin(t) for |t| <= pi / 2, to 1e-12: the series to the 15th power. */
+TAC_INLINE tac_h tac_h_sin_angle(tac_h t)
+{
+    tac_h u = t * t, p = tac_h_horner(tac_h_set(-1.0 / 1307674368000), u, 1.0 / 6227020800);
+    p = tac_h_horner(p, u, -1.0 / 39916800);
+    p = tac_h_horner(p, u, 1.0 / 362880);
+    p = tac_h_horner(p, u, -1.0 / 5040);
+    p = tac_h_horner(p, u, 1.0 / 120);
+    p = tac_h_horner(p, u, -1.0 / 6);
+    return tac_h_madd(t * u, p, t);
 }
 
 /* Rounded as IEEE 754 asks; x >= 0. */
-TAC_INLINE tac_d tac_d_sqrt(tac_d x)
+TAC_INLINE tac_h tac_h_sqrt(tac_h x)
 {
-    double value[TAC_LANES];
-    memcpy(value, &x, sizeof x);
-    for (int l = 0; l < TAC_LANES; l++)
-        value[l] = __builtin_sqrt(value[l]);
-    memcpy(&x, value, sizeof x);
+#if TAC_LANES == 16 && defined(__AVX512F__)
+    return (tac_h)_mm512_sqrt_pd((__m512d)x);
+#elif TAC_LANES == 8 && defined(__AVX__)
+    return (tac_h)_mm256_sqrt_pd((__m256d)x);
+#elif TAC_LANES == 4 && defined(__SSE2__)
+    return (tac_h)_mm_sqrt_pd((__m128d)x);
+#elif TAC_LANES == 4 && defined(__aarch64__)
+    return (tac_h)vsqrtq_f64((float64x2_t)x);
+#else
+    for (int l = 0; l < TAC_HALF_LANES; l++)
+        x[l] = __builtin_sqrt(x[l]);
     return x;
+#endif
 }
 
 /* 2^x for |x| < 126: relative error below 3e-9 before rounding. */
@@ -190,7 +253,7 @@ TAC_INLINE tac_v tac_v_tanh(tac_v x)
 /* All lanes of a frame have that value. */
 TAC_INLINE int tac_is_same(const float *frame, float value)
 {
-    return !tac_m_any((tac_m)(tac_v_load(frame) != tac_v_set(value)));
+    return !tac_v_differ(tac_v_load(frame), tac_v_set(value));
 }
 
 /* Write a frame, or add to what is there. add is a constant where this is inlined. */

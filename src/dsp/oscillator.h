@@ -35,7 +35,7 @@ TAC_INLINE int tac_osc_is_known(const struct tac_osc_known *known, const struct 
                                 uint32_t i)
 {
     tac_v hz = TAC_AT(io->param[OSC_FREQUENCY], i), pitch = TAC_AT(io->param[OSC_PITCH], i);
-    return !tac_m_any((tac_m)(hz != known->hz) | (tac_m)(pitch != known->pitch));
+    return !(tac_v_differ(hz, known->hz) | tac_v_differ(pitch, known->pitch));
 }
 
 /* True when they are not; they are then. */

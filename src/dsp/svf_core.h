@@ -51,13 +51,16 @@ TAC_INLINE struct tac_svf_tuning tac_svf_tune(tac_v hz, float per_hz, tac_v k)
 TAC_INLINE struct tac_svf_tuning tac_svf_tune_exact(tac_v hz, double per_hz, tac_v k)
 {
     tac_v clipped = tac_v_clamp(hz, (float)(1e-5 / per_hz), (float)(0.49 / per_hz));
-    tac_d s =
-        tac_d_sin_angle(__builtin_convertvector(clipped, tac_d) * (3.141592653589793 * per_hz));
-    tac_d s2 = s * s, sc = s * tac_d_sqrt(1.0 - s2), ksc = __builtin_convertvector(k, tac_d) * sc;
-    tac_d r = 1.0 / (1.0 + ksc);
-    struct tac_svf_tuning t = {.loss = __builtin_convertvector(2.0 * r * (ksc + s2), tac_v),
-                               .a2 = __builtin_convertvector(sc * r, tac_v),
-                               .a3 = __builtin_convertvector(s2 * r, tac_v)};
+    struct tac_svf_tuning t;
+    TAC_UNROLL
+    for (int half = 0; half < TAC_HALVES; half++) {
+        tac_h s = tac_h_sin_angle(tac_h_of(&clipped, half) * (3.141592653589793 * per_hz));
+        tac_h s2 = s * s, sc = s * tac_h_sqrt(1.0 - s2), ksc = tac_h_of(&k, half) * sc;
+        tac_h r = 1.0 / (1.0 + ksc);
+        tac_h_put(2.0 * r * (ksc + s2), &t.loss, half);
+        tac_h_put(sc * r, &t.a2, half);
+        tac_h_put(s2 * r, &t.a3, half);
+    }
     t.twice_a2 = t.a2 + t.a2;
     return t;
 }

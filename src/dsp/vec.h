@@ -214,4 +214,14 @@ TAC_INLINE int tac_m_any(tac_m mask)
     return tac_m_bits(mask) != 0;
 }
 
+/* True when a and b differ in any lane, as they always do where one is not a number. */
+TAC_INLINE int tac_v_differ(tac_v a, tac_v b)
+{
+#if TAC_LANES == 16 && defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NEQ_UQ) != 0;
+#else
+    return tac_m_any((tac_m)(a != b));
+#endif
+}
+
 #endif

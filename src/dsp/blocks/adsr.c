@@ -54,10 +54,8 @@ TAC_INLINE const struct rates *rates_of(struct adsr *s, const struct tac_io *io)
 {
     struct rates now = {TAC_AT(io->param[P_ATTACK], 0), TAC_AT(io->param[P_DECAY], 0),
                         TAC_AT(io->param[P_RELEASE], 0)};
-    tac_m other = (tac_m)(now.attack != s->seconds.attack) |
-                  (tac_m)(now.decay != s->seconds.decay) |
-                  (tac_m)(now.release != s->seconds.release);
-    if (tac_m_any(other)) {
+    if (tac_v_differ(now.attack, s->seconds.attack) | tac_v_differ(now.decay, s->seconds.decay) |
+        tac_v_differ(now.release, s->seconds.release)) {
         s->seconds = now;
         s->rates = rates_at(io, 0, s->rate_hz);
     }

@@ -94,9 +94,11 @@ static struct band design(const struct wish *wish, float per_hz)
                                   tac_v_select(peak, b.g, shelf.g)};
     }
     tac_m swap = (wish->gain < 0.0f) ^ high;
-    tac_v level = tac_v_select(high, tac_v_db(wish->gain), tac_v_set(1));
     struct tac_eq_poly top = either(swap, b.bottom, b.top), bottom = either(swap, b.top, b.bottom);
-    top = (struct tac_eq_poly){top.p0 * level, top.p1 * level, top.p2 * level};
+    if (tac_m_any(high)) {
+        tac_v level = tac_v_select(high, tac_v_db(wish->gain), tac_v_set(1));
+        top = (struct tac_eq_poly){top.p0 * level, top.p1 * level, top.p2 * level};
+    }
     return realise(top, bottom, b.g);
 }
 
@@ -120,9 +122,8 @@ TAC_INLINE struct band band_nmadd(const struct band *b, tac_v x, const struct ba
 
 static int is_wish(const struct wish *a, const struct wish *b)
 {
-    tac_m other = (tac_m)(a->frequency != b->frequency) | (tac_m)(a->gain != b->gain) |
-                  (tac_m)(a->q != b->q) | (tac_m)(a->shape != b->shape);
-    return !tac_m_any(other);
+    return !(tac_v_differ(a->frequency, b->frequency) | tac_v_differ(a->gain, b->gain) |
+             tac_v_differ(a->q, b->q) | tac_v_differ(a->shape, b->shape));
 }
 
 /* A look at the parameters at frame i. The first band is there at once. */
@@ -137,8 +138,8 @@ static void renew(struct eq *s, const struct tac_io *io, uint32_t i)
     s->aim = design(&now, s->per_hz);
     s->leading = s->begun;
     s->begun = 1;
-    before = band_nmadd(&before, tac_v_set(1), &s->aim);
-    s->lead = band_nmadd(&before, tac_v_set(-1.0f / RENEW), &none);
+    s->lead = band_nmadd(&before, tac_v_set(1), &s->aim);
+    s->lead = band_nmadd(&s->lead, tac_v_set(-1.0f / RENEW), &none);
 }
 
 TAC_INLINE void step(struct bank *b, const struct tac_io *io, uint32_t i)
@@ -183,11 +184,14 @@ static void run_leading(struct eq *s, const struct tac_io *io, uint32_t first, u
 
 static void run_any(struct eq *s, const struct tac_io *io)
 {
+    int still = !is_moving(io);
     for (uint32_t first = 0, last; first < io->frames; first = last) {
-        if (s->at == 0)
+        int looked = s->at == 0;
+        if (looked)
             renew(s, io, first);
         last = first + (RENEW - s->at);
-        last = last < io->frames ? last : io->frames;
+        if (last > io->frames || (looked && still && !s->leading))
+            last = io->frames;
         if (s->leading)
             run_leading(s, io, first, last);
         else

@@ -16,7 +16,7 @@
  * Quality  sings within 5 cents of the cutoff, 20 Hz to 12 kHz. Alias of a full sine of 4 kHz under
  *          a cutoff of 6 kHz, driven by 6 and 12 dB: -54 and -34 dB fast, -110 and -69 dB fine; of
  *          2 kHz by 6 dB below -120 dB (tests/dsp/test_filters.c).
- * Latency  0; fine: 3 frames at low frequencies, not of linear phase. State: 112 bytes a lane. */
+ * Latency  0; fine: 3 frames at low frequencies, not of linear phase. State: 136 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/half_band_iir.h"
 
@@ -29,9 +29,17 @@ enum { O_QUALITY, O_SATURATION };
 static const char *const qualities[] = {"fast", "fine", NULL};
 static const char *const saturations[] = {"input", "stages", NULL};
 
+/* What follows from pitch, resonance and drive, and those that it is of: it is computed when they
+ * change and not in every call. A resonance of -1 is none. */
+struct shape {
+    tac_v pitch, resonance, drive;
+    tac_v ratio, k, gain;
+};
+
 struct ladder {
     tac_v z[4];
     tac_v gap[4]; /* over each stage in the last frame, where stages saturate */
+    struct shape shape;
     float per_hz; /* of the rate that it runs at */
     int fine, stages;
     struct tac_half_iir up, down[OUTS];
@@ -59,13 +67,46 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     s->fine = setup->option[O_QUALITY] > 0.5f;
     s->stages = setup->option[O_SATURATION] > 0.5f;
     s->per_hz = (s->fine ? 0.5f : 1.0f) / setup->rate_hz;
+    s->shape.resonance = tac_v_set(-1);
+}
+
+TAC_INLINE struct shape shape_at(const struct tac_io *io, uint32_t i)
+{
+    struct shape s = {.pitch = TAC_AT(io->param[P_PITCH], i),
+                      .resonance = TAC_AT(io->param[P_RESONANCE], i),
+                      .drive = TAC_AT(io->param[P_DRIVE], i)};
+    s.ratio = tac_v_semitones(s.pitch);
+    s.k = s.resonance * 4.2f;
+    s.gain = tac_v_db(s.drive);
+    return s;
+}
+
+TAC_INLINE void put_shape(struct bank *b, const struct shape *s)
+{
+    b->ratio = s->ratio;
+    b->c.k = s->k;
+    b->c.gain = s->gain;
 }
 
 TAC_INLINE void shape(struct bank *b, const struct tac_io *io, uint32_t i)
 {
-    b->ratio = tac_v_semitones(TAC_AT(io->param[P_PITCH], i));
-    b->c.k = TAC_AT(io->param[P_RESONANCE], i) * 4.2f;
-    b->c.gain = tac_v_db(TAC_AT(io->param[P_DRIVE], i));
+    struct shape s = shape_at(io, i);
+    put_shape(b, &s);
+}
+
+static void renew_shape(struct ladder *s, const struct tac_io *io)
+{
+    s->shape = shape_at(io, 0);
+}
+
+/* That of the first frame. */
+TAC_INLINE void begin_shape(struct bank *b, struct ladder *s, const struct tac_io *io)
+{
+    if (tac_v_differ(TAC_AT(io->param[P_PITCH], 0), s->shape.pitch) |
+        tac_v_differ(TAC_AT(io->param[P_RESONANCE], 0), s->shape.resonance) |
+        tac_v_differ(TAC_AT(io->param[P_DRIVE], 0), s->shape.drive))
+        renew_shape(s, io);
+    put_shape(b, &s->shape);
 }
 
 TAC_INLINE void tune(struct bank *b, tac_v cutoff, float per_hz)
@@ -166,8 +207,9 @@ static void run_fine(struct ladder *s, const struct tac_io *io, int motion)
     struct bank bank = {0};
     struct tac_ratio g = {0};
     memcpy(bank.z, s->z, sizeof bank.z);
+    begin_shape(&bank, s, io);
     for (uint32_t i = 0; i < io->frames; i++) {
-        if (i == 0 || motion > 1)
+        if (i && motion > 1)
             shape(&bank, io, i);
         if (i == 0 || motion) {
             tune(&bank, TAC_AT(io->param[P_CUTOFF], i), s->per_hz);
@@ -201,7 +243,7 @@ TAC_INLINE void run(struct ladder *const *s, const struct tac_io *io, int banks,
         TAC_UNROLL
         for (int k = 0; k < 4; k++)
             bank[b].z[k] = s[b]->z[k];
-        shape(&bank[b], &io[b], 0);
+        begin_shape(&bank[b], s[b], &io[b]);
         tune(&bank[b], TAC_AT(io[b].param[P_CUTOFF], 0), per_hz);
     }
     for (uint32_t i = 0; i < io->frames; i++) {
@@ -235,7 +277,7 @@ TAC_INLINE void run_alike(struct ladder *const *s, const struct tac_io *io, int 
     TAC_UNROLL
     for (int b = 0; b < banks; b++) {
         memcpy(bank[b].z, s[b]->z, sizeof bank[b].z);
-        shape(&bank[b], &io[b], 0);
+        begin_shape(&bank[b], s[b], &io[b]);
     }
     for (uint32_t first = 0; first < io->frames; first += TAC_LANES) {
         struct bank all = bank[0];

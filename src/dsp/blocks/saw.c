@@ -61,38 +61,85 @@ TAC_INLINE tac_v wave(tac_u phase, const struct shape *k)
     return (tac_v)((tac_m)y ^ ((tac_m)s & (int32_t)0x80000000));
 }
 
-TAC_INLINE void run(struct saw *s, const struct tac_io *io, int moving, int loud)
+/* Pitch and frequency stand still; the pace is that of the frame before, or new. */
+TAC_INLINE void keep_pace(struct saw *s, const struct tac_io *io)
+{
+    if (tac_osc_is_new(&s->known, io, 0))
+        s->pace = pace_of(io, 0, s->per_hz, tac_v_semitones(TAC_AT(io->param[OSC_PITCH], 0)));
+}
+
+/* The level moves, and perhaps the pitch. */
+TAC_INLINE void run(struct saw *s, const struct tac_io *io, int moving)
 {
     tac_u phase = s->phase;
     const struct tac_signal level = io->param[OSC_LEVEL], pitch = io->param[OSC_PITCH];
     tac_v ratio = {0};
     if (moving)
         ratio = tac_v_semitones(TAC_AT(pitch, 0));
-    else if (tac_osc_is_new(&s->known, io, 0))
-        s->pace = pace_of(io, 0, s->per_hz, tac_v_semitones(TAC_AT(pitch, 0)));
+    else
+        keep_pace(s, io);
     struct pace pace = s->pace;
-    struct shape shape = shape_of(pace.per_turn, TAC_AT(level, 0));
     for (uint32_t i = 0; i < io->frames; i++) {
         if (moving) {
             ratio = pitch.stride ? tac_v_semitones(TAC_AT(pitch, i)) : ratio;
             pace = pace_of(io, i, s->per_hz, ratio);
         }
-        if (moving || loud)
-            shape = shape_of(pace.per_turn, TAC_AT(level, i));
+        struct shape shape = shape_of(pace.per_turn, TAC_AT(level, i));
         tac_v_store(io->out[0] + (size_t)i * TAC_LANES, wave(phase, &shape));
         phase += pace.step;
     }
     s->phase = phase;
 }
 
+/* Banks in which nothing moves. */
+TAC_INLINE void run_still(struct saw *const *s, const struct tac_io *io, int banks)
+{
+    tac_u phase[2], step[2];
+    struct shape shape[2];
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++) {
+        keep_pace(s[b], &io[b]);
+        phase[b] = s[b]->phase;
+        step[b] = s[b]->pace.step;
+        shape[b] = shape_of(s[b]->pace.per_turn, TAC_AT(io[b].param[OSC_LEVEL], 0));
+    }
+    for (uint32_t i = 0; i < io->frames; i++) {
+        TAC_UNROLL
+        for (int b = 0; b < banks; b++) {
+            tac_v_store(io[b].out[0] + (size_t)i * TAC_LANES, wave(phase[b], &shape[b]));
+            phase[b] += step[b];
+        }
+    }
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        s[b]->phase = phase[b];
+}
+
+static int is_still(const struct tac_io *io)
+{
+    return !tac_osc_is_moving(io) && !io->param[OSC_LEVEL].stride;
+}
+
 static void process(void *state, const struct tac_io *io)
 {
+    struct saw *s = state;
     if (tac_osc_is_moving(io))
-        run(state, io, 1, 1);
+        run(s, io, 1);
     else if (io->param[OSC_LEVEL].stride)
-        run(state, io, 0, 1);
+        run(s, io, 0);
     else
-        run(state, io, 0, 0);
+        run_still(&s, io, 1);
+}
+
+static void process2(void *states, const struct tac_io *io)
+{
+    struct saw *const *s = states;
+    if (is_still(&io[0]) && is_still(&io[1])) {
+        run_still(s, io, 2);
+        return;
+    }
+    process(s[0], &io[0]);
+    process(s[1], &io[1]);
 }
 
 TAC_BLOCK(saw) = {
@@ -106,4 +153,5 @@ TAC_BLOCK(saw) = {
     .state_bytes = sizeof(struct saw),
     .init = init,
     .process = process,
+    .process2 = process2,
 };

@@ -37,21 +37,30 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
 /* The angles of a step. In double, as what is rounded here is heard; from the half angle, as that
  * needs one series for both, and then by cos (k + 1) w = 2 cos w cos kw - cos (k - 1) w, and so the
  * sines. */
-static void turn(struct sine *s)
+TAC_INLINE void turn_half(struct sine *s, int half)
 {
-    tac_d half = tac_d_sin_angle(__builtin_convertvector((tac_m)s->step, tac_d) *
-                                 (3.141592653589793 / 4294967296.0));
-    tac_d square = half * half, cos_before = half * 0 + 1.0, sin_before = half * 0;
-    tac_d cos = 1.0 - 2.0 * square, sin = 2.0 * half * tac_d_sqrt(1.0 - square), twice = cos + cos;
+    tac_h angle = tac_h_of_phase(&s->step, half) * (3.141592653589793 / 4294967296.0);
+    tac_h sin_half = tac_h_sin_angle(angle);
+    tac_h square = sin_half * sin_half, cos_before = tac_h_set(1), sin_before = tac_h_set(0);
+    tac_h cos = 1.0 - 2.0 * square, sin = 2.0 * sin_half * tac_h_sqrt(1.0 - square);
+    tac_h twice = cos + cos;
+    TAC_UNROLL
     for (uint32_t k = 0; k < HALF; k++) {
-        s->turn_cos[k] = __builtin_convertvector(cos, tac_v);
-        s->turn_sin[k] = __builtin_convertvector(sin, tac_v);
-        tac_d cos_next = twice * cos - cos_before, sin_next = twice * sin - sin_before;
+        tac_h_put(cos, &s->turn_cos[k], half);
+        tac_h_put(sin, &s->turn_sin[k], half);
+        tac_h cos_next = tac_h_madd(twice, cos, -cos_before);
+        tac_h sin_next = tac_h_madd(twice, sin, -sin_before);
         cos_before = cos;
         sin_before = sin;
         cos = cos_next;
         sin = sin_next;
     }
+}
+
+static void turn(struct sine *s)
+{
+    for (int half = 0; half < TAC_HALVES; half++)
+        turn_half(s, half);
     s->turned = 1;
 }
 

@@ -8,9 +8,11 @@
  *          however time is cut.
  * Quality  response within 0.05 dB of the bilinear analytic one, peak within 2 cents; bounded for
  *          any path of the cutoff at audio rate (tests/dsp/test_filters.c).
- * Latency  0. State: 44 bytes a lane. */
+ * Latency  0. State: 45 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/svf_core.h"
+
+#include <string.h>
 
 enum { P_CUTOFF, P_PITCH, P_RESONANCE };
 enum { OUT_LOW, OUT_BAND, OUT_HIGH, OUT_NOTCH, OUT_PEAK, OUT_ALLPASS, OUTS };
@@ -25,6 +27,7 @@ struct bank {
     tac_v cutoff, pitch, resonance; /* what it is of; a resonance of -1 is none */
     tac_v ratio, k;                 /* of the pitch; 1 / Q */
     uint32_t stood;                 /* frames since one of them was another, up to SETTLED */
+    uint32_t untuned;               /* 1: the tuning is still to be made of the others */
 };
 
 struct svf {
@@ -51,8 +54,8 @@ TAC_INLINE void shape(struct bank *b, const struct tac_io *io, uint32_t i)
 
 TAC_INLINE int is_shaped(const struct bank *b, const struct tac_io *io, uint32_t i)
 {
-    return !tac_m_any((tac_m)(TAC_AT(io->param[P_PITCH], i) != b->pitch) |
-                      (tac_m)(TAC_AT(io->param[P_RESONANCE], i) != b->resonance));
+    return !(tac_v_differ(TAC_AT(io->param[P_PITCH], i), b->pitch) |
+             tac_v_differ(TAC_AT(io->param[P_RESONANCE], i), b->resonance));
 }
 
 /* The tuning of frame i. shaped: pitch and resonance are those of the frame before, for sure. */
@@ -63,13 +66,20 @@ TAC_INLINE void follow(struct bank *b, const struct tac_io *io, uint32_t i, doub
     int same = shaped || is_shaped(b, io, i);
     if (!same)
         shape(b, io, i);
-    if (!same || tac_m_any((tac_m)(cutoff != b->cutoff))) {
+    if (!same || tac_v_differ(cutoff, b->cutoff)) {
         b->cutoff = cutoff;
         b->tuning = tac_svf_tune(cutoff * b->ratio, (float)per_hz, b->k);
         b->stood = 0;
     } else if (b->stood < SETTLED && ++b->stood == SETTLED) {
         b->tuning = tac_svf_tune_exact(cutoff * b->ratio, per_hz, b->k);
     }
+}
+
+/* That of the frame before. */
+static void tune_now(struct bank *b, double per_hz)
+{
+    b->tuning = tac_svf_tune(b->cutoff * b->ratio, (float)per_hz, b->k);
+    b->untuned = 0;
 }
 
 TAC_INLINE void put_others(const struct tac_io *io, uint32_t i, tac_v x, tac_v band, tac_v low)
@@ -81,29 +91,68 @@ TAC_INLINE void put_others(const struct tac_io *io, uint32_t i, tac_v x, tac_v b
     tac_put(io, OUT_ALLPASS, i, x - band - band);
 }
 
-/* Frames [first, last); banks and others are constants where this is inlined, and so is motion, of
- * what is not settled. */
-TAC_INLINE void run_frames(struct bank *bank, const struct tac_io *io, uint32_t first,
-                           uint32_t last, double per_hz, int banks, enum motion motion, int others)
+TAC_INLINE void step(struct tac_svf *core, const struct tac_svf_tuning *tuning, tac_v k,
+                     const struct tac_io *io, uint32_t i, int others)
 {
-    for (uint32_t i = first; i < last; i++) {
+    tac_v x = TAC_AT(io->in[0], i);
+    struct tac_svf_bands y = tac_svf_step(core, tuning, x);
+    if (others)
+        put_others(io, i, x, k * y.band, y.low);
+    tac_v_store(io->out[OUT_LOW] + (size_t)i * TAC_LANES, y.low);
+}
+
+/* Frames before `last`, each of which may be tuned anew. Here and below, banks, motion and others
+ * are constants where this is inlined. */
+TAC_INLINE void run_moving(struct svf *const *s, const struct tac_io *io, uint32_t last, int banks,
+                           enum motion motion, int others)
+{
+    struct bank bank[2];
+    double per_hz = s[0]->per_hz;
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++) {
+        bank[b] = s[b]->bank;
+        if (bank[b].untuned)
+            tune_now(&bank[b], per_hz);
+    }
+    for (uint32_t i = 0; i < last; i++) {
         TAC_UNROLL
         for (int b = 0; b < banks; b++) {
-            if (motion != STILL)
-                follow(&bank[b], &io[b], i, per_hz, motion == CUTOFF_MOVES && i);
-            tac_v x = TAC_AT(io[b].in[0], i);
-            struct tac_svf_bands y = tac_svf_step(&bank[b].core, &bank[b].tuning, x);
-            if (others)
-                put_others(&io[b], i, x, bank[b].k * y.band, y.low);
-            tac_v_store(io[b].out[OUT_LOW] + (size_t)i * TAC_LANES, y.low);
+            follow(&bank[b], &io[b], i, per_hz, motion != ALL_MOVES && i);
+            step(&bank[b].core, &bank[b].tuning, bank[b].k, &io[b], i, others);
         }
     }
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        s[b]->bank = bank[b];
+}
+
+/* Frames from `first` on, in which nothing changes any more. */
+TAC_INLINE void run_settled(struct svf *const *s, const struct tac_io *io, uint32_t first,
+                            int banks, int others)
+{
+    struct tac_svf core[2];
+    struct tac_svf_tuning tuning[2];
+    tac_v k[2];
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++) {
+        core[b] = s[b]->bank.core;
+        tuning[b] = s[b]->bank.tuning;
+        k[b] = s[b]->bank.k;
+    }
+    for (uint32_t i = first; i < io->frames; i++) {
+        TAC_UNROLL
+        for (int b = 0; b < banks; b++)
+            step(&core[b], &tuning[b], k[b], &io[b], i, others);
+    }
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        s[b]->bank.core = core[b];
 }
 
 /* The first frame of the call is like the one before it. */
 TAC_INLINE int is_same_as_before(const struct bank *b, const struct tac_io *io)
 {
-    return is_shaped(b, io, 0) && !tac_m_any((tac_m)(TAC_AT(io->param[P_CUTOFF], 0) != b->cutoff));
+    return is_shaped(b, io, 0) && !tac_v_differ(TAC_AT(io->param[P_CUTOFF], 0), b->cutoff);
 }
 
 /* How many frames of parameters that stand still go by until nothing changes any more. */
@@ -115,22 +164,17 @@ TAC_INLINE uint32_t until_settled(const struct bank *b, const struct tac_io *io)
 TAC_INLINE void run(struct svf *const *s, const struct tac_io *io, int banks, enum motion motion,
                     int others)
 {
-    struct bank bank[2];
-    uint32_t frames = io->frames, moving = motion == STILL ? 0 : frames;
+    uint32_t moving = motion == STILL ? 0 : io->frames;
     TAC_UNROLL
-    for (int b = 0; b < banks; b++) {
-        bank[b] = s[b]->bank;
-        uint32_t more = motion == STILL ? until_settled(&bank[b], &io[b]) : 0;
+    for (int b = 0; b < banks && motion == STILL; b++) {
+        uint32_t more = until_settled(&s[b]->bank, &io[b]);
         moving = more > moving ? more : moving;
     }
-    moving = moving < frames ? moving : frames;
+    moving = moving < io->frames ? moving : io->frames;
     if (moving)
-        run_frames(bank, io, 0, moving, s[0]->per_hz, banks,
-                   motion == ALL_MOVES ? ALL_MOVES : CUTOFF_MOVES, others);
-    run_frames(bank, io, moving, frames, s[0]->per_hz, banks, STILL, others);
-    TAC_UNROLL
-    for (int b = 0; b < banks; b++)
-        s[b]->bank = bank[b];
+        run_moving(s, io, moving, banks, motion, others);
+    if (motion == STILL)
+        run_settled(s, io, moving, banks, others);
 }
 
 TAC_INLINE const float *line_of(const struct tac_io *io)
@@ -139,18 +183,21 @@ TAC_INLINE const float *line_of(const struct tac_io *io)
 }
 
 /* The cutoff moves in each frame, and in the same way in all lanes and banks: tuned for as many
- * frames at once as there are lanes. */
+ * frames at once as there are lanes. Whoever needs the tuning of the last frame makes it then. */
 TAC_INLINE void run_alike(struct svf *const *s, const struct tac_io *io, int banks)
 {
     const float *cutoff = line_of(io);
-    struct bank bank[2];
+    struct tac_svf core[2];
     TAC_UNROLL
-    for (int b = 0; b < banks; b++)
-        bank[b] = s[b]->bank;
-    shape(&bank[0], &io[0], 0);
+    for (int b = 0; b < banks; b++) {
+        core[b] = s[b]->bank.core;
+        if (!is_shaped(&s[b]->bank, &io[b], 0))
+            shape(&s[b]->bank, &io[b], 0);
+    }
+    const tac_v ratio = s[0]->bank.ratio, k = s[0]->bank.k;
+    float per_hz = (float)s[0]->per_hz;
     for (uint32_t first = 0; first < io->frames; first += TAC_LANES) {
-        struct tac_svf_tuning t = tac_svf_tune(tac_v_load(cutoff + first) * bank[0].ratio,
-                                               (float)s[0]->per_hz, bank[0].k);
+        struct tac_svf_tuning t = tac_svf_tune(tac_v_load(cutoff + first) * ratio, per_hz, k);
         _Alignas(64) float loss[TAC_LANES], a2[TAC_LANES], twice_a2[TAC_LANES], a3[TAC_LANES];
         tac_v_store(loss, t.loss);
         tac_v_store(a2, t.a2);
@@ -164,37 +211,49 @@ TAC_INLINE void run_alike(struct svf *const *s, const struct tac_io *io, int ban
             for (int b = 0; b < banks; b++) {
                 tac_v x = TAC_AT(io[b].in[0], first + i);
                 tac_v_store(io[b].out[OUT_LOW] + (size_t)(first + i) * TAC_LANES,
-                            tac_svf_step(&bank[b].core, &t, x).low);
+                            tac_svf_step(&core[b], &t, x).low);
             }
         }
     }
-    bank[0].cutoff = tac_v_set(cutoff[io->frames - 1]);
-    bank[0].tuning = tac_svf_tune(bank[0].cutoff * bank[0].ratio, (float)s[0]->per_hz, bank[0].k);
-    bank[0].stood = 0;
     TAC_UNROLL
     for (int b = 0; b < banks; b++) {
-        struct tac_svf core = bank[b].core;
-        s[b]->bank = bank[0];
-        s[b]->bank.core = core;
+        s[b]->bank.core = core[b];
+        s[b]->bank.cutoff = tac_v_set(cutoff[io->frames - 1]);
+        s[b]->bank.stood = 0;
+        s[b]->bank.untuned = 1;
     }
 }
 
-/* No frame of the line is like the one before. */
-static int always_moves(const struct svf *s, const struct tac_io *io)
+/* No frame of the line is like the one before. In front of a line there is always something. */
+TAC_INLINE int line_moves(const float *line, uint32_t frames)
 {
-    const float *cutoff = line_of(io);
-    int stands = is_same_as_before(&s->bank, io);
-    for (uint32_t i = 1; i < io->frames; i++)
-        stands |= cutoff[i] == cutoff[i - 1];
-    return !stands;
+    uint32_t same = 0, whole = (uint32_t)((1ull << TAC_LANES) - 1);
+    for (uint32_t first = 0; first < frames; first += TAC_LANES) {
+        uint32_t left = frames - first, mask = left < TAC_LANES ? (1u << left) - 1 : whole;
+        tac_v before;
+        memcpy(&before, line + first - 1, sizeof before);
+        uint32_t alike = tac_m_bits((tac_m)(tac_v_load(line + first) == before));
+        same |= alike & (first ? mask : mask & ~1u);
+    }
+    return !same;
 }
 
-/* The cutoff alone moves, and the pitch and resonance are those of the first bank's first lane. */
-static int is_alike(const struct tac_io *first, const struct tac_io *io)
+/* In no bank is any frame like the one before. */
+TAC_INLINE int always_moves(struct svf *const *s, const struct tac_io *io, int banks)
+{
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        if (is_same_as_before(&s[b]->bank, &io[b]))
+            return 0;
+    return line_moves(line_of(io), io->frames);
+}
+
+/* Of a cutoff that alone moves: that of the first bank, and pitch and resonance those of its first
+ * lane. */
+TAC_INLINE int is_alike(const struct tac_io *first, const struct tac_io *io)
 {
     const struct tac_signal a = first->param[P_CUTOFF], b = io->param[P_CUTOFF];
-    return TAC_LANES > 1 && a.line && b.line && a.data == b.data && !io->param[P_PITCH].stride &&
-           !io->param[P_RESONANCE].stride &&
+    return TAC_LANES > 1 && a.line && b.line && a.data == b.data &&
            tac_is_same(io->param[P_PITCH].data, first->param[P_PITCH].data[0]) &&
            tac_is_same(io->param[P_RESONANCE].data, first->param[P_RESONANCE].data[0]);
 }
@@ -218,8 +277,8 @@ static int has_others(const struct tac_io *io)
 TAC_INLINE void run_any(struct svf *const *s, const struct tac_io *io, int banks)
 {
     enum motion motion = motion_of(io);
-    if (!has_others(io) && is_alike(io, io) && always_moves(s[0], io) &&
-        (banks == 1 || (is_alike(io, &io[1]) && always_moves(s[1], &io[1]))))
+    if (motion == CUTOFF_MOVES && !has_others(io) && is_alike(io, io) &&
+        (banks == 1 || is_alike(io, &io[1])) && always_moves(s, io, banks))
         run_alike(s, io, banks);
     else if (has_others(io) && motion == STILL)
         run(s, io, banks, STILL, 1);
