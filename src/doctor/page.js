@@ -29,7 +29,7 @@
   const bytes = b => b >= 1 << 30 ? (b / (1 << 30)).toPrecision(3) + ' GiB' : b >= 1 << 20 ?
     (b / (1 << 20)).toPrecision(3) + ' MiB' : b >= 1024 ? (b / 1024).toPrecision(3) + ' KiB' : b + ' B';
   const count = n => n.toLocaleString('en-GB').replace(/,/g, '\u2009');
-  const sure = c => c >= .95 ? 'certain' : c >= .8 ? 'likely' : 'possible';
+  const sure = c => c >= .95 ? 'certain' : c >= .8 ? 'likely' : c > 0 ? 'possible' : '';
 
   const el = (tag, attributes, ...children) => {
     const e = document.createElement(tag);
@@ -241,7 +241,7 @@
       story.replaceChildren(el('li', {}, `Cycle ${t.cycle}, ${t.at.toFixed(3)} s into the recording, `,
         el('b', {}, `late by ${time(t.end - t.deadline)}`), ':'),
       ...(miss ? miss.verdicts.map(v => el('li', {}, swatch(ruleColour(v.rule)), el('b', {}, ns(v.ns)), ' ',
-        ruleByName[v.rule].title, ' (' + sure(v.confidence) + '): ' + v.text)) : []));
+        ruleByName[v.rule].title, (sure(v.confidence) && ' (' + sure(v.confidence) + ')') + ': ' + v.text)) : []));
       stage.replaceChildren(timeline(t, stage.clientWidth || 1000));
       [...chips.children].forEach((c, k) => c.setAttribute('aria-pressed', k === i));
     };
@@ -276,7 +276,7 @@
         run.misses[t.miss].verdicts[0].rule === c.rule);
       return el('tr', worst ? {class: 'go', onclick: () => jump(worst.cycle)} : {},
         el('td', {class: 'n'}, (100 * c.share).toFixed(1) + ' %'),
-        el('td', {}, swatch(ruleColour(c.rule)), el('b', {}, c.title), ` \u2014 ${sure(c.confidence)}`,
+        el('td', {}, swatch(ruleColour(c.rule)), el('b', {}, c.title), sure(c.confidence) && ` \u2014 ${sure(c.confidence)}`,
           el('div', {class: 'phone'}, `${count(c.misses)} misses, ${ns(c.lost_ns)} lost`),
           el('div', {class: 'why'}, ruleByName[c.rule].means),
           blame(run, c.place) ? el('div', {class: 'where'}, blame(run, c.place)) : null,

@@ -83,9 +83,13 @@ static void add_summary(const struct tac_diagnosis *d, struct tac_text *text)
     add_sources(d, text);
 }
 
+/* With brackets around it; of what claims nothing, 0, there is nothing to be sure of. */
 static const char *sureness(double confidence)
 {
-    return confidence >= 0.95 ? "certain" : confidence >= 0.8 ? "likely" : "possible";
+    return confidence >= 0.95  ? " (certain)"
+           : confidence >= 0.8 ? " (likely)"
+           : confidence > 0    ? " (possible)"
+                               : "";
 }
 
 static const struct tac_verdict *verdict_of(const struct tac_miss *m, const struct tac_rule *rule)
@@ -159,7 +163,7 @@ static void add_cause(const struct tac_diagnosis *d, const struct tac_cause *c,
 {
     char lost[16];
     struct tac_text line = {0};
-    tac_text_addf(&line, "%s (%s): %s lost", c->rule->title, sureness(c->confidence),
+    tac_text_addf(&line, "%s%s: %s lost", c->rule->title, sureness(c->confidence),
                   tac_text_duration((double)c->lost_ns, lost, sizeof lost));
     if (c->misses)
         add_frequency(d, c, &line);

@@ -65,6 +65,64 @@ static void write_file(struct tac_session *s, const char *key, const char *path)
         tac_facts_write_line(s, key, text);
 }
 
+/* "QUOTA PERIOD" of a control group in us, where it has a quota of CPU time. */
+static bool read_quota(const char *group, char *text, size_t size)
+{
+    char path[512], period[32];
+    snprintf(path, sizeof path, "%s/cpu.max", group); /* of version 2 */
+    if (*read_line(path, text, size))
+        return strncmp(text, "max", 3) != 0;
+    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", group);
+    if (!*read_line(path, text, size) || *text == '-')
+        return false;
+    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", group);
+    size_t n = strlen(text);
+    snprintf(text + n, size - n, " %s", read_line(path, period, sizeof period));
+    return true;
+}
+
+/* Of the group or one above it: whichever is met first from below. */
+static bool find_quota(char *group, size_t root, char *text, size_t size)
+{
+    for (;;) {
+        if (read_quota(group, text, size))
+            return true;
+        char *slash = strrchr(group, '/');
+        if (!slash || (size_t)(slash - group) < root)
+            return false;
+        *slash = 0;
+    }
+}
+
+/* A line of /proc/self/cgroup is "number:controllers:/path", of version 2 without controllers. */
+static void write_quota(struct tac_session *s)
+{
+    char line[400], group[440], text[64];
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    bool found = false;
+    while (file && !found && fgets(line, sizeof line, file)) {
+        char *controllers = strchr(line, ':'),
+             *path = controllers ? strchr(++controllers, ':') : NULL;
+        if (!path)
+            continue;
+        *path++ = 0;
+        path[strcspn(path, "\n")] = 0;
+        const char *root =
+            *controllers == 0 ? "/sys/fs/cgroup"
+            : !strncmp(controllers, "cpu", 3) && (!controllers[3] || controllers[3] == ',')
+                ? "/sys/fs/cgroup/cpu"
+                : NULL;
+        if (!root)
+            continue;
+        snprintf(group, sizeof group, "%s%s", root, path);
+        found = find_quota(group, strlen(root), text, sizeof text);
+    }
+    if (file)
+        fclose(file);
+    if (found)
+        tac_facts_write_line(s, "cpu_quota_us", text);
+}
+
 static void write_machine(struct tac_session *s)
 {
     struct utsname name;
@@ -80,6 +138,7 @@ static void write_machine(struct tac_session *s)
                "/sys/devices/system/clocksource/clocksource0/current_clocksource");
     write_file(s, "perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid");
     write_file(s, "sched_rt_runtime_us", "/proc/sys/kernel/sched_rt_runtime_us");
+    write_quota(s);
     write_file(s, "thp", "/sys/kernel/mm/transparent_hugepage/enabled");
 }
 

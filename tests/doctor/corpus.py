@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Injected faults with known truth against the doctor's verdicts, scored per late cycle.
 
-usage: corpus.py INJECTOR TACTUS [--quick | --all] [--tier system|user] [--held-out] [--keep DIR] [FAULT...]
+usage: corpus.py INJECTOR TACTUS [--quick | --all] [--tier system|user] [--held-out] [--keep DIR] [SCENARIO...]
 
 The injector writes a recording and, from its own clocks, what it did to which cycle. A late cycle is
 labelled with the fault that made most of its excess; with the label of the cycle that it is chained
@@ -286,13 +286,11 @@ def main():
     root = os.geteuid() == 0
     tiers = [option(words, "--tier")] if "--tier" in words else ["user"] if quick or not root else \
         ["system", "user"] if everything else ["system"]
-    chosen = [w for w in words[2:] if w.split("+")[0].replace("near:", "") in RIGHT]
     count = bad = 0
     for tier in tiers:
         for held_out in [False, True] if everything else ["--held-out" in words]:
             rows = scenarios(held_out, tier)
-            if chosen:
-                rows = [r for r in rows if r[0] in chosen]
+            rows = [r for r in rows if r[0] in words[2:]] or rows
             if quick:
                 rows = [(f, [f], ["--cycles", "200"]) for f in ("compute", "silent-sleep")]
             n, wrong = run_scenarios(words, rows, tier, held_out, quick, option(words, "--keep"),

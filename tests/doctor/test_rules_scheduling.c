@@ -129,14 +129,17 @@ static void throttled_when_the_cpu_idles_although_it_is_ready(void)
     rules_expect(&f, "throttled");
 }
 
-/* Two others take turn after turn while the thread stands ready. Less than that is their right. */
+/* Two others take turn after turn while the thread stands ready: it has a quota, which is used up.
+ * Less than that is their right, and so is more where there is no quota. */
 static void throttled_when_others_have_turn_after_turn(void)
 {
     enum { TURN_US = 4000, AFTER = 40, AT_US = AFTER * 1000 }; /* behind the healthy ones */
-    static const unsigned turns[] = {4, 16};
-    for (int i = 0; i < 2; i++) {
+    static const unsigned turns[] = {4, 16, 16};
+    for (int i = 0; i < 3; i++) {
         struct fixture f;
         fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        if (i < 2)
+            tac_make_meta(f.make, "cpu_quota_us", "50000 100000");
         double end = AT_US + 100 + turns[i] * TURN_US;
         fixture_cycle(&f, AFTER, AT_US + 10, end + 100,
                       (struct tac_make_evidence){.cpu_ns = 190000, .involuntary = 1});
@@ -149,7 +152,7 @@ static void throttled_when_others_have_turn_after_turn(void)
             from = to;
         }
         rules_sleep(&f, end + 101);
-        rules_expect(&f, i ? "throttled" : "wrong_setup");
+        rules_expect(&f, i == 1 ? "throttled" : "wrong_setup");
     }
 }
 
@@ -285,6 +288,34 @@ static void late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu(void)
     }
 }
 
+/* The helper came to its CPU late and so was frozen late: what tells is that another program's
+ * thread wakes both together. */
+static void stopped_when_the_group_is_thawed(void)
+{
+    enum { HELPER = 778, THAWER = 779 };
+    for (int thawed = 0; thawed < 2; thawed++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "helper_tid", "778");
+        tac_make_meta(f.make, "drain_ms", "2");
+        fixture_cycle(&f, 0, 10, 8210,
+                      (struct tac_make_evidence){.cpu_ns = 199000, .voluntary = 1});
+        rules_wake(&f, 7);
+        rules_sleep(&f, 60);
+        fixture_kernel(&f, 4000, TAC_KERNEL_SWITCH, 0, (uint64_t)HELPER << 32 | 120, 120);
+        fixture_kernel(&f, 4010, TAC_KERNEL_SWITCH, HELPER, 120, 2ull << 32 | 120);
+        fixture_kernel(&f, 8050, TAC_KERNEL_WAKING, THAWER, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                       1ull << 32);
+        if (thawed)
+            fixture_kernel(&f, 8055, TAC_KERNEL_WAKING, THAWER, (uint64_t)HELPER << 32 | 120,
+                           1ull << 32);
+        fixture_kernel(&f, 8060, TAC_KERNEL_SWITCH, THAWER, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                       120);
+        rules_sleep(&f, 8211);
+        rules_expect(&f, thawed ? "stopped" : "blocked");
+    }
+}
+
 /* The same while a normal thread was charged for the 50 ms in one piece: no tick came on that CPU.
  */
 static void hypervisor_when_one_cpu_gives_no_sign_of_life(void)
@@ -400,6 +431,7 @@ int main(int argc, char **argv)
     TEST(upstream_when_another_thread_wakes_it_late);
     TEST(ready_ends_where_the_thread_is_seen_to_run);
     TEST(stopped_by_a_signal);
+    TEST(stopped_when_the_group_is_thawed);
     TEST(late_wake_when_it_begins_late);
     if (argc < 2)
         TEST(every_rule_has_a_fixture);

@@ -99,9 +99,11 @@ TAC_RULE(blocked) = {
     .means =
         "The thread gave up its CPU inside the cycle: a lock, a sleep, a read or the like that "
         "the recording does not name.",
-    .advice = "Run the program under tactus doctor -- PROGRAM, which watches locks and calls, to "
-              "learn which one. What has no name there happens inside libraries: the lock of the "
-              "loader (dlopen, dlsym), locks of the C library, calls of a static library.",
+    .advice =
+        "tactus doctor -- PROGRAM names locks and calls. What has no name there either happens "
+        "inside libraries: the lock of the loader (one thread in dlopen, the cycle in dlsym), "
+        "locks of the C library, calls of a static library. Look at what the thread does that "
+        "ended the sleep.",
     .blame = TAC_BLAME_PROGRAM,
     .check = check,
 };

@@ -15,9 +15,10 @@ static void check(struct tac_case *c)
     char who[64], other[64], at[96], seen[160];
     const char *taken = tac_case_symbol(c, c->capture->locks[wait->index].taken_at, at, sizeof at);
     tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, 0.95,
-              "the lock was held by %s%s%s%s, which could not run for %.0f us because of %s%s",
-              tac_case_who(c, wait->who, who, sizeof who), *taken ? " (" : "", taken,
-              *taken ? ")" : "", (double)away / 1e3, tac_case_who(c, instead, other, sizeof other),
+              "the lock was held by %s, which %s%s%scould not run for %.0f us because of %s%s",
+              tac_case_who(c, wait->who, who, sizeof who), *taken ? "took it in " : "", taken,
+              *taken ? " and " : "", (double)away / 1e3,
+              tac_case_who(c, instead, other, sizeof other),
               tac_case_seen(c, wait->from_ns, wait->to_ns, seen, sizeof seen));
     tac_claim_by(c, wait);
 }

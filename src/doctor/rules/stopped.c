@@ -4,7 +4,9 @@
  * The scheduler's event carries the state that the thread was left in: 4 stopped, 8 traced
  * (include/linux/sched.h). A frozen cgroup looks like an uninterruptible sleep; what tells it is
  * that the recorder's own helper in the same process, which wakes up every few milliseconds, was
- * still for the same time, on CPUs that lived on. */
+ * still for the same time, on CPUs that lived on. Or that it and the thread were woken together by
+ * a thread of another program: a timer wakes the helper and nobody else, until the group is thawed.
+ */
 #include "doctor/rule.h"
 
 #include <stdlib.h>
@@ -73,6 +75,47 @@ static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
            !tac_case_unticked(c, cpu_of(c, s), begin, s->to_ns);
 }
 
+/* Who ended the sleep; 0: an interrupt, or not known. */
+static uint32_t waker_of(const struct tac_case *c, const struct tac_sight *sleep)
+{
+    const struct tac_sights *all = &c->layout->sights;
+    for (size_t i = 0; i < all->count; i++)
+        if (all->data[i].kind == TAC_SIGHT_READY && all->data[i].from_ns == sleep->to_ns)
+            return (uint32_t)all->data[i].detail;
+    return 0;
+}
+
+/* True when a thread of another program woke this one and the helper together. */
+static bool is_thawed(const struct tac_case *c, const struct tac_sight *s)
+{
+    enum { TOGETHER_NS = 5 * 1000 * 1000 };
+    const struct tac_capture *cap = c->capture;
+    uint32_t helper = (uint32_t)number_of(c, "helper_tid", 0), waker = waker_of(c, s);
+    if (s->kind != TAC_SIGHT_ASLEEP || !helper || !waker ||
+        tac_capture_thread_of(cap, waker, s->to_ns) != TAC_CAPTURE_NONE ||
+        waker == number_of(c, "pid", 0))
+        return false;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, s->to_ns - TOGETHER_NS);
+         i < cap->kernel_count && cap->kernel[i].ns < s->to_ns + TOGETHER_NS; i++) {
+        const struct tac_capture_kernel *e = &cap->kernel[i];
+        if (e->type == TAC_KERNEL_WAKING && e->tid == waker && (uint32_t)(e->a >> 32) == helper &&
+            !(e->b & 1))
+            return true;
+    }
+    return false;
+}
+
+static void check_thawed(struct tac_case *c, enum tac_account account)
+{
+    const struct tac_sight *s;
+    char who[64];
+    uint64_t cold = tac_case_sum(c, account, is_thawed, &s);
+    if (s)
+        tac_claim(c, account, cold, 0.9,
+                  "%s woke it and the recorder's thread together, after %.1f ms: it was frozen",
+                  tac_case_who(c, waker_of(c, s), who, sizeof who), (double)cold / 1e6);
+}
+
 static void check(struct tac_case *c)
 {
     const struct tac_sight *stop, *frozen;
@@ -83,6 +126,7 @@ static void check(struct tac_case *c)
                   (double)stopped / 1e6);
     for (int before = 0; before < 2; before++) {
         enum tac_account account = before ? TAC_ACCOUNT_LATE_START : TAC_ACCOUNT_BLOCKED;
+        check_thawed(c, account);
         uint64_t cold = tac_case_sum(c, account, is_frozen, &frozen);
         if (frozen)
             tac_claim(c, account, cold, 0.85,

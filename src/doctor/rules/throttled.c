@@ -7,8 +7,9 @@
  * although any thread of it is ready has one cause: the CPU quota of the thread's cgroup is used up
  * (cpu.max). Its CPU may have been idle when it woke up; that it lived on meanwhile, and left the
  * thread alone, tells it from one that was not run. Where others keep the CPU busy, the same shows
- * in turns: a thread that is ready, and no less urgent, is not passed over for several turns of
- * another (Linux, kernel/sched/fair.c: the lag of a thread is bounded by about one slice). */
+ * in turns: a thread that is ready, and no less urgent, is hardly passed over for several turns of
+ * another (Linux, kernel/sched/fair.c: the lag of a thread is bounded by about one slice). Hardly,
+ * for the weights of groups count as well: so the group must be known to have a quota. */
 #include "doctor/rule.h"
 
 enum { LONG_NS = 1000 * 1000, EDGE_NS = 200 * 1000, TURNS = 3, TURNS_NS = 20 * 1000 * 1000 };
@@ -89,14 +90,17 @@ static struct turn passed_over(const struct tac_case *c)
 
 static void check_turns(struct tac_case *c)
 {
-    struct turn t = passed_over(c);
+    const char *limit = tac_capture_meta(c->capture, "cpu_quota_us");
+    struct turn t = {0};
     char who[64];
+    if (limit)
+        t = passed_over(c);
     if (t.tid)
         tac_claim(c, TAC_ACCOUNT_RUNNABLE, tac_case_sum(c, TAC_ACCOUNT_RUNNABLE, is_turn, NULL),
                   0.8,
                   "%s, no more urgent, had %u turns and %.1f ms while this thread stood ready: the "
-                  "CPU quota of its cgroup was used up",
-                  tac_case_who(c, t.tid, who, sizeof who), t.count, (double)t.ns / 1e6);
+                  "CPU quota of its cgroup (quota and period: %s us) was used up",
+                  tac_case_who(c, t.tid, who, sizeof who), t.count, (double)t.ns / 1e6, limit);
 }
 
 static void check(struct tac_case *c)

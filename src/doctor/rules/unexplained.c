@@ -7,7 +7,7 @@ static void check(struct tac_case *c)
 {
     bool blind = !(c->has & (TAC_HAS_CLOCK | TAC_HAS_SWITCHES | TAC_HAS_SCHED));
     for (int a = 0; a < TAC_ACCOUNTS; a++)
-        tac_claim(c, (enum tac_account)a, UINT64_MAX, 1.0, "%s",
+        tac_claim(c, (enum tac_account)a, UINT64_MAX, 0, "%s",
                   blind ? "the recording tells not whether it ran, slept or was pre-empted"
                         : "the evidence contradicts itself or is not enough");
 }
