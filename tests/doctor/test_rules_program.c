@@ -190,6 +190,26 @@ static void own_work_names_the_zone(void)
     rules_seen("own_work");
 }
 
+/* In a virtual machine, without the system's events. */
+static void a_long_computation_may_be_a_halt(void)
+{
+    for (int guest = 0; guest < 2; guest++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK);
+        tac_make_meta(f.make, "virtual", guest ? "yes" : "no");
+        enum { AFTER = 40, AT_US = AFTER * 1000 }; /* behind the healthy ones */
+        fixture_cycle(&f, AFTER, AT_US + 10, AT_US + 90010,
+                      (struct tac_make_evidence){.cpu_ns = 89999000});
+        fixture_judge(&f);
+        REQUIRE(fixture_miss(&f, 0));
+        const struct tac_verdict *v = fixture_miss(&f, 0)->verdict;
+        CHECK_STR(v->rule->name, "own_work");
+        CHECK(guest == !!strstr(v->text, "a halt of the virtual machine looks the same"));
+        CHECK(guest == (v->confidence < 0.8));
+        fixture_close(&f);
+    }
+}
+
 /* The kernel took the program's stack as the thread left its CPU, and of another thread before. */
 static void call_stacks_of_the_kernel_say_where(void)
 {
@@ -272,6 +292,7 @@ int main(int argc, char **argv)
     TEST(signals_that_did_harm_before_are_not_usual);
     TEST(the_larger_part_of_a_cause_gives_the_words);
     TEST(own_work_names_the_zone);
+    TEST(a_long_computation_may_be_a_halt);
     TEST(call_stacks_of_the_kernel_say_where);
     TEST(unexplained_without_evidence);
     if (argc < 2)

@@ -3,7 +3,9 @@
  *
  * Names the zone with the most time of its own and, where the kernel took a call stack of the
  * program in the cycle, what stood there, so that the reader knows where to look. */
+#include "doctor/evidence.h"
 #include "doctor/rule.h"
+#include "doctor/still.h"
 
 #include "tactus/trace.h"
 
@@ -42,6 +44,14 @@ static bool slept(const struct tac_case *c)
     return false;
 }
 
+/* A host that halts a virtual machine and does not tell lets the thread's clock go on. That its CPU
+ * had no ticks meanwhile is seen in the system's events alone. */
+static bool may_be_a_halt(const struct tac_case *c, uint64_t own_ns)
+{
+    return own_ns > TAC_STILL_CPU_NS && !(c->has & TAC_HAS_SCHED) &&
+           tac_evidence_is_virtual(c->capture);
+}
+
 static void check(struct tac_case *c)
 {
     uint64_t own = c->open_ns[TAC_ACCOUNT_OWN], zone_ns;
@@ -53,10 +63,15 @@ static void check(struct tac_case *c)
         snprintf(where, sizeof where, "; most in zone %s (%.0f us)", zone, (double)zone_ns / 1e3);
     if (!slept(c)) /* a stack of a sleep shows no computation */
         tac_case_seen(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
-    tac_claim(c, TAC_ACCOUNT_OWN, own, c->has & TAC_HAS_CLOCK ? 0.9 : 0.8,
-              "computed %.0f us, where %.0f us are usual%s%s",
+    bool halt = may_be_a_halt(c, own);
+    tac_claim(c, TAC_ACCOUNT_OWN, own,
+              halt                     ? 0.6
+              : c->has & TAC_HAS_CLOCK ? 0.9
+                                       : 0.8,
+              "computed %.0f us, where %.0f us are usual%s%s%s",
               (double)c->layout->ns[TAC_ACCOUNT_OWN] / 1e3, c->nominal->ns[TAC_ACCOUNT_OWN] / 1e3,
-              where, seen);
+              where, seen,
+              halt ? "; without root a halt of the virtual machine looks the same" : "");
 }
 
 TAC_RULE(own_work) = {
