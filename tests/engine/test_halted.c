@@ -31,8 +31,8 @@ static const char looped[] = NODES CABLES("", "") "  - h ~9> f\n  - u ~9> t\n";
 
 enum {
     AFTER = 3,
-    POINTS = TAC_SANITIZED ? 15 : 100,
-    EDITS = TAC_SANITIZED ? 6 : 20,
+    POINTS = TAC_SANITIZED ? 6 : 100,
+    EDITS = TAC_SANITIZED ? 3 : 20,
     FADE_SLICES = 20,
     LONGEST = 64
 };

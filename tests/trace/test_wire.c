@@ -170,6 +170,8 @@ static void carry(int room, size_t piece)
 /* Plain frames would be larger, and the connection is what all waits for. */
 static void a_slow_connection_gets_squeezed_frames(void)
 {
+    if (test_emulated())
+        SKIP("an emulator does not tell what waits in the kernel");
     carry(4 << 10, 2 << 10);
     CHECK_MSG(peer.plain_bytes == 0, "%zu plain, %zu squeezed", peer.plain_bytes,
               peer.squeezed_bytes);
