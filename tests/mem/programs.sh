@@ -7,6 +7,8 @@ failed=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
+ln -s "$library" lib.so # whose path may have a space, which the loader takes for its end
+library=$work/lib.so
 
 check() { # name, command
     count=$((count + 1))

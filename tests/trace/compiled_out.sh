@@ -7,7 +7,8 @@ root=$1
 shift
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
-flags="-std=gnu17 -O2 -I$root/include -c $root/tests/trace/compiled_out.c"
+cd "$root" || exit 99
+flags="-std=gnu17 -O2 -Iinclude -c tests/trace/compiled_out.c"
 "$@" $flags -DTAC_TRACE_OFF -o "$dir/off.o" && "$@" $flags -DPLAIN -o "$dir/plain.o" &&
     "$@" $flags -o "$dir/on.o" && "$@" $flags -DSTATIC_ONLY -DTAC_TRACE_LEVEL=0 -o "$dir/level.o" &&
     "$@" $flags -DSTATIC_ONLY -DTAC_TRACE_CATEGORIES=0 -o "$dir/category.o" || exit 99

@@ -12,12 +12,35 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static char host_link[64];
+
+static inline void host_unlink(void)
+{
+    unlink(host_link);
+}
+
+/* The library, by a path without a space, which the loader would take for its end. */
+static inline const char *host_library(void)
+{
+    static char path[128], folder[] = WATCH_LIBRARY;
+    char *name = strrchr(folder, '/');
+    if (!*path && name) {
+        *name = 0;
+        snprintf(host_link, sizeof host_link, "/tmp/tactus-watch-%d", (int)getpid());
+        snprintf(path, sizeof path, "%s/%s", host_link, name + 1);
+        if (symlink(folder, host_link) || atexit(host_unlink))
+            abort();
+    }
+    return path;
+}
+
 /* Status as a shell would give it: exit code or 128 + signal. words: TACTUS_WATCH. */
 static inline int host_run(const char *words, char *const *argv)
 {
+    const char *library = host_library();
     pid_t pid = fork();
     if (pid == 0) {
-        setenv("LD_PRELOAD", WATCH_LIBRARY, 1);
+        setenv("LD_PRELOAD", library, 1);
         setenv("TACTUS_WATCH", words, 1);
         alarm(20);
         execvp(argv[0], argv);
