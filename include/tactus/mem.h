@@ -29,8 +29,9 @@
  *                       ENOMEM for all but real-time threads, which have the reserve
  *   reserve=BYTES       the part that only threads after tac_heap_thread_real_time() may take
  *   low=BYTES           the low-water mark (see tac_heap_low_water_set)
- *   huge=no|yes         ask for huge pages nowhere, or everywhere; where memory is populated at
- *                       start, if nothing is said
+ *   huge=no|yes         ask for huge pages nowhere, or everywhere; if nothing is said, where memory
+ *                       is populated at start, and without a size beyond the first MiB (which
+ *                       takes up to 2 MiB more memory)
  *   threads=COUNT       thread heaps in the static table (default 1024)
  *   outside=no|yes      let other processes of the same user look at the heap (tactus heap) where
  *                       the kernel would let root alone (kernel.yama.ptrace_scope)
@@ -81,7 +82,7 @@ struct tac_heap_config {
     unsigned threads; /* 0: 1024 */
     enum tac_heap_lock lock;
     enum tac_heap_full full;
-    int huge; /* 0: no huge pages, 1: everywhere, -1: where memory is populated at start */
+    int huge; /* 0: no huge pages, 1: everywhere, -1: as TACTUS_HEAP without a word about it */
     int outside;
     int stats_exit; /* 1: in brief, 2: in full */
 };

@@ -29,6 +29,7 @@ static _Atomic int state;
 #define ARENA_ALIGN ((size_t)1 << (TAC_UNIT_SHIFT + 6)) /* a word of the span layer's level 0 */
 #define RESERVATION_STEP (64 * MIB)                     /* a word of the span layer's level 1 */
 #define ARENA_MIN (4 * MIB)
+#define HUGE_FROM MIB                  /* of a heap that is not populated */
 #define CLOSED_BYTES ((size_t)1 << 16) /* the largest page that a kernel may have */
 
 /* What a reservation without a size takes: as much as the machine has, half of what RLIMIT_AS lets
@@ -94,7 +95,8 @@ static char *map_some(const struct tac_heap_config *config, struct tac_mem_layou
     return NULL;
 }
 
-/* The block for readers outside first, then tables, the arena at the next chunk edge. */
+/* The block for readers outside first, then tables, the arena at the next chunk edge: an odd one,
+ * so that its huge pages begin at its second chunk. */
 void tac_mem_place(char *base, const struct tac_mem_layout *l)
 {
     char *lines = base + TAC_OUTSIDE_BYTES;
@@ -104,7 +106,7 @@ void tac_mem_place(char *base, const struct tac_mem_layout *l)
     tac_mem.heaps = (struct tac_heap *)(void *)(spans + l->spans);
     tac_mem.threads = l->threads;
     tac_mem.units = l->arena >> TAC_UNIT_SHIFT;
-    tac_mem.base = tac_align_up((uintptr_t)lines + l->tables, ARENA_ALIGN);
+    tac_mem.base = tac_align_up((uintptr_t)lines + l->tables, ARENA_ALIGN) | ARENA_ALIGN;
     tac_spans_init(&tac_mem.spans, tac_mem.units, spans);
 }
 
@@ -113,31 +115,36 @@ static bool lock_range(char *base, size_t bytes)
     return mlock(base, bytes) == 0;
 }
 
-/* Huge pages: for what is populated here unless they are not wanted, for the rest of the arena only
- * if they are. Where the kernel had none it must not put some in later, as it would take the small
- * ones away from a running program for that. */
-static void ask_for_huge(const struct tac_heap_config *config, char *base, size_t bytes)
+static void *arena_at(size_t offset)
 {
-    if (config->huge && bytes)
-        madvise(base, bytes, MADV_HUGEPAGE);
-    if (config->huge > 0 && tac_mem.lazy)
-        madvise((void *)tac_mem.base, tac_mem.units << TAC_UNIT_SHIFT, /* NOLINT: as below */
-                MADV_HUGEPAGE);
+    return (void *)(tac_mem.base + offset); /* NOLINT: base is the arena */
 }
 
-/* Touch and lock the tables, the first part of the arena, and our own code. */
-static int populate(const struct tac_heap_config *config, char *base)
+/* For what is populated on touch: huge pages everywhere or nowhere, if that was said. Else a heap
+ * of one MiB (and the tables) has small ones, also where the kernel gives huge ones unasked, and
+ * what a program needs beyond has huge ones; unless a size was given for real-time work, since the
+ * first touch of one takes as long as it takes to clear 2 MiB. */
+static void choose_lazy_pages(const struct tac_heap_config *config, char *base, size_t populated)
 {
-    size_t arena = tac_mem.units << TAC_UNIT_SHIFT, first = config->populate_bytes;
-    if (first == SIZE_MAX)
-        first = config->size_bytes;
-    first = first > arena ? arena : first;
-    size_t bytes = (size_t)((char *)tac_mem.base - base) + first; /* NOLINT: base is the arena */
-    tac_mem.lazy = first < arena;
-    ask_for_huge(config, base, first ? bytes : 0);
-    if (!first)
-        return 0;
+    size_t arena = tac_mem.units << TAC_UNIT_SHIFT;
+    size_t from = populated > HUGE_FROM ? populated : HUGE_FROM;
+    if (config->huge > 0)
+        madvise(arena_at(0), arena, MADV_HUGEPAGE);
+    if (config->huge >= 0 || config->size_bytes || from >= arena)
+        return;
+    madvise(base, (size_t)((char *)arena_at(from) - base), MADV_NOHUGEPAGE);
+    madvise(arena_at(from), arena - from, MADV_HUGEPAGE);
+}
+
+/* Touch and lock the tables, the first part of the arena, and our own code. Huge pages, unless they
+ * are not wanted; where the kernel had none it must not put some in later, as it would take the
+ * small ones away from a running program for that. */
+static int populate_first(const struct tac_heap_config *config, char *base, size_t first)
+{
+    size_t bytes = (size_t)((char *)arena_at(first) - base);
     int r = 0;
+    if (config->huge)
+        madvise(base, bytes, MADV_HUGEPAGE);
     if (config->lock != TAC_HEAP_LOCK_NO && lock_range(base, bytes))
         tac_mem.locked_bytes = first;
     else
@@ -149,6 +156,18 @@ static int populate(const struct tac_heap_config *config, char *base)
     tac_mem_image_populate(tac_mem.locked_bytes);
     tac_mem.populated_bytes = first;
     return r;
+}
+
+static int populate(const struct tac_heap_config *config, char *base)
+{
+    size_t arena = tac_mem.units << TAC_UNIT_SHIFT, first = config->populate_bytes;
+    if (first == SIZE_MAX)
+        first = config->size_bytes;
+    first = first > arena ? arena : first;
+    tac_mem.lazy = first < arena;
+    if (tac_mem.lazy)
+        choose_lazy_pages(config, base, first);
+    return first ? populate_first(config, base, first) : 0;
 }
 
 static int open_now(const struct tac_heap_config *config)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -297,6 +298,57 @@ static void helper_populates_ahead(void)
     CHECK_MSG(code == 0, "%d", code);
 }
 
+/* ---- pages ---- */
+
+/* The kernel's flags of the mapping that the address lies in, or "". */
+static void flags_of(const void *address, char flags[256])
+{
+    char line[512];
+    bool inside = false;
+    FILE *file = fopen("/proc/self/smaps", "r");
+    flags[0] = 0;
+    while (file && !*flags && fgets(line, sizeof line, file)) {
+        uintptr_t begin, end;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2)
+            inside = (uintptr_t)address >= begin && (uintptr_t)address < end;
+        if (inside && !strncmp(line, "VmFlags:", 8))
+            snprintf(flags, 256, "%.255s", line + 8);
+    }
+    if (file)
+        fclose(file);
+}
+
+/* Of the first MiB of the arena, and of what lies 16 MiB further, as bits: huge pages asked for, or
+ * refused. */
+static int pages(const char *text)
+{
+    if (open_with(text) < 0)
+        return 99;
+    int code = 0;
+    for (size_t i = 0; i < 2; i++) {
+        char flags[256];
+        flags_of((char *)tac_heap_malloc(1) + i * 16 * MIB, flags);
+        if (!*flags)
+            return 99;
+        code |= (strstr(flags, " hg") ? 1 : strstr(flags, " nh") ? 2 : 0) << 4 * i;
+    }
+    return code;
+}
+
+static void pages_are_huge_where_they_pay(void)
+{
+    if (test_emulated() || access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK))
+        SKIP("no huge pages here");
+    int code = in_child(pages, "");
+    CHECK_MSG(code == 0x12, "%x without a size", code);
+    code = in_child(pages, "huge=no");
+    CHECK_MSG(code == 0, "%x without any", code);
+    code = in_child(pages, "huge=yes");
+    CHECK_MSG(code == 0x11, "%x with all", code);
+    code = in_child(pages, "size=2M,lock=no,full=grow");
+    CHECK_MSG(code == 0x02, "%x where real-time work grows", code);
+}
+
 /* ---- limits of the process ---- */
 
 static int limited(int resource, size_t bytes)
@@ -391,6 +443,7 @@ int main(int argc, char **argv)
     TEST(reserve_is_for_real_time_threads);
     TEST(low_water_calls_once_and_is_armed_again);
     TEST(helper_populates_ahead);
+    TEST(pages_are_huge_where_they_pay);
     TEST(address_space_limit_is_honoured);
     TEST(locked_memory_limit_is_honoured);
     TEST(every_failing_call_is_survived);
