@@ -173,16 +173,23 @@ static __attribute__((noinline)) bool drain_some(struct tac_heap *heap, unsigned
     return some;
 }
 
-/* The classes take turns: none waits for ever behind one that others free all the time. */
+_Static_assert(sizeof((struct tac_heap *)0)->sent_classes == 2 * sizeof(uint64_t), "two words");
+
+static uint64_t classes_sent(const struct tac_heap *heap, unsigned w)
+{
+    return atomic_load_explicit(&heap->sent_classes[w], memory_order_relaxed);
+}
+
+/* The classes take turns: none waits for ever behind one that others free all the time. From the
+ * next on, then those of the other word, then those before. */
 bool tac_heap_drain_one(struct tac_heap *heap)
 {
     unsigned w = heap->tidy_next / 64;
-    uint64_t classes = atomic_load_explicit(&heap->sent_classes[w], memory_order_relaxed) &
-                       ~0ull << (heap->tidy_next & 63);
-    if (classes)
-        return drain_some(heap, w, classes);
-    heap->tidy_next = w ? 0 : 64;
-    return false;
+    uint64_t classes = classes_sent(heap, w) & ~0ull << (heap->tidy_next & 63);
+    if (!classes && !(classes = classes_sent(heap, w ^= 1)) &&
+        !(classes = classes_sent(heap, w ^= 1)))
+        return false;
+    return drain_some(heap, w, classes);
 }
 
 /* ---- in a forked child ---- */
