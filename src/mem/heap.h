@@ -178,6 +178,11 @@ static inline struct tac_slab *tac_slab_at(uintptr_t offset)
                                        (offset >> TAC_UNIT_SHIFT << TAC_SLAB_SHIFT));
 }
 
+static inline struct tac_slab *tac_slab_line(size_t unit)
+{
+    return (struct tac_slab *)(void *)(tac_mem.lines + (unit << TAC_SLAB_SHIFT));
+}
+
 static inline struct tac_large *tac_large_at(size_t unit)
 {
     return (struct tac_large *)(void *)(tac_mem.lines + (unit << TAC_SLAB_SHIFT));

@@ -95,7 +95,7 @@ TAC_ALWAYS_INLINE struct tac_hint_path tac_hint_path_of(struct tac_hints *h, uns
 TAC_ALWAYS_INLINE uint64_t tac_hint_without(uint64_t x, unsigned i)
 {
 #if defined(__x86_64__)
-    __asm__("btr %1, %0" : "+r"(x) : "r"((uint64_t)(i & 31)) : "cc");
+    __asm__("btr %q1, %0" : "+r"(x) : "r"(i & 31) : "cc");
     return x;
 #else
     return x & ~tac_hint_bit(i);
@@ -105,7 +105,7 @@ TAC_ALWAYS_INLINE uint64_t tac_hint_without(uint64_t x, unsigned i)
 TAC_ALWAYS_INLINE uint64_t tac_hint_with(uint64_t x, unsigned i)
 {
 #if defined(__x86_64__)
-    __asm__("bts %1, %0" : "+r"(x) : "r"((uint64_t)(i & 31)) : "cc");
+    __asm__("bts %q1, %0" : "+r"(x) : "r"(i & 31) : "cc");
     return x;
 #else
     return x | tac_hint_bit(i);
@@ -114,13 +114,12 @@ TAC_ALWAYS_INLINE uint64_t tac_hint_with(uint64_t x, unsigned i)
 
 /* Say that child i is there: add one to the count, and set its bit. In one step, or if somebody was
  * faster in two, which cannot fail. */
-TAC_ALWAYS_INLINE void tac_hint_announce(tac_hint_node *node, unsigned i)
+TAC_ALWAYS_INLINE void tac_hint_announce(tac_hint_node *node, unsigned i, uint64_t one)
 {
     uint64_t before = atomic_load_explicit(node, memory_order_relaxed);
-    if (TAC_LIKELY(
-            atomic_compare_exchange_strong(node, &before, tac_hint_with(before + (1ull << 32), i))))
+    if (TAC_LIKELY(atomic_compare_exchange_strong(node, &before, tac_hint_with(before + one, i))))
         return;
-    atomic_fetch_add(node, 1ull << 32);
+    atomic_fetch_add(node, one);
     atomic_fetch_or(node, tac_hint_bit(i));
 }
 
@@ -142,10 +141,12 @@ TAC_ALWAYS_INLINE bool tac_hint_remove(tac_hint_node *node, unsigned i, const ta
 
 TAC_ALWAYS_INLINE void tac_hints_add(const struct tac_hint_path *path, unsigned depth, unsigned k)
 {
+    uint64_t one = 1ull << 32;
+    __asm__("" : "+r"(one)); /* lest compilers make it anew for each node */
 #pragma GCC unroll 3
     for (unsigned d = 0; d < depth; d++)
-        tac_hint_announce(&path->above[d][k], path->i >> 5 * d);
-    tac_hint_announce(&path->crown[k >> 5], k);
+        tac_hint_announce(&path->above[d][k], path->i >> 5 * d, one);
+    tac_hint_announce(&path->crown[k >> 5], k, one);
 }
 
 /* The node of level d on the path, in the tree of set k, may be empty: say so further up. */

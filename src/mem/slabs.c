@@ -168,7 +168,7 @@ static __attribute__((noinline)) void *new_medium(struct tac_heap *heap, unsigne
         return tac_heap_failed();
     }
     tac_units_fresh((size_t)unit, n);
-    struct tac_slab *slab = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
+    struct tac_slab *slab = tac_slab_line((size_t)unit);
     mark_parts(slab, tac_class_table[c].units);
     tac_heap_note_worst(heap, start);
     return begin_slab(heap, c, slab);
@@ -185,7 +185,7 @@ static __attribute__((noinline)) void *new_last(struct tac_heap *heap, unsigned 
         return tac_heap_failed();
     }
     tac_units_fresh((size_t)unit, 1);
-    return begin_slab(heap, c, tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT));
+    return begin_slab(heap, c, tac_slab_line((size_t)unit));
 }
 
 /* A slab of one unit; if there are more together, they become spares. */
@@ -202,7 +202,7 @@ static __attribute__((noinline)) void *new_small(struct tac_heap *heap, unsigned
     if (span.n < TAC_SPANS_SOME)
         tac_units_return(TAC_SPANS_SOME - span.n);
     tac_units_fresh((size_t)span.unit, span.n);
-    struct tac_slab *slab = tac_slab_at((uintptr_t)span.unit << TAC_UNIT_SHIFT);
+    struct tac_slab *slab = tac_slab_line((size_t)span.unit);
     unsigned n = span.n;
     if (TAC_UNLIKELY(!(atomic_load_explicit(&tac_mem.prepared, memory_order_relaxed) >> 32)) &&
         n > 1)
@@ -345,7 +345,7 @@ static void keep_unit(struct tac_heap *heap, size_t unit)
     if (tac_unit_prepare(unit))
         return;
     if (heap->spares + heap->fresh_spares < TAC_HEAP_SPARES)
-        heap->spare[heap->spares++] = tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT);
+        heap->spare[heap->spares++] = tac_slab_line(unit);
     else
         tac_units_give(unit, 1);
 }
@@ -364,9 +364,8 @@ void *tac_heap_begin(struct tac_heap *heap, unsigned c, size_t unit)
         keep_unit(heap, unit);
         return block;
     }
-    return c < TAC_CLASS_MEDIUM_FIRST
-               ? begin_slab(heap, c, tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT))
-               : tac_large_begin(heap, unit, 1);
+    return c < TAC_CLASS_MEDIUM_FIRST ? begin_slab(heap, c, tac_slab_line(unit))
+                                      : tac_large_begin(heap, unit, 1);
 }
 
 /* Out of the list of partial slabs, if it is there. False: the class has it in hand. */
