@@ -4,10 +4,10 @@
  * usage: workload NAME [FILE]
  * Prints one line: processor seconds, page faults in the measured part, resident KiB at its begin
  * and at its peak.
- * small, power and exchange time each call alone (counter, fences) and write the ticks of each
- * operation to FILE as 32-bit numbers, so that the minimum over several runs can be taken for each
- * operation: what is left is the allocator, what is gone is the scheduler. The trace is the same in
- * each run. */
+ * timer, small, power and exchange time each call alone (counter, fences) and write the ticks of
+ * each operation to FILE as 32-bit numbers, so that the minimum over several runs can be taken for
+ * each operation: what is left is the allocator, what is gone is the scheduler. The trace is the
+ * same in each run. */
 #include "workload.h"
 
 #include <stdio.h>
@@ -29,6 +29,7 @@ static const struct {
     void (*run)(void);
     size_t samples;
 } workloads[] = {
+    {"timer", run_timer, 100000},
     {"small", run_small, 300000},
     {"power", run_power, 80000},
     {"exchange", run_exchange, 400000},

@@ -36,6 +36,7 @@ enum { RANDOM_SEED = 88172645 };
 void note(size_t i, uint64_t begin);
 
 /* workload_latency.c: each call is timed alone */
+void run_timer(void);
 void run_small(void);
 void run_power(void);
 void run_exchange(void);
