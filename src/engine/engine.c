@@ -98,6 +98,7 @@ void tac_engine_free(struct tac_engine *e)
         e->grave = plan->after;
         free_plan(e, plan);
     }
+    tac_shelf_clear(&e->shelf);
     tac_workers_free(e->workers);
     tac_disk_free(e->disk);
     free(e->text);

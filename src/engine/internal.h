@@ -17,6 +17,7 @@
 struct tac_engine {
     struct tac_engine_config config;
     struct tac_vault home, vault; /* home: this structure */
+    struct tac_shelf shelf;       /* of plans; under the lock */
     pthread_mutex_t lock;         /* of control functions */
 
     /* control */
@@ -41,10 +42,10 @@ struct tac_engine {
     struct tac_plan *playing;
     uint64_t now; /* frame of the next slice */
     struct tac_agenda *agenda;
-    struct tac_ramps ramps;
-    struct tac_shed shed;
     uint32_t changes_done; /* of the plan that was taken over last */
     uint32_t mended;       /* values that were no number where they go out, in this cycle */
+    struct tac_ramps ramps;
+    struct tac_shed shed;
 
     /* written by audio, read by control */
     _Atomic uint32_t inputs, outputs; /* written by control, before the plan is put */

@@ -102,6 +102,7 @@ static int build_plan(struct tac_engine *e, struct tac_graph *graph, struct tac_
                                  .sleepless = e->config.no_sleep,
                                  .lost = tac_workers_lost(e->workers),
                                  .disk = e->disk,
+                                 .shelf = &e->shelf,
                                  .before = e->heard,
                                  .id_of = id_of,
                                  .user = e};
@@ -149,6 +150,7 @@ static int take_graph(struct tac_engine *e, struct tac_graph *graph, struct tac_
         return code;
     }
     publish(e, plan);
+    tac_shelf_clear(&e->shelf);
     tac_plan_free(missed);
     return 0;
 }

@@ -136,6 +136,7 @@ int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
     }
     plan->graph = graph;
     plan->vault.lock = how->lock;
+    plan->vault.shelf = how->shelf;
     plan->threads = how->threads ? how->threads : 1;
     plan->always = how->always;
     plan->lost_before = how->lost;

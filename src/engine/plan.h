@@ -224,6 +224,7 @@ struct tac_plan_build {
     bool always;   /* helpers are called however little there is to do */
     uint64_t lost; /* tasks lost to helpers so far */
     struct tac_disk *disk;
+    struct tac_shelf *shelf; /* for its memory; or NULL. It must outlive the plan */
     struct tac_plan *before; /* whose nodes may live on: the one that is heard; or NULL */
     bool fades;              /* the graph has cables that fade */
     bool sleepless;          /* voices that nobody hears run all the same */

@@ -2,14 +2,44 @@
  * vault.c - chunks of base/region.h with a bump pointer in the last one; each new chunk adds half
  * of what is there, a quarter when that is much, so that their number stays within a small bound.
  * Large ones ask for huge pages: a plan of thousands of nodes spends most of its building on the
- * first touch of its pages. */
+ * first touch of its pages; where one takes the place of another, the chunks of the one
+ * before that serve it. */
 #include "engine/vault.h"
 
 #include "base/bits.h"
 
 #include <stdint.h>
+#include <string.h>
 
 enum { HUGE_BYTES = 1 << 21 };
+
+/* The smallest chunk on the shelf that has the room; false: there is none. */
+static bool take_from_shelf(struct tac_vault *vault, size_t room, struct tac_region *ret_chunk)
+{
+    struct tac_shelf *shelf = vault->shelf;
+    struct tac_region *best = NULL;
+    for (unsigned i = 0; shelf && i < shelf->chunks; i++) {
+        struct tac_region *r = &shelf->chunk[i];
+        if (r->bytes >= room && (!best || r->bytes < best->bytes))
+            best = r;
+    }
+    if (!best)
+        return false;
+    *ret_chunk = *best;
+    shelf->bytes -= best->bytes;
+    *best = shelf->chunk[--shelf->chunks];
+    return true;
+}
+
+static bool open_chunk(const struct tac_vault *vault, size_t room, struct tac_region *ret_chunk)
+{
+    unsigned flags = TAC_REGION_POPULATE | (vault->lock ? TAC_REGION_TRY_LOCK : 0u);
+    if (room > HUGE_BYTES / 2) {
+        room = tac_align_up(room, HUGE_BYTES);
+        flags |= TAC_REGION_HUGE;
+    }
+    return tac_region_open(room, flags, ret_chunk) >= 0;
+}
 
 static bool add_chunk(struct tac_vault *vault, size_t bytes)
 {
@@ -18,13 +48,9 @@ static bool add_chunk(struct tac_vault *vault, size_t bytes)
     size_t more = vault->bytes / (vault->bytes > HUGE_BYTES ? 4 : 2);
     size_t room = more > TAC_VAULT_CHUNK_BYTES ? more : TAC_VAULT_CHUNK_BYTES;
     room = (bytes > room ? bytes : room) + TAC_VAULT_SLACK_BYTES;
-    unsigned flags = TAC_REGION_POPULATE | (vault->lock ? TAC_REGION_TRY_LOCK : 0u);
-    if (room > HUGE_BYTES / 2) {
-        room = tac_align_up(room, HUGE_BYTES);
-        flags |= TAC_REGION_HUGE;
-    }
     struct tac_region *r = &vault->chunk[vault->chunks];
-    if (tac_region_open(room, flags, r) < 0)
+    vault->stale = take_from_shelf(vault, room, r);
+    if (!vault->stale && !open_chunk(vault, room, r))
         return false;
     vault->unlocked = vault->unlocked || !r->locked;
     vault->chunks++;
@@ -46,12 +72,31 @@ void *tac_vault_take(struct tac_vault *vault, size_t bytes)
     unsigned char *base = vault->chunk[vault->chunks - 1].base;
     void *taken = base + vault->used;
     vault->used += bytes;
-    return taken;
+    return vault->stale ? memset(taken, 0, bytes) : taken;
+}
+
+void tac_shelf_clear(struct tac_shelf *shelf)
+{
+    while (shelf->chunks)
+        tac_region_close(&shelf->chunk[--shelf->chunks]);
+    shelf->bytes = 0;
+}
+
+static void put_on_shelf(struct tac_shelf *shelf, struct tac_region *chunk)
+{
+    if (!shelf || shelf->bytes + chunk->bytes > TAC_SHELF_BYTES_MAX) {
+        tac_region_close(chunk);
+        return;
+    }
+    shelf->chunk[shelf->chunks++] = *chunk;
+    shelf->bytes += chunk->bytes;
 }
 
 void tac_vault_fini(struct tac_vault *vault)
 {
+    if (vault->shelf)
+        tac_shelf_clear(vault->shelf);
     while (vault->chunks)
-        tac_region_close(&vault->chunk[--vault->chunks]);
+        put_on_shelf(vault->shelf, &vault->chunk[--vault->chunks]);
     vault->bytes = vault->used = 0;
 }

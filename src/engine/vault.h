@@ -18,12 +18,23 @@ enum {
     TAC_VAULT_CHUNKS_MAX = 80,
     TAC_VAULT_CHUNK_BYTES = 1 << 17,
     TAC_VAULT_SLACK_BYTES = 64 * 16 * 4,
+    TAC_SHELF_BYTES_MAX = 32 << 20, /* what lies on a shelf does so until the next edit */
 };
 
-/* {.lock = wanted} is an empty vault. */
+/* What the vault that was dropped last had, for the one that is built next: a plan follows another
+ * of about the same size, and to map, touch and lock its memory took longer than to build it. */
+struct tac_shelf {
+    unsigned chunks;
+    size_t bytes;
+    struct tac_region chunk[TAC_VAULT_CHUNKS_MAX];
+};
+
+/* {.lock = wanted, .shelf = or none} is an empty vault. */
 struct tac_vault {
     bool lock;
     bool unlocked; /* true: some chunk could not be locked */
+    bool stale;    /* the last chunk comes from the shelf: what is taken of it is zeroed */
+    struct tac_shelf *shelf; /* NULL: none */
     unsigned chunks;
     size_t used; /* of the last chunk */
     size_t bytes;
@@ -33,6 +44,9 @@ struct tac_vault {
 /* bytes of memory, or NULL when there is none. */
 void *tac_vault_take(struct tac_vault *vault, size_t bytes);
 void tac_vault_fini(struct tac_vault *vault);
+
+/* Give back what lies on the shelf. */
+void tac_shelf_clear(struct tac_shelf *shelf);
 
 #define TAC_VAULT_NEW(vault, type, count)                                                          \
     ((type *)tac_vault_take((vault), (size_t)(count) * sizeof(type)))
