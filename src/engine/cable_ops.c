@@ -211,16 +211,8 @@ INLINE void mix_frames(const struct tac_mix *m, uint32_t lanes, uint32_t frames,
         mix(m, lanes, frames);
 }
 
-TAC_WIDE void tac_mix_run(void *self, const struct tac_io *io)
+TAC_WIDE static void mix_now(struct tac_mix *m, uint32_t frames, uint32_t moving)
 {
-    struct tac_mix *m = self;
-    uint32_t moving = m->base.stride | m->full;
-    for (uint32_t i = 0; i < m->count; i++)
-        moving |= m->source[i].signal.stride | (m->source[i].fade ? m->lanes : 0);
-    if (!moving && row_holds(m))
-        return;
-    point(m, moving);
-    uint32_t frames = moving ? io->frames : 1;
     switch (m->lanes) {
     case 16:
         mix_frames(m, 16, frames, moving);
@@ -237,6 +229,19 @@ TAC_WIDE void tac_mix_run(void *self, const struct tac_io *io)
     default:
         mix_frames(m, m->lanes, frames, moving);
     }
+}
+
+/* As a rule there is nothing to do for what stands still, and that takes no wide registers. */
+void tac_mix_run(void *self, const struct tac_io *io)
+{
+    struct tac_mix *m = self;
+    uint32_t moving = m->base.stride | m->full;
+    for (uint32_t i = 0; i < m->count; i++)
+        moving |= m->source[i].signal.stride | (m->source[i].fade ? m->lanes : 0);
+    if (!moving && row_holds(m))
+        return;
+    point(m, moving);
+    mix_now(m, moving ? io->frames : 1, moving);
     tac_signal_move(m->target, moving ? m->lanes : 0);
 }
 
