@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * bench_scale.c - what a second thread brings, at all loads and grains, and what a hand-over costs.
  *
- * usage: bench_scale [threads [rounds]]. For each load and size two engines with the same patch,
- * one with one thread, one with several, take turns, a few cycles of 64 frames each. Printed: the
- * median time of a cycle with one thread and with several, the ratio, whether the engine chose to
- * go alone, and the machine's own ceiling with the engine's share of it. The ceiling is what
- * several threads get done that have nothing to do with each other: each plays the patch with an
- * engine of one thread; it is taken in the same turns. "paced": cycles begin every 1333 us and
- * helpers sleep in between, as when it plays; otherwise one cycle follows the other. Last: the time
- * from the call for helpers to the answer. */
+ * usage: bench_scale [threads [rounds [load]]]. For each load and size two engines with the same
+ * patch, one with one thread, one with several, take turns, a few cycles of 64 frames each.
+ * Printed: the median time of a cycle with one thread and with several, the ratio, whether the
+ * engine chose to go alone, and the machine's own ceiling with the engine's share of it. The
+ * ceiling is what several threads get done that have nothing to do with each other: each plays the
+ * patch with an engine of one thread; it is taken in the same turns. "paced": cycles begin every
+ * 1333 us and helpers sleep in between, as when it plays; otherwise one cycle follows the other.
+ * Last: the time from the call for helpers to the answer. */
 #include "base/clock.h"
 #include "tactus/engine.h"
 
@@ -31,8 +31,19 @@ enum {
 
 static char text[8 << 20];
 static uint32_t threads = 2, rounds = ROUNDS;
+static const char *only;
 static double answers[ANSWERS_MAX];
 static uint32_t answer_count;
+
+/* To every section; a slice takes in so many. */
+static void play_notes(struct tac_engine *e)
+{
+    static float left[SLICE], right[SLICE];
+    float *out[2] = {left, right};
+    for (int note = 0; note < 128; note++)
+        tac_engine_note(e, NULL, 36 + (float)note * 0.3f, 0.8f, 0);
+    tac_engine_process(e, NULL, out, SLICE);
+}
 
 static struct tac_engine *load(uint32_t count)
 {
@@ -44,10 +55,8 @@ static struct tac_engine *load(uint32_t count)
         fprintf(stderr, "%u: %s\n", err.line, err.text);
         exit(1);
     }
-    for (int note = 0; note < 128 && strstr(text, "voices:"); note++)
-        for (int i = 0; i < 7; i++)
-            if (tac_engine_note(e, NULL, 36 + (float)note * 0.3f, 0.8f, 0) < 0)
-                break;
+    for (int i = 0; i < 8 && strstr(text, "voices:"); i++)
+        play_notes(e);
     return e;
 }
 
@@ -145,6 +154,8 @@ static uint32_t turn(struct tac_engine *e, double *us, uint32_t at, bool paced)
 static void compare(const char *name, uint32_t units, bool paced)
 {
     static double one[ROUNDS * TURN * 4], more[ROUNDS * TURN * 4], crowded[ROUNDS * TURN * 4];
+    if (only && strcmp(only, paced ? "paced" : name))
+        return;
     struct tac_engine *a = load(1), *b = load(threads);
     struct tac_engine_stats stats;
     uint32_t count = 0, count_more = 0, count_crowded = 0, alone = 0,
@@ -233,6 +244,7 @@ int main(int argc, char **argv)
     threads = argc > 1 ? (uint32_t)atoi(argv[1]) : 2;
     rounds = argc > 2 ? (uint32_t)atoi(argv[2]) : 24;
     rounds = rounds > ROUNDS ? ROUNDS : rounds;
+    only = argc > 3 ? argv[3] : NULL;
     struct sched_param fifo = {.sched_priority = 50};
     if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &fifo))
         printf("without SCHED_FIFO\n");

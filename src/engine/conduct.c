@@ -4,6 +4,7 @@
  *
  * Threads: the audio thread. Real-time: all of it. */
 #include "engine/crew.h"
+#include "engine/doze.h"
 
 #include <string.h>
 
@@ -55,7 +56,8 @@ static void move_states(struct hand *h, struct tac_task *task)
     for (uint32_t i = 0; i < task->slot.count; i++) {
         struct tac_node *n = slot[i].node;
         void *left = n->state[slot[i].bank];
-        memcpy(n->spare[slot[i].bank], task->snapshot + slot[i].at, slot[i].bytes);
+        const void *before = tac_doze_sleeps(slot[i].doze) ? left : task->snapshot + slot[i].at;
+        memcpy(n->spare[slot[i].bank], before, slot[i].bytes);
         n->state[slot[i].bank] = n->spare[slot[i].bank];
         n->spare[slot[i].bank] = left;
         atomic_fetch_add_explicit(&n->held, 1, memory_order_relaxed);

@@ -57,6 +57,12 @@ struct tac_stretch {
 /* After the section has run: who wakes up in this slice. */
 void tac_doze_follow(const struct tac_plan_section *section);
 
+/* The state of the bank stands still in this slice; by those who run its task. */
+static inline bool tac_doze_sleeps(const struct tac_doze_pair *pair)
+{
+    return pair && pair->from == UINT32_MAX;
+}
+
 /* At the end of a slice that ends a whole one: put to sleep who may. */
 void tac_doze_consider(struct tac_plan *plan, uint64_t now);
 
@@ -75,6 +81,10 @@ struct tac_stash;
 
 /* Which sections have banks that may sleep. 0, -ENOMEM. */
 int tac_doze_prepare(struct tac_layout *l, struct tac_stash *stash);
+
+/* What tells whether a bank sleeps, or NULL when it never does. */
+const struct tac_doze_pair *tac_doze_pair_of(const struct tac_layout *l, uint32_t node,
+                                             uint32_t bank);
 
 /* Around the operations of a unit of banks; goes on with the stretch before it where it can. */
 int tac_doze_begin(struct tac_layout *l, uint32_t node, uint32_t bank);

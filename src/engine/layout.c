@@ -181,6 +181,7 @@ static int add_states(struct tac_layout *l, struct tac_task *t, const struct tac
     const struct tac_op *op = by[TAC_BY_AUDIO];
     slot.node = l->plan->node[op->node].node;
     slot.bank = op->bank;
+    slot.doze = tac_doze_pair_of(l, op->node, op->bank);
     const struct tac_block *block = slot.node->block;
     bool pair = block->process2 && op->run == block->process2;
     if (!slot.node->movable || !block->state_bytes || (op->run != block->process && !pair))

@@ -192,16 +192,22 @@ static int open_stretch(struct tac_layout *l, uint32_t node, const struct tac_do
     return tac_layout_op(l, node, tac_doze_run, s, l->plan->frame_io[l->worker]);
 }
 
-int tac_doze_begin(struct tac_layout *l, uint32_t node, uint32_t bank)
+const struct tac_doze_pair *tac_doze_pair_of(const struct tac_layout *l, uint32_t node,
+                                             uint32_t bank)
 {
     const struct tac_graph_node *n = &l->g->node[node];
     const struct tac_doze *d =
         n->section != TAC_GRAPH_NONE ? l->plan->section[n->section].doze : NULL;
+    return d && n->block_index >= 0 && n->follows_notes ? &d->pair[bank / TAC_DOZE_BANKS] : NULL;
+}
+
+int tac_doze_begin(struct tac_layout *l, uint32_t node, uint32_t bank)
+{
+    const struct tac_doze_pair *pair = tac_doze_pair_of(l, node, bank);
     uint32_t ops = l->op[l->runner].count;
-    l->stretch.open = d && n->block_index >= 0 && n->follows_notes;
-    if (!l->stretch.open)
+    l->stretch.open = pair;
+    if (!pair)
         return 0;
-    const struct tac_doze_pair *pair = &d->pair[bank / TAC_DOZE_BANKS];
     if (l->stretch.pair == pair && l->stretch.end == ops && ops - l->stretch.at < LONGEST)
         return 0;
     return open_stretch(l, node, pair, bank);

@@ -72,6 +72,8 @@ struct tac_task_copy {
     uint32_t flip;   /* which states its operations point to, see tac_task.flip */
 };
 
+struct tac_doze_pair;
+
 /* A state that a task changes and that may be moved, in this plan or in the one before it, when a
  * helper is lost with it; see workers.h. Helpers' tasks keep copies of them. */
 struct tac_slot {
@@ -80,6 +82,7 @@ struct tac_slot {
     uint32_t op[TAC_RUNNERS]; /* which operation has it as self */
     void **pair[TAC_RUNNERS]; /* or where it is listed otherwise: by a pair, by a loop; else NULL */
     size_t at;                /* in the task's snapshot */
+    const struct tac_doze_pair *doze; /* whether its bank sleeps; NULL: it never does */
 };
 
 struct tac_task {

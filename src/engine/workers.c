@@ -8,6 +8,7 @@
 #include "base/sanitized.h"
 #include "engine/costs.h"
 #include "engine/denormals.h"
+#include "engine/doze.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -48,7 +49,8 @@ static void keep_states(const struct tac_plan *plan, const struct tac_task *task
 {
     const struct tac_slot *slot = plan->slot + task->slot.first;
     for (uint32_t i = 0; i < task->slot.count; i++)
-        keep(task->snapshot + slot[i].at, slot[i].node->state[slot[i].bank], slot[i].bytes);
+        if (!tac_doze_sleeps(slot[i].doze))
+            keep(task->snapshot + slot[i].at, slot[i].node->state[slot[i].bank], slot[i].bytes);
 }
 
 static bool is_held(const struct tac_plan *plan, const struct tac_task *task)
