@@ -126,6 +126,8 @@ struct tac_proof_change tac_proof_compare(const struct tac_proof *p, unsigned ru
     return (struct tac_proof_change){
         .before = b.misses,
         .after = a.misses,
+        .before_cycles = b.cycles,
+        .after_cycles = a.cycles,
         .before_least = b.least,
         .before_most = b.most,
         .before_mean = b.mean,
@@ -186,33 +188,35 @@ static void add_conclusion(const struct tac_proof *p, int cause, struct tac_text
     struct tac_proof_change c = {0};
     if (cause >= 0)
         c = tac_proof_compare(p, (unsigned)cause);
+    char change[96]; /* runs that are left out make the sides differ in length */
+    snprintf(change, sizeof change, "from %zu in %zu cycles to %zu in %zu", c.before,
+             c.before_cycles, c.after, c.after_cycles);
     switch (result) {
     case TAC_PROOF_NOTHING:
         tac_text_add(t, "Nothing to prove: before the change no deadline was missed that the "
                         "program or its set-up could be blamed for.\n");
         break;
     case TAC_PROOF_CURED:
-        tac_text_addf(t, "Cured by %s: %s fell from %zu to %zu, and nothing else grew.\n",
-                      p->setting, title, c.before, c.after);
+        tac_text_addf(t, "Cured by %s: %s fell %s, and nothing else grew.\n", p->setting, title,
+                      change);
         break;
     case TAC_PROOF_NOT_CURED:
-        tac_text_addf(t, "Not cured by %s: %s went from %zu to %zu; tenfold less is asked for.\n",
-                      p->setting, title, c.before, c.after);
+        tac_text_addf(t, "Not cured by %s: %s went %s; tenfold less is asked for.\n", p->setting,
+                      title, change);
         break;
     case TAC_PROOF_OVERLAP:
-        tac_text_addf(
-            t,
-            "Not proved: %s fell from %zu to %zu, but so few misses can differ by chance. "
-            "Run longer, or more rounds.\n",
-            title, c.before, c.after);
+        tac_text_addf(t,
+                      "Not proved: %s fell %s, but so few misses can differ by chance. "
+                      "Run longer, or more rounds.\n",
+                      title, change);
         break;
     case TAC_PROOF_TOO_SHORT:
         tac_text_addf(t, "Not proved: no run %s %s had enough cycles to compare.\n",
                       usable(p, p->before) ? "with" : "without", p->setting);
         break;
     case TAC_PROOF_OTHERS_GREW:
-        tac_text_addf(t, "Not a cure: %s fell from %zu to %zu, but %s grew.\n", title, c.before,
-                      c.after, tac_rules[other]->title);
+        tac_text_addf(t, "Not a cure: %s fell %s, but %s grew.\n", title, change,
+                      tac_rules[other]->title);
         break;
     }
 }

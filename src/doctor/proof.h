@@ -44,6 +44,7 @@ enum tac_proof_result {
  * cycles each. */
 struct tac_proof_change {
     size_t before, after; /* misses */
+    size_t before_cycles, after_cycles;
     double before_least, before_most, before_mean;
     double after_least, after_most, after_mean;
     bool fell, apart, grew; /* tenfold; beyond chance; beyond chance */
