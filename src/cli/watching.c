@@ -17,11 +17,18 @@
 static int launch(const struct tac_watching *w, const char *path, int *ret_status,
                   struct tac_error *err)
 {
-    char setting[PATH_MAX + 64];
+    char setting[PATH_MAX + 64], samples[32] = "";
     const struct tac_setting *with = w->setting;
     snprintf(setting, sizeof setting, "TACTUS_WATCH=heap=%s,%srecord=%s", w->heap,
              with ? with->watch : "", path);
-    const char *env[] = {setting, with && with->env[0] ? with->env : NULL, NULL};
+    const char *env[4] = {setting};
+    int n = 1;
+    if (with && with->env[0])
+        env[n++] = with->env;
+    if (w->samples_hz) {
+        snprintf(samples, sizeof samples, "TACTUS_SAMPLES=%u", w->samples_hz);
+        env[n++] = samples;
+    }
     struct tac_launch launch = {.argv = (const char *const *)w->argv,
                                 .preload = TAC_PRELOAD_WATCH,
                                 .env = env,

@@ -16,6 +16,7 @@ struct tac_watching {
     const char *heap;                  /* "system" or "tactus": who answers malloc in it */
     const char *path;                  /* the recording; replaced when it exists */
     int no_kernel;                     /* 1: do not try for the kernel's events */
+    unsigned samples_hz;               /* > 0: where its threads compute, so often a second */
     double seconds;                    /* > 0: end the program after so long */
     const struct tac_setting *setting; /* what else is different; NULL: nothing */
 };

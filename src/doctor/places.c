@@ -308,6 +308,18 @@ const char *tac_places_way(const struct tac_places *p, const struct tac_capture_
     return buffer;
 }
 
+bool tac_places_sampled(const struct tac_places *p, uint64_t address,
+                        const struct tac_capture_kernel_stack *s, struct tac_frame *ret_frame)
+{
+    for (uint32_t i = 0; s && i < s->count; i++) {
+        *ret_frame = frame_of(p, s->pc[i], i ? TAC_SYMBOL_RETURN : TAC_SYMBOL_EXACT);
+        if (!ret_frame->is_ours && strcmp(ret_frame->module, "?") != 0)
+            return true;
+    }
+    *ret_frame = frame_of(p, address, TAC_SYMBOL_EXACT);
+    return strcmp(ret_frame->module, "?") != 0;
+}
+
 const char *tac_places_text(const struct tac_places *p, uint64_t address, char *buffer, size_t size)
 {
     struct tac_frame f = frame_of(p, address, TAC_SYMBOL_RETURN);

@@ -62,6 +62,11 @@ const char *tac_frame_text(const struct tac_frame *frame, char *buffer, size_t s
 const char *tac_places_way(const struct tac_places *places,
                            const struct tac_capture_kernel_stack *stack, char *buffer, size_t size);
 
+/* The function that a sample of the kernel's found computing: by its call stack the first one
+ * outside libc and ours, without one (NULL) that of the address. False: not known. */
+bool tac_places_sampled(const struct tac_places *places, uint64_t address,
+                        const struct tac_capture_kernel_stack *stack, struct tac_frame *ret_frame);
+
 /* The same for one code address; "" when nothing is known. */
 const char *tac_places_text(const struct tac_places *places, uint64_t address, char *buffer,
                             size_t size);

@@ -79,6 +79,11 @@ const char *tac_case_place(const struct tac_case *c, unsigned kind, const char *
 const char *tac_case_seen(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns, char *buffer,
                           size_t size);
 
+/* The function in which most samples of the thread in [from, to] found it computing (samples_hz of
+ * the session): "; 5 of 6 samples in Foo::bar (app, foo.cpp:120)". "" when there are none. */
+const char *tac_case_sampled(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns,
+                             char *buffer, size_t size);
+
 /* Time of the segments on this account whose witness is of the kind. kind TAC_SIGHT_KINDS: any.
  * ret_longest (may be NULL): the sight with most of it, or NULL. */
 uint64_t tac_case_time(const struct tac_case *c, enum tac_account account, unsigned kind,

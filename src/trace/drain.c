@@ -192,7 +192,7 @@ static void drain_perf(struct tac_session *s, struct tac_lane *lane)
                                .stacks_max = sizeof s->kernel_stacks};
     while (lane->perf && tac_perf_read(lane->perf, &b)) {
         struct tac_format_chunk chunk = {
-            .kind = s->stacks == TAC_PERF_COPIES ? TAC_CHUNK_STACK_COPIES : TAC_CHUNK_STACKS,
+            .kind = s->perf.stacks == TAC_PERF_COPIES ? TAC_CHUNK_STACK_COPIES : TAC_CHUNK_STACKS,
             .id = lane->id,
             .count = b.stacks_count};
         write_kernel(s, lane, b.events_count);
@@ -230,11 +230,13 @@ void tac_drain_leave(void)
 
 static void open_perf(struct tac_session *s, struct tac_lane *lane)
 {
-    int error = tac_perf_open(lane->tid, s->stacks, s->stack_bytes, &lane->perf);
+    int error = tac_perf_open(lane->tid, &s->perf, &lane->perf);
     if (error && !s->perf_error)
         s->perf_error = error;
-    if (!error && s->stacks && !tac_perf_has_stacks(lane->perf))
-        s->stacks_refused = true;
+    if (error)
+        return;
+    s->stacks_refused |= s->perf.stacks && !tac_perf_has_stacks(lane->perf);
+    s->samples_refused |= s->perf.sample_ns && !tac_perf_has_samples(lane->perf);
 }
 
 void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)

@@ -188,17 +188,30 @@ static bool has_perf(const struct tac_session *s)
 static void write_stacks(struct tac_session *s)
 {
     char text[96] = "not asked for";
-    if (s->stacks && !has_perf(s))
+    if (s->perf.stacks && !has_perf(s))
         strcpy(text, "no: they come with the evidence of perf");
-    else if (s->stacks && s->stacks_refused)
+    else if (s->perf.stacks && s->stacks_refused)
         strcpy(text, "refused for some threads: kernel.perf_event_mlock_kb or RLIMIT_MEMLOCK");
-    else if (s->stacks == TAC_PERF_CHAINS)
+    else if (s->perf.stacks == TAC_PERF_CHAINS)
         strcpy(text, "by frame pointers, in the kernel");
-    else if (s->stacks == TAC_PERF_COPIES)
+    else if (s->perf.stacks == TAC_PERF_COPIES)
         snprintf(text, sizeof text,
                  "by call frame information, in the reader, from registers and %u bytes of stack",
-                 s->stack_bytes);
+                 s->perf.copy_bytes);
     tac_facts_write_line(s, "evidence.stacks", text);
+}
+
+/* Where the threads computed. */
+static void write_samples(struct tac_session *s)
+{
+    char text[96] = "not asked for";
+    if (s->perf.sample_ns && !has_perf(s))
+        strcpy(text, "no: they come with the evidence of perf");
+    else if (s->perf.sample_ns && s->samples_refused)
+        strcpy(text, "refused for some threads: kernel.perf_event_max_sample_rate");
+    else if (s->perf.sample_ns)
+        snprintf(text, sizeof text, "each %u ns of a thread's CPU time", s->perf.sample_ns);
+    tac_facts_write_line(s, "evidence.samples", text);
 }
 
 void tac_facts_write_perf(struct tac_session *s)
@@ -210,6 +223,7 @@ void tac_facts_write_perf(struct tac_session *s)
         snprintf(text, sizeof text, "refused: %s", tac_error_sentence(s->perf_error));
     tac_facts_write_line(s, "evidence.perf", text);
     write_stacks(s);
+    write_samples(s);
 }
 
 void tac_facts_write_blind(struct tac_session *s)
@@ -226,7 +240,7 @@ void tac_facts_write_blind(struct tac_session *s)
     char text[192];
     snprintf(text, sizeof text,
              "who ran instead, who woke it, interrupts, and all threads that did not register; %s",
-             stacks[s->stacks]);
+             stacks[s->perf.stacks]);
     tac_facts_write_line(s, "evidence.perf.blind", text);
 }
 

@@ -262,6 +262,8 @@ enum tac_kernel_type {
     TAC_KERNEL_EXEC = 31,     /* tid runs another program in its place */
     TAC_KERNEL_FAULT_PROTECTED = 32, /* a write to a page that is there and read-only (x86): a =
                                         address, b = ip */
+    TAC_KERNEL_SAMPLE = 33, /* own-process tier: a timer of tid's CPU time found it computing:
+                               a = ns from one to the next, b = ip */
     TAC_KERNEL_TYPES
 };
 

@@ -9,7 +9,8 @@
  *   SWITCH, LOST  ... pid/tid, time, cpu, id
  * The fourth, only without stacks, is a sample where a fault begins; the second and third come at
  * its end. The fifth event, only with stacks, is a sample where the thread leaves its CPU; it comes
- * just before the SWITCH record of the same moment, and its stack waits for that record's time. */
+ * just before the SWITCH record of the same moment, and its stack waits for that record's time. The
+ * sixth counts the thread's CPU time and is a sample each time that so much has gone by. */
 #include "trace/perf.h"
 
 #include <errno.h>
@@ -25,18 +26,18 @@
 #include <unistd.h>
 
 enum { PAGES = 32, PAGES_LEAST = 16, PAGES_WITH_CHAINS = 64, PAGES_WITH_COPIES = 256 };
-enum { FAULTING = 3, LEAVING = 4, EVENTS = 5 };
+enum { FAULTING = 3, LEAVING = 4, SAMPLING = 5, EVENTS = 6 };
 enum {
     SAMPLE_STACK = 56,
     COPIES_A_SECOND = 1000
 }; /* where in a sample its stack is; of a thread */
 
 struct tac_perf {
-    int fd[EVENTS]; /* switches, minor faults, major faults, FAULTING, LEAVING */
+    int fd[EVENTS]; /* switches, minor faults, major faults, FAULTING, LEAVING, SAMPLING */
     uint64_t id[EVENTS];
     uint32_t pages; /* of the ring */
-    enum tac_perf_stacks stacks;
-    uint32_t copy_bytes, copies; /* copies: in the second that began at second_ns */
+    struct tac_perf_config config;
+    uint32_t copies; /* in the second that began at second_ns */
     uint64_t second_ns;
     unsigned char stack[TAC_PERF_STACK_MAX]; /* read last, as in the chunk; without its time */
     uint32_t stack_bytes;                    /* 0: none; kept for the switch that is to come */
@@ -44,9 +45,9 @@ struct tac_perf {
     size_t page_bytes;
 };
 
-static const uint64_t config[EVENTS] = {PERF_COUNT_SW_DUMMY, PERF_COUNT_SW_PAGE_FAULTS_MIN,
-                                        PERF_COUNT_SW_PAGE_FAULTS_MAJ, PERF_COUNT_SW_PAGE_FAULTS,
-                                        PERF_COUNT_SW_CONTEXT_SWITCHES};
+static const uint64_t counted[EVENTS] = {
+    PERF_COUNT_SW_DUMMY,       PERF_COUNT_SW_PAGE_FAULTS_MIN,  PERF_COUNT_SW_PAGE_FAULTS_MAJ,
+    PERF_COUNT_SW_PAGE_FAULTS, PERF_COUNT_SW_CONTEXT_SWITCHES, PERF_COUNT_SW_TASK_CLOCK};
 
 /* The kernel's numbers of the registers (asm/perf_regs.h), in the order of their DWARF numbers (the
  * psABIs of x86-64, arm64 and arm), the program counter last. */
@@ -84,7 +85,12 @@ enum tac_perf_stacks tac_perf_stacks(bool wanted, uint32_t copy_bytes)
 
 bool tac_perf_has_stacks(const struct tac_perf *perf)
 {
-    return perf->stacks != TAC_PERF_NO_STACKS;
+    return perf->config.stacks != TAC_PERF_NO_STACKS;
+}
+
+bool tac_perf_has_samples(const struct tac_perf *perf)
+{
+    return perf->fd[SAMPLING] >= 0;
 }
 
 static uint64_t stack_fields(enum tac_perf_stacks stacks)
@@ -96,19 +102,20 @@ static uint64_t stack_fields(enum tac_perf_stacks stacks)
 
 static int open_event(const struct tac_perf *perf, uint32_t tid, int which, bool kernel)
 {
-    bool chains = perf->stacks == TAC_PERF_CHAINS, copies = perf->stacks == TAC_PERF_COPIES;
+    bool chains = perf->config.stacks == TAC_PERF_CHAINS,
+         copies = perf->config.stacks == TAC_PERF_COPIES;
     struct perf_event_attr attr = {
         .type = PERF_TYPE_SOFTWARE,
         .size = sizeof attr,
-        .config = config[which],
+        .config = counted[which],
         .sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID |
                        PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR | PERF_SAMPLE_CPU |
-                       stack_fields(perf->stacks),
+                       stack_fields(perf->config.stacks),
         .exclude_callchain_kernel = 1,
         .sample_max_stack = chains ? TAC_STACK_MAX : 0,
         .sample_regs_user = copies ? register_mask() : 0,
-        .sample_stack_user = copies ? perf->copy_bytes : 0,
-        .sample_period = 1,
+        .sample_stack_user = copies ? perf->config.copy_bytes : 0,
+        .sample_period = which == SAMPLING ? perf->config.sample_ns : 1,
         .sample_id_all = 1,
         .context_switch = which == 0,
         .exclude_kernel = !kernel,
@@ -132,9 +139,9 @@ static void *map_ring(struct tac_perf *perf)
 {
     void *page;
     perf->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    perf->pages = perf->stacks == TAC_PERF_COPIES   ? PAGES_WITH_COPIES
-                  : perf->stacks == TAC_PERF_CHAINS ? PAGES_WITH_CHAINS
-                                                    : PAGES;
+    perf->pages = perf->config.stacks == TAC_PERF_COPIES   ? PAGES_WITH_COPIES
+                  : perf->config.stacks == TAC_PERF_CHAINS ? PAGES_WITH_CHAINS
+                                                           : PAGES;
     for (;; perf->pages /= 2) {
         page = mmap(NULL, map_bytes(perf), PROT_READ | PROT_WRITE, MAP_SHARED, perf->fd[0], 0);
         if (page != MAP_FAILED || errno != EPERM || perf->pages == PAGES_LEAST)
@@ -146,7 +153,16 @@ static void *map_ring(struct tac_perf *perf)
  * stack at the end of each fault is enough. */
 static bool is_wanted(const struct tac_perf *perf, int which, bool kernel)
 {
-    return which == FAULTING ? !perf->stacks : which == LEAVING ? perf->stacks && kernel : true;
+    switch (which) {
+    case FAULTING:
+        return !perf->config.stacks;
+    case LEAVING:
+        return perf->config.stacks && kernel;
+    case SAMPLING:
+        return perf->config.sample_ns != 0;
+    default:
+        return true;
+    }
 }
 
 static int open_all(struct tac_perf *perf, uint32_t tid, bool kernel)
@@ -155,6 +171,8 @@ static int open_all(struct tac_perf *perf, uint32_t tid, bool kernel)
         if (!is_wanted(perf, i, kernel))
             continue;
         perf->fd[i] = open_event(perf, tid, i, kernel);
+        if (i == SAMPLING && perf->fd[i] < 0)
+            break; /* more than kernel.perf_event_max_sample_rate, or no such timer */
         if (perf->fd[i] < 0)
             return perf->fd[i];
         if (ioctl(perf->fd[i], PERF_EVENT_IOC_ID, &perf->id[i]))
@@ -189,15 +207,14 @@ void tac_perf_leave(struct tac_perf *perf)
     tac_perf_close(perf);
 }
 
-static int try_open(uint32_t tid, bool kernel, enum tac_perf_stacks stacks, uint32_t copy_bytes,
+static int try_open(uint32_t tid, bool kernel, const struct tac_perf_config *config,
                     struct tac_perf **ret_perf)
 {
     struct tac_perf *perf = calloc(1, sizeof *perf);
     if (!perf)
         return -ENOMEM;
     memset(perf->fd, -1, sizeof perf->fd);
-    perf->stacks = stacks;
-    perf->copy_bytes = copy_bytes;
+    perf->config = *config;
     int error = open_all(perf, tid, kernel);
     if (error)
         tac_perf_close(perf);
@@ -212,14 +229,14 @@ static bool is_refused(int error)
 }
 
 /* As much as is permitted: the kernel's side and stacks, then without the one, then the other. */
-int tac_perf_open(uint32_t tid, enum tac_perf_stacks stacks, uint32_t copy_bytes,
-                  struct tac_perf **ret_perf)
+int tac_perf_open(uint32_t tid, const struct tac_perf_config *config, struct tac_perf **ret_perf)
 {
-    int error = try_open(tid, true, stacks, copy_bytes, ret_perf);
+    struct tac_perf_config less = {.sample_ns = config->sample_ns};
+    int error = try_open(tid, true, config, ret_perf);
     if (is_refused(error))
-        error = try_open(tid, false, stacks, copy_bytes, ret_perf);
-    if (is_refused(error) && stacks)
-        error = tac_perf_open(tid, TAC_PERF_NO_STACKS, 0, ret_perf);
+        error = try_open(tid, false, config, ret_perf);
+    if (is_refused(error) && config->stacks)
+        error = tac_perf_open(tid, &less, ret_perf);
     return error;
 }
 
@@ -279,7 +296,8 @@ static void read_copy(struct tac_perf *perf, uint64_t at, uint64_t end)
     head.address = read_register(perf, at + 8, registers[STACK_POINTER]);
     uint64_t room = word_at(perf, stack);
     uint64_t valid = room && stack + 16 + room <= end ? word_at(perf, stack + 8 + room) : 0;
-    head.bytes = (uint32_t)(valid < perf->copy_bytes ? valid : perf->copy_bytes) & ~7u;
+    head.bytes =
+        (uint32_t)(valid < perf->config.copy_bytes ? valid : perf->config.copy_bytes) & ~7u;
     copy_out(perf, stack + 8, to + 8 * count, head.bytes);
     memcpy(perf->stack, &head, sizeof head);
     perf->stack_bytes = (uint32_t)(sizeof head + 8 * count) + head.bytes;
@@ -287,16 +305,16 @@ static void read_copy(struct tac_perf *perf, uint64_t at, uint64_t end)
 
 static void read_stack(struct tac_perf *perf, uint64_t at, uint64_t end)
 {
-    if (perf->stacks == TAC_PERF_CHAINS)
+    if (perf->config.stacks == TAC_PERF_CHAINS)
         read_chain(perf, at + SAMPLE_STACK, end);
-    else if (perf->stacks == TAC_PERF_COPIES)
+    else if (perf->config.stacks == TAC_PERF_COPIES)
         read_copy(perf, at + SAMPLE_STACK, end);
 }
 
 /* Copies are large: a thread that switches all the time is not to fill the disk. */
 static bool is_within_rate(struct tac_perf *perf, uint64_t ns)
 {
-    if (perf->stacks != TAC_PERF_COPIES)
+    if (perf->config.stacks != TAC_PERF_COPIES)
         return true;
     if (ns - perf->second_ns >= 1000000000u) {
         perf->second_ns = ns;
@@ -316,7 +334,7 @@ static void put_stack(struct tac_perf *perf, struct tac_perf_batch *b,
     unsigned char *to = b->stacks + b->stacks_bytes;
     memcpy(to, perf->stack, bytes);
     memcpy(to, &e->ns, sizeof e->ns);
-    bool copies = perf->stacks == TAC_PERF_COPIES;
+    bool copies = perf->config.stacks == TAC_PERF_COPIES;
     memcpy(to + (copies ? offsetof(struct tac_format_stack_copy, tid)
                         : offsetof(struct tac_format_stack, tid)),
            &e->tid, sizeof e->tid);
@@ -327,23 +345,23 @@ static void put_stack(struct tac_perf *perf, struct tac_perf_batch *b,
     b->stacks_count++;
 }
 
-static const uint16_t fault[] = {0, TAC_KERNEL_FAULT_MINOR, TAC_KERNEL_FAULT_MAJOR,
-                                 TAC_KERNEL_FAULT};
+static const uint16_t sampled[EVENTS] = {
+    0, TAC_KERNEL_FAULT_MINOR, TAC_KERNEL_FAULT_MAJOR, TAC_KERNEL_FAULT, 0, TAC_KERNEL_SAMPLE};
 
 static bool decode_sample(struct tac_perf *perf, uint64_t at, uint64_t end,
                           struct tac_perf_batch *b, struct tac_format_kernel *e)
 {
     uint64_t id = word_at(perf, at + 8);
     read_stack(perf, at, end);
-    for (int i = 1; i <= FAULTING; i++)
+    for (int i = 0; i < EVENTS; i++)
         if (perf->fd[i] >= 0 && id == perf->id[i])
-            e->type = fault[i];
+            e->type = sampled[i];
     if (!e->type)
         return false;
     e->b = word_at(perf, at + 16);
     e->tid = (uint32_t)(word_at(perf, at + 24) >> 32);
     e->ns = word_at(perf, at + 32);
-    e->a = word_at(perf, at + 40);
+    e->a = e->type == TAC_KERNEL_SAMPLE ? perf->config.sample_ns : word_at(perf, at + 40);
     e->cpu = (uint16_t)word_at(perf, at + 48);
     put_stack(perf, b, e);
     return true;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 enum { CLOCK_EVERY_NS = 100000000, DRAIN_MS = 5, DRAIN_MS_MAX = 1000, GOODBYE_MS = 2000 };
+enum { SAMPLES_HZ_MAX = 10000 };
 
 static_assert(TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS) <= TAC_WIRE_BYTES_MAX, "fits a connection");
 
@@ -97,15 +98,36 @@ static const char *target_of(const struct tac_trace_config *config, char *buffer
     return path;
 }
 
-/* Stacks for a program that does not ask for them itself. */
+/* 0 when the variable says nothing. */
+static uint32_t number_in(const char *variable, uint32_t most)
+{
+    const char *text = secure_getenv(variable);
+    unsigned long number = text ? strtoul(text, NULL, 10) : 0;
+    return number < most ? (uint32_t)number : most;
+}
+
+/* Stacks and samples for a program that does not ask for them itself. */
 static void take_environment(struct tac_trace_config *config)
 {
-    const char *text = secure_getenv("TACTUS_STACKS");
-    unsigned long bytes = text ? strtoul(text, NULL, 10) : 0;
-    if (!bytes)
-        return;
-    config->evidence |= TAC_EVIDENCE_PERF | TAC_EVIDENCE_STACKS;
-    config->stack_bytes = bytes < TAC_STACK_BYTES_MAX ? (uint32_t)bytes : TAC_STACK_BYTES_MAX;
+    uint32_t bytes = number_in("TACTUS_STACKS", TAC_STACK_BYTES_MAX);
+    uint32_t samples_hz = number_in("TACTUS_SAMPLES", SAMPLES_HZ_MAX);
+    if (bytes) {
+        config->evidence |= TAC_EVIDENCE_PERF | TAC_EVIDENCE_STACKS;
+        config->stack_bytes = bytes;
+    }
+    if (samples_hz) {
+        config->evidence |= TAC_EVIDENCE_PERF;
+        config->samples_hz = samples_hz;
+    }
+}
+
+static struct tac_perf_config perf_of(const struct tac_trace_config *config)
+{
+    uint32_t bytes = (config->stack_bytes + 7) & ~7u;
+    return (struct tac_perf_config){
+        .stacks = tac_perf_stacks((config->evidence & TAC_EVIDENCE_STACKS) != 0, bytes),
+        .copy_bytes = bytes,
+        .sample_ns = config->samples_hz ? (uint32_t)(TAC_NS_PER_S / config->samples_hz) : 0};
 }
 
 static void remember_meta(struct tac_session *s, const char *line)
@@ -153,8 +175,7 @@ static int open_session(const struct tac_trace_config *config, struct tac_sessio
     s->config = *config;
     s->config.drain_ms = config->drain_ms ? config->drain_ms : DRAIN_MS;
     take_environment(&s->config);
-    s->stack_bytes = (s->config.stack_bytes + 7) & ~7u;
-    s->stacks = tac_perf_stacks((s->config.evidence & TAC_EVIDENCE_STACKS) != 0, s->stack_bytes);
+    s->perf = perf_of(&s->config);
     int error = tac_site_table_init(&s->sites);
     if (!error)
         error = tac_sink_init(&s->sink, -1, (uint64_t)config->flight_s * TAC_NS_PER_S,
@@ -281,7 +302,7 @@ int tac_trace_start(const struct tac_trace_config *config)
     const char *elsewhere = secure_getenv("TACTUS_RECORD");
     if (!config || (!config->path && config->fd < 0 && !(elsewhere && *elsewhere)) ||
         config->drain_ms > DRAIN_MS_MAX || config->flight_s > 3600 ||
-        config->stack_bytes > TAC_STACK_BYTES_MAX ||
+        config->stack_bytes > TAC_STACK_BYTES_MAX || config->samples_hz > SAMPLES_HZ_MAX ||
         (config->flight_bytes && config->flight_bytes < 65536))
         return -EINVAL;
     pthread_once(&once, init);

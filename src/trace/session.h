@@ -37,9 +37,8 @@ struct tac_session {
     struct tac_clock_pair first, last;
     uint64_t deadline_ns[TAC_CYCLE_SOURCES_MAX]; /* of the open cycle of a source */
     int perf_error;
-    enum tac_perf_stacks stacks; /* asked for, and how */
-    uint32_t stack_bytes;
-    bool stacks_refused; /* for some thread */
+    struct tac_perf_config perf;          /* asked for, and how */
+    bool stacks_refused, samples_refused; /* for some thread */
     struct tac_format_record buffer[TAC_DRAIN_RECORDS];
     unsigned char packed[TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS)];
     struct tac_format_kernel kernel[TAC_DRAIN_KERNEL];

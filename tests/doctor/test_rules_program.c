@@ -210,6 +210,44 @@ static void a_long_computation_may_be_a_halt(void)
     }
 }
 
+static void own_work_names_the_function_by_samples(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000});
+    tac_make_module(f.make, 0x10000, 0x20000, "/usr/lib/libm.so.6");
+    tac_make_module(f.make, 0x20000, 0x30000, "/opt/synth");
+    for (int i = 0; i < 6; i++)
+        fixture_kernel(&f, 100 + 200 * i, TAC_KERNEL_SAMPLE, FIXTURE_AUDIO, 200000,
+                       i < 2 ? UINT64_MAX - 100 : 0x20010);
+    fixture_kernel(&f, 300, TAC_KERNEL_SAMPLE, FIXTURE_OTHER, 200000, 0x10010);
+    fixture_kernel(&f, 1600, TAC_KERNEL_SAMPLE, FIXTURE_AUDIO, 200000, 0x10010); /* later */
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "own_work");
+    const char *text = fixture_miss(&f, 0)->verdict[0].text;
+    CHECK_MSG(strstr(text, "; 4 of 6 samples in a function of synth"), "%s", text);
+    fixture_close(&f);
+}
+
+/* A sample in a library of the system counts for the program's function that called it. */
+static void samples_with_stacks_count_for_the_caller(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000});
+    tac_make_module(f.make, 0x10000, 0x20000, "/usr/lib/libc.so.6");
+    tac_make_module(f.make, 0x20000, 0x30000, "/opt/synth");
+    fixture_kernel(&f, 700, TAC_KERNEL_SAMPLE, FIXTURE_AUDIO, 200000, 0x10010);
+    tac_make_kernel_stack(f.make, fixture_ns(700), FIXTURE_AUDIO, TAC_STACK_USER,
+                          (uint64_t[]){0x10010, 0x20010}, 2);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    const char *text = fixture_miss(&f, 0)->verdict[0].text;
+    CHECK_MSG(strstr(text, "; 1 of 1 samples in a function of synth"), "%s", text);
+    fixture_close(&f);
+}
+
 /* The kernel took the program's stack as the thread left its CPU, and of another thread before. */
 static void call_stacks_of_the_kernel_say_where(void)
 {
@@ -293,6 +331,8 @@ int main(int argc, char **argv)
     TEST(the_larger_part_of_a_cause_gives_the_words);
     TEST(own_work_names_the_zone);
     TEST(a_long_computation_may_be_a_halt);
+    TEST(own_work_names_the_function_by_samples);
+    TEST(samples_with_stacks_count_for_the_caller);
     TEST(call_stacks_of_the_kernel_say_where);
     TEST(unexplained_without_evidence);
     if (argc < 2)

@@ -71,7 +71,8 @@ __attribute__((noinline, unused)) static void step_nothing(void)
 /* Apart, so that both marks stand at the same distance from the call in every count. */
 __attribute__((noinline)) static uintptr_t step_marked(void *function, uintptr_t a, uintptr_t b)
 {
-    uintptr_t (*call)(uintptr_t, uintptr_t) = (uintptr_t(*)(uintptr_t, uintptr_t))function;
+    uintptr_t (*call)(uintptr_t, uintptr_t);
+    memcpy(&call, &function, sizeof call);
     step_mark(STEP_BEGIN);
     uintptr_t value = call(a, b);
     step_mark(STEP_END);

@@ -242,7 +242,7 @@ static void fill_queue(void)
 {
     struct tac_trace_stats stats = {0};
     uint64_t before = 0;
-    for (int i = 0, full = 0; i < ROUNDS && full<20; i++, full += stats.dropped> before) {
+    for (int i = 0, full = 0; i < ROUNDS && full < 20; i++) {
         before = stats.dropped;
         for (int k = 0; k < (full ? 1 : 500); k++) {
             TAC_ZONE("zone");
@@ -250,6 +250,7 @@ static void fill_queue(void)
         }
         nap();
         tac_trace_get_stats(&stats);
+        full += stats.dropped > before;
     }
     CHECK(stats.dropped > before);
 }
@@ -268,7 +269,7 @@ static void fault_in(size_t pages)
 static bool perf_is_there(void)
 {
     struct tac_perf *perf = NULL;
-    bool is_there = tac_perf_open((uint32_t)gettid(), TAC_PERF_NO_STACKS, 0, &perf) == 0;
+    bool is_there = tac_perf_open((uint32_t)gettid(), &(struct tac_perf_config){0}, &perf) == 0;
     tac_perf_close(perf);
     return is_there;
 }

@@ -79,6 +79,7 @@ static const char *name_of(uint16_t type)
         [TAC_KERNEL_EXIT] = "exit",
         [TAC_KERNEL_EXEC] = "exec",
         [TAC_KERNEL_FAULT_PROTECTED] = "write to a read-only page",
+        [TAC_KERNEL_SAMPLE] = "sample",
     };
     return type < TAC_KERNEL_TYPES ? name[type] : NULL;
 }
@@ -146,7 +147,7 @@ void tac_perfetto_kernel(struct tac_perfetto *o, const struct tac_format_kernel 
         tac_perfetto_annotate(o, "tid", k->tid);
         tac_perfetto_annotate(o, "a", k->a);
         tac_perfetto_annotate(o, "b", k->b);
-        if (k->type == TAC_KERNEL_FAULT)
+        if (k->type == TAC_KERNEL_FAULT || k->type == TAC_KERNEL_SAMPLE)
             annotate_place(o, k);
         tac_perfetto_event_end(o, at);
     }

@@ -25,7 +25,8 @@ enum {
     OPTION_ROUNDS,
     OPTION_SECONDS,
     OPTION_PID,
-    OPTION_SETUP
+    OPTION_SETUP,
+    OPTION_SAMPLES
 };
 
 static int write_html(const struct tac_runs *runs, const char *path)
@@ -131,8 +132,12 @@ static int judge_program(const struct tac_cmd_args *args)
     if (strcmp(heap, "system") != 0 && strcmp(heap, "tactus") != 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "--heap: '%s' is neither tactus nor system", heap);
     struct tac_watching watching = {.argv = args->operand, .heap = heap, .path = path};
-    if (!tac_cmd_number("seconds", args->option[OPTION_SECONDS], 0.1, 1e6, &watching.seconds))
+    const char *samples = args->option[OPTION_SAMPLES];
+    double samples_hz = samples ? 4000 : 0;
+    if (!tac_cmd_number("seconds", args->option[OPTION_SECONDS], 0.1, 1e6, &watching.seconds) ||
+        !tac_cmd_whole("samples", samples && *samples ? samples : NULL, 1, 10000, &samples_hz))
         return TAC_EXIT_USAGE;
+    watching.samples_hz = (unsigned)samples_hz;
     struct tac_error err = {0};
     struct tac_runs runs = {.count = 0};
     int status;
@@ -281,6 +286,10 @@ TAC_CMD(doctor) = {
             [OPTION_SETUP] = {"setup", 0, NULL,
                               "Check this machine and session instead: priorities, locking of "
                               "memory, huge pages, governor, kernel; with the commands that mend."},
+            [OPTION_SAMPLES] = {"samples", 0, "[=HZ]",
+                                "With a program: ask the kernel where its audio threads compute, "
+                                "so often a second of their CPU time (4000). Names the function "
+                                "that took long; each sample costs the thread a few us."},
         },
     .operands_min = 0,
     .operands_max = -1,

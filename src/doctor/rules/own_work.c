@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * own_work.c - the thread computed: on its CPU, by its own clock, and nothing else to see.
  *
- * Names the zone with the most time of its own and, where the kernel took a call stack of the
- * program in the cycle, what stood there, so that the reader knows where to look. */
+ * Names the zone with the most time of its own and the function in which most samples found the
+ * thread, or else, where the kernel took a call stack of the program in the cycle, what stood
+ * there, so that the reader knows where to look. */
 #include "doctor/evidence.h"
 #include "doctor/rule.h"
 #include "doctor/still.h"
@@ -61,7 +62,8 @@ static void check(struct tac_case *c)
     char where[96] = "", seen[192] = "";
     if (zone)
         snprintf(where, sizeof where, "; most in zone %s (%.0f us)", zone, (double)zone_ns / 1e3);
-    if (!slept(c)) /* a stack of a sleep shows no computation */
+    tac_case_sampled(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
+    if (!*seen && !slept(c)) /* a stack of a sleep shows no computation */
         tac_case_seen(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
     bool halt = may_be_a_halt(c, own);
     tac_claim(c, TAC_ACCOUNT_OWN, own,
@@ -82,7 +84,7 @@ TAC_RULE(own_work) = {
         "for what another thread does.",
     .advice =
         "Do less in one cycle (spread the work, precompute, fewer voices), or make the period "
-        "longer. Zones in the program show where.",
+        "longer. Samples (tactus doctor --samples) and zones in the program show where.",
     .blame = TAC_BLAME_PROGRAM,
     .check = check,
 };
