@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +38,8 @@ struct state {
     pid_t janitor;
     int janitor_pipe;
     struct tac_ftrace *ftrace;
-    bool halted; /* no event comes any more */
-    bool counts; /* events are stamped with the counter */
+    _Atomic bool halted; /* no event comes any more */
+    bool counts;         /* events are stamped with the counter */
     struct tac_clockmap clock;
     struct tac_clock_pair paired; /* last */
     unsigned char page[PAGE_MAX];
@@ -57,7 +58,7 @@ static void read_cpu(struct state *s, uint32_t cpu)
             break;
         tac_ftrace_decode(s->ftrace, s->page, (size_t)got, (uint16_t)cpu);
         part_pages += !tac_ftrace_was_full(s->ftrace);
-        if (part_pages == 2 && !s->halted)
+        if (part_pages == 2 && !atomic_load(&s->halted))
             break;
     }
 }
@@ -280,7 +281,7 @@ static int open_cpus(struct state *s)
 static void halt(void *state)
 {
     struct state *s = state;
-    s->halted = !tac_tracefs_write(s->instance, "tracing_on", "0");
+    atomic_store(&s->halted, !tac_tracefs_write(s->instance, "tracing_on", "0"));
 }
 
 /* The instance is gone, then the janitor goes. Else a child of this process, forked meanwhile, has
