@@ -210,16 +210,24 @@ def samples_of(path):
     return list(array.array("f", body)[::channels]), rate
 
 
+def pitch_of(x, rate):
+    """From the first rising zero crossing to the last, each placed between its two samples."""
+    at = [i + a / (a - b) for i, (a, b) in enumerate(zip(x, x[1:])) if a < 0 <= b]
+    return (len(at) - 1) * rate / (at[-1] - at[0]) if len(at) > 1 else 0
+
+
 def measure(path):
-    """Returns (rms, frequency by rising zero crossings) of the loudest stretch of a recording."""
+    """Returns (rms, frequency) of a recording of a steady sound: of pieces of a twentieth of a second,
+    the louder half, the one in the middle. A busy machine tears holes into the sound, and what is
+    beside them is as it should be."""
     x, rate = samples_of(path)
     assert len(x) > rate // 2, f"the recording has only {len(x)} frames"
-    half = rate // 4
-    start = max(range(0, len(x) - half, half // 4),
-                key=lambda i: sum(v * v for v in x[i:i + half]))
-    part = x[start:start + half]
-    crossings = sum(1 for a, b in zip(part, part[1:]) if a < 0 <= b)
-    return math.sqrt(sum(v * v for v in part) / half), crossings * rate / half
+    step = rate // 20
+    pieces = [x[i:i + step] for i in range(0, len(x) - step, step)]
+    loud = sorted(((math.sqrt(sum(v * v for v in p) / step), pitch_of(p, rate)) for p in pieces),
+                  reverse=True)[:len(pieces) // 2 + 1]
+    middle = len(loud) // 2
+    return sorted(rms for rms, _ in loud)[middle], sorted(hz for _, hz in loud)[middle]
 
 
 def main(tests):
