@@ -91,9 +91,8 @@ TAC_INLINE tac_v beside(const struct sine *s, tac_v sin, tac_v cos, int k, int s
 }
 
 /* A whole group. */
-TAC_INLINE void group(const struct sine *s, tac_v gain, float *out, int add)
+TAC_INLINE void group(const struct sine *s, tac_v sin, tac_v cos, float *out, int add)
 {
-    tac_v sin = s->sin * gain, cos = s->cos * gain;
     out += HALF * TAC_LANES;
     tac_give(out, sin, add);
     TAC_UNROLL
@@ -102,6 +101,22 @@ TAC_INLINE void group(const struct sine *s, tac_v gain, float *out, int add)
         if (k < HALF)
             tac_give(out + k * TAC_LANES, beside(s, sin, cos, k, 1), add);
     }
+}
+
+/* As many whole groups as there is room for, from a group's first frame on. Apart from the rest, so
+ * that no group waits for what the one before has stored. */
+TAC_INLINE uint32_t groups(struct sine *s, tac_v gain, float *out, uint32_t i, uint32_t last,
+                           int add)
+{
+    tac_u phase = s->phase;
+    for (; last - i >= GROUP; i += GROUP) {
+        tac_u middle = phase + s->step * HALF;
+        group(s, tac_phase_sin(middle) * gain, tac_phase_sin(middle + QUARTER_TURN) * gain,
+              out + (size_t)i * TAC_LANES, add);
+        phase += s->step * GROUP;
+    }
+    s->phase = phase;
+    return i;
 }
 
 /* Frames of a group from the one that is next, which lie on one side of the middle, or are it. */
@@ -146,15 +161,17 @@ TAC_INLINE void run_still(struct sine *s, const struct tac_io *io, uint32_t firs
     if (!s->turned)
         turn(s);
     for (uint32_t i = first, count; i < last; i += count) {
+        if (!level.stride && !s->done && !s->begun)
+            i = groups(s, tac_v_load(level.data), io->out[0], i, last, add);
         count = GROUP - s->done < last - i ? GROUP - s->done : last - i;
+        if (!count)
+            break;
         if (!s->begun)
             begin(s);
         if (level.stride)
             partial(s, io, i, count, 1, add);
-        else if (count < GROUP)
-            partial(s, io, i, count, 0, add);
         else
-            group(s, tac_v_load(level.data), io->out[0] + (size_t)i * TAC_LANES, add);
+            partial(s, io, i, count, 0, add);
         advance(s, count);
     }
 }
