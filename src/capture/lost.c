@@ -34,17 +34,17 @@ struct losses {
     size_t count, buffers;
 };
 
-static bool is_of_thread(uint16_t type)
+bool tac_reader_is_of_thread(uint16_t type)
 {
     return type == TAC_KERNEL_OUT || type == TAC_KERNEL_IN || type == TAC_KERNEL_FAULT_MINOR ||
-           type == TAC_KERNEL_FAULT_MAJOR;
+           type == TAC_KERNEL_FAULT_MAJOR || type == TAC_KERNEL_SAMPLE;
 }
 
 static uint64_t buffer_of(const struct tac_capture_kernel *k)
 {
     if (k->type == TAC_KERNEL_FAULT)
         return NO_BUFFER;
-    if (is_of_thread(k->type))
+    if (tac_reader_is_of_thread(k->type))
         return k->tid ? OF_THREAD | k->tid : NO_BUFFER;
     return k->type == TAC_KERNEL_LOST && k->tid ? OF_THREAD | k->tid : k->cpu;
 }

@@ -93,6 +93,9 @@ void tac_reader_collect_end(struct tac_reader *reader);
  * ran out. */
 bool tac_reader_widen_gaps(struct tac_reader *reader);
 
+/* lost.c: whether events of the type come from the buffer of their thread alone. */
+bool tac_reader_is_of_thread(uint16_t type);
+
 /* recording.c: index of the first kernel event at or after ns; they are sorted. */
 size_t tac_reader_kernel_at(const struct tac_reader *reader, uint64_t ns);
 

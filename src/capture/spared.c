@@ -62,12 +62,6 @@ void tac_reader_account(struct tac_capture_cycle *c, const struct tac_reader_acc
     c->faults_major = (uint32_t)to->faults - (uint32_t)from->faults;
 }
 
-static bool is_own(uint16_t type)
-{
-    return type == TAC_KERNEL_OUT || type == TAC_KERNEL_IN || type == TAC_KERNEL_FAULT_MINOR ||
-           type == TAC_KERNEL_FAULT_MAJOR;
-}
-
 static int compare_owns(const void *a, const void *b)
 {
     const struct own *x = a, *y = b;
@@ -88,7 +82,7 @@ static void index_owns(struct index *x)
 {
     const struct tac_capture_kernel *k = x->reader->kernel.data;
     for (size_t i = 0; i < x->reader->kernel.count; i++)
-        if (is_own(k[i].type))
+        if (tac_reader_is_of_thread(k[i].type))
             x->own[x->owns++] = (struct own){k[i].tid, (uint32_t)i};
     qsort(x->own, x->owns, sizeof *x->own, compare_owns);
 }

@@ -128,8 +128,8 @@ static void there_are_none_without_any_before(void)
     tac_capture_close(c);
 }
 
-/* A page fault's begin may come from the thread's buffer: it does not show that the CPU's was
- * whole. */
+/* A page fault's begin may come from the thread's buffer, and a sample does: they do not show that
+ * the CPU's was whole. */
 static void a_loss_began_after_the_last_event_of_its_buffer(void)
 {
     struct tac_capture *c = NULL;
@@ -140,13 +140,15 @@ static void a_loss_began_after_the_last_event_of_its_buffer(void)
     tac_make_kernel(m,
                     (struct tac_format_kernel){1200 * US, TAC_KERNEL_FAULT, 1, AUDIO, 0x2000, 0});
     tac_make_kernel(m, (struct tac_format_kernel){1300 * US, TAC_KERNEL_WAKING, 0, 5, 0, 0});
+    tac_make_kernel(
+        m, (struct tac_format_kernel){1350 * US, TAC_KERNEL_SAMPLE, 1, AUDIO, 250000, 0x4000});
     tac_make_kernel(m, (struct tac_format_kernel){1400 * US, TAC_KERNEL_LOST, 1, 0, 7, 0});
     kernel(m, 1500, TAC_KERNEL_LOST, 3);
     tac_make_close(m);
     REQUIRE(tac_capture_open(path, NULL, &c) == 0);
     REQUIRE(c->gaps_count == 2);
     CHECK(c->gaps[0].begin_ns == 1000 * US && c->gaps[0].dropped == 7); /* the CPU's */
-    CHECK(c->gaps[1].begin_ns == 1100 * US && c->gaps[1].dropped == 3); /* the thread's */
+    CHECK(c->gaps[1].begin_ns == 1350 * US && c->gaps[1].dropped == 3); /* the thread's */
     tac_capture_close(c);
 }
 
