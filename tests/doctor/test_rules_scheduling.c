@@ -316,6 +316,44 @@ static void stopped_when_the_group_is_thawed(void)
     }
 }
 
+static bool has_verdict(const struct tac_miss *m, const char *rule)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (!strcmp(m->verdict[i].rule->name, rule))
+            return true;
+    return false;
+}
+
+/* The helper stood still, and both were thawed together: that is said twice and counts once, so the
+ * wait for a lock before it keeps its time. */
+static void stopped_leaves_other_sleeps_what_is_theirs(void)
+{
+    enum { HELPER = 778, THAWER = 779 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_meta(f.make, "helper_tid", "778");
+    tac_make_meta(f.make, "drain_ms", "1");
+    fixture_cycle(&f, 0, 10, 8210, (struct tac_make_evidence){.cpu_ns = 299000, .voluntary = 2});
+    rules_wake(&f, 7);
+    tac_make_lock_wait(f.make, f.audio, 0x5000, FIXTURE_OTHER, fixture_ns(50), fixture_ns(2050));
+    rules_sleep(&f, 60);
+    fixture_kernel(&f, 1500, TAC_KERNEL_SWITCH, 0, (uint64_t)HELPER << 32 | 120, 120);
+    fixture_kernel(&f, 1510, TAC_KERNEL_SWITCH, HELPER, 120, 1ull << 32 | 120);
+    rules_wake(&f, 2000);
+    rules_sleep(&f, 2100);
+    fixture_kernel(&f, 8050, TAC_KERNEL_WAKING, THAWER, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32);
+    fixture_kernel(&f, 8055, TAC_KERNEL_WAKING, THAWER, (uint64_t)HELPER << 32 | 120, 1ull << 32);
+    fixture_kernel(&f, 8060, TAC_KERNEL_SWITCH, THAWER, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    rules_sleep(&f, 8211);
+    fixture_judge(&f);
+    const struct tac_miss *m = fixture_miss(&f, 0);
+    REQUIRE(m);
+    CHECK_STR(fixture_verdict(&f), "stopped");
+    CHECK(has_verdict(m, "lock_hold"));
+    fixture_close(&f);
+}
+
 /* The same while a normal thread was charged for the 50 ms in one piece: no tick came on that CPU.
  */
 static void hypervisor_when_one_cpu_gives_no_sign_of_life(void)
@@ -432,6 +470,7 @@ int main(int argc, char **argv)
     TEST(ready_ends_where_the_thread_is_seen_to_run);
     TEST(stopped_by_a_signal);
     TEST(stopped_when_the_group_is_thawed);
+    TEST(stopped_leaves_other_sleeps_what_is_theirs);
     TEST(late_wake_when_it_begins_late);
     if (argc < 2)
         TEST(every_rule_has_a_fixture);

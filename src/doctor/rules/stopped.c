@@ -57,7 +57,7 @@ static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
     uint64_t begin = s->from_ns > c->layout->release_ns ? s->from_ns : c->layout->release_ns;
     uint64_t before = begin > DRAINS * due ? begin - DRAINS * due : 0, last = 0;
     uint32_t cpu = UINT32_MAX; /* the helper's */
-    if (s->kind != TAC_SIGHT_ASLEEP || !helper || s->to_ns < begin + DRAINS * due)
+    if (s->kind != TAC_SIGHT_ASLEEP || is_stop(c, s) || !helper || s->to_ns < begin + DRAINS * due)
         return false;
     bool ready = false;
     for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, before);
@@ -91,7 +91,7 @@ static bool is_thawed(const struct tac_case *c, const struct tac_sight *s)
     enum { TOGETHER_NS = 5 * 1000 * 1000 };
     const struct tac_capture *cap = c->capture;
     uint32_t helper = (uint32_t)number_of(c, "helper_tid", 0), waker = waker_of(c, s);
-    if (s->kind != TAC_SIGHT_ASLEEP || !helper || !waker ||
+    if (s->kind != TAC_SIGHT_ASLEEP || is_stop(c, s) || !helper || !waker ||
         tac_capture_thread_of(cap, waker, s->to_ns) != TAC_CAPTURE_NONE ||
         waker == number_of(c, "pid", 0))
         return false;
@@ -103,6 +103,12 @@ static bool is_thawed(const struct tac_case *c, const struct tac_sight *s)
             return true;
     }
     return false;
+}
+
+/* Of those that no waker tells: time counts once. */
+static bool is_frozen_alone(const struct tac_case *c, const struct tac_sight *s)
+{
+    return !is_thawed(c, s) && is_frozen(c, s);
 }
 
 static void check_thawed(struct tac_case *c, enum tac_account account)
@@ -127,7 +133,7 @@ static void check(struct tac_case *c)
     for (int before = 0; before < 2; before++) {
         enum tac_account account = before ? TAC_ACCOUNT_LATE_START : TAC_ACCOUNT_BLOCKED;
         check_thawed(c, account);
-        uint64_t cold = tac_case_sum(c, account, is_frozen, &frozen);
+        uint64_t cold = tac_case_sum(c, account, is_frozen_alone, &frozen);
         if (frozen)
             tac_claim(c, account, cold, 0.85,
                       "no thread of the program ran for %.1f ms, the recorder's neither: it was "
