@@ -2,8 +2,9 @@
  * sampled.c - in which function the samples of a cycle found its thread.
  *
  * Samples come at even distances of the thread's CPU time, so a function's share of them is its
- * share of that time; with n samples it is known to about 1 / sqrt(n) of itself. The kernel's own
- * code is one function. Cost: O(log all + samples x functions), of both at most some dozens. */
+ * share of that time; with n of them in it, it is known to about 1 / sqrt(n) of itself. The
+ * kernel's own code is one function, and so is all that lies in no file (made by the program as it
+ * ran). Cost: O(log all + samples x functions), of both at most some dozens. */
 #include "doctor/rule.h"
 
 #include "doctor/places.h"
@@ -52,12 +53,16 @@ static const struct tac_capture_kernel_stack *stack_of(const struct tac_capture 
 static void add_sample(const struct tac_case *c, const struct tac_capture_kernel *e,
                        struct tally *t)
 {
-    static const struct tac_frame kernel = {.module = "the kernel", .function = "", .file = ""};
+    static const struct tac_frame kernel = {.module = "the kernel", .function = "", .file = ""},
+                                  unknown = {
+                                      .module = "code of no file", .function = "", .file = ""};
     struct tac_frame frame;
     if ((int64_t)e->b < 0)
         add(t, &kernel);
-    else if (tac_places_sampled(c->diagnosis->places, e->b, stack_of(c->capture, e), &frame))
-        add(t, &frame);
+    else
+        add(t, tac_places_sampled(c->diagnosis->places, e->b, stack_of(c->capture, e), &frame)
+                   ? &frame
+                   : &unknown);
 }
 
 const char *tac_case_sampled(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns,

@@ -230,6 +230,24 @@ static void own_work_names_the_function_by_samples(void)
     fixture_close(&f);
 }
 
+/* What was made at run time lies in no file: it is not left out, or else a function that had two
+ * of six would seem to have had all. */
+static void samples_in_code_of_no_file_count(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    fixture_cycle(&f, 0, 10, 1410, (struct tac_make_evidence){.cpu_ns = 1399000});
+    tac_make_module(f.make, 0x20000, 0x30000, "/opt/synth");
+    for (int i = 0; i < 6; i++)
+        fixture_kernel(&f, 100 + 200 * i, TAC_KERNEL_SAMPLE, FIXTURE_AUDIO, 200000,
+                       i < 2 ? 0x20010 : 0x90010);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    const char *text = fixture_miss(&f, 0)->verdict[0].text;
+    CHECK_MSG(strstr(text, "; 4 of 6 samples in a function of code of no file"), "%s", text);
+    fixture_close(&f);
+}
+
 /* A sample in a library of the system counts for the program's function that called it. */
 static void samples_with_stacks_count_for_the_caller(void)
 {
@@ -332,6 +350,7 @@ int main(int argc, char **argv)
     TEST(own_work_names_the_zone);
     TEST(a_long_computation_may_be_a_halt);
     TEST(own_work_names_the_function_by_samples);
+    TEST(samples_in_code_of_no_file_count);
     TEST(samples_with_stacks_count_for_the_caller);
     TEST(call_stacks_of_the_kernel_say_where);
     TEST(unexplained_without_evidence);
