@@ -8,8 +8,8 @@
 /* CLONE_VM of clone(2). */
 enum { CLONE_SHARES_MEMORY = 0x100, ALIVE_MAX = 64 };
 
-/* Children that live, as indices in forks; a newcomer takes the place of the oldest, whose end is
- * then not seen. */
+/* Children that live, as indices in forks; a newcomer takes the place of the oldest, of which then
+ * nothing is known. */
 struct family {
     const struct tac_capture *capture;
     struct tac_forks *forks;
@@ -43,6 +43,14 @@ static void drop(struct family *f, size_t place)
         f->alive[place] = f->alive[place + 1];
 }
 
+static void lose_oldest(struct family *f, uint64_t ns)
+{
+    struct tac_fork *fork = &f->forks->fork[f->alive[0]];
+    fork->shared_ns = ns;
+    fork->is_lost = true;
+    drop(f, 0);
+}
+
 static int add(struct family *f, struct tac_fork fork)
 {
     struct tac_forks *all = f->forks;
@@ -55,7 +63,7 @@ static int add(struct family *f, struct tac_fork fork)
         all->capacity = capacity;
     }
     if (f->count == ALIVE_MAX)
-        drop(f, 0);
+        lose_oldest(f, fork.ns);
     f->alive[f->count++] = (uint32_t)all->count;
     all->fork[all->count++] = fork;
     return 0;
@@ -64,9 +72,11 @@ static int add(struct family *f, struct tac_fork fork)
 static int on_event(struct family *f, const struct tac_capture_kernel *e)
 {
     uint32_t child = (uint32_t)e->a;
-    size_t place = f->count;
-    if (e->type == TAC_KERNEL_EXIT || e->type == TAC_KERNEL_EXEC) {
-        place = place_of(f, e->tid);
+    if (e->type == TAC_KERNEL_LOST && !e->tid) { /* of a CPU */
+        while (f->count)
+            lose_oldest(f, e->ns);
+    } else if (e->type == TAC_KERNEL_EXIT || e->type == TAC_KERNEL_EXEC) {
+        size_t place = place_of(f, e->tid);
         if (place < f->count) {
             f->forks->fork[f->alive[place]].shared_ns = e->ns;
             drop(f, place);

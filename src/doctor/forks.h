@@ -5,7 +5,8 @@
  * A fork makes every page of both processes read-only. Until the child ends, or runs another
  * program in its place, a page is copied where either writes to it first. A child of a child has
  * the same pages. Threads, vfork() and posix_spawn() share the memory itself, so nothing is copied;
- * they are not in the list.
+ * they are not in the list. Where events of the kernel were lost, nothing is known of a child any
+ * more.
  * Cost: one walk over the kernel's events, O(log n) a question. Threads: read-only once made.
  * Real-time: no. Source: fork(2), clone(2); Linux, copy_page_range() in mm/memory.c. */
 #ifndef TAC_DOCTOR_FORKS_H
@@ -15,9 +16,10 @@
 
 struct tac_fork {
     uint64_t ns;
-    uint64_t shared_ns; /* until when the child had the pages; UINT64_MAX: to the end */
+    uint64_t shared_ns; /* until when the child is known to have had them; UINT64_MAX: to the end */
     uint32_t parent, child;
     bool is_own;      /* by a thread of the program, not by a child of it */
+    bool is_lost;     /* what became of the child from shared_ns on is not known */
     uint32_t longest; /* of this one and those before, the one with the latest shared_ns */
 };
 

@@ -89,6 +89,35 @@ static void the_one_that_stays_is_found_behind_many(void)
     fixture_close(&f);
 }
 
+/* It may have ended among them. */
+static void nothing_is_known_once_events_were_lost(void)
+{
+    open_fixture();
+    fork_at(100, FIXTURE_OTHER, CHILD);
+    fixture_kernel(&f, 300, TAC_KERNEL_LOST, FIXTURE_AUDIO, 7, 0); /* of a thread: other events */
+    fixture_kernel(&f, 400, TAC_KERNEL_LOST, 0, 7, 0);
+    fixture_judge(&f);
+    CHECK(sharing(350) == CHILD && sharing(450) == 0);
+    CHECK(f.diagnosis->forks->fork[0].is_lost);
+    fixture_close(&f);
+}
+
+/* One whose end would not be noticed counts no longer than it is looked for. */
+static void nothing_is_known_of_the_oldest_of_too_many(void)
+{
+    enum { MANY = 64 };
+    open_fixture();
+    fork_at(0, FIXTURE_OTHER, CHILD);
+    for (uint32_t i = 0; i < MANY; i++)
+        fork_at(10 + i, FIXTURE_OTHER, 1000 + i);
+    fixture_kernel(&f, 100, TAC_KERNEL_EXIT, CHILD, 0, 0);
+    for (uint32_t i = 0; i < MANY; i++)
+        fixture_kernel(&f, 200 + i, TAC_KERNEL_EXIT, 1000 + i, 0, 0);
+    fixture_judge(&f);
+    CHECK(sharing(150) == 1000 + MANY - 1 && sharing(500) == 0);
+    fixture_close(&f);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -97,5 +126,7 @@ int main(int argc, char **argv)
     TEST(a_child_of_a_child_has_them_too);
     TEST(threads_and_other_programs_do_not_count);
     TEST(the_one_that_stays_is_found_behind_many);
+    TEST(nothing_is_known_once_events_were_lost);
+    TEST(nothing_is_known_of_the_oldest_of_too_many);
     return test_end();
 }

@@ -28,8 +28,9 @@ static void claim(struct tac_case *c, size_t pages, uint64_t ns, double confiden
     const struct tac_fork *fork = sharing ? sharing : last;
     char who[64], child[64];
     snprintf(child, sizeof child,
-             sharing ? "its child %u has the same pages, so each is copied"
-                     : "its child %u is gone since",
+             sharing         ? "its child %u has the same pages, so each is copied"
+             : fork->is_lost ? "what became of its child %u was not recorded"
+                             : "its child %u is gone since",
              fork->child);
     tac_claim(c, TAC_ACCOUNT_FAULT, ns, confidence,
               "%zu first writes to pages since a fork by %s, %.0f ms before; %s", pages,
