@@ -28,8 +28,8 @@ static void check(struct tac_case *c)
               (unsigned long long)bytes,
               sure ? "" : "; whether it computed or slept there was not recorded");
     tac_claim(c, TAC_ACCOUNT_FAULT, faults_ns, 0.85,
-              "%zu calls touched pages that the kernel had yet to provide, which took %.0f us; the "
-              "longest %.0f us (%llu bytes)",
+              "%zu calls, of which some touched pages that the kernel had yet to provide: %.0f us; "
+              "the longest call %.0f us (%llu bytes)",
               calls, (double)faults_ns / 1e3, (double)longest / 1e3, (unsigned long long)bytes);
     tac_claim_by(c, longest_call);
 }
