@@ -208,7 +208,7 @@ static void write_samples(struct tac_session *s)
     if (s->perf.sample_ns && !has_perf(s))
         strcpy(text, "no: they come with the evidence of perf");
     else if (s->perf.sample_ns && s->samples_refused)
-        strcpy(text, "refused for some threads: kernel.perf_event_max_sample_rate");
+        strcpy(text, "refused for some threads");
     else if (s->perf.sample_ns)
         snprintf(text, sizeof text, "each %u ns of a thread's CPU time", s->perf.sample_ns);
     tac_facts_write_line(s, "evidence.samples", text);

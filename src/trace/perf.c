@@ -172,7 +172,7 @@ static int open_all(struct tac_perf *perf, uint32_t tid, bool kernel)
             continue;
         perf->fd[i] = open_event(perf, tid, i, kernel);
         if (i == SAMPLING && perf->fd[i] < 0)
-            break; /* more than kernel.perf_event_max_sample_rate, or no such timer */
+            break; /* no descriptor left, say: the rest goes on without */
         if (perf->fd[i] < 0)
             return perf->fd[i];
         if (ioctl(perf->fd[i], PERF_EVENT_IOC_ID, &perf->id[i]))
