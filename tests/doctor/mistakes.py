@@ -36,7 +36,7 @@ def blamed(run, verdict):
     if verdict["place"] is None:
         return None
     place = run["places"][verdict["place"]]
-    return place["frames"][place["blame"]]["function"] if place["blame"] < len(place["frames"]) else None
+    return None if place["blame"] is None else place["frames"][place["blame"]]["function"]
 
 
 def is_named(run, causes, sentence, function):
