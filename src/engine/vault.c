@@ -49,9 +49,10 @@ static bool add_chunk(struct tac_vault *vault, size_t bytes)
     size_t room = more > TAC_VAULT_CHUNK_BYTES ? more : TAC_VAULT_CHUNK_BYTES;
     room = (bytes > room ? bytes : room) + TAC_VAULT_SLACK_BYTES;
     struct tac_region *r = &vault->chunk[vault->chunks];
-    vault->stale = take_from_shelf(vault, room, r);
-    if (!vault->stale && !open_chunk(vault, room, r))
+    bool stale = take_from_shelf(vault, room, r);
+    if (!stale && !open_chunk(vault, room, r))
         return false;
+    vault->stale = stale;
     vault->unlocked = vault->unlocked || !r->locked;
     vault->chunks++;
     vault->bytes += r->bytes;

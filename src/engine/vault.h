@@ -2,8 +2,8 @@
  * vault.h - memory that the audio thread may touch: mapped, pre-touched, locked where permitted.
  *
  * Built piece by piece on a control thread, dropped as one. What was taken is zeroed, aligned to 64
- * and never moves. Threads: one at a time, control. Cost: constant but for a mapping each doubling.
- */
+ * and never moves. Threads: one at a time, control. Cost: constant but for a mapping each time that
+ * it has grown by a half or a quarter; what comes from a shelf is cleared as it is taken. */
 #ifndef TAC_ENGINE_VAULT_H
 #define TAC_ENGINE_VAULT_H
 

@@ -61,11 +61,27 @@ static void a_shelf_has_an_end(void)
     tac_shelf_clear(&shelf);
 }
 
+/* What is taken next lies in the chunk before, which came from the shelf. */
+static void memory_is_zeroed_after_a_failure(void)
+{
+    if (sizeof(void *) == 4)
+        SKIP("an address space of this size is no bound");
+    struct tac_vault first = {.shelf = &shelf}, second = {.shelf = &shelf};
+    fill(&first);
+    tac_vault_fini(&first);
+    CHECK(tac_vault_take(&second, 1));
+    CHECK(!tac_vault_take(&second, PTRDIFF_MAX / 4));
+    fill(&second);
+    tac_vault_fini(&second);
+    tac_shelf_clear(&shelf);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(memory_is_handed_on_and_is_zeroed);
     TEST(a_shelf_holds_what_was_dropped_last);
     TEST(a_shelf_has_an_end);
+    TEST(memory_is_zeroed_after_a_failure);
     return test_end();
 }
