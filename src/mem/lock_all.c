@@ -22,12 +22,13 @@
 #define MCL_ONFAULT 4
 #endif
 
-/* First address of the heap's mapping, and the one behind its last; an unopened heap has none. */
+/* First address of the heap's mapping, and the one behind its arena, where the rest of the mapping
+ * begins, which nobody uses; the kernel may tell them apart. An unopened heap has none. */
 static bool is_heap(uintptr_t begin, uintptr_t end)
 {
     uintptr_t first = (uintptr_t)tac_mem.lines;
     uintptr_t last = tac_mem.base + (tac_mem.units << TAC_UNIT_SHIFT);
-    return tac_mem.bytes && begin < last && end > first;
+    return tac_mem.bytes && begin <= last && end > first;
 }
 
 /* A line of /proc/self/maps starts with "begin-end". Mappings that cannot be populated (no access,
