@@ -31,7 +31,7 @@
  *   low=BYTES           the low-water mark (see tac_heap_low_water_set)
  *   huge=no|yes         ask for huge pages nowhere, or everywhere; if nothing is said, where memory
  *                       is populated at start, and without a size beyond the first MiB (which
- *                       takes up to 2 MiB more memory)
+ *                       takes up to 2 MiB more memory), where a huge page has 2 MiB
  *   threads=COUNT       thread heaps in the static table (default 1024)
  *   outside=no|yes      let other processes of the same user look at the heap (tactus heap) where
  *                       the kernel would let root alone (kernel.yama.ptrace_scope)

@@ -6,7 +6,7 @@
  * helper looks at it now and then, and keeps the next `ahead` bytes (more when the heap grows fast)
  * and their part of the table populated. It skips what was handed out before it came there: a large
  * block is its holder's to touch, so a program uses at most four times `ahead` more memory for
- * this.
+ * this, and what is left of a huge page.
  *
  * No allocating thread ever wakes or waits for the helper. It looks every PERIOD_MIN ms while the
  * heap grows and less and less often otherwise. It blocks all signals, is not real-time, and dies

@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 struct tac_mem tac_mem;
 
@@ -30,6 +31,7 @@ static _Atomic int state;
 #define RESERVATION_STEP (64 * MIB)                     /* a word of the span layer's level 1 */
 #define ARENA_MIN (4 * MIB)
 #define HUGE_FROM MIB                  /* of a heap that is not populated */
+#define HUGE_PAGE 4096                 /* with small pages of that size huge ones have 2 MiB */
 #define CLOSED_BYTES ((size_t)1 << 16) /* the largest page that a kernel may have */
 
 /* What a reservation without a size takes: as much as the machine has, half of what RLIMIT_AS lets
@@ -123,17 +125,21 @@ static void *arena_at(size_t offset)
 /* For what is populated on touch: huge pages everywhere or nowhere, if that was said. Else a heap
  * of one MiB (and the tables) has small ones, also where the kernel gives huge ones unasked, and
  * what a program needs beyond has huge ones; unless a size was given for real-time work, since the
- * first touch of one takes as long as it takes to clear 2 MiB. */
+ * first touch of one takes as long as it takes to clear 2 MiB, or one has 32 or 512 MiB, as those
+ * of arm64 have beside small ones of 16 and 64 KiB: then all have small ones. */
 static void choose_lazy_pages(const struct tac_heap_config *config, char *base, size_t populated)
 {
-    size_t arena = tac_mem.units << TAC_UNIT_SHIFT;
-    size_t from = populated > HUGE_FROM ? populated : HUGE_FROM;
+    size_t arena = tac_mem.units << TAC_UNIT_SHIFT, from = arena;
     if (config->huge > 0)
         madvise(arena_at(0), arena, MADV_HUGEPAGE);
-    if (config->huge >= 0 || config->size_bytes || from >= arena)
+    if (config->huge >= 0)
         return;
+    if (!config->size_bytes && sysconf(_SC_PAGESIZE) == HUGE_PAGE)
+        from = tac_align_up(populated > HUGE_FROM ? populated : HUGE_FROM, ARENA_ALIGN);
+    from = from < arena ? from : arena;
     madvise(base, (size_t)((char *)arena_at(from) - base), MADV_NOHUGEPAGE);
-    madvise(arena_at(from), arena - from, MADV_HUGEPAGE);
+    if (from < arena)
+        madvise(arena_at(from), arena - from, MADV_HUGEPAGE);
 }
 
 /* Touch and lock the tables, the first part of the arena, and our own code. Huge pages, unless they
