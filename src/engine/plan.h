@@ -75,7 +75,7 @@ struct tac_task_copy {
 struct tac_doze_pair;
 
 /* A state that a task changes and that may be moved, in this plan or in the one before it, when a
- * helper is lost with it; see workers.h. Helpers' tasks keep copies of them. */
+ * helper is lost with it; see workers.h. Helpers' tasks keep copies of those that are awake. */
 struct tac_slot {
     struct tac_node *node;
     uint32_t bank, bytes;
