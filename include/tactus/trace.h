@@ -131,9 +131,10 @@ struct tac_trace_config {
                              KiB; 4096 is mostly enough), and the reader unwinds it by the call
                              frame information of the program's files, which compilers write for all
                              code (DWARF 5, 6.4). The copy is made by the kernel where the thread is
-                             in it anyway; at most 1 000 a second and thread are kept. x86-64,
-                             arm64, armhf. The environment variable TACTUS_STACKS=BYTES asks for
-                             PERF, STACKS and so many bytes whatever the program says */
+                             in it anyway; at most 1 000 a second and thread are kept, 500 of
+                             them of samples. x86-64, arm64, armhf. The environment variable
+                             TACTUS_STACKS=BYTES asks for PERF, STACKS and so many bytes whatever
+                             the program says */
     uint32_t samples_hz;  /* with PERF: where each registered thread computes, so often a second of
                              its CPU time, by a timer of the kernel that interrupts it for a few us;
                              with STACKS, with its call stack. 0: none; at most 10 000. In the

@@ -311,16 +311,18 @@ static void read_stack(struct tac_perf *perf, uint64_t at, uint64_t end)
         read_copy(perf, at + SAMPLE_STACK, end);
 }
 
-/* Copies are large: a thread that switches all the time is not to fill the disk. */
-static bool is_within_rate(struct tac_perf *perf, uint64_t ns)
+/* Copies are large: a thread that switches all the time is not to fill the disk. Samples, which
+ * come all the time, leave half of them to the rest. */
+static bool is_within_rate(struct tac_perf *perf, const struct tac_format_kernel *e)
 {
+    uint32_t most = e->type == TAC_KERNEL_SAMPLE ? COPIES_A_SECOND / 2 : COPIES_A_SECOND;
     if (perf->config.stacks != TAC_PERF_COPIES)
         return true;
-    if (ns - perf->second_ns >= 1000000000u) {
-        perf->second_ns = ns;
+    if (e->ns - perf->second_ns >= 1000000000u) {
+        perf->second_ns = e->ns;
         perf->copies = 0;
     }
-    return ++perf->copies <= COPIES_A_SECOND;
+    return perf->copies < most && ++perf->copies;
 }
 
 /* The stack that was read belongs to this event. */
@@ -329,7 +331,7 @@ static void put_stack(struct tac_perf *perf, struct tac_perf_batch *b,
 {
     uint32_t bytes = perf->stack_bytes;
     perf->stack_bytes = 0;
-    if (!bytes || bytes > b->stacks_max - b->stacks_bytes || !is_within_rate(perf, e->ns))
+    if (!bytes || bytes > b->stacks_max - b->stacks_bytes || !is_within_rate(perf, e))
         return;
     unsigned char *to = b->stacks + b->stacks_bytes;
     memcpy(to, perf->stack, bytes);

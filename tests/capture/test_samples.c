@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -115,6 +116,42 @@ static void samples_have_stacks_where_these_are_asked_for(void)
     tac_capture_close(c);
 }
 
+/* Copies of stacks are limited a second, and samples use no more than half of it: what follows a
+ * thousand of them has its stack. */
+static void samples_leave_room_for_other_stacks(void)
+{
+    enum { PAGES = 32 };
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), found = 0, with_stack = 0;
+    struct tac_trace_config config = {.path = path,
+                                      .evidence = TAC_EVIDENCE_PERF | TAC_EVIDENCE_STACKS,
+                                      .stack_bytes = 256,
+                                      .samples_hz = 10000};
+    struct tac_capture *c = NULL;
+    char *fresh =
+        mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(fresh != MAP_FAILED && madvise(fresh, PAGES * page, MADV_NOHUGEPAGE) == 0);
+    REQUIRE(tac_trace_start(&config) == 0);
+    for (uint64_t end_ns = tac_clock_thread_cpu_ns() + 150000000;
+         tac_clock_thread_cpu_ns() < end_ns;)
+        compute(20000);
+    for (size_t i = 0; i < PAGES; i++)
+        ((volatile char *)fresh)[i * page] = 1;
+    REQUIRE(tac_trace_stop() == 0 && tac_capture_open(path, NULL, &c) == 0);
+    if (!has_samples(c) || !TAC_HAVE_SYMBOLS)
+        SKIP("no samples by perf_event_open here, or built without elfutils");
+    for (size_t i = 0; i < c->kernel_count; i++) {
+        const struct tac_capture_kernel *e = &c->kernel[i];
+        if (e->type != TAC_KERNEL_FAULT_MINOR || e->a - (uintptr_t)fresh >= PAGES * page)
+            continue;
+        size_t k = TAC_CAPTURE_LOWER(c, kernel_stacks, ns, e->ns);
+        found++;
+        with_stack += k < c->kernel_stacks_count && c->kernel_stacks[k].ns == e->ns;
+    }
+    CHECK_MSG(found && with_stack == found, "%zu of %zu", with_stack, found);
+    tac_capture_close(c);
+    munmap(fresh, PAGES * page);
+}
+
 static void the_environment_asks_for_samples(void)
 {
     REQUIRE(setenv("TACTUS_SAMPLES", "99999999", 1) == 0); /* more than can be had */
@@ -151,6 +188,7 @@ int main(void)
     snprintf(path, sizeof path, "%s/recording", dir);
     TEST(samples_find_the_function);
     TEST(samples_have_stacks_where_these_are_asked_for);
+    TEST(samples_leave_room_for_other_stacks);
     TEST(the_environment_asks_for_samples);
     TEST(too_many_are_refused);
     TEST(without_being_asked_there_are_none);
