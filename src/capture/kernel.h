@@ -5,7 +5,7 @@
  * Two tiers, each said in the recording with what it cannot see. tracefs: a private instance
  * (nothing of anybody else's is touched) with the clock `mono`, or on x86 the counter that user
  * space reads, related to it by pairs; read as raw pages per CPU. bpf: switches and wake-ups alone,
- * at a third of the cost, through libtactus-bpf, which is loaded when it is there. A thread of
+ * at less cost, through libtactus-bpf, which is loaded when it is there. A thread of
  * normal priority reads, and appends chunks to a recording that the traced program writes at the
  * same time. Where tracefs is not mounted, a detached mount is used. All of it is gone at the end;
  * when this process is killed, a small child that waits for its end removes the instance, and what

@@ -223,8 +223,8 @@ TAC_CMD(capture) = {
                {"kernel", 0, "WHAT",
                 "More or less of it: faults (page faults of all), disks, stacks (of the kernel, "
                 "where real-time threads leave their CPU), switches (those and wake-ups alone), "
-                "bpf (the same at a third of the cost), own (with --pid: what its threads take "
-                "part in); several with commas between."},
+                "bpf (the same at less cost), own (with --pid: what its threads take part in); "
+                "several with commas between."},
                {"cpus", 0, "LIST", "Only these CPUs, as 0-3,6."}},
     .operands_min = 0,
     .operands_max = -1,
