@@ -34,7 +34,7 @@ def install(build, folder):
 
 
 def libraries(prefix):
-    return next(prefix.glob("lib/**/pkgconfig")).parent
+    return next(prefix.glob("lib*/**/pkgconfig")).parent
 
 
 def the_command_finds_its_parts(build, folder):

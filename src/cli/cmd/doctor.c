@@ -227,6 +227,10 @@ static int run(const struct tac_cmd_args *args)
 {
     if (args->option[OPTION_SETUP])
         return check_setup();
+    if (args->option[OPTION_SAMPLES] && (args->separator != 0 || args->option[OPTION_PROVE]))
+        return tac_cmd_fail(TAC_EXIT_USAGE,
+                            "--samples goes with a program that is run once: tactus "
+                            "doctor --samples -- PROGRAM");
     if (args->option[OPTION_PID])
         return judge_process(args);
     if (args->count == 0)

@@ -104,7 +104,8 @@ TAC_INLINE void group(const struct sine *s, tac_v sin, tac_v cos, float *out, in
 }
 
 /* As many whole groups as there is room for, from a group's first frame on. Apart from the rest, so
- * that no group waits for what the one before has stored. */
+ * that no group waits for what the one before has stored. Not with one lane, where the dearest
+ * call, that of a new pitch, would be more than 1.5 times the mean. */
 TAC_INLINE uint32_t groups(struct sine *s, tac_v gain, float *out, uint32_t i, uint32_t last,
                            int add)
 {
@@ -161,7 +162,7 @@ TAC_INLINE void run_still(struct sine *s, const struct tac_io *io, uint32_t firs
     if (!s->turned)
         turn(s);
     for (uint32_t i = first, count; i < last; i += count) {
-        if (!level.stride && !s->done && !s->begun)
+        if (TAC_LANES > 1 && !level.stride && !s->done && !s->begun)
             i = groups(s, tac_v_load(level.data), io->out[0], i, last, add);
         count = GROUP - s->done < last - i ? GROUP - s->done : last - i;
         if (!count)
