@@ -18,13 +18,17 @@ from audio_servers import RATE, Skip, jack, need, run
 
 
 def record(tactus, folder, environment, command, heap="system"):
-    """Runs a program for at most 3 s under record; returns its cycles by source, and the counts.
-    jack_metro closes its client in its signal handler and hangs at times, on its own too: then it is
-    killed, and the recording counts as far as it goes."""
+    """Runs a program for 3 s under record; returns its cycles by source, and the counts. A busy machine
+    may take so long until it has a stream: then once more, with more time. jack_metro closes its
+    client in its signal handler and hangs at times, on its own too: then it is killed, and the
+    recording counts as far as it goes."""
     path = pathlib.Path(folder, "program.tac")
     path.unlink(missing_ok=True)
-    result = run([tactus, "run", "-q", f"--heap={heap}", "--record", str(path), "--", "timeout", "-k",
-                  "3", "-s", "INT", "3"] + command, environment, seconds=30)
+    for seconds in (3, 15):
+        result = run([tactus, "run", "-q", f"--heap={heap}", "--record", str(path), "--", "timeout", "-k",
+                      "3", "-s", "INT", str(seconds)] + command, environment, seconds=40)
+        if path.exists():
+            break
     assert path.exists(), f"{result.returncode}: {result.stderr}"
     info = run([tactus, "info", str(path)], environment)
     assert info.returncode == 0, info.stderr
