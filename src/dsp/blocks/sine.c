@@ -171,8 +171,11 @@ TAC_INLINE void run_still(struct sine *s, const struct tac_io *io, uint32_t firs
             begin(s);
         if (level.stride)
             partial(s, io, i, count, 1, add);
-        else
+        else if (count < GROUP)
             partial(s, io, i, count, 0, add);
+        else /* one lane */
+            group(s, s->sin * tac_v_load(level.data), s->cos * tac_v_load(level.data),
+                  io->out[0] + (size_t)i * TAC_LANES, add);
         advance(s, count);
     }
 }
