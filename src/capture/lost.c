@@ -9,6 +9,7 @@
  * How     One walk over the events, which keeps the time of the last one of each buffer that has a
  *         gap, and meets the gaps in the order of their ends.
  * Cost    O((n + g) log g) for n events and g gaps. Threads: one. Real-time: no. */
+#include "base/order.h"
 #include "capture/reader.h"
 
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define OF_THREAD (1ull << 32)
 #define NO_BUFFER UINT64_MAX
 
+/* Both are in the order of their first word. */
 struct buffer {
     uint64_t number;
     uint64_t last_ns; /* of its last event */
@@ -54,18 +56,6 @@ static uint64_t buffer_of_gap(const struct tac_capture_gap *g)
     return g->tid ? OF_THREAD | g->tid : g->cpu;
 }
 
-static int compare_buffers(const void *a, const void *b)
-{
-    uint64_t x = ((const struct buffer *)a)->number, y = ((const struct buffer *)b)->number;
-    return x < y ? -1 : x > y;
-}
-
-static int compare_endings(const void *a, const void *b)
-{
-    uint64_t x = ((const struct ending *)a)->end_ns, y = ((const struct ending *)b)->end_ns;
-    return x < y ? -1 : x > y;
-}
-
 static bool find_losses(const struct tac_reader *r, struct losses *ret_losses)
 {
     const struct tac_capture_gap *g = r->gaps.data;
@@ -80,8 +70,8 @@ static bool find_losses(const struct tac_reader *r, struct losses *ret_losses)
         l.ending[l.count] = (struct ending){g[i].end_ns, (uint32_t)i};
         l.buffer[l.count++] = (struct buffer){.number = buffer_of_gap(&g[i])};
     }
-    qsort(l.ending, l.count, sizeof *l.ending, compare_endings);
-    qsort(l.buffer, l.count, sizeof *l.buffer, compare_buffers);
+    qsort(l.ending, l.count, sizeof *l.ending, tac_compare_u64);
+    qsort(l.buffer, l.count, sizeof *l.buffer, tac_compare_u64);
     for (size_t i = 0; i < l.count; i++)
         if (i == 0 || l.buffer[i].number != l.buffer[l.buffers - 1].number)
             l.buffer[l.buffers++] = l.buffer[i];
@@ -92,7 +82,7 @@ static bool find_losses(const struct tac_reader *r, struct losses *ret_losses)
 static struct buffer *look_up(const struct losses *l, uint64_t number)
 {
     struct buffer key = {.number = number};
-    return bsearch(&key, l->buffer, l->buffers, sizeof key, compare_buffers);
+    return bsearch(&key, l->buffer, l->buffers, sizeof key, tac_compare_u64);
 }
 
 static void note_event(struct losses *l, const struct tac_capture_kernel *k)

@@ -291,15 +291,26 @@ const char *tac_frame_text(const struct tac_frame *f, char *buffer, size_t size)
     return buffer;
 }
 
+static struct tac_frame frame_in(const struct tac_places *p,
+                                 const struct tac_capture_kernel_stack *s, uint32_t i)
+{
+    return frame_of(p, s->pc[i], i ? TAC_SYMBOL_RETURN : TAC_SYMBOL_EXACT);
+}
+
+static bool is_in_a_file(const struct tac_frame *f)
+{
+    return strcmp(f->module, "?") != 0;
+}
+
 const char *tac_places_way(const struct tac_places *p, const struct tac_capture_kernel_stack *s,
                            char *buffer, size_t size)
 {
     size_t used = 0;
     *buffer = 0;
     for (uint32_t i = 0, named = 0; i < s->count && named < 2; i++) {
-        struct tac_frame f = frame_of(p, s->pc[i], i ? TAC_SYMBOL_RETURN : TAC_SYMBOL_EXACT);
+        struct tac_frame f = frame_in(p, s, i);
         char words[160];
-        if (f.is_ours || !strcmp(f.module, "?") || (named && !*f.function))
+        if (f.is_ours || !is_in_a_file(&f) || (named && !*f.function))
             continue;
         int n = snprintf(buffer + used, size - used, "%s%s", named++ ? ", called by " : "",
                          tac_frame_text(&f, words, sizeof words));
@@ -312,18 +323,18 @@ bool tac_places_sampled(const struct tac_places *p, uint64_t address,
                         const struct tac_capture_kernel_stack *s, struct tac_frame *ret_frame)
 {
     for (uint32_t i = 0; s && i < s->count; i++) {
-        *ret_frame = frame_of(p, s->pc[i], i ? TAC_SYMBOL_RETURN : TAC_SYMBOL_EXACT);
-        if (!ret_frame->is_ours && strcmp(ret_frame->module, "?") != 0)
+        *ret_frame = frame_in(p, s, i);
+        if (!ret_frame->is_ours && is_in_a_file(ret_frame))
             return true;
     }
     *ret_frame = frame_of(p, address, TAC_SYMBOL_EXACT);
-    return strcmp(ret_frame->module, "?") != 0;
+    return is_in_a_file(ret_frame);
 }
 
 const char *tac_places_text(const struct tac_places *p, uint64_t address, char *buffer, size_t size)
 {
     struct tac_frame f = frame_of(p, address, TAC_SYMBOL_RETURN);
-    if (!strcmp(f.module, "?"))
+    if (!is_in_a_file(&f))
         return "";
     return tac_frame_text(&f, buffer, size);
 }
