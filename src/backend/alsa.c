@@ -275,7 +275,7 @@ static void look_for_device(struct alsa *a)
 static void *alsa_run(void *user)
 {
     struct alsa *a = user;
-    tac_cycle_touch_stack();
+    tac_cycle_enter(&a->runner);
     while (!is_stopped(a))
         if (play_on(a) < 0)
             look_for_device(a);

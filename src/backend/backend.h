@@ -35,6 +35,7 @@ struct tac_cycle {
 };
 
 typedef void (*tac_cycle_function)(void *user, const struct tac_cycle *cycle);
+typedef void (*tac_thread_function)(void *user);
 
 /* The strings must hold until the stream is closed. */
 struct tac_backend_config {
@@ -50,6 +51,8 @@ struct tac_backend_config {
     int cpu;             /* 1 + the core to run on; 0: any */
     uint64_t frames_end; /* file: stop after so many frames; 0: when the input file ends */
     tac_cycle_function process;
+    tac_thread_function enter; /* on each thread that will call process, before it does; it may
+                                  allocate and wait. NULL: nothing is to be done */
     void *user;
 };
 

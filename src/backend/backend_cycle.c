@@ -48,6 +48,7 @@ int tac_cycle_open(struct tac_cycle_runner *r, const struct tac_backend_config *
     r->inputs = c->inputs;
     r->outputs = c->outputs;
     r->process = c->process;
+    r->enter = c->enter;
     r->user = c->user;
     return 0;
 }
@@ -139,10 +140,17 @@ void tac_cycle_stats(const struct tac_cycle_runner *r, struct tac_backend_stats 
     s->busy_ns = atomic_load_explicit(&c->busy_ns, memory_order_relaxed);
 }
 
-void tac_cycle_touch_stack(void)
+static void touch_stack(void)
 {
     unsigned char stack[STACK_TOUCH_BYTES];
     tac_region_touch(stack, sizeof stack);
+}
+
+void tac_cycle_enter(struct tac_cycle_runner *r)
+{
+    touch_stack();
+    if (r->enter)
+        r->enter(r->user);
 }
 
 static int spawn(const struct tac_backend_config *c, void *(*run)(void *), void *user,

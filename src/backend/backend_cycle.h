@@ -26,6 +26,7 @@ struct tac_cycle_runner {
     uint32_t inputs, outputs;
     uint64_t index;
     tac_cycle_function process;
+    tac_thread_function enter;
     void *user;
     struct tac_cycle_counts counts;
 };
@@ -59,7 +60,8 @@ int tac_cycle_spawn(const struct tac_backend_config *config, const char *name, v
  * permitted. */
 bool tac_cycle_lock_process(void);
 
-/* Touch this thread's stack, so that no later depth of it faults. */
-void tac_cycle_touch_stack(void);
+/* First of all on the thread that will run cycles: touch its stack, so that no later depth of it
+ * faults, and let the client prepare (config.enter). */
+void tac_cycle_enter(struct tac_cycle_runner *runner);
 
 #endif

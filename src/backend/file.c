@@ -165,6 +165,7 @@ static uint32_t next_frames(const struct file *f)
 static void *file_run(void *user)
 {
     struct file *f = user;
+    tac_cycle_enter(&f->runner);
     while (!atomic_load_explicit(&f->stop, memory_order_acquire)) {
         uint32_t frames = next_frames(f);
         frames = frames ? read_input(f, frames) : 0;

@@ -122,8 +122,8 @@ static int on_process(jack_nframes_t frames, void *user)
 
 static void on_thread(void *user)
 {
-    (void)user;
-    tac_cycle_touch_stack();
+    struct jack *j = user;
+    tac_cycle_enter(&j->runner);
 }
 
 static void on_freewheel(int starting, void *user)

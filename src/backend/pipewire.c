@@ -9,8 +9,8 @@
  *         deadline are the graph's clock (io area "position"); frames that its position leaps over
  *         while the sound runs are an xrun. The server resamples where its rate is another.
  *         A server that ends is looked for by a keeper, and everything is made anew.
- * Threads on_play, on_record, on_io: the library's data thread, real-time. Other callbacks: the
- *         thread of its loop. The rest: control, or the keeper, with the loop locked.
+ * Threads on_play, on_record, on_io, on_thread: the library's data thread, real-time. Other
+ * callbacks: the thread of its loop. The rest: control, or the keeper, with the loop locked.
  * Invariants  I1 streams and core are changed with the loop locked only  I2 the ring holds less
  * than RING_FRAMES; what does not fit is dropped and counted as an xrun. Source  The PipeWire API
  * documentation, "Streams" and "Thread loop". */
@@ -56,11 +56,20 @@ struct pipewire {
     struct tac_ring ring; /* frames of base.inputs floats */
     float *ring_data;
     _Atomic bool running; /* from the end of start on */
-    bool locked;
+    bool locked, entered;
     _Atomic pthread_t thread; /* the data thread, from its first cycle on */
 };
 
 /* ---- the data thread ---- */
+
+static int on_thread(struct spa_loop *loop, bool async, uint32_t seq, const void *data, size_t size,
+                     void *user)
+{
+    (void)loop, (void)async, (void)seq, (void)data, (void)size;
+    struct pipewire *p = user;
+    tac_cycle_enter(&p->runner);
+    return 0;
+}
 
 static void count_xrun(struct pipewire *p)
 {
@@ -439,12 +448,21 @@ static int pipewire_stop(struct tac_backend_stream *stream)
     return 0;
 }
 
+/* The library's data thread outlives streams and servers: once is enough. */
+static void prepare_thread(struct pipewire *p)
+{
+    if (!p->entered)
+        pw_data_loop_invoke(pw_context_get_data_loop(p->context), on_thread, 0, NULL, 0, true, p);
+    p->entered = true;
+}
+
 static int pipewire_start(struct tac_backend_stream *stream, struct tac_error *err)
 {
     struct pipewire *p = (struct pipewire *)stream;
     if (p->running)
         return 0;
     p->locked = p->locked || tac_cycle_lock_process();
+    prepare_thread(p);
     pw_thread_loop_lock(p->loop);
     int code = add_streams(p, err);
     if (code >= 0)

@@ -56,7 +56,7 @@ static uint64_t due(const struct timer *t, uint64_t k)
 static void *timer_run(void *user)
 {
     struct timer *t = user;
-    tac_cycle_touch_stack();
+    tac_cycle_enter(&t->runner);
     uint64_t start = tac_clock_ns() + 1000000;
     for (uint64_t k = 0; !atomic_load_explicit(&t->stop, memory_order_acquire); k++) {
         uint64_t begin = start + due(t, k), deadline = start + due(t, k + 1);

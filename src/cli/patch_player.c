@@ -33,13 +33,17 @@ int tac_player_is_interrupted(void)
     return interrupted;
 }
 
+/* The audio thread, before its first cycle. */
+static void enter(void *user)
+{
+    struct tac_player *p = user;
+    if (p->cycles >= 0)
+        tac_thread_register("audio", 0);
+}
+
 void tac_player_process(void *user, const struct tac_cycle *cycle)
 {
     struct tac_player *p = user;
-    if (p->cycles >= 0 && !p->registered) {
-        p->registered = true; // the first cycle; nothing is heard yet
-        tac_thread_register("audio", 0);
-    }
     tac_cycle_begin(p->cycles, cycle->deadline_ns, cycle->frames);
     if (p->mixer)
         tac_mixer_process(p->mixer, cycle->in, cycle->out, cycle->frames);
@@ -152,6 +156,7 @@ static int open_parts(struct tac_player *p, const struct tac_player_config *c,
     stream.latency_frames = p->info.latency_frames;
     stream.name = p->name;
     stream.process = tac_player_process;
+    stream.enter = enter;
     stream.user = p;
     if (c->record)
         code = tac_wav_writer_open(c->record, stream.rate_hz, stream.outputs, &p->record, err);

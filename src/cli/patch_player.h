@@ -21,7 +21,6 @@ struct tac_player {
     struct tac_wav_writer *record; /* or NULL */
     const char *file, *trace;      /* what is written beside it, for errors; or NULL */
     int cycles;                    /* source of cycles for the recorder; negative: none */
-    bool registered;               /* the audio thread, with the recorder */
     bool traces;                   /* a session of ours runs */
 };
 

@@ -4,6 +4,7 @@
 
 #include "test.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -11,14 +12,26 @@
 struct seen {
     _Atomic uint64_t cycles, wrong;
     uint64_t next, deadline;
+    unsigned entered;
+    pthread_t thread;
 };
+
+/* It may wait: the first cycle is due after that. */
+static void enter(void *user)
+{
+    struct seen *s = user;
+    s->entered++;
+    s->thread = pthread_self();
+    usleep(20000);
+}
 
 static void note(void *user, const struct tac_cycle *c)
 {
     struct seen *s = user;
     int good = c->index == s->next && c->frames == 64 && c->outputs == 3 && c->inputs == 1 &&
                c->begin_ns >= c->due_ns && c->deadline_ns > c->due_ns && c->in[0][63] == 0 &&
-               c->due_ns >= s->deadline;
+               c->due_ns >= s->deadline && s->entered == 1 &&
+               pthread_equal(s->thread, pthread_self());
     s->next++;
     s->deadline = c->deadline_ns;
     c->out[2][63] = 1;
@@ -31,8 +44,13 @@ static void cycles_are_in_order_and_on_the_grid(void)
     struct rlimit limit = {100000, 200000}; /* a spinning thread must not take the machine */
     setrlimit(RLIMIT_RTTIME, &limit);
     struct seen seen = {0};
-    struct tac_backend_config config = {
-        .rate_hz = 48000, .frames = 64, .inputs = 1, .outputs = 3, .process = note, .user = &seen};
+    struct tac_backend_config config = {.rate_hz = 48000,
+                                        .frames = 64,
+                                        .inputs = 1,
+                                        .outputs = 3,
+                                        .process = note,
+                                        .enter = enter,
+                                        .user = &seen};
     struct tac_backend_stream *stream;
     struct tac_error err = {0};
     const struct tac_backend *timer = tac_backend_find("timer");

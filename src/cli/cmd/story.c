@@ -45,13 +45,17 @@ static void ask_stop(int signal)
     stop_asked = 1;
 }
 
-/* Audio thread. The thread introduces itself to the recorder in its first
- * cycle, which is not part of the story yet. */
+/* Audio thread, before its first cycle. */
+static void enter(void *user)
+{
+    (void)user;
+    tac_thread_register("audio", 1u << 16);
+}
+
+/* Audio thread. */
 static void process(void *user, const struct tac_cycle *cycle)
 {
     struct story *story = user;
-    if (cycle->index == 0)
-        tac_thread_register("audio", 1u << 16);
     tac_cycle_begin(story->source, cycle->deadline_ns, cycle->frames);
     tac_framework_post(&story->framework);
     {
@@ -91,6 +95,7 @@ static int play(struct story *story, const struct tac_engine_info *info)
         .inputs = info->inputs,
         .outputs = info->outputs,
         .process = process,
+        .enter = enter,
         .user = story,
     };
     struct tac_backend_stream *stream;
