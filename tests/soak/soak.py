@@ -5,8 +5,10 @@ usage: soak.py TACTUS EXAMPLES WITNESS [SECONDS]   (make test-soak; SECONDS: 180
 
 A patch that takes about 70 % of a core at 48 kHz and 64 frames is played by the clock, streams a
 sound file, and is edited once a second; files are written and read beside it, and the other cores
-compute and allocate without a pause (all pinned). The doctor watches, and a witness on each core: a
-thread of higher priority than the sound that sleeps to a grid (core_gaps.c). A late cycle is
+compute and allocate without a pause (all pinned). The size of the patch is found under that load:
+cores that share caches or are halves of one make it cost half as much again. The doctor watches, and
+a witness on each core: a thread of higher priority than the sound that sleeps to a grid (core_gaps.c).
+A late cycle is
 
   the hypervisor's  by the doctor's verdict on evidence; or the witness of the sound's core was kept
                     waiting at that time for at least as long as the cycle was late, and the witness of
@@ -135,11 +137,11 @@ def no_cycle_is_late(tactus, folder):
     folder, tactus = pathlib.Path(folder), str(pathlib.Path(tactus).resolve())
     shutil.copy(pathlib.Path(EXAMPLES, "sounds", "strings.flac"), folder)
     path = folder / "soak.yaml"
-    chains = chains_for(tactus, path)
+    report = folder / "report.json"
     others = disturb(folder)
     witness = start_witness()
-    report = folder / "report.json"
     try:
+        chains = chains_for(tactus, path)
         with open(report, "wb") as out:
             child = subprocess.Popen(
                 ["prlimit", "--rttime=2000000", tactus, "doctor", "--json", "-o",
@@ -241,5 +243,11 @@ def judge(report, gaps, edits, errors):
     assert not (found["kernel"] and kernel_can_be_preempted()), "the kernel kept the core"
 
 
+def leave(signum, _):
+    """Told to end: what was started ends with it."""
+    sys.exit(128 + signum)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, leave)
     sys.exit(audio_servers.main((no_cycle_is_late,)))
