@@ -144,7 +144,8 @@ TAC_MUST_CHECK int tac_diagnosis_layout(const struct tac_diagnosis *diagnosis, s
 /* The price of a page fault in the recording of this cycle's source, ns. */
 double tac_diagnosis_fault_ns(const struct tac_diagnosis *diagnosis, size_t cycle);
 
-/* One sentence on how two or more runs compare; says so when there is no difference. */
+/* One sentence on how two or more runs compare; says so when there is no difference. A second one
+ * where the main cause of the first run differs beyond chance. */
 void tac_report_headline(const struct tac_diagnosis *const *runs, size_t count,
                          struct tac_text *text);
 

@@ -108,6 +108,52 @@ static void headline_says_when_there_is_no_difference(void)
     fixture_close(&f);
 }
 
+/* A run of 5000 cycles: each miss stands alone, the first of them are of one rule. */
+static struct tac_diagnosis run_of(const char *name, struct tac_miss *misses, size_t count,
+                                   struct tac_cause *causes, const struct tac_rule *const rules[2],
+                                   size_t of_first)
+{
+    for (size_t i = 0; i < count; i++)
+        misses[i] = (struct tac_miss){
+            .root = (uint32_t)i, .count = 1, .verdict = {{.rule = rules[i >= of_first]}}};
+    causes[0] = (struct tac_cause){.rule = rules[0], .misses = of_first};
+    causes[1] = (struct tac_cause){.rule = rules[1], .misses = count - of_first};
+    return (struct tac_diagnosis){.name = name,
+                                  .judged = 5000,
+                                  .missed = count,
+                                  .misses = misses,
+                                  .misses_count = count,
+                                  .causes = causes,
+                                  .causes_count = 2};
+}
+
+static void headline_says_that_one_cause_is_gone(void)
+{
+    static const struct tac_rule lock = {.title = "a lock"}, noise = {.title = "noise"};
+    static const struct tac_rule *const rules[2] = {&lock, &noise};
+    static struct tac_miss misses[4][32];
+    struct tac_cause causes[4][2];
+    struct tac_text text = {0};
+    const struct tac_diagnosis before = run_of("a", misses[0], 32, causes[0], rules, 16),
+                               gone = run_of("b", misses[1], 20, causes[1], rules, 0),
+                               fewer = run_of("c", misses[2], 32, causes[2], rules, 10),
+                               least = run_of("d", misses[3], 1, causes[3], rules, 1);
+    tac_report_headline((const struct tac_diagnosis *const[]){&before, &gone}, 2, &text);
+    CHECK_MSG(strstr(tac_text_string(&text), "No clear difference") &&
+                  strstr(tac_text_string(&text),
+                         "16 late cycles of a and none of b come from a lock: that is not chance."),
+              "%s", tac_text_string(&text));
+    text.length = 0;
+    tac_report_headline((const struct tac_diagnosis *const[]){&before, &fewer}, 2, &text);
+    CHECK_MSG(!strstr(tac_text_string(&text), "that is not chance"), "%s", tac_text_string(&text));
+    text.length = 0;
+    tac_report_headline((const struct tac_diagnosis *const[]){&before, &least}, 2, &text);
+    CHECK_MSG(!strstr(tac_text_string(&text), "No clear difference") &&
+                  strstr(tac_text_string(&text), "16 late cycles of a and 1 of d come"),
+              "%s", tac_text_string(&text));
+    tac_text_fini(&text);
+}
+
 static void a_recording_cut_anywhere_is_judged_or_refused(void)
 {
     struct fixture f;
@@ -153,6 +199,7 @@ int main(int argc, char **argv)
     TEST(json_is_balanced);
     TEST(page_is_self_contained_and_safe);
     TEST(headline_says_when_there_is_no_difference);
+    TEST(headline_says_that_one_cause_is_gone);
     TEST(a_recording_cut_anywhere_is_judged_or_refused);
     return test_end();
 }
