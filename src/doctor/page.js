@@ -277,7 +277,7 @@
       return el('tr', worst ? {class: 'go', onclick: () => jump(worst.cycle)} : {},
         el('td', {class: 'n'}, (100 * c.share).toFixed(1) + ' %'),
         el('td', {}, swatch(ruleColour(c.rule)), el('b', {}, c.title), sure(c.confidence) && ` \u2014 ${sure(c.confidence)}`,
-          el('div', {class: 'phone'}, `${count(c.misses)} misses, ${ns(c.lost_ns)} lost`),
+          el('div', {class: 'phone'}, `${count(c.misses)} ${c.misses === 1 ? 'miss' : 'misses'}, ${ns(c.lost_ns)} lost`),
           el('div', {class: 'why'}, ruleByName[c.rule].means),
           blame(run, c.place) ? el('div', {class: 'where'}, blame(run, c.place)) : null,
           el('div', {class: 'todo'}, c.advice)),

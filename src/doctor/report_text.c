@@ -40,7 +40,7 @@ static void add_sources(const struct tac_diagnosis *d, struct tac_text *text)
         const struct tac_source_summary *s = &d->sources[i];
         if (!s->cycles)
             continue;
-        tac_text_addf(text, "  %s: %zu cycles", s->name, s->cycles);
+        tac_text_addf(text, "  %s: %zu cycle%s", s->name, s->cycles, s->cycles == 1 ? "" : "s");
         if (s->period_ns)
             tac_text_addf(text, s->is_regular ? " every %s" : ", each with %s",
                           tac_text_duration((double)s->period_ns, a, sizeof a));
@@ -71,7 +71,7 @@ static void add_sources(const struct tac_diagnosis *d, struct tac_text *text)
 static void add_summary(const struct tac_diagnosis *d, struct tac_text *text)
 {
     char worst[16];
-    tac_text_addf(text, "%s: %zu cycles, ", d->name, d->judged);
+    tac_text_addf(text, "%s: %zu cycle%s, ", d->name, d->judged, d->judged == 1 ? "" : "s");
     if (d->cycles == 0)
         tac_text_add(text, "so there is nothing to judge\n");
     else if (d->missed == 0)

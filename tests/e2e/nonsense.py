@@ -89,6 +89,7 @@ def a_report_does_not_replace_its_recording(tactus, folder):
     desk.refused("doctor", "r.tac", "--html", "./r.tac", says="would be written over")
     desk.refused("doctor", "r.tac", "-o", "report.html", code=2, says="--html")
     desk.refused("run", "--record", "--", "true", code=2, says="needs a value")
+    desk.refused("capture", "--listen", "tcp::1", "-o", "r.tac", code=2, says="--listen=ADDRESS")
     assert desk.path("r.tac").read_bytes() == before and not desk.path("--").exists()
 
 

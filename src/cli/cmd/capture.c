@@ -166,12 +166,12 @@ static int run(const struct tac_cmd_args *args)
     struct tac_capturing_result result = {0};
     struct tac_error err;
     char token[TAC_TOKEN_BYTES + 2] = "", address[256];
-    if (!k.outlet.path)
-        return tac_cmd_fail(TAC_EXIT_USAGE, "say where to: -o FILE");
     k.kernel_config.cpus = args->option[OPT_CPUS];
     if (!read_origin(args, &k, address, sizeof address) || !read_limits(args, &k) ||
         !read_kernel_words(args->option[OPT_KERNEL], &k))
         return TAC_EXIT_USAGE;
+    if (!k.outlet.path)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "say where to: -o FILE");
     if (!read_token(args->option[OPT_TOKEN], token, &k.token))
         return TAC_EXIT_FAILED;
     int error = tac_capturing_run(&k, &result, &err);
