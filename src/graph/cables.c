@@ -166,20 +166,11 @@ static int fail_port(const struct tac_graph_reader *r, const struct word *w,
                           "say which %s of '%s' is meant: %s", kind, w->node, list);
 }
 
-static int find_node(const struct tac_graph_reader *r, const struct word *w, uint32_t *ret_node)
-{
-    int64_t index = tac_graph_find(r->graph, w->node);
-    if (index < 0)
-        return tac_graph_fail(
-            r, -TAC_E_UNKNOWN, w->line, w->column, "there is no node '%s'%s", w->node,
-            !strcmp(w->node, "input") ? "; give the patch 'input: CHANNELS'" : "");
-    *ret_node = (uint32_t)index;
-    return 0;
-}
-
 static int select_lanes(const struct tac_graph_reader *r, const struct word *w, uint32_t lanes,
                         struct tac_graph_end *end)
 {
+    if (!lanes)
+        return -TAC_E_RANGE; // of a node whose number of channels was wrong, and told
     end->first = w->first ? w->first - 1 : 0;
     end->count = w->first ? w->last - w->first + 1 : lanes;
     if (w->last > lanes)
@@ -191,7 +182,7 @@ static int select_lanes(const struct tac_graph_reader *r, const struct word *w, 
 static int resolve_from(const struct tac_graph_reader *r, const struct word *w,
                         struct tac_graph_cable *c)
 {
-    int code = find_node(r, w, &c->from.node);
+    int code = tac_graph_need_node(r, w->node, w->line, w->column, &c->from.node);
     if (code < 0)
         return code;
     const struct tac_graph_node *n = &r->graph->node[c->from.node];
@@ -208,7 +199,7 @@ static int resolve_from(const struct tac_graph_reader *r, const struct word *w,
 static int resolve_to(const struct tac_graph_reader *r, const struct word *w,
                       struct tac_graph_cable *c)
 {
-    int code = find_node(r, w, &c->to.node);
+    int code = tac_graph_need_node(r, w->node, w->line, w->column, &c->to.node);
     if (code < 0)
         return code;
     const struct tac_graph_node *n = &r->graph->node[c->to.node];
@@ -281,8 +272,8 @@ static int join(const struct tac_graph_reader *r, const struct word *from, const
     struct tac_graph_cable c = {
         .line = from->line, .column = from->column, .feedback = (uint8_t)feedback};
     int code = resolve_from(r, from, &c);
-    if (code >= 0)
-        code = resolve_to(r, to, &c);
+    if (tac_graph_goes_on(r, code))
+        code = tac_graph_first(code, resolve_to(r, to, &c));
     if (code >= 0)
         code = check_fit(r, from, &c);
     return code < 0 ? code : add_cable(r, &c);
@@ -297,16 +288,17 @@ static int read_chain(const struct tac_graph_reader *r, const struct tac_yaml *a
     int code = take_end(&c, &from);
     if (code >= 0 && !*c.s)
         code = fail_here(&c, "an arrow -> is expected here");
-    while (code >= 0 && *c.s) {
+    int joined = 0;
+    while (code >= 0 && tac_graph_goes_on(r, joined) && *c.s) {
         int feedback = take_arrow(&c);
         code = feedback < 0 ? feedback : take_end(&c, &to);
         if (code >= 0)
-            code = join(r, &from, &to, feedback);
+            joined = tac_graph_first(joined, join(r, &from, &to, feedback));
         from = to;
         from.port[0] = 0;
         from.first = from.last = 0;
     }
-    return code;
+    return tac_graph_first(joined, code);
 }
 
 int tac_graph_read_cables(const struct tac_graph_reader *r, const struct tac_yaml *list)
@@ -319,7 +311,7 @@ int tac_graph_read_cables(const struct tac_graph_reader *r, const struct tac_yam
     if (list->count <= TAC_GRAPH_CABLES_MAX && tac_graph_reserve(r->graph, 0, list->count) < 0)
         return tac_graph_fail(r, -ENOMEM, 0, 0, "out of memory");
     int code = 0;
-    for (const struct tac_yaml *v = list->first; v && code >= 0; v = v->next)
-        code = read_chain(r, v);
+    for (const struct tac_yaml *v = list->first; v && tac_graph_goes_on(r, code); v = v->next)
+        code = tac_graph_first(code, read_chain(r, v));
     return code;
 }

@@ -83,21 +83,24 @@ int tac_graph_arrange(struct tac_graph *graph)
     struct tac_error unsaid;
     for (uint32_t i = 0; i < graph->node_count; i++)
         graph->node[i].cable_count = 0;
-    return tac_graph_sort(&(struct tac_graph_reader){graph, &unsaid});
+    return tac_graph_sort(&(struct tac_graph_reader){graph, &unsaid, NULL});
 }
 
-int tac_graph_read(const char *text, size_t bytes, const char *name, const char *folder,
-                   struct tac_graph **ret_graph, struct tac_error *err)
+static int read_text(const char *text, size_t bytes, const char *name, const char *folder,
+                     struct tac_graph_mistakes *mistakes, struct tac_graph **ret_graph,
+                     struct tac_error *err)
 {
     struct tac_graph *graph = calloc(1, sizeof *graph);
     if (!graph)
         return tac_error_set(err, -ENOMEM, name, 0, 0, "out of memory");
     struct tac_stash text_stash = {0}; /* the tree: dropped when the graph is made */
-    struct tac_graph_reader reader = {graph, err};
+    struct tac_graph_reader reader = {graph, err, mistakes};
     struct tac_yaml *root = NULL;
     graph->file = tac_stash_string(&graph->stash, name, strlen(name));
     graph->folder = tac_stash_string(&graph->stash, folder, strlen(folder));
     int code = tac_yaml_parse(text, bytes, name, &text_stash, &root, err);
+    if (mistakes)
+        mistakes->root = root;
     if (code >= 0)
         code = graph->file && graph->folder
                    ? tac_graph_read_patch(&reader, root)
@@ -109,6 +112,12 @@ int tac_graph_read(const char *text, size_t bytes, const char *name, const char 
     }
     *ret_graph = graph;
     return 0;
+}
+
+int tac_graph_read(const char *text, size_t bytes, const char *name, const char *folder,
+                   struct tac_graph **ret_graph, struct tac_error *err)
+{
+    return read_text(text, bytes, name, folder, NULL, ret_graph, err);
 }
 
 /* What is no file could keep the reader waiting for ever. */
@@ -159,7 +168,8 @@ int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes, st
     return 0;
 }
 
-int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_error *err)
+static int read_file(const char *path, struct tac_graph_mistakes *mistakes,
+                     struct tac_graph **ret_graph, struct tac_error *err)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -168,9 +178,23 @@ int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_er
         return code;
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
-    code = folder ? tac_graph_read(text, bytes, path, folder, ret_graph, err)
+    code = folder ? read_text(text, bytes, path, folder, mistakes, ret_graph, err)
                   : tac_error_set(err, -ENOMEM, path, 0, 0, "out of memory");
     free(folder);
     free(text);
     return code;
+}
+
+int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_error *err)
+{
+    return read_file(path, NULL, ret_graph, err);
+}
+
+int tac_graph_check(const char *path, tac_graph_tell tell, void *user, struct tac_error *err)
+{
+    struct tac_graph_mistakes mistakes = {.tell = tell, .user = user};
+    struct tac_graph *graph = NULL;
+    int code = read_file(path, &mistakes, &graph, err);
+    tac_graph_free(graph);
+    return code < 0 && !mistakes.count ? code : mistakes.count;
 }

@@ -37,6 +37,7 @@ enum {
     TAC_GRAPH_CHANNELS_MAX = 64, /* of input and output */
     TAC_GRAPH_NAME_MAX = 64,
     TAC_GRAPH_STEPS_MAX = 64,
+    TAC_GRAPH_MISTAKES_MAX = 100, /* told of one patch */
     TAC_GRAPH_FEEDBACK_FRAMES = 64,
 };
 
@@ -147,6 +148,12 @@ int tac_graph_read(const char *text, size_t bytes, const char *name, const char 
 int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_error *err);
 void tac_graph_free(struct tac_graph *graph);
 
+/* Read a file to the end for its mistakes: tell is called for each, the first
+ * TAC_GRAPH_MISTAKES_MAX; what only follows from another one is left out. Returns how many there
+ * are; 0: tac_graph_open reads it. Negative, and *err: it cannot be read at all. */
+typedef void (*tac_graph_tell)(void *user, const struct tac_error *mistake);
+int tac_graph_check(const char *path, tac_graph_tell tell, void *user, struct tac_error *err);
+
 /* The text of a patch file; the caller frees it. */
 int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes,
                         struct tac_error *err);
@@ -171,14 +178,40 @@ int64_t tac_graph_find(const struct tac_graph *graph, const char *node);
 
 /* ---- steps of reading, in this order; each leaves *err filled on failure -------------------- */
 
+/* Where all mistakes are wanted, not the first alone. */
+struct tac_graph_mistakes {
+    tac_graph_tell tell;
+    void *user;
+    const struct tac_yaml *root;
+    int count;
+};
+
 struct tac_graph_reader {
     struct tac_graph *graph;
     struct tac_error *err;
+    struct tac_graph_mistakes *mistakes; /* or NULL: reading ends with the first */
 };
+
+/* Whether the next item is read after these. */
+static inline bool tac_graph_goes_on(const struct tac_graph_reader *r, int code)
+{
+    return code >= 0 || r->mistakes;
+}
+
+/* The first failure of several items. */
+static inline int tac_graph_first(int before, int code)
+{
+    return before < 0 ? before : code;
+}
 
 /* Fill reader->err for a place in the text; returns code. */
 int tac_graph_fail(const struct tac_graph_reader *r, int code, unsigned line, unsigned column,
                    const char *format, ...) TAC_PRINTF(5, 6);
+
+/* The node of that name, which stands at this place of the text. Where its own description was
+ * wrong and told, its absence is not told again. */
+int tac_graph_need_node(const struct tac_graph_reader *r, const char *name, unsigned line,
+                        unsigned column, uint32_t *ret_node);
 
 /* values.c: parameters and options of a node from its map. */
 int tac_graph_read_values(const struct tac_graph_reader *r, struct tac_graph_node *node,

@@ -17,17 +17,6 @@ static int fail_step(const struct tac_graph_reader *r, const struct tac_yaml *at
                           "{PARAMETER: VALUE}}");
 }
 
-static int find_node(const struct tac_graph_reader *r, const struct tac_yaml *at, const char *name,
-                     uint32_t *ret_node)
-{
-    int64_t index = tac_graph_find(r->graph, name);
-    if (index < 0)
-        return tac_graph_fail(r, -TAC_E_UNKNOWN, at->line, at->column, "there is no node '%.60s'",
-                              name);
-    *ret_node = (uint32_t)index;
-    return 0;
-}
-
 static int add_step(const struct tac_graph_reader *r, const struct tac_yaml *at,
                     struct tac_graph_step step)
 {
@@ -44,7 +33,7 @@ static int read_mute(const struct tac_graph_reader *r, const struct tac_yaml *at
     struct tac_graph_step step = {.kind = TAC_STEP_MUTE};
     if (at->kind != TAC_YAML_SCALAR)
         return fail_step(r, at);
-    int code = find_node(r, at, at->text, &step.node);
+    int code = tac_graph_need_node(r, at->text, at->line, at->column, &step.node);
     if (code >= 0 && r->graph->node[step.node].block_index < 0)
         return tac_graph_fail(r, -TAC_E_RANGE, at->line, at->column, "'%.60s' cannot be muted",
                               at->text);
@@ -56,7 +45,7 @@ static int read_voices(const struct tac_graph_reader *r, const struct tac_yaml *
     struct tac_graph_step step = {.kind = TAC_STEP_VOICES};
     if (at->kind != TAC_YAML_MAP || at->count != 1)
         return fail_step(r, at);
-    int code = find_node(r, at, at->first->key, &step.node);
+    int code = tac_graph_need_node(r, at->first->key, at->line, at->column, &step.node);
     if (code >= 0 && r->graph->node[step.node].block != &tac_graph_block_voices)
         return tac_graph_fail(r, -TAC_E_RANGE, at->line, at->column, "'%.60s' has no voices",
                               at->first->key);
@@ -72,7 +61,7 @@ static int read_set(const struct tac_graph_reader *r, const struct tac_yaml *at)
     float param[TAC_BLOCK_PARAMS_MAX] = {0};
     if (at->kind != TAC_YAML_MAP || at->count != 1 || at->first->kind != TAC_YAML_MAP)
         return fail_step(r, at);
-    int code = find_node(r, at, at->first->key, &node);
+    int code = tac_graph_need_node(r, at->first->key, at->line, at->column, &node);
     if (code < 0)
         return code;
     struct tac_graph_node copy = r->graph->node[node];
@@ -108,7 +97,9 @@ int tac_graph_read_overload(const struct tac_graph_reader *r, const struct tac_y
                               "overload is a list; each begins with '- '");
     r->graph->step = tac_stash_take(&r->graph->stash, TAC_GRAPH_STEPS_MAX * sizeof *r->graph->step);
     int code = r->graph->step ? 0 : tac_graph_fail(r, -ENOMEM, 0, 0, "out of memory");
-    for (const struct tac_yaml *v = list->first; v && code >= 0; v = v->next)
-        code = read_step(r, v);
+    if (code < 0)
+        return code;
+    for (const struct tac_yaml *v = list->first; v && tac_graph_goes_on(r, code); v = v->next)
+        code = tac_graph_first(code, read_step(r, v));
     return code;
 }

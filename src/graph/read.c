@@ -5,6 +5,7 @@
 #include "graph/read.h"
 
 #include "dsp/block.h"
+#include "graph/nearest.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { NEAR_NODES = 1000 }; /* so many are looked at for one that was meant */
 
 const struct tac_block tac_graph_block_input = {
     .name = "input",
@@ -48,7 +51,47 @@ int tac_graph_fail(const struct tac_graph_reader *r, int code, unsigned line, un
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return tac_error_set(r->err, code, r->graph->file, line, column, "%s", text);
+    tac_error_set(r->err, code, r->graph->file, line, column, "%s", text);
+    if (r->mistakes && r->mistakes->count++ < TAC_GRAPH_MISTAKES_MAX)
+        r->mistakes->tell(r->mistakes->user, r->err);
+    return code;
+}
+
+static bool has_key(const struct tac_yaml *map, const char *key)
+{
+    return map && map->kind == TAC_YAML_MAP && tac_yaml_get(map, key);
+}
+
+/* Whether the text describes a node of that name, however wrongly. */
+static bool is_described(const struct tac_yaml *root, const char *name)
+{
+    const struct tac_yaml *voices = tac_yaml_get(root, "voices");
+    bool found = !strcmp(name, "input")
+                     ? has_key(root, name)
+                     : has_key(tac_yaml_get(root, "nodes"), name) || has_key(voices, name);
+    const struct tac_yaml *v = voices && voices->kind == TAC_YAML_MAP ? voices->first : NULL;
+    for (; v && !found; v = v->next)
+        found = v->kind == TAC_YAML_MAP && has_key(tac_yaml_get(v, "nodes"), name);
+    return found;
+}
+
+int tac_graph_need_node(const struct tac_graph_reader *r, const char *name, unsigned line,
+                        unsigned column, uint32_t *ret_node)
+{
+    int64_t index = tac_graph_find(r->graph, name);
+    if (index >= 0) {
+        *ret_node = (uint32_t)index;
+        return 0;
+    }
+    if (r->mistakes && is_described(r->mistakes->root, name))
+        return -TAC_E_UNKNOWN;
+    char ask[TAC_NEAREST_TEXT_MAX];
+    struct tac_nearest near = tac_nearest_begin(name);
+    for (uint32_t i = 0; i < r->graph->node_count && i < NEAR_NODES; i++)
+        tac_nearest_try(&near, r->graph->node[i].name);
+    return tac_graph_fail(r, -TAC_E_UNKNOWN, line, column, "there is no node '%.60s'%s", name,
+                          !strcmp(name, "input") ? "; give the patch 'input: CHANNELS'"
+                                                 : tac_nearest_ask(&near, ask));
 }
 
 static int no_memory(const struct tac_graph_reader *r)
@@ -133,6 +176,17 @@ static int add_pseudo(const struct tac_graph_reader *r, const struct tac_block *
     return code;
 }
 
+static int fail_block(const struct tac_graph_reader *r, const struct tac_yaml *word)
+{
+    char ask[TAC_NEAREST_TEXT_MAX];
+    struct tac_nearest near = tac_nearest_begin(word->text);
+    for (uint32_t i = 0; i < tac_blocks_count(); i++)
+        tac_nearest_try(&near, tac_blocks_get(i)->name);
+    return tac_graph_fail(r, -TAC_E_UNKNOWN, word->line, word->column,
+                          "there is no block '%.60s'%s; `tactus blocks` lists them", word->text,
+                          tac_nearest_ask(&near, ask));
+}
+
 /* Its index in the registry. */
 static int find_block(const struct tac_graph_reader *r, const struct tac_yaml *node)
 {
@@ -141,10 +195,7 @@ static int find_block(const struct tac_graph_reader *r, const struct tac_yaml *n
         return tac_graph_fail(r, -TAC_E_SYNTAX, node->key_line, node->key_column,
                               "'%.60s' does not say what it is: give it 'block: NAME'", node->key);
     int index = word->kind == TAC_YAML_SCALAR ? tac_blocks_find(word->text) : -1;
-    if (index < 0)
-        return tac_graph_fail(r, -TAC_E_UNKNOWN, word->line, word->column,
-                              "there is no block '%.60s'; `tactus blocks` lists them", word->text);
-    return index;
+    return index < 0 ? fail_block(r, word) : index;
 }
 
 static bool has_notes(const struct tac_block *block)
@@ -190,9 +241,15 @@ static int read_node(const struct tac_graph_reader *r, uint32_t section, const s
     if (code >= 0)
         code = add_node(r, map->key, tac_blocks_get((uint32_t)code), code, map->key_line,
                         map->key_column, &index);
-    if (code >= 0)
-        code = read_width(r, &r->graph->node[index], section, map);
-    return code < 0 ? code : tac_graph_read_values(r, &r->graph->node[index], map);
+    if (code < 0)
+        return code;
+    struct tac_graph_node *n = &r->graph->node[index];
+    code = read_width(r, n, section, map);
+    if (code < 0)
+        n->lanes = 0; // not known
+    if (!tac_graph_goes_on(r, code))
+        return code;
+    return tac_graph_first(code, tac_graph_read_values(r, n, map));
 }
 
 static int read_nodes(const struct tac_graph_reader *r, uint32_t section,
@@ -206,23 +263,24 @@ static int read_nodes(const struct tac_graph_reader *r, uint32_t section,
     if (nodes->count <= TAC_GRAPH_NODES_MAX && tac_graph_reserve(r->graph, nodes->count, 0) < 0)
         return no_memory(r);
     int code = 0;
-    for (const struct tac_yaml *n = nodes->first; n && code >= 0; n = n->next)
-        code = read_node(r, section, n);
+    for (const struct tac_yaml *n = nodes->first; n && tac_graph_goes_on(r, code); n = n->next)
+        code = tac_graph_first(code, read_node(r, section, n));
     return code;
 }
 
 static int refuse_unknown_keys(const struct tac_graph_reader *r, const struct tac_yaml *map,
                                const char *const *known, const char *what)
 {
-    for (const struct tac_yaml *n = map->first; n; n = n->next) {
+    int code = 0;
+    for (const struct tac_yaml *n = map->first; n && tac_graph_goes_on(r, code); n = n->next) {
         int found = 0;
         for (const char *const *k = known; *k; k++)
             found |= !strcmp(*k, n->key);
         if (!found)
-            return tac_graph_fail(r, -TAC_E_UNKNOWN, n->key_line, n->key_column,
+            code = tac_graph_fail(r, -TAC_E_UNKNOWN, n->key_line, n->key_column,
                                   "%s has no '%.60s'", what, n->key);
     }
-    return 0;
+    return code;
 }
 
 static int read_section_head(const struct tac_graph_reader *r, struct tac_graph_section *s,
@@ -265,24 +323,26 @@ static int read_section(const struct tac_graph_reader *r, uint32_t index,
                                         "detune", "nodes",  "cables", NULL};
     struct tac_graph_section *s = &r->graph->section[index];
     *s = (struct tac_graph_section){.count = 8, .unison = 1};
-    int code = check_name(r, map);
+    int code = check_name(r, map), strange = 0;
     if (code >= 0 && map->kind != TAC_YAML_MAP)
         code = tac_graph_fail(r, -TAC_E_SYNTAX, map->line, map->column,
                               "voices is a map from names to sections with count and nodes");
     if (code >= 0)
-        code = refuse_unknown_keys(r, map, known, "a voices section");
-    if (code >= 0)
+        strange = refuse_unknown_keys(r, map, known, "a voices section");
+    if (code >= 0 && tac_graph_goes_on(r, strange))
         code = add_node(r, map->key, &tac_graph_block_voices, -1, map->key_line, map->key_column,
                         &s->node);
-    if (code < 0)
-        return code;
+    if (code < 0 || !tac_graph_goes_on(r, strange))
+        return tac_graph_first(strange, code);
     struct tac_graph_node *n = &r->graph->node[s->node];
     n->section = index;
     s->name = n->name;
-    code = read_section_head(r, s, n, map);
+    code = tac_graph_first(strange, read_section_head(r, s, n, map));
     n->lanes = s->count * s->unison;
     r->graph->voice_count += s->count;
-    return code < 0 ? code : read_nodes(r, index, tac_yaml_get(map, "nodes"));
+    if (!tac_graph_goes_on(r, code))
+        return code;
+    return tac_graph_first(code, read_nodes(r, index, tac_yaml_get(map, "nodes")));
 }
 
 static int read_sections(const struct tac_graph_reader *r, const struct tac_yaml *voices)
@@ -299,18 +359,22 @@ static int read_sections(const struct tac_graph_reader *r, const struct tac_yaml
     r->graph->section_count = voices->count;
     uint32_t index = 0;
     int code = 0;
-    for (const struct tac_yaml *v = voices->first; v && code >= 0; v = v->next)
-        code = read_section(r, index++, v);
+    for (const struct tac_yaml *v = voices->first; v && tac_graph_goes_on(r, code); v = v->next)
+        code = tac_graph_first(code, read_section(r, index++, v));
     return code;
 }
 
 static int read_all_cables(const struct tac_graph_reader *r, const struct tac_yaml *root)
 {
     const struct tac_yaml *voices = tac_yaml_get(root, "voices");
+    const struct tac_yaml *v = voices && voices->kind == TAC_YAML_MAP ? voices->first : NULL;
     int code = 0;
-    for (const struct tac_yaml *v = voices ? voices->first : NULL; v && code >= 0; v = v->next)
-        code = tac_graph_read_cables(r, tac_yaml_get(v, "cables"));
-    return code < 0 ? code : tac_graph_read_cables(r, tac_yaml_get(root, "cables"));
+    for (; v && tac_graph_goes_on(r, code); v = v->next)
+        if (v->kind == TAC_YAML_MAP)
+            code = tac_graph_first(code, tac_graph_read_cables(r, tac_yaml_get(v, "cables")));
+    if (!tac_graph_goes_on(r, code))
+        return code;
+    return tac_graph_first(code, tac_graph_read_cables(r, tac_yaml_get(root, "cables")));
 }
 
 static int read_heading(const struct tac_graph_reader *r, const struct tac_yaml *root)
@@ -327,19 +391,25 @@ static int read_heading(const struct tac_graph_reader *r, const struct tac_yaml 
     g->name = name ? tac_stash_string(&g->stash, name->text, strlen(name->text)) : g->file;
     if (tempo)
         code = tac_graph_read_number(r, tempo, TAC_UNIT_BPM, 1, 1000, &g->tempo_bpm);
-    if (code >= 0 && length)
-        code = tac_graph_read_number(r, length, TAC_UNIT_S, 0.001, 86400, &g->length_s);
-    if (code >= 0 && seed)
-        code = tac_graph_read_number(r, seed, TAC_UNIT_NONE, 0, 9007199254740991.0, &seed_value);
-    if (code >= 0 && in)
-        code = tac_graph_read_count(r, in, 0, TAC_GRAPH_CHANNELS_MAX, &inputs);
-    if (code >= 0 && out)
-        code = tac_graph_read_count(r, out, 1, TAC_GRAPH_CHANNELS_MAX, &outputs);
+    if (tac_graph_goes_on(r, code) && length)
+        code = tac_graph_first(
+            code, tac_graph_read_number(r, length, TAC_UNIT_S, 0.001, 86400, &g->length_s));
+    if (tac_graph_goes_on(r, code) && seed)
+        code = tac_graph_first(code, tac_graph_read_number(r, seed, TAC_UNIT_NONE, 0,
+                                                           9007199254740991.0, &seed_value));
+    if (tac_graph_goes_on(r, code) && in)
+        code =
+            tac_graph_first(code, tac_graph_read_count(r, in, 0, TAC_GRAPH_CHANNELS_MAX, &inputs));
+    if (tac_graph_goes_on(r, code) && out)
+        code = tac_graph_first(code,
+                               tac_graph_read_count(r, out, 1, TAC_GRAPH_CHANNELS_MAX, &outputs));
     g->seed = (uint64_t)seed_value;
     g->input = TAC_GRAPH_NONE;
-    if (code >= 0 && inputs)
-        code = add_pseudo(r, &tac_graph_block_input, inputs, &g->input);
-    return code < 0 ? code : add_pseudo(r, &tac_graph_block_output, outputs, &g->output);
+    if (tac_graph_goes_on(r, code) && inputs)
+        code = tac_graph_first(code, add_pseudo(r, &tac_graph_block_input, inputs, &g->input));
+    if (!tac_graph_goes_on(r, code))
+        return code;
+    return tac_graph_first(code, add_pseudo(r, &tac_graph_block_output, outputs, &g->output));
 }
 
 int tac_graph_read_patch(const struct tac_graph_reader *r, const struct tac_yaml *root)
@@ -350,15 +420,15 @@ int tac_graph_read_patch(const struct tac_graph_reader *r, const struct tac_yaml
         return tac_graph_fail(r, -TAC_E_SYNTAX, root->line, root->column,
                               "a patch is a map with nodes and cables");
     int code = refuse_unknown_keys(r, root, known, "a patch");
-    if (code >= 0)
-        code = read_heading(r, root);
-    if (code >= 0)
-        code = read_nodes(r, TAC_GRAPH_NONE, tac_yaml_get(root, "nodes"));
-    if (code >= 0)
-        code = read_sections(r, tac_yaml_get(root, "voices"));
-    if (code >= 0)
-        code = read_all_cables(r, root);
-    if (code >= 0)
-        code = tac_graph_read_overload(r, tac_yaml_get(root, "overload"));
+    if (tac_graph_goes_on(r, code))
+        code = tac_graph_first(code, read_heading(r, root));
+    if (tac_graph_goes_on(r, code))
+        code = tac_graph_first(code, read_nodes(r, TAC_GRAPH_NONE, tac_yaml_get(root, "nodes")));
+    if (tac_graph_goes_on(r, code))
+        code = tac_graph_first(code, read_sections(r, tac_yaml_get(root, "voices")));
+    if (tac_graph_goes_on(r, code))
+        code = tac_graph_first(code, read_all_cables(r, root));
+    if (tac_graph_goes_on(r, code))
+        code = tac_graph_first(code, tac_graph_read_overload(r, tac_yaml_get(root, "overload")));
     return code < 0 ? code : tac_graph_sort(r);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * values.c - parameters and options of a node, by the descriptor of its block. */
 #include "graph/graph.h"
+#include "graph/nearest.h"
 #include "graph/units.h"
 
 #include <errno.h>
@@ -198,6 +199,20 @@ static int read_option(const struct tac_graph_reader *r, struct tac_graph_node *
     }
 }
 
+static int fail_value(const struct tac_graph_reader *r, const struct tac_block *b,
+                      const struct tac_yaml *value)
+{
+    char ask[TAC_NEAREST_TEXT_MAX];
+    struct tac_nearest near = tac_nearest_begin(value->key);
+    for (int i = 0; i < TAC_BLOCK_PARAMS_MAX && b->param[i].name; i++)
+        tac_nearest_try(&near, b->param[i].name);
+    for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && b->option[i].name; i++)
+        tac_nearest_try(&near, b->option[i].name);
+    return tac_graph_fail(r, -TAC_E_UNKNOWN, value->key_line, value->key_column,
+                          "%s has no parameter '%.60s'%s; see `tactus blocks %s`", b->name,
+                          value->key, tac_nearest_ask(&near, ask), b->name);
+}
+
 static int read_value(const struct tac_graph_reader *r, struct tac_graph_node *node,
                       const struct tac_yaml *value)
 {
@@ -208,17 +223,15 @@ static int read_value(const struct tac_graph_reader *r, struct tac_graph_node *n
     for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && b->option[i].name; i++)
         if (!strcmp(b->option[i].name, value->key))
             return read_option(r, node, i, value);
-    return tac_graph_fail(r, -TAC_E_UNKNOWN, value->key_line, value->key_column,
-                          "%s has no parameter '%.60s'; see `tactus blocks %s`", b->name,
-                          value->key, b->name);
+    return fail_value(r, b, value);
 }
 
 int tac_graph_read_values(const struct tac_graph_reader *r, struct tac_graph_node *node,
                           const struct tac_yaml *map)
 {
     int code = 0;
-    for (const struct tac_yaml *v = map->first; v && code >= 0; v = v->next)
+    for (const struct tac_yaml *v = map->first; v && tac_graph_goes_on(r, code); v = v->next)
         if (strcmp(v->key, "block") && strcmp(v->key, "channels"))
-            code = read_value(r, node, v);
+            code = tac_graph_first(code, read_value(r, node, v));
     return code;
 }

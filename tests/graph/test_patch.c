@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static int read_patch(const char *text, struct tac_graph **ret_graph, struct tac_error *err)
 {
@@ -212,6 +213,121 @@ static void garbage_is_refused(void)
     free(text);
 }
 
+struct told {
+    unsigned count;
+    unsigned line[32];
+    char text[32][TAC_ERROR_TEXT_MAX];
+};
+
+static void note(void *user, const struct tac_error *mistake)
+{
+    struct told *t = user;
+    if (t->count < 32) {
+        t->line[t->count] = mistake->line;
+        memcpy(t->text[t->count], mistake->text, sizeof mistake->text);
+    }
+    t->count++;
+}
+
+static int check_text(const char *text, size_t bytes, struct told *told)
+{
+    char path[] = "/tmp/tactus-patch-XXXXXX";
+    struct tac_error err = {0};
+    *told = (struct told){0};
+    int fd = mkstemp(path);
+    if (fd < 0 || write(fd, text, bytes) != (ssize_t)bytes)
+        abort();
+    close(fd);
+    int code = tac_graph_check(path, note, told, &err);
+    if (code < 0)
+        CHECK_MSG(told->count == 0 && err.text[0], "%d after %u mistakes", code, told->count);
+    else
+        CHECK((unsigned)code == told->count || code > TAC_GRAPH_MISTAKES_MAX);
+    unlink(path);
+    return code;
+}
+
+/* Lines 5, 6, 7, 8 and 20 make others wrong, too: those are not told. */
+static const char bad[] = "tempo: fast\n"
+                          "tune: 3\n"
+                          "nodes:\n"
+                          "  a: {block: sine, frequency: 1e9 Hz, colour: red}\n"
+                          "  b: {block: svff}\n"
+                          "  1c: {block: gain}\n"
+                          "  d: {block: gain, channels: 0}\n"
+                          "  e: {frequency: 3 Hz}\n"
+                          "voices:\n"
+                          "  v:\n"
+                          "    count: 9999\n"
+                          "    foo: 1\n"
+                          "    nodes: {o: {block: sine, frequncy: 1 kHz}, s: {block: sequencer}}\n"
+                          "    cables: [v.gte -> o.level]\n"
+                          "cables:\n"
+                          "  - a -> b -> output\n"
+                          "  - b.out[2] -> d.in[7]\n"
+                          "  - d -> e -> output\n"
+                          "  - aa -> a.left\n"
+                          "  - a => b -> d\n"
+                          "overload: [mute: zz, mute: e, set: {a: {level: 3 s}}]\n";
+
+static const struct {
+    unsigned line;
+    const char *says;
+} told_mistakes[] = {
+    {2, "no 'tune'"},
+    {1, "not a number"},
+    {4, "out of range"},
+    {4, "no parameter 'colour'"},
+    {5, "no block 'svff'; is svf meant?"},
+    {6, "cannot be a name"},
+    {7, "out of range"},
+    {8, "block: NAME"},
+    {12, "no 'foo'"},
+    {11, "out of range"},
+    {13, "no parameter 'frequncy'; is frequency meant?"},
+    {13, "deals in notes"},
+    {14, "no output 'gte'"},
+    {19, "no node 'aa'; is a meant?"},
+    {19, "'left'"},
+    {20, "arrow"},
+    {21, "no node 'zz'"},
+    {21, "wrong unit"},
+};
+
+static void all_mistakes_are_told_once(void)
+{
+    enum { COUNT = sizeof told_mistakes / sizeof *told_mistakes };
+    struct told told;
+    CHECK(check_text(bad, sizeof bad - 1, &told) == COUNT);
+    for (unsigned i = 0; i < told.count && i < COUNT; i++)
+        CHECK_MSG(told.line[i] == told_mistakes[i].line &&
+                      strstr(told.text[i], told_mistakes[i].says),
+                  "%u: line %u: %s", i, told.line[i], told.text[i]);
+    CHECK(check_text(good, sizeof good - 1, &told) == 0);
+    CHECK(check_text("nodes: {a: {block: sine", 23, &told) == -TAC_E_SYNTAX);
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
+        CHECK_MSG(check_text(mistakes[i].text, strlen(mistakes[i].text), &told) != 0 &&
+                      told.count <= 1,
+                  "mistake %zu: told %u times", i, told.count);
+}
+
+static void more_mistakes_than_one_wants_to_read_are_counted(void)
+{
+    char text[8192];
+    size_t n = (size_t)snprintf(text, sizeof text, "cables:\n");
+    for (int i = 0; i < 300; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "  - nobody -> output\n");
+    struct told told;
+    CHECK(check_text(text, n, &told) == 300 && told.count == TAC_GRAPH_MISTAKES_MAX);
+}
+
+static void what_is_cut_off_is_checked_to_its_end(void)
+{
+    struct told told;
+    for (size_t n = 0; n < sizeof bad; n++)
+        CHECK_MSG(check_text(bad, n, &told) != 0 || n == 0, "prefix %zu has no mistake", n);
+}
+
 /* Whatever is cut off: an answer, and no memory left behind (the sanitizers' run looks). */
 static void every_prefix_of_a_patch_gets_an_answer(void)
 {
@@ -270,6 +386,9 @@ int main(int argc, char **argv)
     TEST(a_loop_is_allowed_when_it_is_declared);
     TEST(deep_nesting_is_refused);
     TEST(garbage_is_refused);
+    TEST(all_mistakes_are_told_once);
+    TEST(more_mistakes_than_one_wants_to_read_are_counted);
+    TEST(what_is_cut_off_is_checked_to_its_end);
     TEST(every_prefix_of_a_patch_gets_an_answer);
     TEST(a_long_chain_is_ordered);
     TEST(a_recorder_is_heard_by_a_file);

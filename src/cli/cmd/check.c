@@ -26,9 +26,20 @@ static int print_warnings(const char *path)
     return count;
 }
 
+static void tell(void *user, const struct tac_error *mistake)
+{
+    (void)user;
+    print_line(mistake);
+}
+
 static int check_file(struct tac_engine *engine, const char *path)
 {
     struct tac_error err = {0};
+    int mistakes = tac_graph_check(path, tell, NULL, &err);
+    if (mistakes > TAC_GRAPH_MISTAKES_MAX)
+        fprintf(stderr, "%s: and %d more\n", path, mistakes - TAC_GRAPH_MISTAKES_MAX);
+    if (mistakes > 0)
+        return 1;
     if (tac_engine_load(engine, path, &err) < 0) {
         print_line(&err);
         return 1;
@@ -60,7 +71,7 @@ TAC_CMD(check) = {
     .summary = "say whether a patch can be played",
     .synopsis = "PATCH...",
     .text = "Reads each patch, finds its blocks, values, cables and sound files, and builds it as "
-            "for playing. A mistake is printed as file:line:column: what is wrong. Nodes that "
+            "for playing. Every mistake is printed as file:line:column: what is wrong. Nodes that "
             "cannot be heard are named, too.",
     .exits =
         "0 all patches are good; 1 something was found; 2 wrong usage; 3 it could not be done.",
