@@ -31,6 +31,38 @@ static void say(struct tac_text *text, const char *sentence)
     tac_text_add(text, sentence);
 }
 
+/* Whether cycles ran on it: what it lost may be missing in a verdict. */
+static bool has_cycles(const struct tac_capture *capture, size_t thread)
+{
+    for (size_t i = 0; i < capture->cycles_count; i++)
+        if (capture->cycles[i].thread == thread)
+            return true;
+    return false;
+}
+
+static void tell_drops(const struct tac_capture *capture, struct tac_text *text)
+{
+    uint64_t all = 0, judged = 0;
+    const struct tac_capture_thread *most = NULL;
+    for (size_t i = 0; i < capture->threads_count; i++) {
+        const struct tac_capture_thread *t = &capture->threads[i];
+        if (!t->dropped)
+            continue;
+        all += t->dropped;
+        judged += has_cycles(capture, i) ? t->dropped : 0;
+        most = !most || t->dropped > most->dropped ? t : most;
+    }
+    if (!most)
+        return;
+    tac_text_addf(text, "%s%llu events were lost to full buffers, ", text->length ? " " : "",
+                  (unsigned long long)all);
+    if (judged)
+        tac_text_addf(text, "%llu of them of threads with cycles", (unsigned long long)judged);
+    else
+        tac_text_add(text, "none of them of a thread with cycles");
+    tac_text_addf(text, "; thread %s lost most.", most->name);
+}
+
 void tac_evidence_problems(const struct tac_capture *capture, struct tac_text *text)
 {
     static const struct {
@@ -47,14 +79,10 @@ void tac_evidence_problems(const struct tac_capture *capture, struct tac_text *t
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (capture->problems & list[i].bit)
             say(text, list[i].sentence);
-    uint64_t dropped = 0, suppressed = 0;
-    for (size_t i = 0; i < capture->threads_count; i++) {
-        dropped += capture->threads[i].dropped;
+    tell_drops(capture, text);
+    uint64_t suppressed = 0;
+    for (size_t i = 0; i < capture->threads_count; i++)
         suppressed += capture->threads[i].suppressed;
-    }
-    if (dropped)
-        tac_text_addf(text, "%s%llu events were lost to full buffers.", text->length ? " " : "",
-                      (unsigned long long)dropped);
     if (suppressed)
         tac_text_addf(text, "%s%llu events went beyond the budget of their cycles.",
                       text->length ? " " : "", (unsigned long long)suppressed);

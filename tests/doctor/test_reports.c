@@ -2,6 +2,7 @@
  * test_reports.c - the reports hold what they must, close their brackets, and survive damage. */
 #include "fixture.h"
 
+#include "doctor/evidence.h"
 #include "test.h"
 
 #include "tactus/trace.h"
@@ -154,6 +155,24 @@ static void headline_says_that_one_cause_is_gone(void)
     tac_text_fini(&text);
 }
 
+static void whose_events_were_lost_is_said(void)
+{
+    struct tac_capture_thread threads[] = {{.name = "audio"}, {.name = "loader", .dropped = 90}};
+    struct tac_capture_cycle cycle = {.thread = 0};
+    struct tac_capture capture = {
+        .threads = threads, .threads_count = 2, .cycles = &cycle, .cycles_count = 1};
+    struct tac_text text = {0};
+    tac_evidence_problems(&capture, &text);
+    CHECK_STR(tac_text_string(&text), "90 events were lost to full buffers, none of them of a "
+                                      "thread with cycles; thread loader lost most.");
+    text.length = 0;
+    threads[0].dropped = 7;
+    tac_evidence_problems(&capture, &text);
+    CHECK_STR(tac_text_string(&text), "97 events were lost to full buffers, 7 of them of threads "
+                                      "with cycles; thread loader lost most.");
+    tac_text_fini(&text);
+}
+
 static void a_recording_cut_anywhere_is_judged_or_refused(void)
 {
     struct fixture f;
@@ -200,6 +219,7 @@ int main(int argc, char **argv)
     TEST(page_is_self_contained_and_safe);
     TEST(headline_says_when_there_is_no_difference);
     TEST(headline_says_that_one_cause_is_gone);
+    TEST(whose_events_were_lost_is_said);
     TEST(a_recording_cut_anywhere_is_judged_or_refused);
     return test_end();
 }
