@@ -288,7 +288,7 @@ static int compare_hazards(const void *a, const void *b)
 
 static uint32_t place_of_hazard(const struct tac_diagnosis *d, const char *what)
 {
-    for (uint32_t i = 0; i < d->places->count; i++)
+    for (uint32_t i = 0; i < d->places->count && d->places->place[i].in_cycles; i++)
         if (!strcmp(d->places->place[i].what, what))
             return i;
     return TAC_CAPTURE_NONE;

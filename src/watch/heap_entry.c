@@ -137,7 +137,9 @@ static __attribute__((noinline)) void record(const struct call *call, enum tac_m
     t->shim++; /* a signal handler of this thread must not write into the ring now */
     tac_trace_memory_at(op, block, old, bytes, call->begin, end);
     t->head = tac_trace_lane_here->head;
-    if (t->cycle)
+    if (t->cycle && left && tac_away_is_known())
+        tac_watch_stack_of_wait(t, caller);
+    else if (t->cycle)
         tac_watch_stack(t, caller);
     else if (end != call->begin)
         tac_watch_stack_outside(t, caller, left && tac_away_is_known());

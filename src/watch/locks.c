@@ -50,7 +50,7 @@ static void wait_end(const struct wait *w, struct tac_watch_thread *t, const voi
     t->shim++; /* a signal handler of this thread must not write into the ring now */
     tac_trace_lock_wait(w->lock, w->holder, w->begin);
     if (t->cycle)
-        tac_watch_stack(t, caller);
+        tac_watch_stack_of_wait(t, caller);
     if (w->pc)
         tac_trace_lock_taken_at(w->lock, (const void *)w->pc);
     t->shim--;

@@ -130,7 +130,7 @@ static void wait_end(struct wait *w, struct tac_watch_thread *t, const sem_t *se
     t->shim++;
     tac_trace_lock_wait(sem, w->holder, w->begin);
     if (t->cycle)
-        tac_watch_stack(t, caller);
+        tac_watch_stack_of_wait(t, caller);
     if (w->pc)
         tac_trace_lock_taken_at(sem, (const void *)w->pc);
     t->shim--;

@@ -3,9 +3,12 @@
  * that others may have waited for.
  *
  * backtrace() unwinds by the tables of the modules, since distributions leave frame pointers out:
- * some microseconds. So a stack is taken at most twice a cycle, and of one place only the first
- * few times and then once in 64; of an operation in which a thread outside its cycles left the CPU,
- * always, for it may have had the heap's lock. It loads a library at its first use, which is
+ * some microseconds. So a stack is taken at most twice a cycle, and of one place only the first few
+ * times and then once in 64, and then not in the cycle of its last stack and the three after it: a
+ * place that is called hundreds of times a cycle leaves some for others. Beyond that, the first
+ * operation of a cycle in which the thread waited has its stack always, since that is what a late
+ * cycle is asked for; and so has each in which a thread outside its cycles left the CPU, for it may
+ * have had the heap's lock. It loads a library at its first use, which is
  * therefore made by the constructor. Frames of this library are left out: the way begins at the
  * wrapper's caller. */
 #include "watch/watch.h"
@@ -13,9 +16,20 @@
 #include <execinfo.h>
 #include <string.h>
 
-enum { FRAMES = 24, SKIP_MAX = 6, PLACES = 1024, FIRST = 3, EVERY = 64, EVERY_OUTSIDE = 1024 };
+enum {
+    FRAMES = 24,
+    SKIP_MAX = 6,
+    PLACES = 1024,
+    FIRST = 3,
+    EVERY = 64,
+    EVERY_OUTSIDE = 1024,
+    REST_CYCLES = 4
+};
 
-static _Atomic uint32_t seen[PLACES]; /* by hash of the place; collisions only thin stacks out */
+/* By hash of the place; collisions, and threads that overwrite each other, only thin stacks out. In
+ * cycles: number of the thread's cycle that had the last stack (16 bits), stacks (2), calls (14).
+ */
+static _Atomic uint32_t seen[PLACES], seen_outside[PLACES];
 
 static __attribute__((constructor)) void prime(void)
 {
@@ -26,11 +40,31 @@ static __attribute__((constructor)) void prime(void)
     t->shim--;
 }
 
-static bool is_due(const void *caller, unsigned every)
+static uint32_t slot_of(const void *caller)
 {
-    uint64_t h = (uintptr_t)caller * 0x9e3779b97f4a7c15ull;
-    uint32_t n = atomic_fetch_add_explicit(&seen[h >> 54], 1, memory_order_relaxed);
-    return n < FIRST || n % every == 0;
+    return (uint32_t)((uintptr_t)caller * 0x9e3779b97f4a7c15ull >> 54);
+}
+
+static bool is_due_outside(const void *caller)
+{
+    uint32_t n = atomic_fetch_add_explicit(&seen_outside[slot_of(caller)], 1, memory_order_relaxed);
+    return n < FIRST || n % EVERY_OUTSIDE == 0;
+}
+
+static bool is_due(const struct tac_watch_thread *thread, const void *caller)
+{
+    _Atomic uint32_t *entry = &seen[slot_of(caller)];
+    uint32_t was = atomic_load_explicit(entry, memory_order_relaxed);
+    uint32_t calls = (was + 1) & 0x3fff, stacks = was >> 14 & 3, cycle = was >> 16;
+    uint32_t rest = (thread->cycles - cycle) & 0xffff;
+    bool due =
+        stacks == 0 || (stacks < FIRST ? rest > 0 : rest >= REST_CYCLES && calls % EVERY == 0);
+    if (due) {
+        stacks += stacks < FIRST;
+        cycle = thread->cycles & 0xffff;
+    }
+    atomic_store_explicit(entry, cycle << 16 | stacks << 14 | calls, memory_order_relaxed);
+    return due;
 }
 
 /* The way to caller into pc. */
@@ -53,7 +87,7 @@ static unsigned unwind(struct tac_watch_thread *thread, const void *caller, void
 static unsigned unwind_in_cycle(struct tac_watch_thread *thread, const void *caller,
                                 void *pc[FRAMES])
 {
-    if (!thread->stacks || !is_due(caller, EVERY))
+    if (!thread->stacks || !is_due(thread, caller))
         return 0;
     thread->stacks--;
     return unwind(thread, caller, pc);
@@ -71,10 +105,21 @@ void tac_watch_stack(struct tac_watch_thread *thread, const void *caller)
     emit(pc, unwind_in_cycle(thread, caller, pc));
 }
 
+void tac_watch_stack_of_wait(struct tac_watch_thread *thread, const void *caller)
+{
+    void *pc[FRAMES];
+    if (!thread->waited) {
+        thread->waited = true;
+        emit(pc, unwind(thread, caller, pc));
+    } else {
+        tac_watch_stack(thread, caller);
+    }
+}
+
 void tac_watch_stack_outside(struct tac_watch_thread *thread, const void *caller, bool is_long)
 {
     void *pc[FRAMES];
-    if (is_long || is_due(caller, EVERY_OUTSIDE))
+    if (is_long || is_due_outside(caller))
         emit(pc, unwind(thread, caller, pc));
 }
 

@@ -26,7 +26,9 @@ static void enter(struct tac_watch_thread *t)
     if (TAC_UNLIKELY(!t->real_time))
         make_real_time(t);
     t->cycle++;
+    t->cycles++;
     t->stacks = STACKS_PER_CYCLE;
+    t->waited = false;
 }
 
 static void leave(struct tac_watch_thread *t)

@@ -45,9 +45,11 @@ struct tac_watch_thread {
     uint32_t shim;               /* > 0: our own work, do not look */
     uint32_t cycle;              /* > 0: inside a cycle */
     uint32_t stacks;             /* stacks that may still be taken in this cycle */
+    uint32_t cycles;             /* begun so far */
     uint32_t tid;                /* the kernel's id of the thread */
     _Atomic uint32_t taken;
     bool refused;   /* it cannot have a ring: there is no more room */
+    bool waited;    /* in this cycle, and that wait has its stack */
     bool real_time; /* it has had a cycle, and the heap knows */
     void *stream;   /* the blocking stream that this thread writes or reads, or NULL */
 };
@@ -156,6 +158,9 @@ uint64_t tac_watch_covered(struct tac_watch_thread *thread);
 
 /* Attach the way to `caller` to the event just recorded, as far as this cycle's allowance goes. */
 void tac_watch_stack(struct tac_watch_thread *thread, const void *caller);
+
+/* The same for an operation in which the thread waited: the first of a cycle always has it. */
+void tac_watch_stack_of_wait(struct tac_watch_thread *thread, const void *caller);
 
 /* The same for a heap operation outside cycles. is_long: the thread left its CPU in it. */
 void tac_watch_stack_outside(struct tac_watch_thread *thread, const void *caller, bool is_long);

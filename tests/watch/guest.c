@@ -129,7 +129,29 @@ static int cycles(void)
     return 0;
 }
 
-/* The same, recorded by the program itself to the file named in GUEST_RECORDING. */
+/* Two places that take memory hundreds of times in each cycle, and two that do once, after them. */
+static int busy_cycles(void)
+{
+    enum { CYCLES = 40, BLOCKS = 200 };
+    void *block[BLOCKS], *last;
+    if (tac_thread_register("guest", 1u << 16) < 0)
+        return 1;
+    int source = tac_cycle_source_open("loop", 2000000);
+    for (int i = 0; i < CYCLES; i++) {
+        tac_cycle_begin(source, 0, 64);
+        for (int b = 0; b < BLOCKS; b++)
+            block[b] = malloc(111 + none);
+        for (int b = 0; b < BLOCKS; b++)
+            free(block[b]);
+        last = malloc(222 + none);
+        free(last);
+        tac_cycle_end(source);
+        sleep_ms(1);
+    }
+    return 0;
+}
+
+/* cycles(), recorded by the program itself to the file named in GUEST_RECORDING. */
 static int records_itself(void)
 {
     struct tac_trace_config config = {.path = getenv("GUEST_RECORDING"), .fd = -1};
@@ -279,6 +301,7 @@ static const struct {
     {"threads", threads},
     {"forks", forks},
     {"cycles", cycles},
+    {"busy-cycles", busy_cycles},
     {"records-itself", records_itself},
     {"calls", calls},
     {"notes", notes},

@@ -76,6 +76,31 @@ static void unmodified_cycles_are_recorded(void)
     check_cycles(path);
 }
 
+static void no_place_takes_all_stacks(void)
+{
+    enum { PLACES = 4, MOST = 40 };
+    char path[128], words[256];
+    uint64_t place[PLACES + 1] = {0};
+    size_t places = 0, stacks = 0;
+    host_record_words(words, sizeof words, host_path(path, sizeof path, "busy"));
+    REQUIRE(host_guest(words, "busy-cycles") == 0);
+    struct tac_capture *c = host_open(path);
+    REQUIRE(c && c->cycles_count == 40);
+    for (size_t i = 0; i < c->stacks_count; i++) {
+        if (!is_in_cycle(c, &c->stacks[i]))
+            continue;
+        size_t k = 0;
+        while (k < places && place[k] != c->stacks[i].pc[0])
+            k++;
+        if (k == places && places <= PLACES)
+            place[places++] = c->stacks[i].pc[0];
+        stacks++;
+    }
+    CHECK_MSG(places == PLACES, "%zu places have stacks", places);
+    CHECK_MSG(stacks <= MOST, "%zu stacks", stacks);
+    tac_capture_close(c);
+}
+
 static void a_program_that_records_itself_is_helped(void)
 {
     char path[128];
@@ -227,6 +252,7 @@ int main(int argc, char **argv)
     TEST(threads_come_and_go);
     TEST(children_of_fork_allocate);
     TEST(unmodified_cycles_are_recorded);
+    TEST(no_place_takes_all_stacks);
     TEST(a_program_that_records_itself_is_helped);
     TEST(the_users_file_wins_over_the_programs);
     TEST(nothing_is_lost_by_exit_and_little_by_a_signal);
