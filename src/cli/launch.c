@@ -6,6 +6,7 @@
 #include "cli/launch.h"
 
 #include "base/clock.h"
+#include "base/loadable.h"
 #include "cli/forward.h"
 #include "cli/install_paths.h"
 
@@ -175,50 +176,15 @@ static int start_and_wait(const struct tac_launch *launch, const char *library, 
     return r < 0 ? tac_error_set(err, r, launch->argv[0], 0, 0, "lost: %s", strerror(-r)) : 0;
 }
 
-/* The loader takes a space or a colon for the end of a name. A library whose path has some is
- * reached through a link to the folder above its own, in a folder that *ret_made names. */
-static int respell(char library[PATH_MAX], char ret_made[PATH_MAX])
-{
-    char made[] = "/tmp/tactus-XXXXXX";
-    char path[PATH_MAX], link[sizeof made + 8];
-    const char *end = strrchr(library, '/');
-    while (end && end > library && end[-1] != '/') /* "folder/library" stays */
-        end--;
-    if (!strpbrk(library, " :") || !end)
-        return 0;
-    snprintf(path, sizeof path, "%.*s", (int)(end - library), library);
-    if (!mkdtemp(made))
-        return -errno;
-    strcpy(ret_made, made);
-    snprintf(link, sizeof link, "%s/of", made);
-    if (symlink(path, link))
-        return -errno;
-    snprintf(path, sizeof path, "%s/%s", link, end);
-    strcpy(library, path);
-    return 0;
-}
-
-static void remove_made(const char *made)
-{
-    char link[PATH_MAX + 8];
-    snprintf(link, sizeof link, "%s/of", made);
-    if (*made) {
-        unlink(link);
-        rmdir(made);
-    }
-}
-
 int tac_launch_run(const struct tac_launch *launch, int *ret_status, struct tac_error *err)
 {
-    char library[PATH_MAX] = "", made[PATH_MAX] = "";
+    char library[PATH_MAX] = "";
     if (launch->preload != TAC_PRELOAD_NONE &&
         tac_launch_library(launch->preload, library, sizeof library) < 0)
         return tac_error_set(err, -TAC_E_NOT_BUILT, NULL, 0, 0,
                              "%s is not there; build or install all of Tactus", library);
-    int r = respell(library, made);
-    r = r < 0 ? tac_error_set(err, r, library, 0, 0, "cannot be named to the loader: %s",
-                              tac_error_sentence(r))
-              : start_and_wait(launch, library, ret_status, err);
-    remove_made(made);
-    return r;
+    int r = tac_loadable_spell(library, sizeof library);
+    return r < 0 ? tac_error_set(err, r, library, 0, 0, "cannot be named to the loader: %s",
+                                 tac_error_sentence(r))
+                 : start_and_wait(launch, library, ret_status, err);
 }

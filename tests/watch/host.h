@@ -3,8 +3,10 @@
 #ifndef TAC_TEST_WATCH_HOST_H
 #define TAC_TEST_WATCH_HOST_H
 
+#include "base/loadable.h"
 #include "capture/capture.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,25 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char host_link[64];
-
-static inline void host_unlink(void)
-{
-    unlink(host_link);
-}
-
-/* The library, by a path without a space, which the loader would take for its end. */
+/* The library, by a path that the loader takes. */
 static inline const char *host_library(void)
 {
-    static char path[128], folder[] = WATCH_LIBRARY;
-    char *name = strrchr(folder, '/');
-    if (!*path && name) {
-        *name = 0;
-        snprintf(host_link, sizeof host_link, "/tmp/tactus-watch-%d", (int)getpid());
-        snprintf(path, sizeof path, "%s/%s", host_link, name + 1);
-        if (symlink(folder, host_link) || atexit(host_unlink))
-            abort();
-    }
+    static char path[PATH_MAX] = WATCH_LIBRARY;
+    if (tac_loadable_spell(path, sizeof path) < 0)
+        abort();
     return path;
 }
 
