@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * facts.c - what the recording says about its machine and about itself: "key=value" lines, one
  * chunk a line. */
+#include "trace/line.h"
+#include "trace/quota.h"
 #include "trace/session.h"
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,16 +40,9 @@ static const char *is_virtual(void)
 #endif
 }
 
-/* The first line of a small file, without its end; "" when it cannot be read. */
-static const char *read_line(const char *path, char *buffer, size_t size)
+bool tac_facts_is_virtual(void)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, buffer, size - 1);
-    if (fd >= 0)
-        close(fd);
-    buffer[n > 0 ? n : 0] = 0;
-    buffer[strcspn(buffer, "\n")] = 0;
-    return buffer;
+    return !strcmp(is_virtual(), "yes");
 }
 
 static void write_number(struct tac_session *s, const char *key, uint64_t value)
@@ -61,37 +55,8 @@ static void write_number(struct tac_session *s, const char *key, uint64_t value)
 static void write_file(struct tac_session *s, const char *key, const char *path)
 {
     char text[256];
-    if (*read_line(path, text, sizeof text))
+    if (*tac_line_read(path, text, sizeof text))
         tac_facts_write_line(s, key, text);
-}
-
-/* "QUOTA PERIOD" of a control group in us, where it has a quota of CPU time. */
-static bool read_quota(const char *group, char *text, size_t size)
-{
-    char path[512], period[32];
-    snprintf(path, sizeof path, "%s/cpu.max", group); /* of version 2 */
-    if (*read_line(path, text, size))
-        return strncmp(text, "max", 3) != 0;
-    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", group);
-    if (!*read_line(path, text, size) || *text == '-')
-        return false;
-    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", group);
-    size_t n = strlen(text);
-    snprintf(text + n, size - n, " %s", read_line(path, period, sizeof period));
-    return true;
-}
-
-/* Of the group or one above it: whichever is met first from below. */
-static bool find_quota(char *group, size_t root, char *text, size_t size)
-{
-    for (;;) {
-        if (read_quota(group, text, size))
-            return true;
-        char *slash = strrchr(group, '/');
-        if (!slash || (size_t)(slash - group) < root)
-            return false;
-        *slash = 0;
-    }
 }
 
 /* A line of /proc/self/cgroup is "number:controllers:/path", of version 2 without controllers. */
@@ -115,7 +80,7 @@ static void write_quota(struct tac_session *s)
         if (!root)
             continue;
         snprintf(group, sizeof group, "%s%s", root, path);
-        found = find_quota(group, strlen(root), text, sizeof text);
+        found = tac_quota_find(group, strlen(root), text, sizeof text);
     }
     if (file)
         fclose(file);
@@ -136,6 +101,7 @@ static void write_machine(struct tac_session *s)
     write_number(s, "cpus", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
     write_file(s, "clocksource",
                "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    write_file(s, "nohz_full", "/sys/devices/system/cpu/nohz_full");
     write_file(s, "perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid");
     write_file(s, "sched_rt_runtime_us", "/proc/sys/kernel/sched_rt_runtime_us");
     write_quota(s);

@@ -56,6 +56,7 @@ void tac_facts_write(struct tac_session *session);
 void tac_facts_write_perf(struct tac_session *session);
 void tac_facts_write_blind(struct tac_session *session);  /* what the evidence cannot see */
 void tac_facts_write_untold(struct tac_session *session); /* kernel events lost, if any */
+bool tac_facts_is_virtual(void);                          /* the machine is known to be one */
 void tac_facts_write_line(struct tac_session *session, const char *key, const char *value);
 
 /* drain.c */
