@@ -12,6 +12,7 @@
  *         thread's stretch; stretches of a thread do not overlap but for the cycle itself.
  *         Threads: one. Real-time: no. */
 #include "base/order.h"
+#include "capture/holes.h"
 #include "capture/reader.h"
 
 #include <stdlib.h>
@@ -24,19 +25,12 @@ struct own {
     uint32_t tid, event; /* event: in kernel */
 };
 
-/* Events of a thread that are missing. */
-struct hole {
-    uint32_t tid;
-    uint64_t begin_ns;
-    uint64_t end_ns; /* of those of the thread so far, the last */
-};
-
-/* Both by thread, then by time. */
+/* By thread, then by time. */
 struct index {
     const struct tac_reader *reader;
     struct own *own;
-    struct hole *hole;
-    size_t owns, holes;
+    size_t owns;
+    struct tac_holes holes; /* in the kernel's events */
 };
 
 /* What one way back costs the thread, of late. */
@@ -70,14 +64,6 @@ static int compare_owns(const void *a, const void *b)
     return x->event < y->event ? -1 : x->event > y->event;
 }
 
-static int compare_holes(const void *a, const void *b)
-{
-    const struct hole *x = a, *y = b;
-    if (x->tid != y->tid)
-        return x->tid < y->tid ? -1 : 1;
-    return x->begin_ns < y->begin_ns ? -1 : x->begin_ns > y->begin_ns;
-}
-
 static void index_owns(struct index *x)
 {
     const struct tac_capture_kernel *k = x->reader->kernel.data;
@@ -87,38 +73,25 @@ static void index_owns(struct index *x)
     qsort(x->own, x->owns, sizeof *x->own, compare_owns);
 }
 
-static void index_holes(struct index *x)
-{
-    const struct tac_capture_gap *g = x->reader->gaps.data;
-    for (size_t i = 0; i < x->reader->gaps.count; i++)
-        if (g[i].thread == TAC_CAPTURE_NONE && g[i].tid)
-            x->hole[x->holes++] = (struct hole){g[i].tid, g[i].begin_ns, g[i].end_ns};
-    qsort(x->hole, x->holes, sizeof *x->hole, compare_holes);
-    for (size_t i = 1; i < x->holes; i++)
-        if (x->hole[i].tid == x->hole[i - 1].tid && x->hole[i].end_ns < x->hole[i - 1].end_ns)
-            x->hole[i].end_ns = x->hole[i - 1].end_ns;
-}
-
 static bool make_index(const struct tac_reader *r, struct index *ret_index)
 {
-    *ret_index = (struct index){.reader = r,
-                                .own = malloc((r->kernel.count + 1) * sizeof(struct own)),
-                                .hole = malloc((r->gaps.count + 1) * sizeof(struct hole))};
-    if (!ret_index->own || !ret_index->hole)
+    *ret_index =
+        (struct index){.reader = r, .own = malloc((r->kernel.count + 1) * sizeof(struct own))};
+    if (!ret_index->own ||
+        tac_holes_find(r->gaps.data, r->gaps.count, TAC_HOLES_OF_KERNEL, &ret_index->holes))
         return false;
     index_owns(ret_index);
-    index_holes(ret_index);
     return true;
 }
 
-/* The first of the items, by compare's order, that is not before the key. */
-static size_t lower(const void *key, const void *items, size_t count, size_t item_bytes,
-                    int (*compare)(const void *, const void *))
+/* The first of the thread's own events from this place in kernel on. */
+static size_t lower(const struct index *x, uint32_t tid, uint32_t event)
 {
-    size_t low = 0, high = count;
+    struct own key = {tid, event};
+    size_t low = 0, high = x->owns;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare((const char *)items + middle * item_bytes, key) < 0)
+        if (compare_owns(&x->own[middle], &key) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -126,21 +99,12 @@ static size_t lower(const void *key, const void *items, size_t count, size_t ite
     return low;
 }
 
-/* Of the holes that begin before to, the last knows the latest end. */
-static bool is_missing(const struct index *x, uint32_t tid, uint64_t from_ns, uint64_t to_ns)
-{
-    struct hole key = {.tid = tid, .begin_ns = to_ns};
-    size_t at = lower(&key, x->hole, x->holes, sizeof key, compare_holes);
-    return at > 0 && x->hole[at - 1].tid == tid && x->hole[at - 1].end_ns > from_ns;
-}
-
 static struct stretch look(const struct index *x, uint32_t tid, uint64_t from_ns, uint64_t to_ns)
 {
     const struct tac_capture_kernel *k = x->reader->kernel.data;
-    struct stretch s = {.is_whole = !is_missing(x, tid, from_ns, to_ns)};
-    struct own key = {tid, (uint32_t)tac_reader_kernel_at(x->reader, from_ns)};
+    struct stretch s = {.is_whole = !tac_holes_within(&x->holes, tid, from_ns, to_ns)};
     uint64_t left_ns = 0;
-    for (size_t i = lower(&key, x->own, x->owns, sizeof key, compare_owns);
+    for (size_t i = lower(x, tid, (uint32_t)tac_reader_kernel_at(x->reader, from_ns));
          i < x->owns && x->own[i].tid == tid && k[x->own[i].event].ns <= to_ns; i++) {
         const struct tac_capture_kernel *e = &k[x->own[i].event];
         if (e->type == TAC_KERNEL_OUT) {
@@ -225,6 +189,6 @@ bool tac_reader_settle_spared(struct tac_reader *r)
         settle(&x, &habits[c[s[i].cycle].thread], &s[i]);
     free(habits);
     free(x.own);
-    free(x.hole);
+    tac_holes_fini(&x.holes);
     return good;
 }
