@@ -22,6 +22,8 @@ const struct tac_evidence_kind tac_evidence_kinds[] = {
     {TAC_HAS_IRQ, "irq", "interrupts and soft interrupts", "interrupts and soft interrupts"},
     {TAC_HAS_MM, "mm", "the lock of the address space, reclaim, huge pages",
      "the lock of the address space, reclaim, huge pages"},
+    {TAC_HAS_COPIES, "copies", "writes to pages that were there and read-only",
+     "which page faults were first writes after a fork (none was seen, or not on x86 with root)"},
     {0, NULL, NULL, NULL},
 };
 

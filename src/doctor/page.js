@@ -298,7 +298,7 @@
     : 'a function of ' + f.module;
   function blame(run, place) {
     const p = place === null || place === undefined ? null : run.places[place];
-    return p && p.blame !== null ? `${frameText(p.frames[p.blame])} ${p.what === 'a lock' ? 'took' : 'called'} ${p.what}` : null;
+    return p && p.blame !== null ? `${frameText(p.frames[p.blame])} ${p.kind === 'lock' ? 'took' : 'called'} ${p.what}` : null;
   }
   const callSites = run => {
     const sites = run.places.filter(p => p.blame !== null && p.in_cycles);

@@ -138,6 +138,11 @@ static void add_frame(const struct tac_frame *f, struct tac_text *t)
     tac_text_addf(t, ",\"line\":%u}", f->line);
 }
 
+static const char *kind_of(const struct tac_place *p)
+{
+    return p->kind == TAC_SIGHT_MEMORY ? "memory" : p->kind == TAC_SIGHT_LOCK ? "lock" : "call";
+}
+
 static void add_places(const struct tac_diagnosis *d, struct tac_text *t)
 {
     tac_text_add(t, "\"places\":[");
@@ -148,8 +153,8 @@ static void add_places(const struct tac_diagnosis *d, struct tac_text *t)
         size_t blame = tac_places_blame(frame, n);
         tac_text_add(t, i ? ",{\"what\":" : "{\"what\":");
         tac_text_add_json(t, p->what);
-        tac_text_addf(t, ",\"seen\":%zu,\"in_cycles\":%zu,\"worst_ns\":%" PRIu64, p->seen,
-                      p->in_cycles, p->worst_ns);
+        tac_text_addf(t, ",\"kind\":\"%s\",\"seen\":%zu,\"in_cycles\":%zu,\"worst_ns\":%" PRIu64,
+                      kind_of(p), p->seen, p->in_cycles, p->worst_ns);
         if (blame < n)
             tac_text_addf(t, ",\"blame\":%zu,\"frames\":[", blame);
         else

@@ -280,22 +280,32 @@ def option(words, name):
     return words[words.index(name) + 1] if name in words else None
 
 
+def chosen(words):
+    """The scenarios asked for by name."""
+    with_value = {"--tier", "--keep"}
+    return [w for before, w in zip([""] + words, words)
+            if not w.startswith("--") and before not in with_value]
+
+
 def main():
     words = sys.argv[1:]
     quick, everything = "--quick" in words, "--all" in words
     root = os.geteuid() == 0
     tiers = [option(words, "--tier")] if "--tier" in words else ["user"] if quick or not root else \
         ["system", "user"] if everything else ["system"]
-    count = bad = 0
-    for tier in tiers:
-        for held_out in [False, True] if everything else ["--held-out" in words]:
-            rows = scenarios(held_out, tier)
-            rows = [r for r in rows if r[0] in words[2:]] or rows
-            if quick:
-                rows = [(f, [f], ["--cycles", "200"]) for f in ("compute", "silent-sleep")]
-            n, wrong = run_scenarios(words, rows, tier, held_out, quick, option(words, "--keep"),
-                                     count + 1)
-            count, bad = count + n, bad + wrong
+    sets = [(tier, held_out) for tier in tiers
+            for held_out in ([False, True] if everything else ["--held-out" in words])]
+    wanted, count, bad = chosen(words[2:]), 0, 0
+    unknown = set(wanted).difference(*({r[0] for r in scenarios(held_out, tier)} for tier, held_out in sets))
+    if unknown:
+        print("corpus.py: no such scenario here:", *sorted(unknown), file=sys.stderr)
+        return 2
+    for tier, held_out in sets:
+        rows = [r for r in scenarios(held_out, tier) if r[0] in wanted or not wanted]
+        if quick:
+            rows = [(f, [f], ["--cycles", "200"]) for f in ("compute", "silent-sleep")]
+        n, wrong = run_scenarios(words, rows, tier, held_out, quick, option(words, "--keep"), count + 1)
+        count, bad = count + n, bad + wrong
     print(f"1..{count}")
     return 1 if bad else 0
 
