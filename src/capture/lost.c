@@ -39,7 +39,7 @@ struct losses {
 bool tac_reader_is_of_thread(uint16_t type)
 {
     return type == TAC_KERNEL_OUT || type == TAC_KERNEL_IN || type == TAC_KERNEL_FAULT_MINOR ||
-           type == TAC_KERNEL_FAULT_MAJOR || type == TAC_KERNEL_SAMPLE;
+           type == TAC_KERNEL_FAULT_MAJOR || type == TAC_KERNEL_SAMPLE || type == TAC_KERNEL_PULSE;
 }
 
 static uint64_t buffer_of(const struct tac_capture_kernel *k)

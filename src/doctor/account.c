@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/order.h"
 #include "doctor/doctor.h"
+#include "doctor/still.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -494,12 +495,17 @@ static size_t faults_in_heap(const struct tac_layout *l)
     return count;
 }
 
+double tac_layout_own_faults(const struct tac_layout *l)
+{
+    size_t all = l->cycle->faults_minor, heap = all ? faults_in_heap(l) : 0;
+    return all > heap ? (double)(all - heap) : 0;
+}
+
 /* Time that is spent around the kernel's handling of a fault stays with the heap where that
  * faulted. */
 static void settle_faults(struct tac_layout *l, const struct tac_nominal *nominal)
 {
-    double more = l->cycle->faults_minor - (nominal ? nominal->faults_minor : 0);
-    more -= (double)faults_in_heap(l);
+    double more = tac_layout_own_faults(l) - (nominal ? nominal->faults_own : 0);
     double major = l->cycle->faults_major;
     double price = local_price(l, nominal ? nominal->fault_ns : TAC_FAULT_NS);
     double major_price = nominal ? nominal->major_ns : TAC_MAJOR_NS;
@@ -508,6 +514,18 @@ static void settle_faults(struct tac_layout *l, const struct tac_nominal *nomina
     cost = (cost > seen ? cost - seen : 0) + stood_still(l, price);
     cost -= move_excess(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_FAULT, cost);
     move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_FAULT, cost);
+}
+
+/* Hosts that halt a virtual machine and do not tell let the thread's clock go on. Where no other
+ * evidence shows that, such time is not known to be the thread's. */
+static void settle_silence(struct tac_layout *l, const struct tac_nominal *nominal,
+                           uint64_t missing)
+{
+    uint64_t doubt = l->silent_ns > missing ? l->silent_ns - missing : 0;
+    if (doubt < TAC_STILL_CPU_NS)
+        return;
+    doubt -= move_excess(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_UNEXPLAINED, doubt);
+    move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_UNEXPLAINED, doubt);
 }
 
 void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nominal, unsigned has)
@@ -530,5 +548,6 @@ void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nomi
     } else {
         settle_by_counts(layout, nominal, missing);
     }
+    settle_silence(layout, nominal, missing);
     settle_faults(layout, nominal);
 }

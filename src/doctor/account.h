@@ -97,6 +97,8 @@ struct tac_layout {
     const struct tac_capture_cycle *cycle;
     uint64_t release_ns;  /* when it could have begun: deadline - period, never after begin */
     uint64_t previous_ns; /* end of the cycle before on this source; 0: none */
+    uint64_t silent_ns;   /* in long stretches without any sign of the thread, in which a host may
+                             have halted the machine; 0: the evidence would show that */
     struct tac_sights sights;
     struct tac_segment *segment;
     size_t segments, segments_capacity;
@@ -121,8 +123,9 @@ struct tac_nominal {
     size_t cycles; /* behind the medians */
     double ns[TAC_ACCOUNTS];
     double faults_minor;
-    double fault_ns; /* the price of one, see TAC_FAULT_NS */
-    double major_ns; /* the same for major ones */
+    double faults_own; /* of these, outside memory functions */
+    double fault_ns;   /* the price of one, see TAC_FAULT_NS */
+    double major_ns;   /* the same for major ones */
 };
 
 /* Cut [release, end] into segments by the sights and sum up ns[]. The sights, release, previous and
@@ -132,6 +135,9 @@ int tac_layout_cut(struct tac_layout *layout);
 /* Move time by what has counts and no place: needs ns[] from tac_layout_cut. has: what the
  * recording proves, enum tac_evidence_bit. */
 void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nominal, unsigned has);
+
+/* Minor faults of the cycle outside memory functions: those in them are of the heap. */
+double tac_layout_own_faults(const struct tac_layout *layout);
 
 void tac_layout_fini(struct tac_layout *layout);
 

@@ -8,6 +8,7 @@
 
 #include "doctor/evidence.h"
 #include "doctor/forks.h"
+#include "doctor/kin.h"
 #include "doctor/places.h"
 #include "doctor/rule.h"
 #include "tactus/trace.h"
@@ -81,6 +82,7 @@ static int lay_out_all(struct tac_work *w)
         d->cycle_verdict[i] = tac_capture_late_ns(layout.cycle) ? 1 : TAC_CYCLE_ON_TIME;
         for (int a = 0; a < TAC_ACCOUNTS; a++)
             d->cycle_account[i][a] = (float)layout.ns[a];
+        w->own_faults[i] = (float)tac_layout_own_faults(&layout);
     }
     tac_layout_fini(&layout);
     return r < 0 ? r : 0;
@@ -109,28 +111,41 @@ static bool is_nominal(const struct tac_diagnosis *d, size_t i, size_t source)
            !(c->flags & TAC_CYCLE_GAP);
 }
 
+/* What medians are taken of: the accounts, and these. */
+enum { WHOLE = TAC_ACCOUNTS, FAULTS, OWN_FAULTS, MEASURES };
+
+static double measure(const struct tac_work *w, size_t i, int what)
+{
+    const struct tac_capture_cycle *c = &w->diagnosis->capture->cycles[i];
+    return what == WHOLE        ? (double)(c->end_ns - c->begin_ns)
+           : what == FAULTS     ? (double)c->faults_minor
+           : what == OWN_FAULTS ? (double)w->own_faults[i]
+                                : (double)w->diagnosis->cycle_account[i][what];
+}
+
+static double median_of(const struct tac_work *w, size_t source, int what, double *value,
+                        size_t *ret_count)
+{
+    const struct tac_diagnosis *d = w->diagnosis;
+    bool counts = what == FAULTS || what == OWN_FAULTS;
+    size_t n = 0;
+    for (size_t i = 0; i < d->cycles; i++)
+        if (is_nominal(d, i, source) && !(counts && d->capture->cycles[i].flags & TAC_CYCLE_SPARED))
+            value[n++] = measure(w, i, what);
+    *ret_count = n;
+    return median(value, n);
+}
+
 static void take_medians(struct tac_work *w, size_t source, double *value)
 {
-    struct tac_diagnosis *d = w->diagnosis;
     struct tac_nominal *nominal = &w->nominal[source];
-    for (int a = -2; a < TAC_ACCOUNTS; a++) {
-        size_t n = 0;
-        for (size_t i = 0; i < d->cycles; i++) {
-            const struct tac_capture_cycle *c = &d->capture->cycles[i];
-            if (is_nominal(d, i, source) && !(a == -1 && c->flags & TAC_CYCLE_SPARED))
-                value[n++] = a == -2   ? (double)(c->end_ns - c->begin_ns)
-                             : a == -1 ? (double)c->faults_minor
-                                       : (double)d->cycle_account[i][a];
-        }
-        double m = median(value, n);
-        if (a == -2) {
-            nominal->cycles = n;
-            d->sources[source].nominal_ns = (uint64_t)m;
-        } else if (a == -1)
-            nominal->faults_minor = m;
-        else
-            nominal->ns[a] = m;
-    }
+    size_t count;
+    for (int a = 0; a < TAC_ACCOUNTS; a++)
+        nominal->ns[a] = median_of(w, source, a, value, &count);
+    nominal->faults_minor = median_of(w, source, FAULTS, value, &count);
+    nominal->faults_own = median_of(w, source, OWN_FAULTS, value, &count);
+    w->diagnosis->sources[source].nominal_ns =
+        (uint64_t)median_of(w, source, WHOLE, value, &nominal->cycles);
 }
 
 enum { FAULTS_MANY = 64, MAJOR_MANY = 4 };
@@ -358,9 +373,10 @@ static int make_work(struct tac_diagnosis *d)
         return -ENOMEM;
     w->diagnosis = d;
     w->before = array(d->cycles, sizeof *w->before);
+    w->own_faults = array(d->cycles, sizeof *w->own_faults);
     w->miss_of = array(d->cycles, sizeof *w->miss_of);
     w->nominal = array(d->sources_count, sizeof *w->nominal);
-    if (!w->before || !w->miss_of || !w->nominal)
+    if (!w->before || !w->own_faults || !w->miss_of || !w->nominal)
         return -ENOMEM;
     memset(w->miss_of, 0xff, d->cycles * sizeof *w->miss_of);
     int r = tac_witness_init(d->capture, &w->witness);
@@ -386,8 +402,10 @@ static int make_arrays(struct tac_diagnosis *d, const char *name)
 
 static int make_forks(struct tac_diagnosis *d)
 {
+    d->kin = calloc(1, sizeof *d->kin);
     d->forks = calloc(1, sizeof *d->forks);
-    return d->forks ? tac_forks_find(d->capture, d->forks) : -ENOMEM;
+    int r = d->kin && d->forks ? tac_kin_find(d->capture, d->kin) : -ENOMEM;
+    return r ? r : tac_forks_find(d->capture, d->kin, d->forks);
 }
 
 int tac_diagnosis_new(const struct tac_capture *capture, const char *name,
@@ -430,6 +448,7 @@ void tac_diagnosis_free(struct tac_diagnosis *d)
         if (d->work->witness.capture)
             tac_witness_fini(&d->work->witness);
         free(d->work->before);
+        free(d->work->own_faults);
         free(d->work->miss_of);
         free(d->work->nominal);
         free(d->work);
@@ -438,6 +457,9 @@ void tac_diagnosis_free(struct tac_diagnosis *d)
     if (d->forks)
         tac_forks_fini(d->forks);
     free(d->forks);
+    if (d->kin)
+        tac_kin_fini(d->kin);
+    free(d->kin);
     free((void *)(uintptr_t)d->name);
     free(d->misses);
     free(d->sources);

@@ -10,6 +10,7 @@ struct tac_work {
     struct tac_diagnosis *diagnosis;
     struct tac_witness witness;
     uint32_t *before;  /* per cycle: the cycle before on its source, or TAC_CAPTURE_NONE */
+    float *own_faults; /* per cycle: minor ones outside memory functions */
     uint32_t *miss_of; /* per cycle: index in misses, or TAC_CAPTURE_NONE */
     struct tac_nominal *nominal;                 /* per source */
     uint64_t place_weight[256], worst_part[256]; /* per rule, see summary.c */

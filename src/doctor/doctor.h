@@ -31,6 +31,7 @@ struct tac_rule;
 struct tac_work;
 struct tac_places;
 struct tac_forks;
+struct tac_kin;
 
 /* What a recording can prove; bit set of a diagnosis and of a rule's needs. */
 enum tac_evidence_bit {
@@ -126,6 +127,7 @@ struct tac_diagnosis {
     float (*cycle_account)[TAC_ACCOUNTS]; /* per cycle: ns on each account, release to end */
     struct tac_memory_summary memory;
     struct tac_places *places; /* where the program called what: places.h */
+    struct tac_kin *kin;       /* its threads: kin.h */
     struct tac_forks *forks;   /* forks.h */
     struct tac_work *work;     /* private */
 };

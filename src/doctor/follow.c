@@ -3,12 +3,15 @@
 #include "doctor/follow.h"
 
 #include "doctor/evidence.h"
+#include "doctor/pulse.h"
 #include "doctor/still.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 enum { FOLLOWED_MAX = 64, CPUS_MAX = 1024, PRIO_SLOTS = 8192, NEAR_NS = 2000 };
+static_assert(FOLLOWED_MAX <= 64, "a bit each in who_is_there()");
 
 enum state { RUNNING, ASLEEP, READY, UNKNOWN };
 
@@ -274,7 +277,8 @@ static void watch_silence(struct walk *w, const struct tac_capture_kernel *e)
     if (!w->is_virtual || !w->system_wide || e->cpu >= CPUS_MAX)
         return;
     struct silence *s = &w->silence[e->cpu];
-    if (s->last_ns && e->ns - s->last_ns > TAC_STILL_CPU_NS)
+    if (s->last_ns && e->ns - s->last_ns > TAC_STILL_CPU_NS &&
+        tac_still_has_tick(w->capture, e->cpu))
         *s = (struct silence){
             .from_ns = s->last_ns, .to_ns = e->ns, .there = who_is_there(w, e->cpu)};
     s->last_ns = e->ns;
@@ -440,6 +444,17 @@ static int compare_ends(const void *a, const void *b)
     return x->from_ns < y->from_ns ? -1 : x->from_ns > y->from_ns;
 }
 
+/* Where the system's events are missing, the thread's own timer tells of its CPU. */
+static void note_late_pulses(struct walk *w, struct followed *f)
+{
+    struct tac_sights late = {0};
+    if (w->error == 0 && !w->system_wide && w->is_virtual)
+        w->error = tac_pulse_find(w->capture, f->tid, &late);
+    for (size_t k = 0; k < late.count; k++)
+        note(w, f, late.data[k]);
+    free(late.data);
+}
+
 static void walk_events(struct walk *w)
 {
     const struct tac_capture *c = w->capture;
@@ -450,6 +465,7 @@ static void walk_events(struct walk *w)
         w->error = tac_still_find(c, &still);
     for (size_t i = 0; i < w->count; i++) {
         leave(w, &w->followed[i], c->end_ns);
+        note_late_pulses(w, &w->followed[i]);
         for (size_t k = 0; k < still.count; k++)
             note(w, &w->followed[i], still.data[k]);
         struct tac_sights *s = &w->sights[w->followed[i].thread];

@@ -11,22 +11,11 @@ enum { CLONE_SHARES_MEMORY = 0x100, ALIVE_MAX = 64 };
 /* Children that live, as indices in forks; a newcomer takes the place of the oldest, of which then
  * nothing is known. */
 struct family {
-    const struct tac_capture *capture;
+    const struct tac_kin *kin;
     struct tac_forks *forks;
-    uint32_t pid; /* of the program */
     uint32_t alive[ALIVE_MAX];
     size_t count;
 };
-
-static bool is_own(const struct family *f, uint32_t tid)
-{
-    if (tid == f->pid)
-        return true;
-    for (size_t i = 0; i < f->capture->threads_count; i++)
-        if (f->capture->threads[i].tid == tid)
-            return true;
-    return false;
-}
 
 /* Its place in alive; count when it is none of them. */
 static size_t place_of(const struct family *f, uint32_t tid)
@@ -82,8 +71,8 @@ static int on_event(struct family *f, const struct tac_capture_kernel *e)
             drop(f, place);
         }
     } else if (e->type == TAC_KERNEL_FORK && !(e->b & CLONE_SHARES_MEMORY)) {
-        bool own = is_own(f, e->tid);
-        if ((own || place_of(f, e->tid) < f->count) && !is_own(f, child))
+        bool own = tac_kin_has(f->kin, e->tid);
+        if ((own || place_of(f, e->tid) < f->count) && !tac_kin_has(f->kin, child))
             return add(f, (struct tac_fork){.ns = e->ns,
                                             .shared_ns = UINT64_MAX,
                                             .parent = e->tid,
@@ -93,11 +82,10 @@ static int on_event(struct family *f, const struct tac_capture_kernel *e)
     return 0;
 }
 
-int tac_forks_find(const struct tac_capture *capture, struct tac_forks *ret_forks)
+int tac_forks_find(const struct tac_capture *capture, const struct tac_kin *kin,
+                   struct tac_forks *ret_forks)
 {
-    const char *pid = tac_capture_meta(capture, "pid");
-    struct family f = {
-        .capture = capture, .forks = ret_forks, .pid = pid ? (uint32_t)strtoul(pid, NULL, 10) : 0};
+    struct family f = {.kin = kin, .forks = ret_forks};
     int r = 0;
     for (size_t i = 0; i < capture->kernel_count && r == 0; i++)
         r = on_event(&f, &capture->kernel[i]);
@@ -128,6 +116,16 @@ static size_t count_before(const struct tac_forks *forks, uint64_t ns)
             high = middle;
     }
     return low;
+}
+
+const struct tac_fork *tac_forks_first(const struct tac_forks *forks, uint64_t from_ns,
+                                       uint64_t to_ns)
+{
+    for (size_t i = count_before(forks, from_ns); i < forks->count && forks->fork[i].ns < to_ns;
+         i++)
+        if (forks->fork[i].is_own)
+            return &forks->fork[i];
+    return NULL;
 }
 
 const struct tac_fork *tac_forks_last(const struct tac_forks *forks, uint64_t from_ns,

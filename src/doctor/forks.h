@@ -12,7 +12,7 @@
 #ifndef TAC_DOCTOR_FORKS_H
 #define TAC_DOCTOR_FORKS_H
 
-#include "capture/capture.h"
+#include "doctor/kin.h"
 
 struct tac_fork {
     uint64_t ns;
@@ -29,8 +29,13 @@ struct tac_forks {
 };
 
 /* Fill *ret_forks, which starts as {0} and is freed with tac_forks_fini(). 0, -ENOMEM. */
-TAC_MUST_CHECK int tac_forks_find(const struct tac_capture *capture, struct tac_forks *ret_forks);
+TAC_MUST_CHECK int tac_forks_find(const struct tac_capture *capture, const struct tac_kin *kin,
+                                  struct tac_forks *ret_forks);
 void tac_forks_fini(struct tac_forks *forks);
+
+/* The first fork by a thread of the program within [from, to), or NULL. */
+const struct tac_fork *tac_forks_first(const struct tac_forks *forks, uint64_t from_ns,
+                                       uint64_t to_ns);
 
 /* The last fork by a thread of the program within [from, to), or NULL. */
 const struct tac_fork *tac_forks_last(const struct tac_forks *forks, uint64_t from_ns,

@@ -42,6 +42,14 @@ uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, do
     return granted;
 }
 
+bool tac_case_is_claimed(const struct tac_case *c, const char *rule)
+{
+    for (unsigned i = 0; i < c->claims; i++)
+        if (!strcmp(c->claim[i].rule->name, rule))
+            return true;
+    return false;
+}
+
 void tac_claim_by(struct tac_case *c, const struct tac_sight *sight)
 {
     const struct tac_capture *cap = c->capture;

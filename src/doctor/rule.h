@@ -94,6 +94,9 @@ typedef bool tac_case_wanted(const struct tac_case *c, const struct tac_sight *s
 uint64_t tac_case_sum(const struct tac_case *c, enum tac_account account, tac_case_wanted *wanted,
                       const struct tac_sight **ret_longest);
 
+/* Whether this rule has claimed something of the cycle. */
+bool tac_case_is_claimed(const struct tac_case *c, const char *rule);
+
 /* Whether the cycle's thread has a real-time priority, as far as the sight shows. */
 static inline bool tac_sight_is_real_time(const struct tac_sight *s)
 {
@@ -133,7 +136,7 @@ uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from
 const struct tac_capture_memory *tac_case_operation(const struct tac_case *c, uint32_t thread,
                                                     uint64_t ns);
 
-/* Of the time on the account of page faults: inside memory functions. */
+/* Of the unclaimed time on the account of page faults: inside memory functions. */
 uint64_t tac_case_faults_in_heap(const struct tac_case *c);
 
 /* The other thread with the most time inside memory functions during [from, to), or

@@ -46,17 +46,46 @@ const struct tac_capture_memory *tac_case_operation(const struct tac_case *c, ui
     return NULL;
 }
 
+/* Whether the page of this fault was there and read-only: the two witnesses of a fault tell of it
+ * within some microseconds of each other. */
+static bool is_copy(const struct tac_layout *l, const struct tac_sight *fault)
+{
+    enum { APART_NS = 50 * 1000, PAGE_BITS = 12 };
+    for (const struct tac_sight *s = fault; s >= l->sights.data; s--) {
+        if (s->to_ns + APART_NS < fault->from_ns)
+            return false;
+        if (s->kind == TAC_SIGHT_PROTECTED && s->detail >> PAGE_BITS == fault->detail >> PAGE_BITS)
+            return true;
+    }
+    return false;
+}
+
+/* Faults that are other rules': the search for free pages, and what was written after a fork. */
+static bool is_others(const struct tac_case *c, const struct tac_segment *s, bool copies)
+{
+    if (s->sight == TAC_SIGHT_NONE)
+        return false;
+    const struct tac_sight *sight = &c->layout->sights.data[s->sight];
+    return sight->kind == TAC_SIGHT_RECLAIM || sight->kind == TAC_SIGHT_COMPACT ||
+           (copies && sight->kind == TAC_SIGHT_FAULTING && is_copy(c->layout, sight));
+}
+
 uint64_t tac_case_faults_in_heap(const struct tac_case *c)
 {
-    uint64_t sum = 0;
+    uint64_t sum = 0, all = c->layout->ns[TAC_ACCOUNT_FAULT], open = c->open_ns[TAC_ACCOUNT_FAULT];
+    bool copies = tac_case_is_claimed(c, "fault_cow");
     for (size_t i = 0; i < c->layout->segments; i++) {
         const struct tac_segment *s = &c->layout->segment[i];
+        uint64_t length = s->to_ns - s->from_ns;
         if (s->account != TAC_ACCOUNT_FAULT)
             continue;
         const struct tac_capture_memory *m = tac_case_operation(c, c->cycle->thread, s->from_ns);
-        sum += m && m->end_ns > s->from_ns ? s->to_ns - s->from_ns : 0;
+        if (is_others(c, s, copies))
+            all -= length < all ? length : all;
+        else if (m && m->end_ns > s->from_ns)
+            sum += length;
     }
-    return sum;
+    return sum < all ? (uint64_t)((double)open * ((double)sum / (double)all)) : sum ? open : 0;
 }
 
 /* The scheduler credits CPU time at each switch and at ticks. Between two such moments of a thread
@@ -205,6 +234,8 @@ uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from
     const struct tac_capture *cap = c->capture;
     uint64_t before = 0, begin = 0, end = 0, sum = 0;
     uint64_t start = from_ns > TAC_STILL_CPU_NS ? from_ns - TAC_STILL_CPU_NS : 0;
+    if (!tac_still_has_tick(cap, cpu))
+        return 0;
     for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, start); i < cap->kernel_count; i++) {
         const struct tac_capture_kernel *e = &cap->kernel[i];
         if (e->cpu != cpu)

@@ -20,6 +20,20 @@ struct cpu {
     uint64_t since;
 };
 
+/* A list of the kernel's: "1-3,7". */
+bool tac_still_has_tick(const struct tac_capture *capture, uint32_t cpu)
+{
+    const char *list = tac_capture_meta(capture, "nohz_full");
+    for (char *end; list && *list >= '0' && *list <= '9'; list = *end == ',' ? end + 1 : NULL) {
+        unsigned long from = strtoul(list, &end, 10), to = from;
+        if (*end == '-')
+            to = strtoul(end + 1, &end, 10);
+        if (cpu >= from && cpu <= to)
+            return false;
+    }
+    return true;
+}
+
 static struct cpu *cpu_of(struct cpu *cpus, const struct tac_capture_kernel *e)
 {
     return e->cpu < CPUS_MAX ? &cpus[e->cpu] : NULL;
@@ -97,7 +111,7 @@ int tac_still_find(const struct tac_capture *capture, struct tac_sights *ret_spa
         if (silent)
             s = (struct silence){before, e->ns, 0};
         uint64_t run = advance(cpus, e);
-        s.cpus += s.to_ns && run && e->ns - run <= s.from_ns;
+        s.cpus += s.to_ns && run && e->ns - run <= s.from_ns && tac_still_has_tick(capture, e->cpu);
         before = e->ns;
     }
     free(cpus);

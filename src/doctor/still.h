@@ -9,7 +9,8 @@
  * own CPU clock counts the halt as if it had computed. Two CPUs whose ticks are missing prove it;
  * one proves it when more than two of its ticks are, as one may have had interrupts off.
  *
- * Of one CPU while others lived on, longer than interrupts are ever off: see follow.c.
+ * Of one CPU while others lived on, longer than interrupts are ever off: see follow.c. CPUs that
+ * run one thread without a tick (nohz_full, which the recording tells) prove nothing.
  *
  * Source: kernel/sched/core.c, sched_tick(), and update_curr(). Cost: two walks over the events.
  * Threads: one. Real-time: no. */
@@ -20,6 +21,9 @@
 
 /* Two and a half ticks at CONFIG_HZ 100: with interrupts off for so long a kernel complains. */
 enum { TAC_STILL_CPU_NS = 25 * 1000 * 1000 };
+
+/* Whether the CPU has a tick while it runs one thread alone. */
+bool tac_still_has_tick(const struct tac_capture *capture, uint32_t cpu);
 
 /* Append the spans (TAC_SIGHT_STILL, detail: CPUs that prove it), in order. 0 or -ENOMEM. */
 int tac_still_find(const struct tac_capture *capture, struct tac_sights *ret_spans);

@@ -2,8 +2,11 @@
  * witness.c - see witness.h. Cost: O(log n + s) a cycle; the walk once is in follow.c. */
 #include "doctor/witness.h"
 
+#include "base/order.h"
 #include "doctor/doctor.h"
+#include "doctor/evidence.h"
 #include "doctor/follow.h"
+#include "doctor/still.h"
 #include "tactus/trace.h"
 
 #include <errno.h>
@@ -49,12 +52,33 @@ static unsigned evidence_of(const struct tac_capture *c)
     return has;
 }
 
+static void find_pulses(const struct tac_capture *c, bool *pulses)
+{
+    for (size_t i = 0; i < c->kernel_count; i++) {
+        const struct tac_capture_kernel *e = &c->kernel[i];
+        uint32_t thread = e->type == TAC_KERNEL_PULSE ? tac_capture_thread_of(c, e->tid, e->ns)
+                                                      : TAC_CAPTURE_NONE;
+        if (thread < c->threads_count)
+            pulses[thread] = true;
+    }
+}
+
 int tac_witness_init(const struct tac_capture *capture, struct tac_witness *witness)
 {
     *witness = (struct tac_witness){.capture = capture, .has = evidence_of(capture)};
     witness->kernel = calloc(capture->threads_count + 1, sizeof *witness->kernel);
-    int error = witness->kernel ? tac_follow(capture, witness->has & TAC_HAS_SCHED, witness->kernel)
-                                : -ENOMEM;
+    witness->pulses = calloc(capture->threads_count + 1, sizeof *witness->pulses);
+    int error = witness->kernel && witness->pulses
+                    ? tac_follow(capture, witness->has & TAC_HAS_SCHED, witness->kernel)
+                    : -ENOMEM;
+    if (!error)
+        find_pulses(capture, witness->pulses);
+    if (!error)
+        error =
+            tac_holes_find(capture->gaps, capture->gaps_count, TAC_HOLES_OF_KERNEL, &witness->lost);
+    if (!error)
+        error = tac_holes_find(capture->gaps, capture->gaps_count, TAC_HOLES_OF_THREADS,
+                               &witness->gaps);
     if (error)
         tac_witness_fini(witness);
     return error;
@@ -66,6 +90,10 @@ void tac_witness_fini(struct tac_witness *witness)
         free(witness->kernel[i].data);
     free(witness->kernel);
     witness->kernel = NULL;
+    free(witness->pulses);
+    witness->pulses = NULL;
+    tac_holes_fini(&witness->lost);
+    tac_holes_fini(&witness->gaps);
 }
 
 /* ---- one cycle ---- */
@@ -74,21 +102,15 @@ void tac_witness_fini(struct tac_witness *witness)
  * not needed where those of the system are whole, but for the faults. */
 static unsigned kernel_was_lost(const struct tac_witness *w, const struct tac_layout *l)
 {
-    const struct tac_capture *c = w->capture;
     const unsigned all = TAC_HAS_SWITCHES | TAC_HAS_SCHED | TAC_HAS_FAULTS | TAC_HAS_IRQ |
                          TAC_HAS_MM | TAC_HAS_COPIES;
-    uint32_t tid = c->threads[l->cycle->thread].tid;
-    unsigned lost = 0;
-    for (size_t i = 0; i < c->gaps_count && c->gaps[i].begin_ns < l->cycle->end_ns; i++) {
-        const struct tac_capture_gap *g = &c->gaps[i];
-        if (g->thread != TAC_CAPTURE_NONE || g->end_ns <= l->release_ns)
-            continue;
-        if (g->tid && w->has & TAC_HAS_SCHED)
-            lost |= g->tid == tid ? TAC_HAS_FAULTS : 0;
-        else if (!g->tid || g->tid == tid)
-            lost |= all;
-    }
-    return lost;
+    uint32_t tid = w->capture->threads[l->cycle->thread].tid;
+    uint64_t from = l->release_ns, to = l->cycle->end_ns;
+    if (tac_holes_within(&w->lost, 0, from, to))
+        return all;
+    if (!tac_holes_within(&w->lost, tid, from, to))
+        return 0;
+    return w->has & TAC_HAS_SCHED ? TAC_HAS_FAULTS : all;
 }
 
 static int add_kernel(const struct tac_witness *w, struct tac_layout *l, uint64_t to_ns)
@@ -167,18 +189,76 @@ static int add_calls(const struct tac_capture *c, struct tac_layout *l)
     return r;
 }
 
-static int add_gaps(const struct tac_capture *c, struct tac_layout *l)
+static int add_gaps(const struct tac_witness *w, struct tac_layout *l)
 {
+    const struct tac_hole *hole =
+        tac_holes_within(&w->gaps, l->cycle->thread, l->cycle->begin_ns, l->cycle->end_ns);
+    const struct tac_hole *end = w->gaps.hole + w->gaps.count;
     int r = 0;
-    for (size_t i = 0; i < c->gaps_count && r == 0; i++)
-        if (c->gaps[i].thread == l->cycle->thread && c->gaps[i].begin_ns < l->cycle->end_ns &&
-            c->gaps[i].end_ns > l->cycle->begin_ns)
-            r = tac_sights_add(&l->sights, (struct tac_sight){.from_ns = c->gaps[i].begin_ns,
-                                                              .to_ns = c->gaps[i].end_ns,
-                                                              .detail = c->gaps[i].dropped,
-                                                              .index = (uint32_t)i,
-                                                              .kind = TAC_SIGHT_GAP});
+    for (; hole && hole < end && hole->whose == l->cycle->thread &&
+           hole->begin_ns < l->cycle->end_ns && r == 0;
+         hole++)
+        r = tac_sights_add(&l->sights, (struct tac_sight){.from_ns = hole->begin_ns,
+                                                          .to_ns = hole->end_ns,
+                                                          .detail = hole->dropped,
+                                                          .index = TAC_SIGHT_NONE,
+                                                          .kind = TAC_SIGHT_GAP});
     return r;
+}
+
+/* ---- silence ---- */
+
+static size_t zones_within(const struct tac_capture *c, const struct tac_capture_cycle *cycle,
+                           uint64_t *sign)
+{
+    size_t n = 0;
+    for (size_t i = TAC_CAPTURE_LOWER(c, zones, begin_ns, cycle->begin_ns);
+         i < c->zones_count && c->zones[i].begin_ns < cycle->end_ns; i++) {
+        const struct tac_capture_zone *z = &c->zones[i];
+        if (z->thread != cycle->thread)
+            continue;
+        if (sign) {
+            sign[n] = z->begin_ns;
+            sign[n + 1] = z->end_ns;
+        }
+        n += 2;
+    }
+    return n;
+}
+
+/* Long stretches without a sign of the thread, summed up. */
+static uint64_t sum_of_silence(const uint64_t *sign, size_t count, uint64_t from_ns, uint64_t to_ns)
+{
+    uint64_t last = from_ns, sum = 0;
+    for (size_t i = 0; i <= count; i++) {
+        uint64_t at = i < count && sign[i] < to_ns ? sign[i] : to_ns;
+        if (at > last + TAC_STILL_CPU_NS)
+            sum += at - last;
+        last = at > last ? at : last;
+    }
+    return sum;
+}
+
+static int find_silence(const struct tac_witness *w, struct tac_layout *l, unsigned has)
+{
+    const struct tac_capture_cycle *cycle = l->cycle;
+    l->silent_ns = 0;
+    if (has & TAC_HAS_SCHED || w->pulses[cycle->thread] ||
+        cycle->end_ns - cycle->begin_ns < TAC_STILL_CPU_NS || !tac_evidence_is_virtual(w->capture))
+        return 0;
+    size_t n = zones_within(w->capture, cycle, NULL);
+    uint64_t *sign = malloc((n + 2 * l->sights.count + 1) * sizeof *sign);
+    if (!sign)
+        return -ENOMEM;
+    zones_within(w->capture, cycle, sign);
+    for (size_t i = 0; i < l->sights.count; i++) {
+        sign[n++] = l->sights.data[i].from_ns;
+        sign[n++] = l->sights.data[i].to_ns;
+    }
+    qsort(sign, n, sizeof *sign, tac_compare_u64);
+    l->silent_ns = sum_of_silence(sign, n, cycle->begin_ns, cycle->end_ns);
+    free(sign);
+    return 0;
 }
 
 int tac_witness_cycle(const struct tac_witness *witness, struct tac_layout *layout)
@@ -198,6 +278,8 @@ int tac_witness_cycle(const struct tac_witness *witness, struct tac_layout *layo
     if (r == 0)
         r = add_calls(c, layout);
     if (r == 0)
-        r = add_gaps(c, layout);
+        r = add_gaps(witness, layout);
+    if (r == 0)
+        r = find_silence(witness, layout, has);
     return r < 0 ? r : (int)has;
 }

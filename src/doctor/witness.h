@@ -8,12 +8,16 @@
 #ifndef TAC_DOCTOR_WITNESS_H
 #define TAC_DOCTOR_WITNESS_H
 
+#include "capture/holes.h"
 #include "doctor/account.h"
 
 struct tac_witness {
     const struct tac_capture *capture;
     unsigned has;              /* enum tac_evidence_bit, of the recording */
     struct tac_sights *kernel; /* per thread of the capture; sorted by to_ns */
+    bool *pulses;              /* per thread of the capture: it has a pulse (pulse.h) */
+    struct tac_holes lost;     /* in the kernel's events */
+    struct tac_holes gaps;     /* in those of the threads */
 };
 
 /* 0, -ENOMEM. */

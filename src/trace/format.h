@@ -263,7 +263,10 @@ enum tac_kernel_type {
     TAC_KERNEL_FAULT_PROTECTED = 32, /* a write to a page that is there and read-only (x86): a =
                                         address, b = ip */
     TAC_KERNEL_SAMPLE = 33, /* own-process tier: a timer of tid's CPU time found it computing:
-                               a = ns from one to the next, b = ip */
+                               a = ns from one to the next, b = ip, in the kernel with the
+                               uppermost bit set (32-bit machines too) */
+    TAC_KERNEL_PULSE = 34,  /* own-process tier, in a virtual machine: a timer of tid's CPU time
+                               came: a = ns from one to the next */
     TAC_KERNEL_TYPES
 };
 

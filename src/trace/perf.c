@@ -10,7 +10,8 @@
  * The fourth, only without stacks, is a sample where a fault begins; the second and third come at
  * its end. The fifth event, only with stacks, is a sample where the thread leaves its CPU; it comes
  * just before the SWITCH record of the same moment, and its stack waits for that record's time. The
- * sixth counts the thread's CPU time and is a sample each time that so much has gone by. */
+ * sixth counts the thread's CPU time and is a sample each time that so much has gone by; the
+ * seventh is the pulse, the same without a stack. */
 #include "trace/perf.h"
 
 #include <errno.h>
@@ -26,14 +27,14 @@
 #include <unistd.h>
 
 enum { PAGES = 32, PAGES_LEAST = 16, PAGES_WITH_CHAINS = 64, PAGES_WITH_COPIES = 256 };
-enum { FAULTING = 3, LEAVING = 4, SAMPLING = 5, EVENTS = 6 };
+enum { FAULTING = 3, LEAVING = 4, SAMPLING = 5, PULSING = 6, EVENTS = 7 };
 enum {
     SAMPLE_STACK = 56,
     COPIES_A_SECOND = 1000
 }; /* where in a sample its stack is; of a thread */
 
 struct tac_perf {
-    int fd[EVENTS]; /* switches, minor faults, major faults, FAULTING, LEAVING, SAMPLING */
+    int fd[EVENTS]; /* switches, minor faults, major faults, FAULTING, LEAVING, SAMPLING, PULSING */
     uint64_t id[EVENTS];
     uint32_t pages; /* of the ring */
     struct tac_perf_config config;
@@ -47,7 +48,8 @@ struct tac_perf {
 
 static const uint64_t counted[EVENTS] = {
     PERF_COUNT_SW_DUMMY,       PERF_COUNT_SW_PAGE_FAULTS_MIN,  PERF_COUNT_SW_PAGE_FAULTS_MAJ,
-    PERF_COUNT_SW_PAGE_FAULTS, PERF_COUNT_SW_CONTEXT_SWITCHES, PERF_COUNT_SW_TASK_CLOCK};
+    PERF_COUNT_SW_PAGE_FAULTS, PERF_COUNT_SW_CONTEXT_SWITCHES, PERF_COUNT_SW_TASK_CLOCK,
+    PERF_COUNT_SW_TASK_CLOCK};
 
 /* The kernel's numbers of the registers (asm/perf_regs.h), in the order of their DWARF numbers (the
  * psABIs of x86-64, arm64 and arm), the program counter last. */
@@ -93,11 +95,18 @@ bool tac_perf_has_samples(const struct tac_perf *perf)
     return perf->fd[SAMPLING] >= 0;
 }
 
-static uint64_t stack_fields(enum tac_perf_stacks stacks)
+static uint64_t stack_fields(const struct tac_perf_config *config, int which)
 {
-    return stacks == TAC_PERF_CHAINS   ? PERF_SAMPLE_CALLCHAIN
-           : stacks == TAC_PERF_COPIES ? PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER
-                                       : 0;
+    return which == PULSING                    ? 0
+           : config->stacks == TAC_PERF_CHAINS ? PERF_SAMPLE_CALLCHAIN
+           : config->stacks == TAC_PERF_COPIES ? PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER
+                                               : 0;
+}
+
+/* CPU time from one to the next; 1: each event. */
+static uint64_t period_of(const struct tac_perf_config *config, int which)
+{
+    return which == SAMPLING ? config->sample_ns : which == PULSING ? config->pulse_ns : 1;
 }
 
 static int open_event(const struct tac_perf *perf, uint32_t tid, int which, bool kernel)
@@ -110,12 +119,12 @@ static int open_event(const struct tac_perf *perf, uint32_t tid, int which, bool
         .config = counted[which],
         .sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_IP | PERF_SAMPLE_TID |
                        PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR | PERF_SAMPLE_CPU |
-                       stack_fields(perf->config.stacks),
+                       stack_fields(&perf->config, which),
         .exclude_callchain_kernel = 1,
         .sample_max_stack = chains ? TAC_STACK_MAX : 0,
         .sample_regs_user = copies ? register_mask() : 0,
         .sample_stack_user = copies ? perf->config.copy_bytes : 0,
-        .sample_period = which == SAMPLING ? perf->config.sample_ns : 1,
+        .sample_period = period_of(&perf->config, which),
         .sample_id_all = 1,
         .context_switch = which == 0,
         .exclude_kernel = !kernel,
@@ -159,7 +168,8 @@ static bool is_wanted(const struct tac_perf *perf, int which, bool kernel)
     case LEAVING:
         return perf->config.stacks && kernel;
     case SAMPLING:
-        return perf->config.sample_ns != 0;
+    case PULSING:
+        return period_of(&perf->config, which) != 0;
     default:
         return true;
     }
@@ -171,8 +181,8 @@ static int open_all(struct tac_perf *perf, uint32_t tid, bool kernel)
         if (!is_wanted(perf, i, kernel))
             continue;
         perf->fd[i] = open_event(perf, tid, i, kernel);
-        if (i == SAMPLING && perf->fd[i] < 0)
-            break; /* no descriptor left, say: the rest goes on without */
+        if (i >= SAMPLING && perf->fd[i] < 0)
+            continue; /* no descriptor left, say: the rest goes on without */
         if (perf->fd[i] < 0)
             return perf->fd[i];
         if (ioctl(perf->fd[i], PERF_EVENT_IOC_ID, &perf->id[i]))
@@ -231,7 +241,7 @@ static bool is_refused(int error)
 /* As much as is permitted: the kernel's side and stacks, then without the one, then the other. */
 int tac_perf_open(uint32_t tid, const struct tac_perf_config *config, struct tac_perf **ret_perf)
 {
-    struct tac_perf_config less = {.sample_ns = config->sample_ns};
+    struct tac_perf_config less = {.sample_ns = config->sample_ns, .pulse_ns = config->pulse_ns};
     int error = try_open(tid, true, config, ret_perf);
     if (is_refused(error))
         error = try_open(tid, false, config, ret_perf);
@@ -348,22 +358,33 @@ static void put_stack(struct tac_perf *perf, struct tac_perf_batch *b,
 }
 
 static const uint16_t sampled[EVENTS] = {
-    0, TAC_KERNEL_FAULT_MINOR, TAC_KERNEL_FAULT_MAJOR, TAC_KERNEL_FAULT, 0, TAC_KERNEL_SAMPLE};
+    0, TAC_KERNEL_FAULT_MINOR, TAC_KERNEL_FAULT_MAJOR, TAC_KERNEL_FAULT,
+    0, TAC_KERNEL_SAMPLE,      TAC_KERNEL_PULSE};
+
+/* Where it was. Addresses of the kernel have their uppermost bit set, also those of 32 bits. */
+static uint64_t address_of(const struct tac_perf *perf, uint64_t at)
+{
+    uint32_t misc = (uint32_t)(word_at(perf, at) >> 32 & 0xffff);
+    uint64_t mark = (misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
+    return word_at(perf, at + 16) | mark << 63;
+}
 
 static bool decode_sample(struct tac_perf *perf, uint64_t at, uint64_t end,
                           struct tac_perf_batch *b, struct tac_format_kernel *e)
 {
     uint64_t id = word_at(perf, at + 8);
-    read_stack(perf, at, end);
     for (int i = 0; i < EVENTS; i++)
         if (perf->fd[i] >= 0 && id == perf->id[i])
             e->type = sampled[i];
+    read_stack(perf, at, e->type == TAC_KERNEL_PULSE ? at + SAMPLE_STACK : end);
     if (!e->type)
         return false;
-    e->b = word_at(perf, at + 16);
+    e->b = e->type == TAC_KERNEL_PULSE ? 0 : address_of(perf, at);
     e->tid = (uint32_t)(word_at(perf, at + 24) >> 32);
     e->ns = word_at(perf, at + 32);
-    e->a = e->type == TAC_KERNEL_SAMPLE ? perf->config.sample_ns : word_at(perf, at + 40);
+    e->a = e->type == TAC_KERNEL_SAMPLE  ? perf->config.sample_ns
+           : e->type == TAC_KERNEL_PULSE ? perf->config.pulse_ns
+                                         : word_at(perf, at + 40);
     e->cpu = (uint16_t)word_at(perf, at + 48);
     put_stack(perf, b, e);
     return true;

@@ -4,9 +4,10 @@
  *
  * Software events of perf_event_open(2) on the thread, in one kernel-written ring, on
  * CLOCK_MONOTONIC; read by the helper, so that the thread itself makes no call. With samples, a
- * timer of the thread's CPU time tells where it computes. With stacks, the kernel walks the frame
- * pointers of the program where the thread leaves its CPU and at faults, or copies the registers
- * and the top of the stack, which the recording's reader unwinds. */
+ * timer of the thread's CPU time tells where it computes; with a pulse, that its CPU takes timers
+ * at all, which it does not while a host halts the virtual machine. With stacks, the kernel walks
+ * the frame pointers of the program where the thread leaves its CPU and at faults, or copies the
+ * registers and the top of the stack, which the recording's reader unwinds. */
 #ifndef TAC_TRACE_PERF_H
 #define TAC_TRACE_PERF_H
 
@@ -26,6 +27,7 @@ struct tac_perf_config {
     enum tac_perf_stacks stacks;
     uint32_t copy_bytes; /* of each copy, a multiple of 8, at most TAC_STACK_BYTES_MAX */
     uint32_t sample_ns;  /* CPU time from one sample to the next; 0: no samples */
+    uint32_t pulse_ns;   /* the same of the pulse; 0: none */
 };
 
 /* 0, or -errno: -EACCES (kernel.perf_event_paranoid), -ENOSYS, -EPERM (sandbox), ... */

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum { CLOCK_EVERY_NS = 100000000, DRAIN_MS = 5, DRAIN_MS_MAX = 1000, GOODBYE_MS = 2000 };
-enum { SAMPLES_HZ_MAX = 10000 };
+enum { SAMPLES_HZ_MAX = 10000, PULSE_NS = 10000000 };
 
 static_assert(TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS) <= TAC_WIRE_BYTES_MAX, "fits a connection");
 
@@ -127,7 +127,8 @@ static struct tac_perf_config perf_of(const struct tac_trace_config *config)
     return (struct tac_perf_config){
         .stacks = tac_perf_stacks((config->evidence & TAC_EVIDENCE_STACKS) != 0, bytes),
         .copy_bytes = bytes,
-        .sample_ns = config->samples_hz ? (uint32_t)(TAC_NS_PER_S / config->samples_hz) : 0};
+        .sample_ns = config->samples_hz ? (uint32_t)(TAC_NS_PER_S / config->samples_hz) : 0,
+        .pulse_ns = tac_facts_is_virtual() ? PULSE_NS : 0};
 }
 
 static void remember_meta(struct tac_session *s, const char *line)

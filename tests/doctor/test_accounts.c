@@ -182,6 +182,42 @@ static void all_cycles_late_still_says_own_work(void)
     fixture_close(&f);
 }
 
+static void put_faults(struct fixture *f, uint64_t from_ns, unsigned count, unsigned apart_ns)
+{
+    for (unsigned i = 0; i < count; i++)
+        tac_make_kernel(f->make,
+                        (struct tac_format_kernel){from_ns + i * apart_ns, TAC_KERNEL_FAULT_MINOR,
+                                                   1, FIXTURE_AUDIO, 0x7000000 + i * 4096, 0});
+}
+
+/* The heap has faults in each cycle, and a late one has others besides: these are all above usual.
+ */
+static void usual_faults_of_the_heap_count_once(void)
+{
+    enum { HEAP = 60, OTHERS = 800, APART_NS = 1500, LATE = 30 };
+    struct fixture f;
+    memset(&f, 0, sizeof f);
+    strcpy(f.path, "fixture-faults.tac");
+    f.make = tac_make_open(f.path);
+    uint32_t lane = tac_make_thread(f.make, FIXTURE_AUDIO, "audio");
+    tac_make_source(f.make, 0, "audio", 1000000);
+    for (uint64_t i = 1; i < 60; i++) {
+        uint64_t begin = i * 3000000, end = begin + (i == LATE ? 1400000 : 200000);
+        tac_make_memory(f.make, lane, TAC_MEMORY_ALLOC, 0x7000, 24, begin + 20000, begin + 120000);
+        put_faults(&f, begin + 30000, HEAP, 1000);
+        if (i == LATE)
+            put_faults(&f, begin + 190000, OTHERS, APART_NS);
+        tac_make_cycle(f.make, lane, 0, begin, begin + 1000000, end, 48,
+                       &(struct tac_make_evidence){.cpu_ns = end - begin - 1000,
+                                                   .minor = HEAP + (i == LATE ? OTHERS : 0)});
+    }
+    fixture_judge(&f);
+    REQUIRE(f.diagnosis->misses_count == 1);
+    float ns = f.diagnosis->cycle_account[f.diagnosis->misses[0].cycle][TAC_ACCOUNT_FAULT];
+    CHECK_MSG(ns > 0.97f * OTHERS * APART_NS, "%.0f ns", (double)ns);
+    fixture_close(&f);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -192,5 +228,6 @@ int main(int argc, char **argv)
     TEST(the_largest_cause_is_kept);
     TEST(a_cycle_late_by_a_little_is_late);
     TEST(all_cycles_late_still_says_own_work);
+    TEST(usual_faults_of_the_heap_count_once);
     return test_end();
 }

@@ -21,8 +21,27 @@ static void fork_stall_when_the_process_forks(void)
     struct fixture f;
     fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
     put_mmap_wait(&f);
-    fixture_kernel(&f, 90, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
+    fixture_kernel(&f, 3120, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
     rules_expect(&f, "fork_stall");
+}
+
+/* The kernel tells of a fork when the child is complete. One that was before the wait is over; one
+ * long after is another's, unless the thread that forked could not run in between. */
+static void mmap_lock_when_the_fork_was_another_time(void)
+{
+    for (int i = 0; i < 3; i++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        put_mmap_wait(&f);
+        if (i == 2) {
+            fixture_kernel(&f, 3115, TAC_KERNEL_SWITCH, FIXTURE_OTHER,
+                           (uint64_t)FIXTURE_HOG << 32 | 120, 120);
+            fixture_kernel(&f, 32000, TAC_KERNEL_SWITCH, FIXTURE_HOG,
+                           (uint64_t)FIXTURE_OTHER << 32 | 120, 120);
+        }
+        fixture_kernel(&f, i ? 33000 : 90, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
+        rules_expect(&f, i == 2 ? "fork_stall" : "mmap_lock");
+    }
 }
 
 static void mmap_lock_without_a_fork(void)
@@ -68,6 +87,26 @@ static void fault_huge_is_one_fault_of_milliseconds(void)
     rules_expect(&f, "fault_huge");
 }
 
+/* Where begin and end of each fault are recorded, a few slow ones are no huge page. */
+static void fault_huge_is_one_long_fault_where_each_is_seen(void)
+{
+    static const double from[2][3] = {{100, 550, 1000}, {100, 1310, 1330}};
+    static const double to[2][3] = {{530, 980, 1430}, {1300, 1315, 1335}};
+    for (int huge = 0; huge < 2; huge++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+        fixture_cycle(&f, 0, 10, 1610, (struct tac_make_evidence){.cpu_ns = 1599000, .minor = 3});
+        fixture_kernel(&f, 9, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+        for (unsigned i = 0; i < 3; i++) {
+            uint64_t page = 0x7000000 + i * 4096;
+            fixture_kernel(&f, from[huge][i], TAC_KERNEL_FAULT, FIXTURE_AUDIO, page, 0);
+            fixture_kernel(&f, to[huge][i], TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO, page, 0);
+        }
+        fixture_kernel(&f, 1611, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+        rules_expect(&f, huge ? "fault_huge" : "fault_minor");
+    }
+}
+
 static void fault_minor_counts(void)
 {
     struct fixture f;
@@ -107,6 +146,79 @@ static void fault_cow_by_the_faults_themselves(void)
                            0x7000000 + i * 4096, 0);
         rules_sleep(&f, 1411);
         rules_expect(&f, writes ? "fault_cow" : "fault_minor");
+    }
+}
+
+/* The fork is long ago and its child gone: what the program uses it has written since, and a few
+ * read-only pages may be others. Soon after the fork they are of it. */
+static void few_writes_after_an_old_fork_are_possible_at_most(void)
+{
+    enum { PAGES = 5 };
+    for (int old = 0; old < 2; old++) {
+        unsigned after = old ? 1200 : 0;
+        double at = after * 1000.0;
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        fixture_cycle(&f, after, at + 10, at + 1410,
+                      (struct tac_make_evidence){.cpu_ns = 1399000, .minor = PAGES});
+        rules_wake(&f, at + 7);
+        fixture_kernel(&f, -3000, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
+        fixture_kernel(&f, -2800, TAC_KERNEL_EXIT, 900, 0, 0);
+        for (unsigned i = 0; i < PAGES; i++) {
+            double us = at + 100 + 250 * i;
+            fixture_kernel(&f, us, TAC_KERNEL_FAULT_PROTECTED, FIXTURE_AUDIO, 0x7000000 + i * 4096,
+                           0);
+            fixture_kernel(&f, us + 1, TAC_KERNEL_FAULT, FIXTURE_AUDIO, 0x7000000 + i * 4096, 0);
+            fixture_kernel(&f, us + 230, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO,
+                           0x7000000 + i * 4096, 0);
+        }
+        rules_sleep(&f, at + 1411);
+        fixture_judge(&f);
+        REQUIRE(fixture_miss(&f, 0));
+        CHECK_STR(fixture_verdict(&f), "fault_cow");
+        CHECK((fixture_miss(&f, 0)->verdict[0].confidence < 0.8) == old);
+        fixture_close(&f);
+    }
+}
+
+static uint64_t time_of(const struct tac_miss *m, const char *rule)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (!strcmp(m->verdict[i].rule->name, rule))
+            return m->verdict[i].ns;
+    return 0;
+}
+
+/* Half of the faults are inside malloc, and half are writes after a fork: the others, or the same.
+ * Each is told once. */
+static void faults_are_told_apart_by_where_they_are(void)
+{
+    enum { FAULTS = 80, APART_US = 14 };
+    for (int same = 0; same < 2; same++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        fixture_cycle(&f, 0, 10, 2510,
+                      (struct tac_make_evidence){.cpu_ns = 2499000, .minor = 2 * FAULTS});
+        rules_wake(&f, 7);
+        fixture_kernel(&f, -3000, TAC_KERNEL_FORK, FIXTURE_OTHER, 900, 0);
+        fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, 100, 110 + FAULTS * APART_US);
+        for (unsigned i = 0; i < 2 * FAULTS; i++) {
+            double at = 110 + i * APART_US;
+            uint64_t page = 0x7000000 + i * 4096;
+            if ((i < FAULTS) == same)
+                fixture_kernel(&f, at - 1, TAC_KERNEL_FAULT_PROTECTED, FIXTURE_AUDIO, page, 0);
+            fixture_kernel(&f, at, TAC_KERNEL_FAULT, FIXTURE_AUDIO, page, 0);
+            fixture_kernel(&f, at + 12, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO, page, 0);
+        }
+        rules_sleep(&f, 2511);
+        fixture_judge(&f);
+        const struct tac_miss *m = fixture_miss(&f, 0);
+        REQUIRE(m);
+        CHECK_NEAR((double)time_of(m, "fault_cow") / (double)m->late_ns, 0.44, 0.06);
+        CHECK_NEAR((double)time_of(m, same ? "fault_minor" : "heap_work") / (double)m->late_ns,
+                   0.47, 0.06);
+        CHECK(time_of(m, same ? "heap_work" : "fault_minor") < m->late_ns / 10);
+        fixture_close(&f);
     }
 }
 
@@ -344,16 +456,20 @@ int main(int argc, char **argv)
     TEST(a_way_back_may_be_on_the_threads_own_clock);
     TEST(a_way_back_may_be_charged_without_privilege);
     TEST(fork_stall_when_the_process_forks);
+    TEST(mmap_lock_when_the_fork_was_another_time);
     TEST(mmap_lock_without_a_fork);
     TEST(reclaim_in_its_own_context);
     TEST(fault_major_sleeps_for_a_disk);
     TEST(fault_huge_is_one_fault_of_milliseconds);
+    TEST(fault_huge_is_one_long_fault_where_each_is_seen);
     TEST(fault_minor_counts);
     TEST(fault_minor_when_one_of_a_row_takes_long);
     TEST(fault_minor_by_begin_and_end);
     TEST(lost_events_of_the_thread_matter_where_they_are_needed);
     TEST(fault_cow_after_a_fork);
     TEST(fault_cow_by_the_faults_themselves);
+    TEST(few_writes_after_an_old_fork_are_possible_at_most);
+    TEST(faults_are_told_apart_by_where_they_are);
     TEST(no_copies_once_the_child_runs_another_program);
     TEST(faults_inside_malloc_are_the_heaps_work);
     TEST(heap_lock_sleeps_inside_malloc);

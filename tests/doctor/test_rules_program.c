@@ -69,6 +69,40 @@ static void lock_inversion_when_the_holder_cannot_run(void)
     rules_seen("lock_inversion");
 }
 
+/* The holder waits for another lock, and who has that cannot run; or can, then it is a long hold.
+ */
+static void lock_inversion_at_the_end_of_a_row_of_locks(void)
+{
+    enum { THIRD = 103 };
+    for (int displaced = 0; displaced < 2; displaced++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        uint32_t third = tac_make_thread(f.make, THIRD, "third");
+        tac_make_lock_wait(f.make, third, 0x7000, 0, fixture_ns(-900), fixture_ns(-890));
+        fixture_cycle(&f, 0, 10, 3210,
+                      (struct tac_make_evidence){.cpu_ns = 210000, .voluntary = 1});
+        rules_wake(&f, 7);
+        tac_make_lock_wait(f.make, f.audio, 0x5000, FIXTURE_OTHER, fixture_ns(100),
+                           fixture_ns(3100));
+        tac_make_lock_wait(f.make, f.other, 0x6000, THIRD, fixture_ns(-100), fixture_ns(3080));
+        fixture_kernel(&f, -99, TAC_KERNEL_SWITCH, FIXTURE_OTHER, 120, 1ull << 32 | 120);
+        if (displaced)
+            fixture_kernel(&f, 60, TAC_KERNEL_SWITCH, THIRD, (uint64_t)FIXTURE_HOG << 32 | 50, 120);
+        rules_sleep(&f, 105);
+        if (displaced)
+            fixture_kernel(&f, 3060, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)THIRD << 32 | 120,
+                           1ull << 32 | 50);
+        rules_wake(&f, 3095);
+        rules_sleep(&f, 3211);
+        fixture_judge(&f);
+        REQUIRE(fixture_miss(&f, 0));
+        CHECK_STR(fixture_verdict(&f), displaced ? "lock_inversion" : "lock_hold");
+        const char *text = fixture_miss(&f, 0)->verdict[0].text;
+        CHECK_MSG(displaced == !!strstr(text, "waited for a lock of thread third"), "%s", text);
+        fixture_close(&f);
+    }
+}
+
 static void lock_hold_when_the_holder_runs(void)
 {
     struct fixture f;
@@ -190,22 +224,35 @@ static void own_work_names_the_zone(void)
     rules_seen("own_work");
 }
 
-/* In a virtual machine, without the system's events. */
+/* 90 ms by its CPU clock, without the system's events. A host that halts the virtual machine and
+ * does not tell leaves the same, so in one that is not known to be the program's; unless signs of
+ * the thread come all the while, or its pulse. A pulse that is late shows the halt. */
 static void a_long_computation_may_be_a_halt(void)
 {
-    for (int guest = 0; guest < 2; guest++) {
+    enum { AFTER = 40, AT_US = AFTER * 1000, PULSE_NS = 10000000 }; /* behind the healthy ones */
+    enum { MACHINE, GUEST, ZONES, PULSES, LATE_PULSE, KERNEL, CASES };
+    static const char *const verdict[CASES] = {"own_work", "unexplained", "own_work",
+                                               "own_work", "hypervisor",  "own_work"};
+    for (int i = 0; i < CASES; i++) {
         struct fixture f;
         fixture_open(&f, FIXTURE_CLOCK);
-        tac_make_meta(f.make, "virtual", guest ? "yes" : "no");
-        enum { AFTER = 40, AT_US = AFTER * 1000 }; /* behind the healthy ones */
+        tac_make_meta(f.make, "virtual", i == MACHINE ? "no" : "yes");
         fixture_cycle(&f, AFTER, AT_US + 10, AT_US + 90010,
                       (struct tac_make_evidence){.cpu_ns = 89999000});
+        for (int k = 0; k < 9; k++) {
+            double us = AT_US + 10 + 10000 * k;
+            bool comes = i == PULSES || k < 1 || (k == 8 && i == KERNEL);
+            if (i == ZONES)
+                tac_make_zone(f.make, f.audio, TAC_CAT_APP, "step", fixture_ns(us + 5),
+                              fixture_ns(us + 9000));
+            if (i >= PULSES && comes)
+                fixture_kernel(&f, us + 20, TAC_KERNEL_PULSE, FIXTURE_AUDIO, PULSE_NS, 0);
+        }
+        if (i == LATE_PULSE)
+            fixture_kernel(&f, AT_US + 85000, TAC_KERNEL_PULSE, FIXTURE_AUDIO, PULSE_NS, 0);
         fixture_judge(&f);
         REQUIRE(fixture_miss(&f, 0));
-        const struct tac_verdict *v = fixture_miss(&f, 0)->verdict;
-        CHECK_STR(v->rule->name, "own_work");
-        CHECK(guest == !!strstr(v->text, "a halt of the virtual machine looks the same"));
-        CHECK(guest == (v->confidence < 0.8));
+        CHECK_STR(fixture_verdict(&f), verdict[i]);
         fixture_close(&f);
     }
 }
@@ -340,6 +387,7 @@ int main(int argc, char **argv)
     TEST(gap_across_the_cycle);
     TEST(denormals_by_the_flag);
     TEST(lock_inversion_when_the_holder_cannot_run);
+    TEST(lock_inversion_at_the_end_of_a_row_of_locks);
     TEST(lock_hold_when_the_holder_runs);
     TEST(blocking_call_is_named);
     TEST(a_wait_names_who_wakes_it);

@@ -156,6 +156,39 @@ static void throttled_when_others_have_turn_after_turn(void)
     }
 }
 
+static bool has_verdict(const struct tac_miss *m, const char *rule);
+
+/* A wait of many turns, and a short one that is everybody's right: only the first is the quota's.
+ */
+static void throttled_claims_the_long_wait_alone(void)
+{
+    enum { TURN_US = 4000, TURNS = 16, AFTER = 40, AT_US = AFTER * 1000 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_meta(f.make, "cpu_quota_us", "50000 100000");
+    double back = AT_US + 100 + TURNS * TURN_US, end = back + 9000;
+    fixture_cycle(&f, AFTER, AT_US + 10, end,
+                  (struct tac_make_evidence){.cpu_ns = 1090000, .involuntary = 2});
+    rules_wake(&f, AT_US + 7);
+    uint32_t from = FIXTURE_AUDIO;
+    for (unsigned k = 0; k <= TURNS; k++) {
+        uint32_t to = k == TURNS ? FIXTURE_AUDIO : FIXTURE_HOG + k % 2;
+        fixture_kernel(&f, AT_US + 100 + k * TURN_US, TAC_KERNEL_SWITCH, from,
+                       (uint64_t)to << 32 | 120, 120);
+        from = to;
+    }
+    fixture_kernel(&f, back + 500, TAC_KERNEL_SWITCH, FIXTURE_AUDIO,
+                   (uint64_t)FIXTURE_HOG << 32 | 120, 120);
+    fixture_kernel(&f, back + 8500, TAC_KERNEL_SWITCH, FIXTURE_HOG,
+                   (uint64_t)FIXTURE_AUDIO << 32 | 120, 120);
+    rules_sleep(&f, end + 1);
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    CHECK_STR(fixture_verdict(&f), "throttled");
+    CHECK(has_verdict(fixture_miss(&f, 0), "wrong_setup"));
+    fixture_close(&f);
+}
+
 static void wrong_setup_when_normal_threads_take_turns(void)
 {
     struct fixture f;
@@ -289,11 +322,14 @@ static void late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu(void)
 }
 
 /* The helper came to its CPU late and so was frozen late: what tells is that another program's
- * thread wakes both together. */
+ * thread wakes both together, the helper long after its time. A thread of the program that never
+ * registered does not thaw, and a helper that is woken before its time was not frozen. */
 static void stopped_when_the_group_is_thawed(void)
 {
-    enum { HELPER = 778, THAWER = 779 };
-    for (int thawed = 0; thawed < 2; thawed++) {
+    enum { HELPER = 778, THAWER = 779, CLONE_IS_A_THREAD = 0x10000 };
+    enum { ALONE, THAWED, OWN_THREAD, BEFORE_ITS_TIME, CASES };
+    for (int i = 0; i < CASES; i++) {
+        bool thawed = i == THAWED;
         struct fixture f;
         fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
         tac_make_meta(f.make, "helper_tid", "778");
@@ -302,11 +338,14 @@ static void stopped_when_the_group_is_thawed(void)
                       (struct tac_make_evidence){.cpu_ns = 199000, .voluntary = 1});
         rules_wake(&f, 7);
         rules_sleep(&f, 60);
-        fixture_kernel(&f, 4000, TAC_KERNEL_SWITCH, 0, (uint64_t)HELPER << 32 | 120, 120);
-        fixture_kernel(&f, 4010, TAC_KERNEL_SWITCH, HELPER, 120, 2ull << 32 | 120);
+        double slept = i == BEFORE_ITS_TIME ? 7000 : 4000;
+        if (i == OWN_THREAD)
+            fixture_kernel(&f, -500, TAC_KERNEL_FORK, FIXTURE_OTHER, THAWER, CLONE_IS_A_THREAD);
+        fixture_kernel(&f, slept, TAC_KERNEL_SWITCH, 0, (uint64_t)HELPER << 32 | 120, 120);
+        fixture_kernel(&f, slept + 10, TAC_KERNEL_SWITCH, HELPER, 120, 2ull << 32 | 120);
         fixture_kernel(&f, 8050, TAC_KERNEL_WAKING, THAWER, (uint64_t)FIXTURE_AUDIO << 32 | 19,
                        1ull << 32);
-        if (thawed)
+        if (i != ALONE)
             fixture_kernel(&f, 8055, TAC_KERNEL_WAKING, THAWER, (uint64_t)HELPER << 32 | 120,
                            1ull << 32);
         fixture_kernel(&f, 8060, TAC_KERNEL_SWITCH, THAWER, (uint64_t)FIXTURE_AUDIO << 32 | 19,
@@ -378,15 +417,16 @@ static void hypervisor_when_one_cpu_gives_no_sign_of_life(void)
 }
 
 /* The thread stands ready, or computes, while its CPU has no tick and charges 50 ms in one piece;
- * with ticks it is what it looks like. */
+ * with ticks, or on a CPU that never has any (nohz_full), it is what it looks like. */
 static void hypervisor_when_its_cpu_has_no_ticks(void)
 {
     enum { AFTER = FIXTURE_CYCLES - FIXTURE_LATE, US = AFTER * 1000, LONG_US = 50000 };
-    for (int i = 0; i < 4; i++) {
-        bool ready = i & 1, ticks = i & 2;
+    for (int i = 0; i < 6; i++) {
+        bool ready = i & 1, ticks = i & 2, tickless = i & 4;
         struct fixture f;
         fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
         tac_make_meta(f.make, "virtual", "yes");
+        tac_make_meta(f.make, "nohz_full", tickless ? "1-3" : "(null)");
         uint64_t cpu = ready ? 199000 : (LONG_US + 199) * 1000;
         fixture_cycle(&f, AFTER, US + 10, US + LONG_US + 210,
                       (struct tac_make_evidence){.cpu_ns = cpu, .involuntary = ready});
@@ -403,7 +443,8 @@ static void hypervisor_when_its_cpu_has_no_ticks(void)
             fixture_kernel(&f, US + LONG_US + 100, TAC_KERNEL_SWITCH, FIXTURE_HOG,
                            (uint64_t)FIXTURE_AUDIO << 32 | 19, 10);
         rules_sleep(&f, US + LONG_US + 211);
-        rules_expect(&f, !ticks ? "hypervisor" : ready ? "preempted" : "own_work");
+        bool halted = !ticks && !tickless;
+        rules_expect(&f, halted ? "hypervisor" : ready ? "preempted" : "own_work");
     }
 }
 
@@ -458,6 +499,7 @@ int main(int argc, char **argv)
     TEST(hypervisor_takes_time_that_nobody_is_charged_for);
     TEST(throttled_when_a_normal_thread_runs_for_ticks);
     TEST(throttled_when_others_have_turn_after_turn);
+    TEST(throttled_claims_the_long_wait_alone);
     TEST(preempted_by_a_higher_priority);
     TEST(hypervisor_when_a_timer_is_late_on_an_idle_cpu);
     TEST(kernel_busy_when_a_normal_thread_delays_the_start);

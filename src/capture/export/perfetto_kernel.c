@@ -80,6 +80,7 @@ static const char *name_of(uint16_t type)
         [TAC_KERNEL_EXEC] = "exec",
         [TAC_KERNEL_FAULT_PROTECTED] = "write to a read-only page",
         [TAC_KERNEL_SAMPLE] = "sample",
+        [TAC_KERNEL_PULSE] = "pulse",
     };
     return type < TAC_KERNEL_TYPES ? name[type] : NULL;
 }

@@ -4,13 +4,15 @@
  * writable again when none has.
  *
  * The faults themselves tell, where they are recorded (x86): a write to a page that is there and
- * read-only. Elsewhere faults count as such while a child has the pages. */
+ * read-only. That a page was only read before, or made writable, looks the same; so it is likely
+ * while a child has the pages, or soon after the fork, for what a program uses all the time it has
+ * written to soon. Elsewhere faults count as such while a child has the pages. */
 #include "doctor/forks.h"
 #include "doctor/rule.h"
 
 #include <stdio.h>
 
-enum { SOME_FAULTS = 4 };
+enum { SOME_FAULTS = 4, SOON_NS = 1000 * 1000 * 1000 };
 
 static size_t protected_writes(const struct tac_case *c)
 {
@@ -50,8 +52,8 @@ static void check(struct tac_case *c)
     if (!last || more < SOME_FAULTS)
         return;
     if (written >= SOME_FAULTS)
-        claim(c, written, (uint64_t)((double)open * ((double)written / faults)), 0.9, last,
-              sharing);
+        claim(c, written, (uint64_t)((double)open * ((double)written / faults)),
+              sharing || c->cycle->begin_ns < last->ns + SOON_NS ? 0.9 : 0.6, last, sharing);
     else if (!(c->has & TAC_HAS_COPIES) && sharing)
         claim(c, (size_t)more, open, 0.8, last, sharing);
 }

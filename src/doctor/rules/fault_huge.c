@@ -3,8 +3,8 @@
  *
  * Certain when the allocation of the large page was recorded. Without it, the pattern is: few
  * faults, none in the usual cycle, and own time that is far above what so few small pages could
- * cost. That pattern also fits a burst of computation that happens to touch fresh memory, hence the
- * lower confidence. */
+ * cost; one of the faults, where the begin and end of each is recorded. That pattern also fits a
+ * burst of computation that happens to touch fresh memory, hence the lower confidence. */
 #include "doctor/rule.h"
 
 enum { ORDER_HUGE = 9, PATTERN_FAULTS = 4, PATTERN_NS = 800 * 1000 };
@@ -32,6 +32,19 @@ static void claim_touch(struct tac_case *c, double confidence, const char *how)
     tac_claim(c, TAC_ACCOUNT_FAULT, UINT64_MAX, confidence, "first touch of a huge page%s", how);
 }
 
+/* The longest of the faults whose begin and end are recorded; 0 when none is. */
+static uint64_t longest_fault(const struct tac_case *c)
+{
+    uint64_t longest = 0;
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind == TAC_SIGHT_FAULTING && s->to_ns > c->cycle->begin_ns &&
+            s->to_ns - s->from_ns > longest)
+            longest = s->to_ns - s->from_ns;
+    }
+    return longest;
+}
+
 static void check(struct tac_case *c)
 {
     if (saw_huge_page(c)) {
@@ -44,6 +57,8 @@ static void check(struct tac_case *c)
     static const uint8_t from[] = {TAC_ACCOUNT_OWN, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_FAULT};
     for (size_t i = 0; i < sizeof from; i++)
         most = c->open_ns[from[i]] > most ? c->open_ns[from[i]] : most;
+    uint64_t longest = longest_fault(c);
+    most = longest ? longest : most;
     if (few && !(c->has & TAC_HAS_MM) && most > PATTERN_NS)
         claim_touch(c, 0.6, " (by its pattern: few faults, milliseconds)");
 }

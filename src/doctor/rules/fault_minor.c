@@ -22,7 +22,7 @@ static void check(struct tac_case *c)
     uint32_t faults = c->cycle->faults_minor;
     double each = (double)c->layout->ns[TAC_ACCOUNT_FAULT] / (faults ? faults : 1);
     uint64_t open = c->open_ns[TAC_ACCOUNT_FAULT], heap = tac_case_faults_in_heap(c);
-    tac_claim(c, TAC_ACCOUNT_FAULT, open > heap ? open - heap : 0, 0.85,
+    tac_claim(c, TAC_ACCOUNT_FAULT, open - heap, 0.85,
               "%u page faults, where %.0f are usual, at about %.1f us each%s%s", faults,
               c->nominal->faults_minor, each / 1e3, *at ? ", in " : "", at);
 }

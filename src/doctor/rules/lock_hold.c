@@ -10,7 +10,9 @@ static void check(struct tac_case *c)
         return;
     char who[64], at[96], seen[160];
     const char *taken = tac_case_symbol(c, c->capture->locks[wait->index].taken_at, at, sizeof at);
-    tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, wait->who ? 0.95 : 0.85,
+    /* that the holder had its CPU all the while, the system's events alone tell */
+    bool sure = wait->who && c->has & TAC_HAS_SCHED;
+    tac_claim(c, TAC_ACCOUNT_BLOCKED, ns, sure ? 0.95 : 0.85,
               "waited %.0f us for the lock at 0x%llx, held by %s%s%s%s",
               (double)(wait->to_ns - wait->from_ns) / 1e3, (unsigned long long)wait->detail,
               tac_case_who(c, wait->who, who, sizeof who), *taken ? ", which took it in " : "",

@@ -4,9 +4,7 @@
  * Names the zone with the most time of its own and the function in which most samples found the
  * thread, or else, where the kernel took a call stack of the program in the cycle, what stood
  * there, so that the reader knows where to look. */
-#include "doctor/evidence.h"
 #include "doctor/rule.h"
-#include "doctor/still.h"
 
 #include "tactus/trace.h"
 
@@ -45,14 +43,6 @@ static bool slept(const struct tac_case *c)
     return false;
 }
 
-/* A host that halts a virtual machine and does not tell lets the thread's clock go on. That its CPU
- * had no ticks meanwhile is seen in the system's events alone. */
-static bool may_be_a_halt(const struct tac_case *c, uint64_t own_ns)
-{
-    return own_ns > TAC_STILL_CPU_NS && !(c->has & TAC_HAS_SCHED) &&
-           tac_evidence_is_virtual(c->capture);
-}
-
 static void check(struct tac_case *c)
 {
     uint64_t own = c->open_ns[TAC_ACCOUNT_OWN], zone_ns;
@@ -65,15 +55,10 @@ static void check(struct tac_case *c)
     tac_case_sampled(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
     if (!*seen && !slept(c)) /* a stack of a sleep shows no computation */
         tac_case_seen(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
-    bool halt = may_be_a_halt(c, own);
-    tac_claim(c, TAC_ACCOUNT_OWN, own,
-              halt                     ? 0.6
-              : c->has & TAC_HAS_CLOCK ? 0.9
-                                       : 0.8,
-              "computed %.0f us, where %.0f us are usual%s%s%s",
+    tac_claim(c, TAC_ACCOUNT_OWN, own, c->has & TAC_HAS_CLOCK ? 0.9 : 0.8,
+              "computed %.0f us, where %.0f us are usual%s%s",
               (double)c->layout->ns[TAC_ACCOUNT_OWN] / 1e3, c->nominal->ns[TAC_ACCOUNT_OWN] / 1e3,
-              where, seen,
-              halt ? "; without root a halt of the virtual machine looks the same" : "");
+              where, seen);
 }
 
 TAC_RULE(own_work) = {

@@ -5,8 +5,9 @@
  * (include/linux/sched.h). A frozen cgroup looks like an uninterruptible sleep; what tells it is
  * that the recorder's own helper in the same process, which wakes up every few milliseconds, was
  * still for the same time, on CPUs that lived on. Or that it and the thread were woken together by
- * a thread of another program: a timer wakes the helper and nobody else, until the group is thawed.
+ * a thread of another program, when the helper's timer should have woken it long before.
  */
+#include "doctor/kin.h"
 #include "doctor/rule.h"
 
 #include <stdlib.h>
@@ -85,22 +86,33 @@ static uint32_t waker_of(const struct tac_case *c, const struct tac_sight *sleep
     return 0;
 }
 
-/* True when a thread of another program woke this one and the helper together. */
+/* Since when the thread sleeps that is woken by event `wake`: when it left its CPU last, from
+ * since_ns on, or that. */
+static uint64_t asleep_since(const struct tac_capture *cap, size_t wake, uint32_t tid,
+                             uint64_t since_ns)
+{
+    for (size_t i = wake; i > 0 && cap->kernel[i - 1].ns >= since_ns; i--)
+        if (cap->kernel[i - 1].type == TAC_KERNEL_SWITCH && cap->kernel[i - 1].tid == tid)
+            return cap->kernel[i - 1].ns;
+    return since_ns;
+}
+
+/* True when a thread of another program woke this one and, overdue, the helper together. */
 static bool is_thawed(const struct tac_case *c, const struct tac_sight *s)
 {
     enum { TOGETHER_NS = 5 * 1000 * 1000 };
     const struct tac_capture *cap = c->capture;
+    uint64_t due = number_of(c, "drain_ms", DRAIN_MS) * 1000000;
     uint32_t helper = (uint32_t)number_of(c, "helper_tid", 0), waker = waker_of(c, s);
     if (s->kind != TAC_SIGHT_ASLEEP || is_stop(c, s) || !helper || !waker ||
-        tac_capture_thread_of(cap, waker, s->to_ns) != TAC_CAPTURE_NONE ||
-        waker == number_of(c, "pid", 0))
+        tac_kin_has(c->diagnosis->kin, waker) || s->from_ns < 2 * due)
         return false;
     for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, s->to_ns - TOGETHER_NS);
          i < cap->kernel_count && cap->kernel[i].ns < s->to_ns + TOGETHER_NS; i++) {
         const struct tac_capture_kernel *e = &cap->kernel[i];
         if (e->type == TAC_KERNEL_WAKING && e->tid == waker && (uint32_t)(e->a >> 32) == helper &&
             !(e->b & 1))
-            return true;
+            return e->ns - asleep_since(cap, i, helper, s->from_ns - 2 * due) > due + due / 4;
     }
     return false;
 }

@@ -46,61 +46,79 @@ static bool is_turn(const struct tac_case *c, const struct tac_sight *s)
            s->prio != TAC_PRIO_UNKNOWN && !tac_sight_is_real_time(s) && s->prio >= s->own_prio;
 }
 
-/* Who had how much in one wait. A late comer takes the place of the one with least. */
-struct turns {
-    uint64_t upto_ns; /* end of the last turn: the wait goes on from there */
+/* One wait of this thread, turn after turn, and who had how much in it. A late comer takes the
+ * place of the one with least. */
+struct wait {
+    uint64_t from_ns, to_ns;
     struct turn {
         uint32_t tid, count;
         uint64_t ns;
     } of[16];
 };
 
-static const struct turn *add_turn(struct turns *t, const struct tac_sight *s)
+static void add_turn(struct wait *w, const struct tac_sight *s)
 {
-    enum { THREADS = sizeof t->of / sizeof *t->of };
+    enum { THREADS = sizeof w->of / sizeof *w->of };
     unsigned at = 0;
-    if (s->from_ns != t->upto_ns)
-        *t = (struct turns){0};
-    for (unsigned i = 0; i < THREADS && t->of[at].tid != s->who; i++)
-        if (t->of[i].tid == s->who || t->of[i].ns < t->of[at].ns)
+    if (s->from_ns != w->to_ns)
+        *w = (struct wait){.from_ns = s->from_ns};
+    for (unsigned i = 0; i < THREADS && w->of[at].tid != s->who; i++)
+        if (w->of[i].tid == s->who || w->of[i].ns < w->of[at].ns)
             at = i;
-    if (t->of[at].tid != s->who)
-        t->of[at] = (struct turn){.tid = s->who};
-    t->of[at].count++;
-    t->of[at].ns += s->to_ns - s->from_ns;
-    t->upto_ns = s->to_ns;
-    return &t->of[at];
+    if (w->of[at].tid != s->who)
+        w->of[at] = (struct turn){.tid = s->who};
+    w->of[at].count++;
+    w->of[at].ns += s->to_ns - s->from_ns;
+    w->to_ns = s->to_ns;
 }
 
-/* One that had several turns, long ones together, in one wait of this thread; tid 0: none. */
-static struct turn passed_over(const struct tac_case *c)
+/* One that had several turns, long ones together, in the wait; tid 0: none. */
+static struct turn passed_over(const struct wait *w)
 {
-    struct turns turns = {0};
     struct turn most = {0};
-    for (size_t i = 0; i < c->layout->sights.count; i++) {
-        const struct tac_sight *s = &c->layout->sights.data[i];
-        if (!is_turn(c, s))
-            continue;
-        const struct turn *t = add_turn(&turns, s);
-        if (t->count >= TURNS && t->ns >= TURNS_NS && t->ns > most.ns)
-            most = *t;
-    }
+    for (unsigned i = 0; i < sizeof w->of / sizeof *w->of; i++)
+        if (w->of[i].count >= TURNS && w->of[i].ns >= TURNS_NS && w->of[i].ns > most.ns)
+            most = w->of[i];
     return most;
+}
+
+static uint64_t time_ready(const struct tac_case *c, const struct wait *w)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < c->layout->segments; i++) {
+        const struct tac_segment *s = &c->layout->segment[i];
+        if (s->account == TAC_ACCOUNT_RUNNABLE && s->from_ns >= w->from_ns && s->to_ns <= w->to_ns)
+            sum += s->to_ns - s->from_ns;
+    }
+    return sum;
+}
+
+/* The wait is over. */
+static void claim_wait(struct tac_case *c, const struct wait *w, const char *limit)
+{
+    struct turn t = passed_over(w);
+    char who[64];
+    if (t.tid)
+        tac_claim(c, TAC_ACCOUNT_RUNNABLE, time_ready(c, w), 0.8,
+                  "%s, no more urgent, had %u turns and %.1f ms while this thread stood ready: the "
+                  "CPU quota of its cgroup (quota and period: %s us) was used up",
+                  tac_case_who(c, t.tid, who, sizeof who), t.count, (double)t.ns / 1e6, limit);
 }
 
 static void check_turns(struct tac_case *c)
 {
     const char *limit = tac_capture_meta(c->capture, "cpu_quota_us");
-    struct turn t = {0};
-    char who[64];
+    struct wait w = {0};
+    for (size_t i = 0; limit && i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (!is_turn(c, s))
+            continue;
+        if (s->from_ns != w.to_ns)
+            claim_wait(c, &w, limit);
+        add_turn(&w, s);
+    }
     if (limit)
-        t = passed_over(c);
-    if (t.tid)
-        tac_claim(c, TAC_ACCOUNT_RUNNABLE, tac_case_sum(c, TAC_ACCOUNT_RUNNABLE, is_turn, NULL),
-                  0.8,
-                  "%s, no more urgent, had %u turns and %.1f ms while this thread stood ready: the "
-                  "CPU quota of its cgroup (quota and period: %s us) was used up",
-                  tac_case_who(c, t.tid, who, sizeof who), t.count, (double)t.ns / 1e6, limit);
+        claim_wait(c, &w, limit);
 }
 
 static void check(struct tac_case *c)

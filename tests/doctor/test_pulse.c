@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * test_pulse.c - of a thread's pulse, which mark is late, and by how much: marks on their grid of
+ * CPU time are not, however the thread was interrupted, nor those that the kernel left out. */
+#include "doctor/pulse.h"
+
+#include "fixture.h"
+#include "test.h"
+
+#include <stdlib.h>
+
+enum { PERIOD_NS = 10000000, PERIOD_US = PERIOD_NS / 1000 };
+
+static struct fixture f;
+static struct tac_sights spans;
+
+static void open_fixture(void)
+{
+    fixture_open(&f, FIXTURE_CLOCK);
+}
+
+static void mark(double us)
+{
+    fixture_kernel(&f, us, TAC_KERNEL_PULSE, FIXTURE_AUDIO, PERIOD_NS, 0);
+}
+
+static void away(double from_us, double to_us)
+{
+    fixture_kernel(&f, from_us, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+    fixture_kernel(&f, to_us, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+}
+
+static size_t find(void)
+{
+    fixture_judge(&f);
+    spans = (struct tac_sights){0};
+    CHECK(tac_pulse_find(f.capture, FIXTURE_AUDIO, &spans) == 0);
+    return spans.count;
+}
+
+static void close_fixture(void)
+{
+    free(spans.data);
+    fixture_close(&f);
+}
+
+static void marks_on_the_grid_are_in_time(void)
+{
+    open_fixture();
+    for (int i = 0; i < 8; i++)
+        mark(i * PERIOD_US + (i % 3) * 40);
+    CHECK(find() == 0);
+    close_fixture();
+}
+
+static void time_off_the_cpu_does_not_count(void)
+{
+    open_fixture();
+    mark(0);
+    away(4000, 12000);
+    away(15000, 15500);
+    mark(PERIOD_US + 8500);
+    away(20000, 50000);
+    mark(2 * PERIOD_US + 8500 + 30000);
+    CHECK(find() == 0);
+    close_fixture();
+}
+
+/* Forty times off the CPU have moved the grid by half a millisecond when a mark is left out. */
+static void switches_move_the_grid(void)
+{
+    open_fixture();
+    mark(0);
+    for (int i = 0; i < 40; i++)
+        away(100 + 300 * i, 200 + 300 * i);
+    mark(2 * PERIOD_US + 4000 - 500);
+    CHECK(find() == 0);
+    close_fixture();
+}
+
+static void marks_that_the_kernel_left_out_are_no_halt(void)
+{
+    open_fixture();
+    mark(0);
+    mark(5 * PERIOD_US + 30);
+    mark(6 * PERIOD_US);
+    CHECK(find() == 0);
+    close_fixture();
+}
+
+static void a_late_mark_ends_a_halt(void)
+{
+    open_fixture();
+    mark(0);
+    mark(PERIOD_US);
+    mark(11 * PERIOD_US + 4000); /* due at 2 periods; 94 ms late */
+    mark(12 * PERIOD_US);        /* the grid goes on */
+    mark(13 * PERIOD_US + 3000); /* a short one */
+    REQUIRE(find() == 2);
+    CHECK(spans.data[0].from_ns == fixture_ns(2 * PERIOD_US));
+    CHECK(spans.data[0].to_ns == fixture_ns(11 * PERIOD_US + 4000));
+    CHECK(spans.data[1].to_ns - spans.data[1].from_ns == 3000000);
+    CHECK(spans.data[0].kind == TAC_SIGHT_STILL && spans.data[0].detail == 0);
+    close_fixture();
+}
+
+/* Behind a loss, and where the first mark itself was late, the grid is found anew. */
+static void nothing_is_claimed_where_the_grid_is_not_known(void)
+{
+    open_fixture();
+    mark(4000);
+    mark(PERIOD_US);
+    mark(2 * PERIOD_US);
+    fixture_kernel(&f, 25000, TAC_KERNEL_LOST, FIXTURE_AUDIO, 5, 0);
+    mark(64000);
+    mark(74000);
+    CHECK(find() == 0);
+    close_fixture();
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    TEST(marks_on_the_grid_are_in_time);
+    TEST(time_off_the_cpu_does_not_count);
+    TEST(switches_move_the_grid);
+    TEST(marks_that_the_kernel_left_out_are_no_halt);
+    TEST(a_late_mark_ends_a_halt);
+    TEST(nothing_is_claimed_where_the_grid_is_not_known);
+    return test_end();
+}
