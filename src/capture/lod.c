@@ -112,6 +112,18 @@ static void gap_at(const struct tac_capture *c, size_t i, uint32_t *lane, uint32
     *row = 0;
 }
 
+static void memory_at(const struct tac_capture *c, size_t i, uint32_t *lane, uint32_t *row)
+{
+    *lane = c->memory[i].thread;
+    *row = 0;
+}
+
+static void lock_at(const struct tac_capture *c, size_t i, uint32_t *lane, uint32_t *row)
+{
+    *lane = c->locks[i].thread;
+    *row = 0;
+}
+
 static bool count_rows(struct tac_lod *l, enum tac_lod_kind kind, size_t n, where_fn *where)
 {
     uint32_t lane, row;
@@ -326,8 +338,10 @@ int tac_lod_open(const struct tac_capture *c, struct tac_lod **ret_lod)
     l->c = c;
     if (!add_places(l, TAC_LOD_ZONES, c->threads_count, c->zones_count, zone_at) ||
         !add_places(l, TAC_LOD_CYCLES, c->sources_count, c->cycles_count, cycle_at) ||
-        !add_places(l, TAC_LOD_GAPS, c->threads_count, c->gaps_count, gap_at) || !add_kernel(l) ||
-        !add_plots(l)) {
+        !add_places(l, TAC_LOD_GAPS, c->threads_count, c->gaps_count, gap_at) ||
+        !add_places(l, TAC_LOD_MEMORY, c->threads_count, c->memory_count, memory_at) ||
+        !add_places(l, TAC_LOD_LOCKS, c->threads_count, c->locks_count, lock_at) ||
+        !add_kernel(l) || !add_plots(l)) {
         tac_lod_close(l);
         return -ENOMEM;
     }

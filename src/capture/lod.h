@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * lod.h - what a picture of a capture needs, in time proportional to its pixels, not to its events.
  *
- * A lane is a thread's zones, a source's cycles, a core, a thread's states, or a thread's gaps; it
- * has rows (zones: one per depth) whose spans never overlap. A query gives the spans of a row
- * between two times at a resolution: what is at least a pixel wide as it is, and of what is
- * narrower one span a pixel, with how many it stands for, how much of it is busy, and which the
- * longest is. Plots give minimum, maximum and last value a pixel.
+ * A lane is a thread's zones, a source's cycles, a core, or a thread's states, gaps, memory
+ * operations or waits for locks; it has rows (zones: one per depth) whose spans never overlap. A
+ * query gives the spans of a row between two times at a resolution: what is at least a pixel wide
+ * as it is, and of what is narrower one span a pixel, with how many it stands for, how much of it
+ * is busy, and which the longest is. Plots give minimum, maximum and last value a pixel.
  *
  * Each row has a pyramid of sums, sixteen to one, beside the arrays of the capture: about five
- * bytes a zone. Cost: open one walk over the capture; a query O(pixels x log(spans)). Threads:
+ * bytes a span. Cost: open one walk over the capture; a query O(pixels x log(spans)). Threads:
  * after open, any number may query. The capture must stay open. */
 #ifndef TAC_CAPTURE_LOD_H
 #define TAC_CAPTURE_LOD_H
@@ -23,6 +23,8 @@ enum tac_lod_kind {
     TAC_LOD_CPU,    /* lane: core; index: tid that ran (idle is empty) */
     TAC_LOD_STATE,  /* lane: thread; index: enum tac_lod_state */
     TAC_LOD_GAPS,   /* lane: thread; index: in gaps[] */
+    TAC_LOD_MEMORY, /* lane: thread; index: in memory[] */
+    TAC_LOD_LOCKS,  /* lane: thread; index: in locks[] */
     TAC_LOD_KINDS
 };
 

@@ -16,16 +16,22 @@ struct tac_lod_own tac_lod_span_at(const struct tac_lod *l, enum tac_lod_kind ki
     const struct tac_capture *c = l->c;
     uint32_t at = row->place[i];
     struct tac_lod_own s = {0, 0, at};
-    if (kind == TAC_LOD_ZONES) {
-        s.begin_ns = c->zones[at].begin_ns;
-        s.end_ns = c->zones[at].end_ns;
-    } else if (kind == TAC_LOD_CYCLES) {
-        s.begin_ns = c->cycles[at].begin_ns;
-        s.end_ns = c->cycles[at].end_ns;
-    } else {
-        s.begin_ns = c->gaps[at].begin_ns;
-        s.end_ns = c->gaps[at].end_ns;
-    }
+#define TAC_SPAN_OF(array)                                                                         \
+    do {                                                                                           \
+        s.begin_ns = c->array[at].begin_ns;                                                        \
+        s.end_ns = c->array[at].end_ns;                                                            \
+    } while (0)
+    if (kind == TAC_LOD_ZONES)
+        TAC_SPAN_OF(zones);
+    else if (kind == TAC_LOD_CYCLES)
+        TAC_SPAN_OF(cycles);
+    else if (kind == TAC_LOD_MEMORY)
+        TAC_SPAN_OF(memory);
+    else if (kind == TAC_LOD_LOCKS)
+        TAC_SPAN_OF(locks);
+    else
+        TAC_SPAN_OF(gaps);
+#undef TAC_SPAN_OF
     if (s.end_ns == TAC_CAPTURE_OPEN)
         s.end_ns = i + 1 < row->n ? tac_lod_span_at(l, kind, row, i + 1).begin_ns : c->end_ns;
     s.end_ns = s.end_ns > s.begin_ns ? s.end_ns : s.begin_ns;

@@ -2,9 +2,9 @@
  * lod_rows.h - rows of spans and their pyramids: what lod.c builds and lod_query.c asks. Internal
  * to capture.
  *
- * A row is n numbers of spans in an array of the capture (zones, cycles, gaps), or n spans of its
- * own (states). Group g of level 0 sums the spans 16 g ... 16 g + 15, of level k + 1 the groups of
- * level k likewise. */
+ * A row is n numbers of spans in an array of the capture (zones, cycles, gaps, memory, locks), or n
+ * spans of its own (states). Group g of level 0 sums the spans 16 g ... 16 g + 15, of level k + 1
+ * the groups of level k likewise. */
 #ifndef TAC_CAPTURE_LOD_ROWS_H
 #define TAC_CAPTURE_LOD_ROWS_H
 

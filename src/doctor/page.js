@@ -1,46 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Draws the report from the two JSON blocks of the page. No libraries, nothing is loaded.
-'use strict';
+// Draws the report from the two JSON blocks of the page. No libraries, nothing is loaded; shared.js
+// stands before it.
 (() => {
   const read = id => JSON.parse(document.getElementById(id).textContent);
   const report = read('report'), pics = read('pictures');
-  const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const ON_TIME = 0, NOT_JUDGED = 255;
-  const RULE_COLOUR = {
-    gap: '--dark', carried: '--carried', hypervisor: '--machine', throttled: '--irq',
-    recorder: '--dark', wrong_setup: '--others', idle_wake: '--machine', upstream: '--start',
-    softirq: '--irq', fault_cow: '--fault', signal: '--own', shootdown: '--heapwait',
-    interrupts: '--irq', fork_stall: '--blocked', mmap_lock: '--heapwait', reclaim: '--fault',
-    fault_major: '--fault', fault_huge: '--fault', fault_minor: '--fault',
-    heap_lock: '--heapwait', heap_work: '--heap', denormals: '--own',
-    lock_inversion: '--blocked', lock_hold: '--blocked', blocking_call: '--blocked',
-    stopped: '--others', own_work: '--own', kernel_busy: '--others', preempted: '--others',
-    late_wake: '--start', blocked: '--blocked', unexplained: '--dark'};
   const ACCOUNT_COLOUR = ['--own', '--heap', '--heapwait', '--fault', '--blocked', '--others',
     '--irq', '--machine', '--start', '--carried', '--dark', '--dark'];
   const ruleByName = Object.fromEntries(pics.rules.map(r => [r.name, r]));
   const ruleColour = name => `var(${RULE_COLOUR[name] || '--dark'})`;
-  const verdictColour = v => v === ON_TIME ? '--ontime' : v === NOT_JUDGED ? '--line'
-    : RULE_COLOUR[(pics.rules[v - 1] || {}).name] || '--dark';
-
-  const time = us => us >= 1e6 ? (us / 1e6).toFixed(2) + ' s' : us >= 1e3 ?
-    (us / 1e3).toPrecision(3) + ' ms' : us >= 10 ? us.toFixed(0) + ' \u00b5s' : us.toFixed(1) + ' \u00b5s';
-  const ns = n => time(n / 1e3);
-  const bytes = b => b >= 1 << 30 ? (b / (1 << 30)).toPrecision(3) + ' GiB' : b >= 1 << 20 ?
-    (b / (1 << 20)).toPrecision(3) + ' MiB' : b >= 1024 ? (b / 1024).toPrecision(3) + ' KiB' : b + ' B';
-  const count = n => n.toLocaleString('en-GB').replace(/,/g, '\u2009');
+  const verdictColour = v => colourOfVerdict(pics.rules, v);
   const sure = c => c >= .95 ? 'certain' : c >= .8 ? 'likely' : c > 0 ? 'possible' : '';
 
-  const el = (tag, attributes, ...children) => {
-    const e = document.createElement(tag);
-    for (const [k, v] of Object.entries(attributes || {})) {
-      if (k.startsWith('on')) e.addEventListener(k.slice(2), v);
-      else if (k === 'style') e.style.cssText = v;
-      else e.setAttribute(k, v);
-    }
-    e.append(...children.filter(c => c !== null && c !== undefined));
-    return e;
-  };
   const svg = (tag, attributes, text) => {
     const e = document.createElementNS('http://www.w3.org/2000/svg', tag);
     for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
@@ -49,15 +19,6 @@
   };
   const swatch = colour => el('i', {style: `background:${colour}`});
 
-  const tip = document.getElementById('tip');
-  const showTip = (event, text) => {
-    tip.textContent = text;
-    tip.hidden = !text;
-    const right = event.clientX > innerWidth - 340;
-    tip.style.left = (right ? Math.max(8, event.clientX - tip.offsetWidth - 12) : event.clientX + 14) + 'px';
-    tip.style.top = Math.min(event.clientY + 16, innerHeight - tip.offsetHeight - 8) + 'px';
-  };
-  const hideTip = () => { tip.hidden = true; };
 
   // ---- canvases that follow the width and the colour scheme
   const redraws = [];

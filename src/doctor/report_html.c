@@ -220,11 +220,13 @@ static void put_page(const char *report, const char *pictures, FILE *file)
     const char *page = tac_page_html;
     for (const char *mark; (mark = strstr(page, "@@")); page = strstr(mark + 2, "@@") + 2) {
         fwrite(page, 1, (size_t)(mark - page), file);
-        if (!strncmp(mark, "@@STYLE", 7))
+        if (!strncmp(mark, "@@STYLE", 7)) {
+            fputs(tac_shared_css, file);
             fputs(tac_page_css, file);
-        else if (!strncmp(mark, "@@SCRIPT", 8))
+        } else if (!strncmp(mark, "@@SCRIPT", 8)) {
+            fputs(tac_shared_js, file);
             fputs(tac_page_js, file);
-        else if (!strncmp(mark, "@@REPORT", 8))
+        } else if (!strncmp(mark, "@@REPORT", 8))
             put_json(report, file);
         else if (!strncmp(mark, "@@PICTURES", 10))
             put_json(pictures, file);

@@ -17,7 +17,8 @@ static uint32_t chance(uint32_t below)
     return (uint32_t)((uint64_t)(seed >> 8) * below >> 24);
 }
 
-/* Zones of very different lengths, three deep; a plot; switches between three threads. */
+/* Zones of very different lengths, three deep; memory and waits; a plot; switches between three
+ * threads. */
 static struct tac_capture *record(void)
 {
     struct tac_make *m = tac_make_open(path);
@@ -31,6 +32,9 @@ static struct tac_capture *record(void)
         if (length > 40)
             tac_make_zone(m, lane, TAC_CAT_APP, "inside", t + 2, t + length / 2);
         tac_make_plot(m, lane, "curve", "", t, (double)chance(1000) - 500);
+        tac_make_memory(m, lane, TAC_MEMORY_ALLOC, 64u * (unsigned)i, 8, t + 1, t + 1 + length / 4);
+        if (i % 7 == 0)
+            tac_make_lock_wait(m, other, 0x1000, 11, t, t + 1 + chance(3));
         if (i % 50 == 0)
             tac_make_cycle(m, other, 0, t, t + 900, t + 1 + chance(1000), 64, NULL);
         tac_make_kernel(m, (struct tac_format_kernel){

@@ -17,11 +17,12 @@ MAY = {
     "graph": ["base", "dsp"],
     "capture": ["base", "trace/format.h", "trace/pack.h", "trace/squeeze.h"],
     "doctor": ["base", "capture", "tactus/trace.h"],
+    "view": ["base", "capture", "doctor", "tactus/trace.h"],
     "watch": ["base", "mem", "trace"],
     "backend": ["base"],
     "engine": ["base", "mem", "trace", "dsp", "graph", "backend/backend.h"],
-    "cli": ["base", "mem", "trace", "dsp", "graph", "capture", "doctor", "watch", "backend",
-            "engine"],
+    "cli": ["base", "mem", "trace", "dsp", "graph", "capture", "doctor", "view", "watch",
+            "backend", "engine"],
 }
 # The part that a public header belongs to.
 PUBLIC = {"error.h": "base", "version.h": "base", "mem.h": "mem", "pool.h": "mem",

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# embed.py OUTPUT INPUT... - writes each input as a C array named tac_<file name with underscores>.
+# embed.py OUTPUT HEADER INPUT... - writes each input as a C array named tac_<file name with underscores>,
+# as HEADER declares it.
 import os
 import re
 import sys
@@ -18,8 +19,8 @@ def signed(data):
 
 def main():
     with open(sys.argv[1], "w", encoding="utf-8") as out:
-        out.write("/* written by embed.py; do not edit */\n#include \"doctor/report_page.h\"\n\n")
-        for path in sys.argv[2:]:
+        out.write("/* written by embed.py; do not edit */\n#include \"%s\"\n\n" % sys.argv[2])
+        for path in sys.argv[3:]:
             name = "tac_" + re.sub(r"\W", "_", os.path.basename(path))
             with open(path, "rb") as file:
                 out.write("const char %s[] = {\n    %s};\n\n" % (name, numbers(signed(file.read()))))
