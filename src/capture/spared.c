@@ -7,10 +7,11 @@
  *         for a piece of its way back to the CPU (Linux, wakeup_preempt() in kernel/sched/core.c):
  *         what one way back costs is the median of the last such stretches.
  * Invariants
- *   I1    Where an event may be missing there are no accounts: evidence is lost, not made.
- * Cost    O(n log n) once for n kernel events, then O(k + log n) a cycle for the k events of its
- *         thread's stretch; stretches of a thread do not overlap but for the cycle itself.
- *         Threads: one. Real-time: no. */
+ *   I1    Where an event may be missing there are no accounts: evidence is lost, not made. But for
+ * a stretch so short that what is missing in it does not matter, as between two late cycles. Cost
+ * O(n log n) once for n kernel events, then O(k + log n) a cycle for the k events of its thread's
+ * stretch; stretches of a thread do not overlap but for the cycle itself. Threads: one. Real-time:
+ * no. */
 #include "base/order.h"
 #include "capture/holes.h"
 #include "capture/reader.h"
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HABITS = 16, HABITS_LEAST = 4 };
+enum { HABITS = 16, HABITS_LEAST = 4, SHORT_NS = 100 * 1000 };
 
 /* A thread's own event. */
 struct own {
@@ -164,7 +165,7 @@ static void settle(const struct index *x, struct habit *habit,
     struct tac_capture_cycle *c = (struct tac_capture_cycle *)r->cycles.data + spared->cycle;
     uint32_t tid = ((const struct tac_capture_thread *)r->threads.data)[c->thread].tid;
     struct stretch s = look(x, tid, before->ns, c->begin_ns);
-    if (!s.is_whole) {
+    if (!s.is_whole && c->begin_ns > before->ns + SHORT_NS) {
         c->flags &= ~(uint32_t)TAC_CYCLE_EVIDENCE;
         return;
     }

@@ -501,15 +501,39 @@ double tac_layout_own_faults(const struct tac_layout *l)
     return all > heap ? (double)(all - heap) : 0;
 }
 
+/* Faults that were counted, and left no event where each leaves one, were no exceptions: the kernel
+ * provided the pages inside a call (mmap with MAP_POPULATE, mlock, a read into fresh memory). Their
+ * time is the call's. */
+static uint64_t cost_in_calls(const struct tac_layout *l, double price, unsigned has)
+{
+    size_t seen = 0;
+    uint64_t in_calls = 0;
+    for (size_t i = 0; i < l->sights.count; i++)
+        seen += l->sights.data[i].kind == TAC_SIGHT_FAULT &&
+                l->sights.data[i].from_ns >= l->cycle->begin_ns;
+    if (!(has & TAC_HAS_FAULTS) || seen >= l->cycle->faults_minor)
+        return 0;
+    for (size_t i = 0; i < l->segments; i++) {
+        const struct tac_segment *s = &l->segment[i];
+        bool in_call = s->account == TAC_ACCOUNT_OWN && s->sight != TAC_SIGHT_NONE &&
+                       l->sights.data[s->sight].kind == TAC_SIGHT_CALL;
+        in_calls += in_call || s->account == TAC_ACCOUNT_ALLOCATOR ? s->to_ns - s->from_ns : 0;
+    }
+    uint64_t cost = (uint64_t)((double)(l->cycle->faults_minor - seen) * price);
+    return cost < in_calls ? cost : in_calls;
+}
+
 /* Time that is spent around the kernel's handling of a fault stays with the heap where that
  * faulted. */
-static void settle_faults(struct tac_layout *l, const struct tac_nominal *nominal)
+static void settle_faults(struct tac_layout *l, const struct tac_nominal *nominal, unsigned has)
 {
     double more = tac_layout_own_faults(l) - (nominal ? nominal->faults_own : 0);
     double major = l->cycle->faults_major;
     double price = local_price(l, nominal ? nominal->fault_ns : TAC_FAULT_NS);
     double major_price = nominal ? nominal->major_ns : TAC_MAJOR_NS;
     uint64_t cost = (uint64_t)((more > 0 ? more : 0) * price + major * major_price);
+    uint64_t in_calls = cost_in_calls(l, price, has);
+    cost = cost > in_calls ? cost - in_calls : 0;
     uint64_t seen = l->ns[TAC_ACCOUNT_FAULT]; /* with its begin and end */
     cost = (cost > seen ? cost - seen : 0) + stood_still(l, price);
     cost -= move_excess(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_FAULT, cost);
@@ -549,5 +573,5 @@ void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nomi
         settle_by_counts(layout, nominal, missing);
     }
     settle_silence(layout, nominal, missing);
-    settle_faults(layout, nominal);
+    settle_faults(layout, nominal, has);
 }

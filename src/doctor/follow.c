@@ -444,14 +444,34 @@ static int compare_ends(const void *a, const void *b)
     return x->from_ns < y->from_ns ? -1 : x->from_ns > y->from_ns;
 }
 
-/* Where the system's events are missing, the thread's own timer tells of its CPU. */
-static void note_late_pulses(struct walk *w, struct followed *f)
+static bool gives_a_sign(const struct walk *w, const struct followed *f, uint64_t from, uint64_t to)
+{
+    const struct tac_capture *c = w->capture;
+    if (first_proof(f, from, to) < to)
+        return true;
+    for (size_t i = TAC_CAPTURE_LOWER(c, kernel, ns, from + 1);
+         i < c->kernel_count && c->kernel[i].ns < to; i++)
+        if (c->kernel[i].tid == f->tid)
+            return true;
+    return false;
+}
+
+/* Where the system's events are missing, a thread's own timer tells of its CPU. Hosts that halt a
+ * machine for long halt all its CPUs: so it tells of those of other threads that gave no sign. */
+static void note_late_pulses(struct walk *w)
 {
     struct tac_sights late = {0};
     if (w->error == 0 && !w->system_wide && w->is_virtual)
-        w->error = tac_pulse_find(w->capture, f->tid, &late);
-    for (size_t k = 0; k < late.count; k++)
-        note(w, f, late.data[k]);
+        w->error = tac_pulse_find(w->capture, &late);
+    for (size_t k = 0; k < late.count; k++) {
+        const struct tac_sight *s = &late.data[k];
+        for (size_t i = 0; i < w->count; i++) {
+            struct followed *f = &w->followed[i];
+            bool is_long = s->to_ns - s->from_ns > TAC_STILL_CPU_NS;
+            if (f->tid == s->who || (is_long && !gives_a_sign(w, f, s->from_ns, s->to_ns)))
+                note(w, f, *s);
+        }
+    }
     free(late.data);
 }
 
@@ -463,9 +483,9 @@ static void walk_events(struct walk *w)
     struct tac_sights still = {0};
     if (w->error == 0 && w->system_wide)
         w->error = tac_still_find(c, &still);
+    note_late_pulses(w);
     for (size_t i = 0; i < w->count; i++) {
         leave(w, &w->followed[i], c->end_ns);
-        note_late_pulses(w, &w->followed[i]);
         for (size_t k = 0; k < still.count; k++)
             note(w, &w->followed[i], still.data[k]);
         struct tac_sights *s = &w->sights[w->followed[i].thread];

@@ -2,6 +2,11 @@
  * pulse.c - see pulse.h. */
 #include "doctor/pulse.h"
 
+#include "capture/idmap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
 /* A timer comes later than LATE after it was due where interrupts are not taken; and on the grid
  * when it is as near as that. Each time off the CPU moves the grid a little: the timer stops and
  * starts some microseconds away from where the switch is told. */
@@ -41,6 +46,7 @@ static int on_mark(struct pulse *p, const struct tac_capture_kernel *e, struct t
     return tac_sights_add(spans, (struct tac_sight){.from_ns = e->ns - late,
                                                     .to_ns = e->ns,
                                                     .index = TAC_SIGHT_NONE,
+                                                    .who = e->tid,
                                                     .kind = TAC_SIGHT_STILL});
 }
 
@@ -56,20 +62,32 @@ static void on_switch(struct pulse *p, const struct tac_capture_kernel *e)
     }
 }
 
-int tac_pulse_find(const struct tac_capture *capture, uint32_t tid, struct tac_sights *ret_spans)
+static int on_event(struct pulse *p, const struct tac_capture_kernel *e, struct tac_sights *spans)
 {
-    struct pulse p = {0};
-    int r = 0;
+    if (e->type == TAC_KERNEL_LOST)
+        *p = (struct pulse){0};
+    else if (e->type == TAC_KERNEL_PULSE && e->a)
+        return on_mark(p, e, spans);
+    else
+        on_switch(p, e);
+    return 0;
+}
+
+int tac_pulse_find(const struct tac_capture *capture, struct tac_sights *ret_spans)
+{
+    struct tac_idmap place = {0}; /* of a thread's in pulses, from 1 on */
+    struct pulse *pulses = calloc(capture->threads_count + 1, sizeof *pulses);
+    bool good = pulses;
+    for (size_t i = 0; i < capture->threads_count && good; i++)
+        good = tac_idmap_get(&place, capture->threads[i].tid) ||
+               tac_idmap_put(&place, capture->threads[i].tid, (uint32_t)i + 1);
+    int r = good ? 0 : -ENOMEM;
     for (size_t i = 0; i < capture->kernel_count && r == 0; i++) {
-        const struct tac_capture_kernel *e = &capture->kernel[i];
-        if (e->tid != tid)
-            continue;
-        if (e->type == TAC_KERNEL_LOST)
-            p = (struct pulse){0};
-        else if (e->type == TAC_KERNEL_PULSE && e->a)
-            r = on_mark(&p, e, ret_spans);
-        else
-            on_switch(&p, e);
+        uint32_t at = tac_idmap_get(&place, capture->kernel[i].tid);
+        if (at)
+            r = on_event(&pulses[at - 1], &capture->kernel[i], ret_spans);
     }
+    tac_idmap_fini(&place);
+    free(pulses);
     return r;
 }

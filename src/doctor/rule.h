@@ -106,6 +106,9 @@ static inline bool tac_sight_is_real_time(const struct tac_sight *s)
 /* How many sights of the kind lie in the cycle. ret_first may be NULL. */
 size_t tac_case_count(const struct tac_case *c, unsigned kind, const struct tac_sight **ret_first);
 
+/* Whether the cycle's thread started this thread or process within the cycle. */
+bool tac_case_is_started(const struct tac_case *c, uint32_t tid);
+
 /* "thread loader (1234)" or "a thread that is not known". Returns buffer. */
 const char *tac_case_who(const struct tac_case *c, uint32_t tid, char *buffer, size_t size);
 
@@ -124,6 +127,9 @@ uint64_t tac_case_slept(const struct tac_case *c, uint32_t tid, uint64_t from_ns
 
 /* Whether the CPU left any event within (from, to): it ran, whatever it did. */
 bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns, uint64_t to_ns);
+
+/* The longest stretch of [from, to) in which no CPU of the machine left any event. */
+uint64_t tac_case_silence(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns);
 
 /* How much of [from, to) the CPU spent without any event, its ticks included, although a thread had
  * it that was then charged for the time in one piece. A host that stops one CPU and does not tell

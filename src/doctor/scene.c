@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * scene.c - what rules ask about other threads in the time of a late cycle; see rule.h. */
+#include "doctor/kin.h"
 #include "doctor/rule.h"
 #include "doctor/still.h"
 
@@ -219,6 +220,13 @@ uint64_t tac_case_slept(const struct tac_case *c, uint32_t tid, uint64_t from_ns
     return sum + (since ? to_ns - since : 0);
 }
 
+bool tac_case_is_started(const struct tac_case *c, uint32_t tid)
+{
+    const struct tac_birth *b = tac_kin_birth(c->diagnosis->kin, tid, c->cycle->end_ns);
+    return b && b->ns >= c->cycle->begin_ns &&
+           b->parent == c->capture->threads[c->cycle->thread].tid;
+}
+
 bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns, uint64_t to_ns)
 {
     const struct tac_capture *cap = c->capture;
@@ -227,6 +235,21 @@ bool tac_case_cpu_lived(const struct tac_case *c, uint32_t cpu, uint64_t from_ns
         if (cap->kernel[i].cpu == cpu)
             return true;
     return false;
+}
+
+uint64_t tac_case_silence(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns)
+{
+    const struct tac_capture *cap = c->capture;
+    uint64_t last = from_ns, longest = 0;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, from_ns); i <= cap->kernel_count; i++) {
+        bool is_end = i == cap->kernel_count || cap->kernel[i].ns >= to_ns;
+        uint64_t at = is_end ? to_ns : cap->kernel[i].ns;
+        longest = at - last > longest ? at - last : longest;
+        last = at;
+        if (is_end)
+            break;
+    }
+    return longest;
 }
 
 uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from_ns, uint64_t to_ns)

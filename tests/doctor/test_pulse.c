@@ -33,7 +33,7 @@ static size_t find(void)
 {
     fixture_judge(&f);
     spans = (struct tac_sights){0};
-    CHECK(tac_pulse_find(f.capture, FIXTURE_AUDIO, &spans) == 0);
+    CHECK(tac_pulse_find(f.capture, &spans) == 0);
     return spans.count;
 }
 
@@ -100,6 +100,7 @@ static void a_late_mark_ends_a_halt(void)
     CHECK(spans.data[0].to_ns == fixture_ns(11 * PERIOD_US + 4000));
     CHECK(spans.data[1].to_ns - spans.data[1].from_ns == 3000000);
     CHECK(spans.data[0].kind == TAC_SIGHT_STILL && spans.data[0].detail == 0);
+    CHECK(spans.data[0].who == FIXTURE_AUDIO);
     close_fixture();
 }
 

@@ -257,6 +257,80 @@ static void a_long_computation_may_be_a_halt(void)
     }
 }
 
+/* It waits for a thread whose own pulse shows a halt, and gives no sign itself; or does. */
+static void a_halt_is_seen_by_the_pulse_of_another_thread(void)
+{
+    enum { AFTER = 40, AT_US = AFTER * 1000, PULSE_NS = 10000000 };
+    for (int sign = 0; sign < 2; sign++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+        tac_make_meta(f.make, "virtual", "yes");
+        fixture_cycle(&f, AFTER, AT_US + 10, AT_US + 90010,
+                      (struct tac_make_evidence){.cpu_ns = 200000, .voluntary = 1});
+        fixture_kernel(&f, AT_US + 9, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+        fixture_kernel(&f, AT_US + 100, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+        fixture_kernel(&f, AT_US - 9000, TAC_KERNEL_PULSE, FIXTURE_OTHER, PULSE_NS, 0);
+        fixture_kernel(&f, AT_US + 88000, TAC_KERNEL_PULSE, FIXTURE_OTHER, PULSE_NS, 0);
+        if (sign)
+            fixture_kernel(&f, AT_US + 40000, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO, 0x7000, 0);
+        fixture_kernel(&f, AT_US + 89900, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+        rules_expect(&f, sign ? "blocked" : "hypervisor");
+    }
+}
+
+/* The call starts a process of the same priority, which has the CPU before the thread is back. */
+static void blocking_call_when_what_it_started_runs(void)
+{
+    for (int started = 0; started < 2; started++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        fixture_cycle(&f, 0, 10, 2700, (struct tac_make_evidence){.cpu_ns = 199000});
+        tac_make_zone(f.make, f.audio, TAC_CAT_CALL, "posix_spawn", fixture_ns(50),
+                      fixture_ns(2650));
+        rules_wake(&f, 7);
+        if (started)
+            fixture_kernel(&f, 60, TAC_KERNEL_FORK, FIXTURE_AUDIO, FIXTURE_HOG, 0x4100);
+        rules_hog(&f, 110, 2610, 19);
+        rules_sleep(&f, 2701);
+        rules_expect(&f, started ? "blocking_call" : "preempted");
+    }
+}
+
+/* Of a load the begin alone is seen; that it was one, by the loader's faults. */
+static void blocking_call_when_a_library_is_loaded(void)
+{
+    for (int loads = 0; loads < 2; loads++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+        tac_make_module(f.make, 0x10000, 0x20000, "/lib64/ld-linux-x86-64.so.2");
+        tac_make_module(f.make, 0x20000, 0x30000, "/opt/synth");
+        fixture_cycle(&f, 0, 10, 2410, (struct tac_make_evidence){.cpu_ns = 2399000, .minor = 8});
+        tac_make_zone(f.make, f.audio, TAC_CAT_CALL, "dlopen", fixture_ns(60), fixture_ns(60));
+        for (unsigned i = 0; i < 8; i++)
+            fixture_kernel(&f, 100 + 200 * i, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO,
+                           0x7000000 + i * 40960, loads ? 0x10010 : 0x20010);
+        rules_expect(&f, loads ? "blocking_call" : "own_work");
+    }
+}
+
+/* The pages were counted, and no fault was seen: the call provided them. */
+static void blocking_call_when_it_provides_the_pages_ahead(void)
+{
+    enum { PAGES = 2000 };
+    for (int seen = 0; seen < 2; seen++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+        fixture_cycle(&f, 0, 10, 2410,
+                      (struct tac_make_evidence){.cpu_ns = 2399000, .minor = PAGES});
+        tac_make_zone(f.make, f.audio, TAC_CAT_CALL, "mmap", fixture_ns(60), fixture_ns(2300));
+        fixture_kernel(&f, -500, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO, 0x7000, 0);
+        for (unsigned i = 0; i < PAGES && seen; i++)
+            fixture_kernel(&f, 100 + i, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO, 0x7000000 + i * 4096,
+                           0);
+        rules_expect(&f, seen ? "fault_minor" : "blocking_call");
+    }
+}
+
 static void own_work_names_the_function_by_samples(void)
 {
     struct fixture f;
@@ -397,6 +471,10 @@ int main(int argc, char **argv)
     TEST(the_larger_part_of_a_cause_gives_the_words);
     TEST(own_work_names_the_zone);
     TEST(a_long_computation_may_be_a_halt);
+    TEST(a_halt_is_seen_by_the_pulse_of_another_thread);
+    TEST(blocking_call_when_what_it_started_runs);
+    TEST(blocking_call_when_a_library_is_loaded);
+    TEST(blocking_call_when_it_provides_the_pages_ahead);
     TEST(own_work_names_the_function_by_samples);
     TEST(samples_in_code_of_no_file_count);
     TEST(samples_with_stacks_count_for_the_caller);

@@ -300,13 +300,20 @@ static void hypervisor_when_no_cpu_gives_a_sign_of_life(void)
     }
 }
 
-/* Nothing of the program ran for as long as a freezer would hold it; but its helper waited. */
+/* Nothing of the program ran for as long as a freezer would hold it; but its helper waited, or
+ * nothing of the whole virtual machine ran either. */
 static void late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu(void)
 {
     enum { HELPER = 778 };
-    for (int waits = 0; waits < 2; waits++) {
+    enum { FROZEN, WAITS, HALTED, CASES };
+    static const char *const verdict[CASES] = {"stopped", "late_wake", "hypervisor"};
+    for (int i = 0; i < CASES; i++) {
+        bool waits = i == WAITS;
         struct fixture f;
         fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "virtual", i == WAITS ? "no" : "yes");
+        for (int k = 1; k < 8 && i == FROZEN; k++)
+            fixture_kernel(&f, 1000 * k, TAC_KERNEL_IRQ_BEGIN, 0, 36, 0);
         tac_make_meta(f.make, "helper_tid", "778");
         tac_make_meta(f.make, "drain_ms", "2");
         fixture_cycle(&f, 0, 8510, 8710, (struct tac_make_evidence){.cpu_ns = 199000});
@@ -317,7 +324,7 @@ static void late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu(void)
                            1ull << 32 | 1);
         rules_wake(&f, 8507);
         rules_sleep(&f, 8711);
-        rules_expect(&f, waits ? "late_wake" : "stopped");
+        rules_expect(&f, verdict[i]);
     }
 }
 

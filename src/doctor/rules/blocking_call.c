@@ -71,6 +71,56 @@ static const char *describe_waker(const struct tac_case *c, const struct tac_sig
     return text;
 }
 
+/* Ready, behind a thread or process that the call started. */
+static bool is_behind_its_own(const struct tac_case *c, const struct tac_sight *s)
+{
+    return s->kind == TAC_SIGHT_READY && s->who && tac_case_is_started(c, s->who);
+}
+
+static bool is_a_load(const struct tac_case *c, const struct tac_sight *s)
+{
+    const struct tac_capture *cap = c->capture;
+    return s->kind == TAC_SIGHT_CALL &&
+           !strcmp(cap->sites[cap->zones[s->index].site].name, "dlopen");
+}
+
+/* Faults in the loader's own code since then. */
+static size_t faults_of_the_loader(const struct tac_case *c, uint64_t since_ns)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (s->kind != TAC_SIGHT_FAULT || s->from_ns < since_ns)
+            continue;
+        const struct tac_capture_module *m =
+            tac_capture_module_of(c->capture, c->capture->kernel[s->index].b);
+        count += m && strstr(m->path, "/ld-linux") != NULL;
+    }
+    return count;
+}
+
+/* A load of a library is seen to begin, not to end (src/watch/calls_dl.c). That it was one shows by
+ * the faults that the loader takes as it writes to what it has mapped. */
+static void check_loads(struct tac_case *c)
+{
+    enum { SOME_FAULTS = 4 };
+    uint64_t first_ns = UINT64_MAX;
+    size_t loads = 0;
+    for (size_t i = 0; i < c->layout->sights.count; i++) {
+        const struct tac_sight *s = &c->layout->sights.data[i];
+        if (!is_a_load(c, s))
+            continue;
+        first_ns = s->from_ns < first_ns ? s->from_ns : first_ns;
+        loads++;
+    }
+    size_t faults = loads ? faults_of_the_loader(c, first_ns) : 0;
+    if (faults >= SOME_FAULTS)
+        tac_claim(c, TAC_ACCOUNT_OWN, UINT64_MAX, 0.75,
+                  "dlopen was called %zu time%s, and the loader took %zu page faults; how long it "
+                  "took is not recorded",
+                  loads, loads == 1 ? "" : "s", faults);
+}
+
 static void check(struct tac_case *c)
 {
     const struct tac_sight *call = longest_call(c);
@@ -89,9 +139,13 @@ static void check(struct tac_case *c)
     tac_claim(c, TAC_ACCOUNT_BLOCKED, asleep, 0.95, "slept in %s, which took %.0f us%s%s", name,
               (double)length / 1e3, waker, seen);
     tac_claim(c, TAC_ACCOUNT_OWN, ran, 0.85, "%s%s%s", calls, waker, seen);
+    tac_claim(c, TAC_ACCOUNT_RUNNABLE,
+              tac_case_sum(c, TAC_ACCOUNT_RUNNABLE, is_behind_its_own, NULL), 0.9,
+              "%s, and what it started had the CPU%s", calls, seen);
     if (!(c->has & (TAC_HAS_CLOCK | TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
         tac_claim(c, TAC_ACCOUNT_UNEXPLAINED, length, 0.75, "%s%s%s", calls, waker, seen);
     tac_claim_by(c, call);
+    check_loads(c);
 }
 
 TAC_RULE(blocking_call) = {

@@ -124,6 +124,28 @@ static void check_ready(struct tac_case *c)
     }
 }
 
+/* No sign of life: of all CPUs, of the thread's, or of that of a thread that computed meanwhile. */
+static void claim_still(struct tac_case *c, const struct tac_sight *still, uint64_t ns, bool grid)
+{
+    bool is_others = still->who && still->who != c->capture->threads[c->cycle->thread].tid;
+    char who[64];
+    if (is_others)
+        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.9 : 0.8,
+                  "%s computed meanwhile, and its CPU was not run for %.2f ms: a host halts all "
+                  "CPUs of a machine together",
+                  tac_case_who(c, still->who, who, sizeof who),
+                  (double)(still->to_ns - still->from_ns) / 1e6);
+    else
+        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns,
+                  grid                ? 0.99
+                  : still->detail > 1 ? 0.95
+                                      : 0.85,
+                  still->detail
+                      ? "for %.2f ms no CPU of the machine ran, though their ticks were due"
+                      : "for %.2f ms its CPU left no sign of life, though its ticks were due",
+                  (double)ns / 1e6);
+}
+
 static void check(struct tac_case *c)
 {
     if (c->has & TAC_HAS_SCHED && tac_evidence_is_virtual(c->capture)) {
@@ -136,15 +158,7 @@ static void check(struct tac_case *c)
     uint64_t halted = tac_case_time(c, TAC_ACCOUNT_HYPERVISOR, TAC_SIGHT_STILL, &still);
     bool grid = on_grid(c) > 0;
     if (still)
-        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, halted,
-                  grid                ? 0.99
-                  : still->detail > 1 ? 0.95
-                                      : 0.85,
-                  still->detail
-                      ? "for %.2f ms no CPU of the machine ran, though their ticks were due"
-                      : "for %.2f ms its CPU left no sign of life, though its ticks were "
-                        "due",
-                  (double)halted / 1e6);
+        claim_still(c, still, halted, grid);
     uint64_t ns = c->open_ns[TAC_ACCOUNT_HYPERVISOR];
     tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.99 : 0.85,
               "for %.2f ms the virtual CPU was not run by the host%s", (double)ns / 1e6,

@@ -4,9 +4,11 @@
  * The scheduler's event carries the state that the thread was left in: 4 stopped, 8 traced
  * (include/linux/sched.h). A frozen cgroup looks like an uninterruptible sleep; what tells it is
  * that the recorder's own helper in the same process, which wakes up every few milliseconds, was
- * still for the same time, on CPUs that lived on. Or that it and the thread were woken together by
- * a thread of another program, when the helper's timer should have woken it long before.
+ * still for the same time, on CPUs that lived on: a host that halts a virtual machine leaves no
+ * event of any. Or that it and the thread were woken together by a thread of another program, when
+ * the helper's timer should have woken it long before.
  */
+#include "doctor/evidence.h"
 #include "doctor/kin.h"
 #include "doctor/rule.h"
 
@@ -72,7 +74,9 @@ static bool is_frozen(const struct tac_case *c, const struct tac_sight *s)
         last = e->tid == helper ? e->ns : last;
         cpu = e->tid == helper ? e->cpu : cpu;
     }
-    return last != 0 && !ready && !tac_case_unticked(c, cpu, begin, s->to_ns) &&
+    bool halted =
+        tac_evidence_is_virtual(cap) && tac_case_silence(c, begin, s->to_ns) * 2 > s->to_ns - begin;
+    return last != 0 && !ready && !halted && !tac_case_unticked(c, cpu, begin, s->to_ns) &&
            !tac_case_unticked(c, cpu_of(c, s), begin, s->to_ns);
 }
 
