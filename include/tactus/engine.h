@@ -68,7 +68,7 @@ struct tac_engine_info {
     uint32_t nodes, banks, cables, voices;
     uint32_t latency_frames; /* by which what comes in is late when it goes out, by the longest way
                                 through blocks that look ahead; delays in the patch do not count */
-    size_t memory_bytes;     /* plan, buffers, states, streams */
+    size_t memory_bytes;     /* plan, buffers, states, streams; what is kept for the next plan */
     uint32_t memory_locked;  /* 1: all of it */
     const char *variant;     /* the widest variant in use: "avx512_16" */
 };

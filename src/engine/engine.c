@@ -262,7 +262,7 @@ void tac_engine_info(struct tac_engine *e, struct tac_engine_info *ret_info)
             .banks = p->banks,
             .cables = p->graph->cable_count,
             .voices = p->graph->voice_count,
-            .memory_bytes = p->vault.bytes + p->node_bytes + e->vault.bytes + e->home.bytes,
+            .memory_bytes = tac_engine_bytes(e, p),
             .memory_locked = p->locked && !e->vault.unlocked && !e->home.unlocked,
             .variant = widest_variant(p)};
     }

@@ -17,7 +17,7 @@
 struct tac_engine {
     struct tac_engine_config config;
     struct tac_vault home, vault; /* home: this structure */
-    struct tac_shelf shelf;       /* of plans; under the lock */
+    struct tac_shelf shelf;       /* of plans; under the lock, but for its bytes */
     pthread_mutex_t lock;         /* of control functions */
 
     /* control */
@@ -54,6 +54,13 @@ struct tac_engine {
     _Atomic uint32_t runaway; /* id of the latest one's node; by control, too */
     struct tac_level level[TAC_ENGINE_CHANNELS_MAX];
 };
+
+/* Memory that is held for a plan, and for the one that follows it. */
+static inline size_t tac_engine_bytes(const struct tac_engine *e, const struct tac_plan *plan)
+{
+    return plan->vault.bytes + plan->node_bytes + e->vault.bytes + e->home.bytes +
+           tac_shelf_bytes(&e->shelf);
+}
 
 /* process.c: tac_engine_process, where other engines took others_ns of the same time. */
 void tac_engine_process_beside(struct tac_engine *engine, const float *const *in, float *const *out,

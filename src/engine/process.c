@@ -190,7 +190,7 @@ static void plot(const struct tac_engine *e, double load)
     const struct tac_plan *p = e->playing;
     tac_traced_plot(&(struct tac_traced_cycle){
         .load = load,
-        .bytes = p->vault.bytes + p->node_bytes + e->vault.bytes + e->home.bytes,
+        .bytes = tac_engine_bytes(e, p),
         .shed_level = atomic_load_explicit(&e->shed.level, memory_order_relaxed)});
 }
 

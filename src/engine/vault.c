@@ -11,22 +11,35 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { HUGE_BYTES = 1 << 21 };
+enum { HUGE_BYTES = 1 << 21, WASTE = 2 /* times what a new chunk would have, at most */ };
 
-/* The smallest chunk on the shelf that has the room; false: there is none. */
+static void set_bytes(struct tac_shelf *shelf, size_t bytes)
+{
+    atomic_store_explicit(&shelf->bytes, bytes, memory_order_relaxed);
+}
+
+/* What a new chunk with that room has. */
+static size_t chunk_bytes(size_t room)
+{
+    return room > HUGE_BYTES / 2 ? tac_align_up(room, HUGE_BYTES) : room;
+}
+
+/* The smallest chunk on the shelf that has the room, and not much more: else what was large once
+ * would be handed on from plan to plan for ever. False: there is none. */
 static bool take_from_shelf(struct tac_vault *vault, size_t room, struct tac_region *ret_chunk)
 {
+    size_t most = WASTE * chunk_bytes(room);
     struct tac_shelf *shelf = vault->shelf;
     struct tac_region *best = NULL;
     for (unsigned i = 0; shelf && i < shelf->chunks; i++) {
         struct tac_region *r = &shelf->chunk[i];
-        if (r->bytes >= room && (!best || r->bytes < best->bytes))
+        if (r->bytes >= room && r->bytes <= most && (!best || r->bytes < best->bytes))
             best = r;
     }
     if (!best)
         return false;
     *ret_chunk = *best;
-    shelf->bytes -= best->bytes;
+    set_bytes(shelf, tac_shelf_bytes(shelf) - best->bytes);
     *best = shelf->chunk[--shelf->chunks];
     return true;
 }
@@ -34,11 +47,9 @@ static bool take_from_shelf(struct tac_vault *vault, size_t room, struct tac_reg
 static bool open_chunk(const struct tac_vault *vault, size_t room, struct tac_region *ret_chunk)
 {
     unsigned flags = TAC_REGION_POPULATE | (vault->lock ? TAC_REGION_TRY_LOCK : 0u);
-    if (room > HUGE_BYTES / 2) {
-        room = tac_align_up(room, HUGE_BYTES);
+    if (room > HUGE_BYTES / 2)
         flags |= TAC_REGION_HUGE;
-    }
-    return tac_region_open(room, flags, ret_chunk) >= 0;
+    return tac_region_open(chunk_bytes(room), flags, ret_chunk) >= 0;
 }
 
 static bool add_chunk(struct tac_vault *vault, size_t bytes)
@@ -80,17 +91,17 @@ void tac_shelf_clear(struct tac_shelf *shelf)
 {
     while (shelf->chunks)
         tac_region_close(&shelf->chunk[--shelf->chunks]);
-    shelf->bytes = 0;
+    set_bytes(shelf, 0);
 }
 
 static void put_on_shelf(struct tac_shelf *shelf, struct tac_region *chunk)
 {
-    if (!shelf || shelf->bytes + chunk->bytes > TAC_SHELF_BYTES_MAX) {
+    if (!shelf || tac_shelf_bytes(shelf) + chunk->bytes > TAC_SHELF_BYTES_MAX) {
         tac_region_close(chunk);
         return;
     }
     shelf->chunk[shelf->chunks++] = *chunk;
-    shelf->bytes += chunk->bytes;
+    set_bytes(shelf, tac_shelf_bytes(shelf) + chunk->bytes);
 }
 
 void tac_vault_fini(struct tac_vault *vault)

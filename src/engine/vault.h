@@ -9,6 +9,7 @@
 
 #include "base/region.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,9 +26,14 @@ enum {
  * of about the same size, and to map, touch and lock its memory took longer than to build it. */
 struct tac_shelf {
     unsigned chunks;
-    size_t bytes;
+    _Atomic size_t bytes; /* also read by other threads */
     struct tac_region chunk[TAC_VAULT_CHUNKS_MAX];
 };
+
+static inline size_t tac_shelf_bytes(const struct tac_shelf *shelf)
+{
+    return atomic_load_explicit(&shelf->bytes, memory_order_relaxed);
+}
 
 /* {.lock = wanted, .shelf = or none} is an empty vault. */
 struct tac_vault {

@@ -30,12 +30,13 @@ static void memory_is_handed_on_and_is_zeroed(void)
     unsigned chunks = first.chunks;
     CHECK(chunks > 1 && !shelf.chunks);
     tac_vault_fini(&first);
-    CHECK(shelf.chunks == chunks && shelf.bytes == bytes);
+    CHECK(shelf.chunks == chunks && tac_shelf_bytes(&shelf) == bytes);
     fill(&second);
-    CHECK(!shelf.chunks && !shelf.bytes && second.bytes == bytes && second.chunks == chunks);
+    CHECK(!shelf.chunks && !tac_shelf_bytes(&shelf) && second.bytes == bytes &&
+          second.chunks == chunks);
     tac_vault_fini(&second);
     tac_shelf_clear(&shelf);
-    CHECK(!shelf.chunks && !shelf.bytes);
+    CHECK(!shelf.chunks && !tac_shelf_bytes(&shelf));
 }
 
 /* What was on it before is given back: it holds the memory of one vault. */
@@ -47,7 +48,7 @@ static void a_shelf_holds_what_was_dropped_last(void)
     tac_vault_fini(&large);
     size_t bytes = small.bytes;
     tac_vault_fini(&small);
-    CHECK(shelf.chunks == 1 && shelf.bytes == bytes);
+    CHECK(shelf.chunks == 1 && tac_shelf_bytes(&shelf) == bytes);
     tac_shelf_clear(&shelf);
 }
 
@@ -57,7 +58,19 @@ static void a_shelf_has_an_end(void)
     CHECK(tac_vault_take(&vault, 100));
     CHECK(tac_vault_take(&vault, TAC_SHELF_BYTES_MAX + 1));
     tac_vault_fini(&vault);
-    CHECK(shelf.bytes <= TAC_SHELF_BYTES_MAX && shelf.chunks == 1);
+    CHECK(tac_shelf_bytes(&shelf) <= TAC_SHELF_BYTES_MAX && shelf.chunks == 1);
+    tac_shelf_clear(&shelf);
+}
+
+/* What needs little is not given a chunk that was made for much. */
+static void a_large_chunk_does_not_serve_a_small_vault(void)
+{
+    struct tac_vault large = {.shelf = &shelf}, small = {.shelf = &shelf};
+    CHECK(tac_vault_take(&large, 8 << 20));
+    tac_vault_fini(&large);
+    CHECK(tac_vault_take(&small, 100) && small.bytes < 1 << 20 && shelf.chunks == 1);
+    tac_vault_fini(&small);
+    CHECK(shelf.chunks == 1 && tac_shelf_bytes(&shelf) < 1 << 20);
     tac_shelf_clear(&shelf);
 }
 
@@ -82,6 +95,7 @@ int main(int argc, char **argv)
     TEST(memory_is_handed_on_and_is_zeroed);
     TEST(a_shelf_holds_what_was_dropped_last);
     TEST(a_shelf_has_an_end);
+    TEST(a_large_chunk_does_not_serve_a_small_vault);
     TEST(memory_is_zeroed_after_a_failure);
     return test_end();
 }
