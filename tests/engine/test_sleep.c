@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * test_sleep.c - banks of voices that nobody hears: they sleep, wake in the frame of the note, and
  * sound as if they had not slept. */
+#include "engine/crew.h"
+#include "engine/doze.h"
 #include "engine/internal.h"
 #include "rig_engine.h"
 #include "test.h"
@@ -196,6 +198,98 @@ static void an_edit_wakes_and_they_sleep_again(void)
     tac_engine_free(e);
 }
 
+/* ---- a helper that is lost with banks of which some sleep --------------------------------------
+ */
+
+/* As a helper leaves it that stops before the task is done: a copy of the states that are awake,
+ * and something of its own where they were. */
+static uint32_t stop_in(struct tac_engine *e, struct tac_task *task)
+{
+    const struct tac_slot *slot = e->playing->slot + task->slot.first;
+    uint32_t sleeping = 0;
+    for (uint32_t i = 0; i < task->slot.count; i++) {
+        unsigned char *state = slot[i].node->state[slot[i].bank];
+        sleeping += tac_doze_sleeps(slot[i].doze);
+        if (tac_doze_sleeps(slot[i].doze))
+            continue;
+        memcpy(task->snapshot + slot[i].at, state, slot[i].bytes);
+        memset(state, 0x55, slot[i].node->block->state_bytes);
+    }
+    atomic_store(&task->word, tac_task_word(e->workers->crew->slice + 1, TAC_TASK_HELPER));
+    return sleeping;
+}
+
+/* It goes on: the places that it wrote to are free again. */
+static void come_back(struct tac_engine *e, const struct tac_task *task)
+{
+    const struct tac_slot *slot = e->playing->slot + task->slot.first;
+    for (uint32_t i = 0; i < task->slot.count; i++)
+        atomic_fetch_sub(&slot[i].node->held, 1);
+    atomic_fetch_sub(&e->workers->crew->away, 1);
+}
+
+/* The task with the most states that is a helper's. */
+static struct tac_task *find_task(struct tac_engine *e)
+{
+    struct tac_task *best = NULL;
+    for (uint32_t t = 0; t < e->playing->tasks; t++) {
+        struct tac_task *task = &e->playing->task[t];
+        if (task->worker && task->snapshot && (!best || task->slot.count > best->slot.count))
+            best = task;
+    }
+    return best;
+}
+
+static bool play_both(struct tac_engine *one, struct tac_engine *two, uint32_t frames)
+{
+    rig_play(one, 0, frames, 64);
+    for (int c = 0; c < CHANNELS; c++)
+        memcpy(first[c], rig_out[c], frames * sizeof(float));
+    rig_play(two, 0, frames, 64);
+    return !memcmp(first[0], rig_out[0], frames * sizeof(float)) &&
+           !memcmp(first[1], rig_out[1], frames * sizeof(float));
+}
+
+#define MANY                                                                                       \
+    "output: 2\n"                                                                                  \
+    "voices:\n  v:\n    count: 512\n    nodes:\n      osc: {block: saw, frequency: 8.1758 Hz}\n"   \
+    "      f: {block: svf, cutoff: 900 Hz}\n      l: {block: ladder, cutoff: 2 kHz}\n"             \
+    "      env: {block: adsr, release: 4 ms}\n      vca: {block: gain, level: -12 dB}\n"           \
+    "      place: {block: pan}\n"                                                                  \
+    "    cables: [v.pitch -> osc.pitch, v.gate -> env, osc -> f, f.out -> l, l.out -> vca.in, "    \
+    "env.out -> vca.control, vca -> place, 'place.left -> output[1]', 'place.right -> "            \
+    "output[2]']\n"
+
+/* Notes wake some that were moved while they slept, and others end. */
+static void states_that_sleep_outlive_a_lost_helper(void)
+{
+#if TAC_SANITIZED_THREAD
+    SKIP("the audio thread takes nothing back");
+#endif
+    struct tac_engine *one = open_engine(MANY, 1, 0), *two = open_engine(MANY, 2, 0);
+    REQUIRE(one && two);
+    uint32_t sleeping = 0;
+    for (int round = 0; round < 6; round++) {
+        for (int i = 0; i < 200; i++)
+            for (int k = 0; k < 2; k++)
+                CHECK(tac_engine_note(k ? two : one, NULL, 30 + (float)(i * 7 % 60),
+                                      i % 6 == round ? 0 : 0.3f, 20) == 0);
+        CHECK(play_both(one, two, 64 * 40));
+        struct tac_task *task = find_task(two);
+        REQUIRE(task);
+        uint32_t flip = task->flip;
+        sleeping += stop_in(two, task);
+        CHECK(play_both(one, two, 64));
+        CHECK_MSG(task->flip == flip + 1, "round %d: the task was not taken back", round);
+        CHECK(play_both(one, two, 64 * 3));
+        come_back(two, task);
+    }
+    CHECK_MSG(sleeping > 0, "nothing that was lost slept");
+    CHECK(play_both(one, two, 64 * 40));
+    tac_engine_free(one);
+    tac_engine_free(two);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -204,6 +298,7 @@ int main(int argc, char **argv)
     TEST(notes_wake_who_plays_them);
     TEST(voices_that_may_come_back_by_themselves_do_not_sleep);
     TEST(what_is_given_up_does_not_wake);
+    TEST(states_that_sleep_outlive_a_lost_helper);
     TEST(an_edit_wakes_and_they_sleep_again);
     return test_end();
 }

@@ -87,8 +87,13 @@ static void play_all(struct tac_engine *e, uint32_t step)
     rig_play(e, 0, frames, step);
 }
 
+/* What one thread makes of it, once for all tests. */
 static void keep_first(void)
 {
+    static bool kept;
+    if (kept)
+        return;
+    kept = true;
     struct tac_engine *e = rig_open(all);
     REQUIRE(e);
     play_all(e, 64);
@@ -225,6 +230,7 @@ static void stopped_helpers_change_nothing(void)
 #endif
     struct sigaction action = {.sa_handler = stay, .sa_flags = SA_RESTART};
     sigaction(SIGUSR2, &action, NULL);
+    keep_first();
     unsigned rounds = 0;
     for (uint32_t again = 0; again < test_rounds(12); again++) {
         struct tac_engine *e = rig_open_threads(all, 3);
