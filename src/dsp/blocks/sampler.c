@@ -168,13 +168,14 @@ static void stop(struct lane *lane)
     lane->playing = 0;
 }
 
-/* The first part of the key that has the velocity, or NULL. */
+/* The first part of the key that has the velocity, or NULL: also for what is no number, or none of
+ * MIDI. */
 static const struct tac_part *find_part(const struct tac_instrument *instrument, float pitch,
                                         float velocity)
 {
-    int key = (int)(pitch + 0.5f), loud = (int)(velocity * 127 + 0.5f);
-    if (pitch < -0.5f || key > 127)
+    if (!(pitch > -0.5f && pitch < 127.5f && velocity >= 0 && velocity < 1.004f))
         return NULL;
+    int key = (int)(pitch + 0.5f), loud = (int)(velocity * 127 + 0.5f);
     for (uint32_t i = instrument->first[key]; i < instrument->first[key + 1]; i++) {
         const struct tac_part *z = &instrument->part[instrument->index[i]];
         if (z->velocity_low <= loud && loud <= z->velocity_high)
