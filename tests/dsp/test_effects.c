@@ -277,6 +277,49 @@ static void reverb_is_dense_by_a_tenth_of_a_second(void)
     }
 }
 
+enum { BAND = 48, BANDS = 8000 * (SPECTRUM / BAND) / PLAY_RATE }; /* bands of 35 Hz */
+
+/* Power of what is left of the answer a second and a half after it, band by band. */
+static void late_bands(const struct tac_variant *v, uint32_t port, double power[BANDS])
+{
+    static float late[N + PLAY_RATE * 3 / 2];
+    static double re[N], im[N];
+    struct play p;
+    memset(late, 0, sizeof late);
+    late[0] = 1;
+    play_open(&p, v, "reverb");
+    play_set(&p, "mix", 1);
+    play_set(&p, "treble", 1);
+    play_run(&p, late, port, late, N + PLAY_RATE * 3 / 2);
+    play_close(&p);
+    for (size_t i = 0; i < N; i++) {
+        re[i] = (double)late[PLAY_RATE * 3 / 2 + i] * (0.5 - 0.5 * cos(2 * M_PI * (double)i / N));
+        im[i] = 0;
+    }
+    spectrum_fft(re, im, N);
+    for (size_t b = 0; b < BANDS; b++) {
+        power[b] = 0;
+        for (size_t k = b * BAND; k < (b + 1) * BAND; k++)
+            power[b] += re[k] * re[k] + im[k] * im[k];
+    }
+}
+
+/* A mode that lasted longer than its neighbours would stand out of what is left: no band does. */
+static void no_mode_of_the_reverb_rings_on(void)
+{
+    static double power[BANDS];
+    EACH_EXTREME(v)
+    for (uint32_t port = 0; port < 2; port++) {
+        double most = 0;
+        late_bands(v, port, power);
+        for (int b = 3; b < BANDS - 2; b++) {
+            double beside = (power[b - 2] + power[b - 1] + power[b + 1] + power[b + 2]) / 4;
+            most = fmax(most, 10 * log10(power[b] / beside));
+        }
+        CHECK_MSG(most < 6, "%s, side %u: %.1f dB over its neighbours", v->name, port, most);
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -286,6 +329,7 @@ int main(int argc, char **argv)
     TEST(shaper_is_transparent_when_quiet);
     TEST(reverb_decays_in_its_time);
     TEST(reverb_is_dense_by_a_tenth_of_a_second);
+    TEST(no_mode_of_the_reverb_rings_on);
     TEST(reverb_treble_decays_faster);
     return test_end();
 }
