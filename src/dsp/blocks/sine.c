@@ -2,12 +2,13 @@
  * sine.c - a sine oscillator.
  *
  * Method   a 32-bit phase per lane, so that the pitch is exact to 1e-7 and never drifts. A frame
- * with another pitch than the one before has a polynomial of a quarter turn. While the pitch stands
- * still, frames go by sixteen: sine and cosine of the middle one by that polynomial, the others by
- * sin(a + kw) = sin a cos kw + cos a sin kw. Which of both it is follows from the values alone, and
- * not from how they come: the bits of a note are the same whatever else moves in its call. Quality
- * THD+N below -145 dB at any pitch (tests/dsp/test_sources.c). Latency  0. State: 88 bytes a lane.
- */
+ *          with another pitch than the one before has a polynomial of a quarter turn. While the
+ *          pitch stands still, frames go by sixteen: sine and cosine of the middle one by that
+ *          polynomial, the others by sin(a + kw) = sin a cos kw + cos a sin kw. Which of both it is
+ *          follows from the values alone, and not from how they come: the bits of a note are the
+ *          same whatever else moves in its call.
+ * Quality  THD+N below -145 dB at any pitch (tests/dsp/test_sources.c).
+ * Latency  0. State: 88 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 #include "dsp/oscillator.h"
@@ -90,14 +91,15 @@ TAC_INLINE tac_v beside(const struct sine *s, tac_v sin, tac_v cos, int k, int s
     return tac_v_madd(sin, s->turn_cos[k - 1], side > 0 ? part : -part);
 }
 
-/* A whole group. */
-TAC_INLINE void group(const struct sine *s, tac_v sin, tac_v cos, float *out, int add)
+/* A group from its frame `first` on, a constant where this is inlined. */
+TAC_INLINE void group(const struct sine *s, tac_v sin, tac_v cos, float *out, int first, int add)
 {
-    out += HALF * TAC_LANES;
+    out += (HALF - first) * TAC_LANES;
     tac_give(out, sin, add);
     TAC_UNROLL
     for (int k = 1; k <= HALF; k++) {
-        tac_give(out - k * TAC_LANES, beside(s, sin, cos, k, -1), add);
+        if (k <= HALF - first)
+            tac_give(out - k * TAC_LANES, beside(s, sin, cos, k, -1), add);
         if (k < HALF)
             tac_give(out + k * TAC_LANES, beside(s, sin, cos, k, 1), add);
     }
@@ -113,7 +115,7 @@ TAC_INLINE uint32_t groups(struct sine *s, tac_v gain, float *out, uint32_t i, u
     for (; last - i >= GROUP; i += GROUP) {
         tac_u middle = phase + s->step * HALF;
         group(s, tac_phase_sin(middle) * gain, tac_phase_sin(middle + QUARTER_TURN) * gain,
-              out + (size_t)i * TAC_LANES, add);
+              out + (size_t)i * TAC_LANES, 0, add);
         phase += s->step * GROUP;
     }
     s->phase = phase;
@@ -171,24 +173,34 @@ TAC_INLINE void run_still(struct sine *s, const struct tac_io *io, uint32_t firs
             begin(s);
         if (level.stride)
             partial(s, io, i, count, 1, add);
+        else if (s->done == SETTLED && count == GROUP - SETTLED) /* a new pitch, as a rule */
+            group(s, s->sin * tac_v_load(level.data), s->cos * tac_v_load(level.data),
+                  io->out[0] + (size_t)i * TAC_LANES, SETTLED, add);
         else if (count < GROUP)
             partial(s, io, i, count, 0, add);
         else /* one lane */
             group(s, s->sin * tac_v_load(level.data), s->cos * tac_v_load(level.data),
-                  io->out[0] + (size_t)i * TAC_LANES, add);
+                  io->out[0] + (size_t)i * TAC_LANES, 0, add);
         advance(s, count);
     }
 }
 
-/* Frames that each have another pitch than the one before; returns the first that has not. The
- * group goes on as if it always had had the last one: so groups and slices remain in step. */
-static uint32_t run_moving(struct sine *s, const struct tac_io *io, uint32_t first)
+/* Frames that have another pitch than the one before, or one that has not stood still for long;
+ * returns the first that has. moving: the pitch may be another in each frame, else in the first
+ * alone. The group goes on as if it always had had the last one: so groups and slices remain in
+ * step. */
+static uint32_t run_unsettled(struct sine *s, const struct tac_io *io, uint32_t first, int moving)
 {
     struct tac_osc_known known = s->known;
     tac_u step = s->step, phase = s->phase + step * s->done;
-    uint32_t i = first;
-    for (; i < io->frames && tac_osc_is_new(&known, io, i); i++) {
-        step = tac_phase_step(tac_osc_hz(io, i), s->per_hz);
+    uint32_t i = first, stood = s->stood;
+    for (; i < io->frames; i++, stood++) {
+        if ((moving || i == first) && tac_osc_is_new(&known, io, i)) {
+            step = tac_phase_step(tac_osc_hz(io, i), s->per_hz);
+            stood = 0;
+        } else if (stood == SETTLED) {
+            break;
+        }
         tac_give(io->out[0] + (size_t)i * TAC_LANES,
                  tac_phase_sin(phase) * TAC_AT(io->param[OSC_LEVEL], i), (int)io->add);
         phase += step;
@@ -200,32 +212,8 @@ static uint32_t run_moving(struct sine *s, const struct tac_io *io, uint32_t fir
     s->done = (s->done + (i - first)) % GROUP;
     s->phase = phase - step * s->done;
     s->turned = s->begun = 0;
-    s->stood = 1;
+    s->stood = stood;
     return i;
-}
-
-/* A few frames of one pitch that has not stood still for long. */
-static void run_unsettled(struct sine *s, const struct tac_io *io, uint32_t first, uint32_t last)
-{
-    tac_u phase = s->phase + s->step * s->done;
-    for (uint32_t i = first; i < last; i++) {
-        tac_give(io->out[0] + (size_t)i * TAC_LANES,
-                 tac_phase_sin(phase) * TAC_AT(io->param[OSC_LEVEL], i), (int)io->add);
-        phase += s->step;
-    }
-    advance(s, last - first);
-}
-
-static void run_known(struct sine *s, const struct tac_io *io, uint32_t first, uint32_t last)
-{
-    uint32_t wait = SETTLED - s->stood < last - first ? SETTLED - s->stood : last - first;
-    run_unsettled(s, io, first, first + wait);
-    s->stood += wait;
-    first += wait;
-    if (first < last && io->add)
-        run_still(s, io, first, last, 1);
-    else if (first < last)
-        run_still(s, io, first, last, 0);
 }
 
 static void process(void *state, const struct tac_io *io)
@@ -233,13 +221,16 @@ static void process(void *state, const struct tac_io *io)
     struct sine *s = state;
     int moving = tac_osc_is_moving(io);
     for (uint32_t first = 0, last; first < io->frames; first = last) {
-        first = run_moving(s, io, first);
+        first = run_unsettled(s, io, first, moving);
         if (first == io->frames)
             return;
-        last = first + 1;
-        while (last < io->frames && (!moving || tac_osc_is_known(&s->known, io, last)))
-            last = moving ? last + 1 : io->frames;
-        run_known(s, io, first, last);
+        last = moving ? first + 1 : io->frames;
+        while (last < io->frames && tac_osc_is_known(&s->known, io, last))
+            last++;
+        if (io->add)
+            run_still(s, io, first, last, 1);
+        else
+            run_still(s, io, first, last, 0);
     }
 }
 
