@@ -10,6 +10,7 @@
 
 enum {
     PATIENCE_US = 10,  /* beyond twice what a task takes */
+    LOOKS = 64,        /* at a helper that is between two tasks, until it counts as stopped */
     TRIAL_MS = 30,     /* helpers that slept need 10 ms to notice */
     REVIEW_MS = 4000,  /* and again, when they paid */
     PROBE_SLICES = 48, /* alone, to know what that takes, where there is time for it */
@@ -28,10 +29,11 @@ struct hand {
     struct tac_run run;
     uint64_t slice;
     uint32_t front[TAC_WORKERS_MAX], back[TAC_WORKERS_MAX]; /* done before, begun from */
-    uint32_t left;          /* workers with tasks that are not done */
-    uint32_t wait;          /* task that is waited for */
-    uint64_t since, now;    /* counter: since when, and when it was looked at last */
-    uint64_t tasks, waited; /* done; counter ticks */
+    uint32_t looks[TAC_WORKERS_MAX]; /* in a row, at which the helper was between two tasks */
+    uint32_t left;                   /* workers with tasks that are not done */
+    uint32_t wait;                   /* task that is waited for */
+    uint64_t since, now;             /* counter: since when, and when it was looked at last */
+    uint64_t tasks, waited;          /* done; counter ticks */
 };
 
 static void run_mine(struct hand *h, struct tac_task *task)
@@ -85,6 +87,35 @@ static bool take(struct hand *h, struct tac_task *task, bool by_force)
     return true;
 }
 
+static bool is_begun(const struct hand *h, const struct tac_task *task)
+{
+    return atomic_load_explicit(&task->word, memory_order_relaxed) >> 4 >= h->slice;
+}
+
+/* By the first of its tasks that is not done. */
+static bool is_at_work(struct hand *h, uint32_t worker, const uint32_t *list)
+{
+    bool running = is_begun(h, &h->plan->task[list[h->front[worker]]]);
+    h->looks[worker] = running ? 0 : h->looks[worker] + 1;
+    return running || (h->front[worker] && h->looks[worker] < LOOKS);
+}
+
+/* The helper would have done the i-th task of its list no sooner, if it was left to it. What is
+ * taken brings its states along, and they go back in the next slice: as much again. */
+static bool is_worth_it(struct hand *h, uint32_t worker, const uint32_t *list, uint32_t i)
+{
+    uint64_t cost = atomic_load_explicit(&h->plan->task[list[i]].cost, memory_order_relaxed);
+    uint64_t rest = 0;
+    if (!is_at_work(h, worker, list))
+        return true;
+    for (uint32_t k = i + 1; k-- > h->front[worker] && rest <= 2 * cost;) {
+        const struct tac_task *task = &h->plan->task[list[k]];
+        uint64_t whole = atomic_load_explicit(&task->cost, memory_order_relaxed);
+        rest += is_begun(h, task) ? whole / 2 : whole;
+    }
+    return rest > 2 * cost;
+}
+
 /* From the end of a helper's list: what it would come to last. */
 static bool steal_from(struct hand *h, uint32_t worker)
 {
@@ -95,7 +126,11 @@ static bool steal_from(struct hand *h, uint32_t worker)
         bool begun = word >> 4 >= h->slice;
         if (begun && i + 1 == h->back[worker])
             h->back[worker] = i;
-        if (begun || !tac_task_is_ready(h->plan, task, h->slice) || !take(h, task, false))
+        if (begun || !tac_task_is_ready(h->plan, task, h->slice))
+            continue;
+        if (!is_worth_it(h, worker, list, i))
+            return false;
+        if (!take(h, task, false))
             continue;
         run_mine(h, task);
         atomic_fetch_add_explicit(&h->workers->taken, 1, memory_order_relaxed);
