@@ -239,6 +239,10 @@ struct tac_signal {
 struct tac_io {
     uint32_t frames; /* 1 .. setup->frames_max */
     uint32_t add;    /* bit o: add to what is in out[o]; for blocks with .adds alone */
+    /* NULL, or a count, never 0, that is another after an input or a parameter got another stride,
+     * or another value while its stride is 0. So what follows from signals that stand still can be
+     * kept in the state, together with the count, and need not even be compared. */
+    const uint64_t *still;
     struct tac_signal in[TAC_BLOCK_PORTS_MAX];
     float *out[TAC_BLOCK_PORTS_MAX]; /* float[frames][lanes], 64-byte aligned; may be the same
                                         memory as an input of the same index (in place) unless
@@ -278,8 +282,9 @@ struct tac_block {
     void (*init)(void *state, const struct tac_setup *setup, void *memory);
     void (*process)(void *state, const struct tac_io *io);
     /* Two neighbouring banks at once, where that is faster than one after the other (recursions
-     * that wait for themselves); NULL when it is not. states: void *[2]; io: [2], of equal frames.
-     * The same bits as process on each. */
+     * that wait for themselves, what both need worked out once); NULL when it is not. states: void
+     * *[2]; io: [2], of equal frames. The same bits as process on the first and then on the second,
+     * which may add to what the first has written (.adds). */
     void (*process2)(void *states, const struct tac_io *io);
     /* For blocks with one output that multiply their first input, so that rows of them can be done
      * in one pass; else NULL. 1, and for each lane the factor by which process would multiply, as

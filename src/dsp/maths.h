@@ -250,6 +250,20 @@ TAC_INLINE tac_v tac_v_tanh(tac_v x)
 /* Value of a signal at a frame. */
 #define TAC_AT(signal, frame) tac_v_load((signal).data + (size_t)(frame) * (signal).stride)
 
+/* The count of what stands still (tac_io.still), or 0: to be kept with what was worked out, and
+ * taken before the signals are looked at. */
+TAC_INLINE uint64_t tac_still(const struct tac_io *io)
+{
+    /* acquire: who sees the count sees what it was counted for */
+    return io->still ? __atomic_load_n(io->still, __ATOMIC_ACQUIRE) : 0;
+}
+
+/* Strides, and values where the stride is 0, are what they were when that count was kept. */
+TAC_INLINE int tac_is_still(const struct tac_io *io, uint64_t kept)
+{
+    return kept && tac_still(io) == kept;
+}
+
 /* All lanes of a frame have that value. */
 TAC_INLINE int tac_is_same(const float *frame, float value)
 {

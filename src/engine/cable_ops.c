@@ -23,6 +23,15 @@ INLINE void load_row(const float *p, floats *ret_x)
     memcpy(ret_x, p, sizeof *ret_x);
 }
 
+/* The first `count` lanes of each frame. */
+INLINE void add_some(float *restrict out, uint32_t lanes, uint32_t frames, const float *restrict in,
+                     uint32_t stride, uint32_t count)
+{
+    for (uint32_t f = 0; f < frames; f++)
+        for (uint32_t l = 0; l < count; l++)
+            out[f * lanes + l] += in[f * stride + l];
+}
+
 INLINE void add_whole(float *restrict out, uint32_t lanes, uint32_t frames,
                       const struct tac_signal *s)
 {
@@ -31,9 +40,7 @@ INLINE void add_whole(float *restrict out, uint32_t lanes, uint32_t frames,
         for (uint32_t i = 0; i < frames * lanes; i++)
             out[i] += in[i];
     else
-        for (uint32_t f = 0; f < frames; f++)
-            for (uint32_t l = 0; l < lanes; l++)
-                out[f * lanes + l] += in[l];
+        add_some(out, lanes, frames, in, 0, lanes);
 }
 
 INLINE void add_spread(float *restrict out, uint32_t lanes, uint32_t frames,
@@ -44,14 +51,6 @@ INLINE void add_spread(float *restrict out, uint32_t lanes, uint32_t frames,
         for (uint32_t l = s->to; l < s->to + s->count; l++)
             out[f * lanes + l] += x;
     }
-}
-
-INLINE void add_lanes(float *restrict out, uint32_t lanes, uint32_t frames,
-                      const struct tac_mix_source *s)
-{
-    for (uint32_t f = 0; f < frames; f++)
-        for (uint32_t l = 0; l < s->count; l++)
-            out[f * lanes + s->to + l] += s->signal.data[f * s->signal.stride + s->from + l];
 }
 
 INLINE void add_fold(float *restrict out, uint32_t lanes, uint32_t frames,
@@ -104,7 +103,7 @@ INLINE void add_source(float *out, uint32_t lanes, uint32_t frames, const struct
         add_spread(out, lanes, frames, s);
         break;
     case TAC_MIX_LANES:
-        add_lanes(out, lanes, frames, s);
+        add_some(out + s->to, lanes, frames, s->signal.data + s->from, s->signal.stride, s->count);
         break;
     case TAC_MIX_FOLD:
         add_fold(out, lanes, frames, s);
@@ -235,11 +234,11 @@ TAC_WIDE static void mix_now(struct tac_mix *m, uint32_t frames, uint32_t moving
 void tac_mix_run(void *self, const struct tac_io *io)
 {
     struct tac_mix *m = self;
+    if (row_holds(m)) /* when something begins to move, the rows are counted, too */
+        return;
     uint32_t moving = m->base.stride | m->full;
     for (uint32_t i = 0; i < m->count; i++)
         moving |= m->source[i].signal.stride | (m->source[i].fade ? m->lanes : 0);
-    if (!moving && row_holds(m))
-        return;
     point(m, moving);
     mix_now(m, moving ? io->frames : 1, moving);
     tac_signal_move(m->target, moving ? m->lanes : 0);
@@ -384,9 +383,7 @@ INLINE void add_groups(const struct tac_fold *s, float *restrict sum, uint32_t l
         else if (used == lanes)
             add_whole(sum, lanes, frames, in);
         else
-            for (uint32_t f = 0; f < frames; f++)
-                for (uint32_t l = 0; l < used; l++)
-                    sum[f * lanes + l] += in->data[f * in->stride + l];
+            add_some(sum, lanes, frames, in->data, in->stride, used);
     }
 }
 

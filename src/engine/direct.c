@@ -8,22 +8,24 @@ enum { SUMS_MAX = 4 };
 
 struct tac_direct {
     struct tac_shortcut shortcut;
-    struct tac_io *io;
+    struct tac_io *io;             /* of the bank, or of both of a pair */
     const struct tac_signal *fade; /* of voices that are stolen, in this bank; or NULL */
-    float *other[SUMS_MAX];        /* by output: what the io does not have at present */
-    uint32_t outs, add;
-    uint32_t op; /* index of this one while it is laid */
-    bool adds;   /* the io has the sums */
+    float *other[2][SUMS_MAX];     /* by output: what the io does not have at present */
+    uint32_t banks, outs, add;     /* add: of the first bank; the second adds to all */
+    uint32_t op;                   /* index of this one while it is laid */
+    bool adds;                     /* the io has the sums */
 };
 
 static void swap_outputs(struct tac_direct *d)
 {
     d->adds = !d->adds;
-    d->io->add = d->adds ? d->add : 0;
-    for (uint32_t o = 0; o < d->outs; o++) {
-        float *now = d->io->out[o];
-        d->io->out[o] = d->other[o];
-        d->other[o] = now;
+    for (uint32_t b = 0; b < d->banks; b++) {
+        d->io[b].add = !d->adds ? 0 : b ? (1u << d->outs) - 1 : d->add;
+        for (uint32_t o = 0; o < d->outs; o++) {
+            float *now = d->io[b].out[o];
+            d->io[b].out[o] = d->other[b][o];
+            d->other[b][o] = now;
+        }
     }
 }
 
@@ -62,8 +64,8 @@ static bool is_fit(const struct tac_layout *l, const struct tac_piece *u)
 {
     const struct tac_node *n = l->plan->node[u->node].node;
     uint32_t outs = tac_ports_count(n->block->out);
-    bool fit = n->block->adds && u->banks == 1 && outs <= SUMS_MAX &&
-               !tac_layout_is_alone(n, u->bank) && (u->bank + 1) * n->bank_lanes <= n->lanes &&
+    bool fit = n->block->adds && outs <= SUMS_MAX && !tac_layout_is_alone(n, u->bank) &&
+               (u->bank + u->banks) * n->bank_lanes <= n->lanes &&
                (u->bank % TAC_GROUP_BANKS == 0 || tac_layout_sums_on(l, u->node, u->bank));
     uint32_t section = l->g->node[u->node].section;
     if (section != TAC_GRAPH_NONE && l->g->section[section].steal == TAC_VOICES_QUIETEST)
@@ -86,6 +88,7 @@ int tac_direct_begin(struct tac_layout *l, uint32_t unit, struct tac_direct **re
         return -ENOMEM;
     *d = (struct tac_direct){.io = tac_layout_io(l, u->node, u->bank),
                              .fade = tac_layout_fade(l, u->node, u->bank),
+                             .banks = u->banks,
                              .outs = tac_ports_count(l->plan->node[u->node].node->block->out),
                              .op = l->op[l->runner].count};
     for (uint32_t o = 0; o < d->outs; o++)
@@ -98,6 +101,7 @@ void tac_direct_end(struct tac_layout *l, struct tac_direct *d)
 {
     struct tac_op *op = (struct tac_op *)l->op[l->runner].items + d->op;
     op->skip = (uint16_t)(l->op[l->runner].count - d->op - 1);
-    for (uint32_t o = 0; o < d->outs; o++)
-        d->other[o] = tac_layout_port_of(l, op->node, o)->sum[l->runner][op->bank];
+    for (uint32_t b = 0; b < d->banks; b++)
+        for (uint32_t o = 0; o < d->outs; o++)
+            d->other[b][o] = tac_layout_port_of(l, op->node, o)->sum[l->runner][op->bank + b];
 }

@@ -3,9 +3,10 @@
  *
  * What     Of a node whose outputs are heard as sums over its lanes alone, and whose block heeds
  *          tac_io.add, the process function is given the running sums of the group in place of the
- *          bank's own buffers. It stands before the process operation and the gathers that it
- *          does the work of (tac_op.skip); the bits are the same, as both add in the same order.
- *          While voices of the bank fade, those operations run as they are.
+ *          bank's own buffers. Two banks that run together (process2) are given one and the same,
+ *          the second to add to what the first has left. It stands before the process operation and
+ *          the gathers that it does the work of (tac_op.skip); the bits are the same, as both add
+ *          in the same order. While voices of the bank fade, those operations run as they are.
  * Outputs  The io of the bank has one or the other; which of them is seen to before it runs, and
  *          as a rule there is nothing to do.
  * Threads  layout: control; run, stand_back: who runs the task. Real-time: the latter. */

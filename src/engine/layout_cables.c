@@ -410,6 +410,7 @@ int tac_layout_rest(struct tac_layout *l, uint32_t node, uint32_t bank)
             return -ENOMEM;
         io->in[i] = (struct tac_signal){row, 0, 0, 0};
     }
+    io->still = (const uint64_t *)(uintptr_t)&l->plan->rows;
     io->notes_in = l->no_notes;
     io->notes_out = l->any_notes;
     uint32_t shared = shared_params(l, node);

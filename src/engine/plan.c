@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ROWS_BITS = 32 };
+
 static int add_batch(struct tac_plan *plan, struct tac_batch *batch)
 {
     for (uint32_t i = 0; i < plan->batches; i++)
@@ -126,6 +128,15 @@ static void add_up_memory(struct tac_plan *plan)
     }
 }
 
+/* From 1 on: states that go from plan to plan keep counts of tac_plan.rows, so each plan has
+ * others.
+ */
+static uint64_t number_plan(void)
+{
+    static _Atomic uint32_t plans;
+    return (uint64_t)atomic_fetch_add_explicit(&plans, 1, memory_order_relaxed) + 1;
+}
+
 int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
                  struct tac_plan **ret_plan, struct tac_error *err)
 {
@@ -142,6 +153,7 @@ int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
     plan->lost_before = how->lost;
     plan->fade.used = how->fades;
     plan->sleepless = how->sleepless;
+    atomic_init(&plan->rows, number_plan() << ROWS_BITS);
     plan->fade.frames = plan->fade.left = (uint32_t)(how->rate_hz * TAC_FADE_MS / 1000);
     plan->node = TAC_VAULT_NEW(&plan->vault, struct tac_plan_node, graph->node_count);
     struct tac_error why = {0};
@@ -208,10 +220,12 @@ void tac_plan_section_run(void *section, const struct tac_io *io)
         tac_voices_renew(s->node->voices);
     bool stale = tac_voices_are_stale(s->node->voices);
     bool fades, moving = tac_voices_run(s->node->voices, &s->in, &s->out, &fades);
-    if (stale && !moving) /* release: a helper that was stopped and goes on now, too, sees it */
-        atomic_fetch_add_explicit(s->rows, 1, memory_order_release);
-    if (!s->begun || moving != s->moving || fades != s->fades)
+    bool changes = !s->begun || moving != s->moving || fades != s->fades;
+    if (changes)
         tell_readers(s, moving, fades);
+    if (changes || (stale && !moving))
+        /* release: a helper that was stopped and goes on now, too, sees what has changed */
+        atomic_fetch_add_explicit(s->rows, 1, memory_order_release);
     s->begun = true;
     if (s->doze)
         tac_doze_follow(s);

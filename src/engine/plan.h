@@ -212,7 +212,9 @@ struct tac_plan {
     bool examined;          /* something was no number: outputs are looked at one by one */
     _Atomic bool ill;       /* some node gave what is no number: tac_node.ill */
     _Atomic uint64_t values; /* counts changes of set values, each behind the change */
-    _Atomic uint64_t rows;   /* the same, and changes of voices' signals that stand still */
+    /* the same, and changes of voices' signals that stand still, or begin or end to: what
+     * tac_io.still points to */
+    _Atomic uint64_t rows;
     uint32_t banks;
     bool sleepless;      /* see tac_plan_build */
     size_t node_bytes;   /* memory of its batches, by the time it was built */

@@ -205,6 +205,93 @@ static void a_line_gives_the_same_bits(void)
     }
 }
 
+/* Signals that stand still for a few calls: their rows, and which they are, as bits. */
+struct still {
+    _Alignas(64) float row[TAC_BLOCK_PARAMS_MAX][TAC_BLOCK_LANES_MAX];
+    uint32_t inputs, params;
+    uint64_t count, seed;
+};
+
+/* Others stand still, with other values, or those that did move. The lanes are alike or not. */
+static void change(struct still *s, const struct rig *r)
+{
+    s->count++;
+    s->inputs = (uint32_t)(rig_random(&s->seed) * 16);
+    s->params = r->alone ? ~(1u << (r->alone - 1)) : (uint32_t)(rig_random(&s->seed) * 65536);
+    bool alike = rig_random(&s->seed) < 0.7;
+    for (uint32_t p = 0; p < r->params; p++)
+        for (uint32_t l = 0; l < r->lanes; l++)
+            s->row[p][l] =
+                l && alike ? s->row[p][0] : rig_value(&r->block->param[p], rig_random(&s->seed));
+}
+
+static struct tac_io still_io(struct rig *r, const struct still *s, uint32_t first, uint32_t frames)
+{
+    struct tac_io io = rig_io(r, first, frames);
+    for (uint32_t i = 0; i < r->ins; i++)
+        if (s->inputs >> i & 1) /* held since the last change */
+            io.in[i] = (struct tac_signal){r->in[i] + s->count % 8 * r->lanes, 0, 1, 0};
+    for (uint32_t p = 0; p < r->params; p++)
+        if (s->params >> p & 1)
+            io.param[p] = (struct tac_signal){s->row[p], 0, 1, 0};
+    if (r->alone)
+        io.param[r->alone - 1].line = ((RIG_FRAMES - first) * r->lanes + first) & 0x7fffffff;
+    return io;
+}
+
+/* Two banks with the count, alone or together, and two without. */
+static void check_count(const struct tac_variant *variant, uint32_t index, uint32_t alone)
+{
+    enum { STEP = 16, HELD = 5 };
+    static struct rig plain[2], counted[2];
+    static struct still still;
+    uint32_t frame = 0;
+    bool pair = variant->blocks[index]->process2;
+    memset(&still, 0, sizeof still);
+    for (int k = 0; k < 2; k++) {
+        rig_open_alone(&plain[k], variant, index, true, alone, 5);
+        rig_open_alone(&counted[k], variant, index, true, alone, 5);
+        plain[k].unheard = counted[k].unheard = alone;
+    }
+    for (uint32_t f = 0; f < RIG_FRAMES; f += STEP) {
+        if (f / STEP % HELD == 0)
+            change(&still, &plain[0]);
+        struct tac_io io[2];
+        void *states[2] = {counted[0].state, counted[1].state};
+        for (int k = 0; k < 2; k++) {
+            io[k] = still_io(&plain[k], &still, f, STEP);
+            if (alone && k)
+                io[1].param[alone - 1] = io[0].param[alone - 1];
+            plain[k].block->process(plain[k].state, &io[k]);
+            for (uint32_t o = 0; o < counted[k].outs; o++)
+                if (io[k].out[o])
+                    io[k].out[o] = counted[k].out[o] + (size_t)f * counted[k].lanes;
+            io[k].still = &still.count;
+        }
+        for (int k = 0; k < 2 && (!pair || f % 3 == 0); k++)
+            counted[k].block->process(counted[k].state, &io[k]);
+        if (pair && f % 3)
+            counted[0].block->process2(states, io);
+    }
+    for (int k = 0; k < 2; k++) {
+        CHECK_MSG(same_outputs(&plain[k], &counted[k], &frame),
+                  "%s %s bank %d, alone %u: differs at frame %u", plain[k].block->name,
+                  variant->name, k, alone, frame);
+        rig_close(&plain[k]);
+        rig_close(&counted[k]);
+    }
+}
+
+static void a_count_of_what_stands_still_changes_nothing(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        check_count(variant, index, 0);
+        for (uint32_t p = 0; variant->lanes > 1 && variant->blocks[index]->param[p].name; p++)
+            check_count(variant, index, p + 1);
+    }
+}
+
 static void what_is_added_is_what_would_be_written(void)
 {
     EACH_BLOCK(variant, index)
@@ -229,6 +316,55 @@ static void what_is_added_is_what_would_be_written(void)
             rig_close(&plain);
             rig_close(&adding);
         }
+    }
+}
+
+/* Outputs of both rigs in the buffers of the first, in which something lies already. */
+static void share_outputs(struct rig rig[2])
+{
+    uint64_t seed = 4;
+    for (uint32_t o = 0; o < rig[0].outs; o++) {
+        free(rig[1].out[o]);
+        rig[1].out[o] = rig[0].out[o];
+        for (size_t i = 0; i < (size_t)RIG_FRAMES * rig[0].lanes; i++)
+            rig[0].out[o][i] = (float)rig_random(&seed);
+    }
+}
+
+static void check_sum(const struct tac_variant *variant, uint32_t index, bool begins, bool moving)
+{
+    static struct rig one[2], two[2];
+    uint32_t frame = 0;
+    for (int k = 0; k < 2; k++) {
+        rig_open(&one[k], variant, index, moving, 5 + (uint64_t)k);
+        rig_open(&two[k], variant, index, moving, 5 + (uint64_t)k);
+        one[k].adding = two[k].adding = k || !begins;
+    }
+    share_outputs(one);
+    share_outputs(two);
+    for (uint32_t f = 0; f < RIG_FRAMES; f += 64) {
+        rig_process(&one[0], f, 64);
+        rig_process(&one[1], f, 64);
+        rig_process2(&two[0], &two[1], f, 64);
+    }
+    CHECK_MSG(same_outputs(&one[0], &two[0], &frame), "%s %s: differs at frame %u",
+              one[0].block->name, variant->name, frame);
+    memset(one[1].out, 0, sizeof one[1].out);
+    memset(two[1].out, 0, sizeof two[1].out);
+    for (int k = 0; k < 2; k++) {
+        rig_close(&one[k]);
+        rig_close(&two[k]);
+    }
+}
+
+/* The second bank adds to what the first has left, or begun. */
+static void two_banks_may_add_to_one_sum(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        const struct tac_block *b = variant->blocks[index];
+        for (int way = 0; way < 4 && b->adds && b->process2; way++)
+            check_sum(variant, index, way & 1, way >> 1);
     }
 }
 
@@ -370,7 +506,9 @@ int main(int argc, char **argv)
     TEST(two_banks_at_once_give_the_same_bits);
     TEST(an_output_without_listener_changes_nothing);
     TEST(a_line_gives_the_same_bits);
+    TEST(a_count_of_what_stands_still_changes_nothing);
     TEST(what_is_added_is_what_would_be_written);
+    TEST(two_banks_may_add_to_one_sum);
     TEST(scales_are_what_process_multiplies_by);
     TEST(what_silences_a_block_does_so);
     TEST(outputs_stay_finite_on_any_path);

@@ -6,7 +6,7 @@
  *          and release reach their end to -60 dB in the time: q = 1000^(-1 / (t fs)). Where the
  *          target changes, d takes up the difference: the value never steps.
  *          What is left of a release below -180 dB is cut off.
- * Latency  0. State: 40 bytes a lane. */
+ * Latency  0. State: 44 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 
@@ -24,6 +24,8 @@ struct adsr {
     tac_m rising;                /* all ones while in the attack */
     tac_m held;                  /* gate of the frame before */
     struct rates seconds, rates; /* computed when the times change */
+    tac_v q;                     /* what d is multiplied by in each frame, where it glides */
+    uint64_t kept;               /* with q and target: tac_io.still; 0: they are to be found */
     float rate_hz;
 };
 
@@ -97,11 +99,29 @@ TAC_INLINE int ends(tac_v d, tac_m held)
     return tac_m_any(~held & (tac_m)(tac_v_abs(d) < INAUDIBLE) & (tac_m)(d != tac_v_set(0)));
 }
 
+static int settle(struct adsr *s, const struct tac_io *io)
+{
+    uint64_t now = tac_still(io);
+    if (!is_settled(s, io))
+        return 0;
+    const struct rates *r = rates_of(s, io);
+    aim(s, tac_v_select(s->held, TAC_AT(io->param[P_SUSTAIN], 0), tac_v_set(0)));
+    s->q = tac_v_select(s->held, r->decay, r->release);
+    s->kept = io->in[0].stride ? 0 : now;
+    return 1;
+}
+
+/* True when the call has one target and one rate: those of the state. */
+TAC_INLINE int glides(struct adsr *s, const struct tac_io *io)
+{
+    return tac_is_still(io, s->kept) || settle(s, io);
+}
+
 /* The same frames once more, in some of which a release ends: a few times in a note. */
-static void glide_to_end(struct adsr *s, const struct tac_io *io, tac_v q)
+static void glide_to_end(struct adsr *s, const struct tac_io *io)
 {
     for (uint32_t i = 0; i < io->frames; i++) {
-        s->d = cut(s->d * q, s->held);
+        s->d = cut(s->d * s->q, s->held);
         tac_v_store(io->out[0] + (size_t)i * TAC_LANES, s->target + s->d);
     }
 }
@@ -111,9 +131,7 @@ TAC_INLINE void glide(struct adsr *const *s, const struct tac_io *io, int banks)
     tac_v d[2], target[2], q[2];
     TAC_UNROLL
     for (int b = 0; b < banks; b++) {
-        const struct rates *r = rates_of(s[b], &io[b]);
-        aim(s[b], tac_v_select(s[b]->held, TAC_AT(io[b].param[P_SUSTAIN], 0), tac_v_set(0)));
-        q[b] = tac_v_select(s[b]->held, r->decay, r->release);
+        q[b] = s[b]->q;
         d[b] = s[b]->d;
         target[b] = s[b]->target;
     }
@@ -127,7 +145,7 @@ TAC_INLINE void glide(struct adsr *const *s, const struct tac_io *io, int banks)
     TAC_UNROLL
     for (int b = 0; b < banks; b++) {
         if (ends(d[b], s[b]->held))
-            glide_to_end(s[b], &io[b], q[b]);
+            glide_to_end(s[b], &io[b]);
         else
             s[b]->d = d[b];
     }
@@ -138,6 +156,7 @@ static void run(struct adsr *state, const struct tac_io *io)
     struct adsr s = *state;
     struct rates r = *rates_of(&s, io);
     int moving = is_moving(io);
+    s.kept = 0;
     for (uint32_t i = 0; i < io->frames; i++) {
         if (moving)
             r = rates_at(io, i, s.rate_hz);
@@ -158,7 +177,7 @@ static void run(struct adsr *state, const struct tac_io *io)
 static void process(void *state, const struct tac_io *io)
 {
     struct adsr *s = state;
-    if (is_settled(s, io))
+    if (glides(s, io))
         glide(&s, io, 1);
     else
         run(s, io);
@@ -167,7 +186,7 @@ static void process(void *state, const struct tac_io *io)
 static void process2(void *states, const struct tac_io *io)
 {
     struct adsr *const *s = states;
-    if (is_settled(s[0], &io[0]) && is_settled(s[1], &io[1])) {
+    if (glides(s[0], &io[0]) && glides(s[1], &io[1])) {
         glide(s, io, 2);
         return;
     }

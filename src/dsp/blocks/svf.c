@@ -28,6 +28,8 @@ struct bank {
     tac_v ratio, k;                 /* of the pitch; 1 / Q */
     uint32_t stood;                 /* frames since one of them was another, up to SETTLED */
     uint32_t untuned;               /* 1: the tuning is still to be made of the others */
+    /* while the cutoff follows a line, and all lanes are alike: tac_io.still; or 0 */
+    uint64_t kept;
 };
 
 struct svf {
@@ -122,8 +124,10 @@ TAC_INLINE void run_moving(struct svf *const *s, const struct tac_io *io, uint32
         }
     }
     TAC_UNROLL
-    for (int b = 0; b < banks; b++)
+    for (int b = 0; b < banks; b++) {
+        bank[b].kept = 0;
         s[b]->bank = bank[b];
+    }
 }
 
 /* Frames from `first` on, in which nothing changes any more. */
@@ -177,23 +181,23 @@ TAC_INLINE void run(struct svf *const *s, const struct tac_io *io, int banks, en
         run_settled(s, io, moving, banks, others);
 }
 
+/* ---- a cutoff that is the same in all lanes and banks, and moves in each frame ----------------
+ */
+
 TAC_INLINE const float *line_of(const struct tac_io *io)
 {
     return io->param[P_CUTOFF].data + io->param[P_CUTOFF].line;
 }
 
-/* The cutoff moves in each frame, and in the same way in all lanes and banks: tuned for as many
- * frames at once as there are lanes. Whoever needs the tuning of the last frame makes it then. */
+/* Tuned for as many frames at once as there are lanes. Whoever needs the tuning of the last frame
+ * makes it then. */
 TAC_INLINE void run_alike(struct svf *const *s, const struct tac_io *io, int banks)
 {
     const float *cutoff = line_of(io);
     struct tac_svf core[2];
     TAC_UNROLL
-    for (int b = 0; b < banks; b++) {
+    for (int b = 0; b < banks; b++)
         core[b] = s[b]->bank.core;
-        if (!is_shaped(&s[b]->bank, &io[b], 0))
-            shape(&s[b]->bank, &io[b], 0);
-    }
     const tac_v ratio = s[0]->bank.ratio, k = s[0]->bank.k;
     float per_hz = (float)s[0]->per_hz;
     for (uint32_t first = 0; first < io->frames; first += TAC_LANES) {
@@ -238,25 +242,57 @@ TAC_INLINE int line_moves(const float *line, uint32_t frames)
     return !same;
 }
 
-/* In no bank is any frame like the one before. */
-TAC_INLINE int always_moves(struct svf *const *s, const struct tac_io *io, int banks)
+/* The cutoff follows the line of the first bank. */
+TAC_INLINE int follows_line(const struct tac_io *first, const struct tac_io *io)
+{
+    const struct tac_signal a = first->param[P_CUTOFF], b = io->param[P_CUTOFF];
+    return b.line && a.data == b.data;
+}
+
+/* The first frame is another than the one before it, of a bank that has been alike since its
+ * signals stood still: its cutoff was the same in all lanes, too. */
+TAC_INLINE int goes_on(const struct bank *b, const struct tac_io *io)
+{
+    return tac_is_still(io, b->kept) && line_of(io)[0] != b->cutoff[0];
+}
+
+/* The same of any other bank. What it is shaped for has no cutoff yet, whoever runs it. */
+static int begins(struct bank *b, const struct tac_io *io)
+{
+    const struct tac_signal pitch = io->param[P_PITCH], resonance = io->param[P_RESONANCE];
+    uint64_t now = tac_still(io);
+    if (pitch.stride || resonance.stride || !tac_is_same(pitch.data, pitch.data[0]) ||
+        !tac_is_same(resonance.data, resonance.data[0]) || is_same_as_before(b, io))
+        return 0;
+    if (!is_shaped(b, io, 0)) {
+        shape(b, io, 0);
+        b->cutoff = tac_v_set(-1);
+    }
+    b->kept = now;
+    return 1;
+}
+
+/* True when it has done the call. */
+TAC_INLINE int try_alike(struct svf *const *s, const struct tac_io *io, int banks)
 {
     TAC_UNROLL
     for (int b = 0; b < banks; b++)
-        if (is_same_as_before(&s[b]->bank, &io[b]))
+        if (!follows_line(io, &io[b]))
             return 0;
-    return line_moves(line_of(io), io->frames);
+    if (!line_moves(line_of(io), io->frames))
+        return 0;
+    TAC_UNROLL
+    for (int b = 0; b < banks; b++)
+        if (!goes_on(&s[b]->bank, &io[b]) && !begins(&s[b]->bank, &io[b]))
+            return 0;
+    const struct bank *first = &s[0]->bank, *last = &s[banks - 1]->bank;
+    if (first->pitch[0] != last->pitch[0] || first->resonance[0] != last->resonance[0])
+        return 0;
+    run_alike(s, io, banks);
+    return 1;
 }
 
-/* Of a cutoff that alone moves: that of the first bank, and pitch and resonance those of its first
- * lane. */
-TAC_INLINE int is_alike(const struct tac_io *first, const struct tac_io *io)
-{
-    const struct tac_signal a = first->param[P_CUTOFF], b = io->param[P_CUTOFF];
-    return TAC_LANES > 1 && a.line && b.line && a.data == b.data &&
-           tac_is_same(io->param[P_PITCH].data, first->param[P_PITCH].data[0]) &&
-           tac_is_same(io->param[P_RESONANCE].data, first->param[P_RESONANCE].data[0]);
-}
+/* ---- which it is ---------------------------------------------------------------------------- */
 
 static enum motion motion_of(const struct tac_io *io)
 {
@@ -265,24 +301,22 @@ static enum motion motion_of(const struct tac_io *io)
     return io->param[P_CUTOFF].stride ? CUTOFF_MOVES : STILL;
 }
 
+/* Somebody hears more than the low-pass. */
 static int has_others(const struct tac_io *io)
 {
+    uintptr_t others = 0;
     for (int port = OUT_LOW + 1; port < OUTS; port++)
-        if (io->out[port])
-            return 1;
-    return 0;
+        others |= (uintptr_t)io->out[port];
+    return others != 0;
 }
 
 /* The common cases have loops of their own. */
-TAC_INLINE void run_any(struct svf *const *s, const struct tac_io *io, int banks)
+TAC_INLINE void run_any(struct svf *const *s, const struct tac_io *io, int banks, int others)
 {
     enum motion motion = motion_of(io);
-    if (motion == CUTOFF_MOVES && !has_others(io) && is_alike(io, io) &&
-        (banks == 1 || is_alike(io, &io[1])) && always_moves(s, io, banks))
-        run_alike(s, io, banks);
-    else if (has_others(io) && motion == STILL)
+    if (others && motion == STILL)
         run(s, io, banks, STILL, 1);
-    else if (has_others(io) || motion == ALL_MOVES)
+    else if (others || motion == ALL_MOVES)
         run(s, io, banks, motion, 1);
     else if (motion == CUTOFF_MOVES)
         run(s, io, banks, CUTOFF_MOVES, 0);
@@ -290,17 +324,37 @@ TAC_INLINE void run_any(struct svf *const *s, const struct tac_io *io, int banks
         run(s, io, banks, STILL, 0);
 }
 
+/* Apart from the rest, whose registers need not be saved for it. */
+__attribute__((noinline)) static int try_one(struct svf *s, const struct tac_io *io)
+{
+    return !has_others(io) && try_alike(&s, io, 1);
+}
+
+__attribute__((noinline)) static int try_two(struct svf *const *s, const struct tac_io *io)
+{
+    return !has_others(&io[0]) && !has_others(&io[1]) && try_alike(s, io, 2);
+}
+
+__attribute__((noinline)) static void run_two(struct svf *const *s, const struct tac_io *io)
+{
+    run_any(s, io, 2, 0);
+}
+
 static void process(void *state, const struct tac_io *io)
 {
     struct svf *s = state;
-    run_any(&s, io, 1);
+    if (TAC_LANES > 1 && io->param[P_CUTOFF].line && try_one(s, io))
+        return;
+    run_any(&s, io, 1, has_others(io));
 }
 
 static void process2(void *states, const struct tac_io *io)
 {
     struct svf *const *s = states;
+    if (TAC_LANES > 1 && io->param[P_CUTOFF].line && try_two(s, io))
+        return;
     if (motion_of(&io[0]) == motion_of(&io[1]) && !has_others(&io[0]) && !has_others(&io[1])) {
-        run_any(s, io, 2);
+        run_two(s, io);
         return;
     }
     process(s[0], &io[0]);
