@@ -39,7 +39,7 @@ RIGHT = {
     "file": ("fault_major", "fault_major"),
     "mapping": ("mmap_lock", "blocked"),
     "fork": ("fork_stall", "blocked late_wake fault_minor"),
-    "reclaim": ("reclaim", "fault_minor own_work"),
+    "reclaim": ("reclaim", "fault_minor blocked"),
     "mutex": ("lock_hold", "lock_hold"),
     "busy-mutex": ("lock_hold", "lock_hold"),
     "inversion": ("lock_inversion", "lock_hold"),

@@ -301,34 +301,36 @@ static void leave_group(void)
     rmdir(group);
 }
 
-/* Pages of the file that are mapped many times over and used all the time: each that the kernel
- * looks at costs it a walk through all mappings, and most are found in use and kept. */
-enum { MAPPINGS = 12 };
-
-static const char *mapping[MAPPINGS];
-static size_t mapping_bytes = (size_t)144 << 20;
 static double touch_ns; /* the first touch of a page while there is room */
+
+/* In a virtual machine the host has to provide a page where none was before: the second round and
+ * the third tell what they cost the kernel. */
+static void measure_touch(void)
+{
+    enum { PROBE = 4096, ROUNDS = 3 };
+    uint64_t best = UINT64_MAX;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t from = now();
+        for (size_t i = 0; i < PROBE; i++)
+            small.at[small.used + i * PAGE] = 1;
+        uint64_t took = now() - from;
+        best = took < best ? took : best;
+        madvise(small.at + small.used, (size_t)PROBE * PAGE, MADV_DONTNEED);
+    }
+    touch_ns = (double)best / PROBE;
+}
 
 static void prepare_reclaim(void)
 {
     char path[160], number[32];
     prepare_file();
-    for (int i = 0; i < MAPPINGS; i++) {
-        mapping[i] = mmap(NULL, mapping_bytes, PROT_READ, MAP_SHARED, file_fd, 0);
-        if (mapping[i] == MAP_FAILED)
-            abort();
-    }
     map_fresh(&small, MADV_NOHUGEPAGE);
-    enum { PROBE = 4096 };
-    uint64_t from = now();
-    for (int i = 0; i < PROBE; i++, small.used += PAGE)
-        small.at[small.used] = 1;
-    touch_ns = (double)(now() - from) / PROBE;
+    measure_touch();
     snprintf(group, sizeof group, "/sys/fs/cgroup/memory/tactus-%d", getpid());
     mkdir(group, 0755);
     atexit(leave_group);
     snprintf(path, sizeof path, "%s/memory.limit_in_bytes", group);
-    snprintf(number, sizeof number, "%d", 160 << 20);
+    snprintf(number, sizeof number, "%d", 64 << 20);
     put_text(path, number);
     snprintf(path, sizeof path, "%s/cgroup.procs", group);
     put_text(path, "0");
@@ -336,14 +338,15 @@ static void prepare_reclaim(void)
 
 static atomic_size_t given_back;
 
-/* Keep the group full of pages in use, and give back what was touched. */
+/* Keep the group full of pages that wait to be written to the disk, which a search for room has to
+ * wait for; and give back what was touched. */
 static void help_reclaim(void)
 {
+    static char block[1 << 18];
     static size_t at;
-    for (int i = 0; i < MAPPINGS; i++)
-        for (size_t k = 0; k < 1 << 20; k += PAGE)
-            (void)((const volatile char *)mapping[i])[at + k];
-    at = (at + (1 << 20)) % mapping_bytes;
+    if (pwrite(file_fd, block, sizeof block, (off_t)at) < 0)
+        abort();
+    at = (at + sizeof block) % file_bytes;
     size_t upto = atomic_load(&given_back);
     if (upto)
         madvise(small.at, upto, MADV_DONTNEED);
@@ -367,6 +370,6 @@ const struct fault faults_memory[] = {
     {"file", prepare_file, strike_file, NULL, 0},
     {"mapping", prepare_mapping, strike_map, help_protect, 0},
     {"fork", prepare_fork, strike_few, help_fork, FAULT_OUTSIDE},
-    {"reclaim", prepare_reclaim, strike_reclaim, help_reclaim, FAULT_CPU},
+    {"reclaim", prepare_reclaim, strike_reclaim, help_reclaim, 0},
     {0},
 };
