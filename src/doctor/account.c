@@ -422,25 +422,45 @@ static uint64_t time_on_cpu(const struct tac_layout *l, uint64_t from_ns, uint64
     return to_ns - from_ns > off ? to_ns - from_ns - off : 0;
 }
 
-/* The steps of a row of faults: the times from one's end to the next's begin, for pages that lie
- * next to each other or nearly so. Between them a program does much the same each time. */
-static size_t steps_of_row(const struct tac_layout *l, size_t max, struct tac_segment *step)
+/* A row of faults, gone through step by step. */
+struct row {
+    size_t next;                  /* in sights */
+    const struct tac_sight *last; /* fault; NULL: none yet */
+};
+
+/* The next step of the row: the time from one fault's end to the next's begin, for pages that lie
+ * next to each other or nearly so. In them a program does much the same each time. */
+static bool next_step(const struct tac_layout *l, struct row *row, struct tac_segment *ret_step)
 {
     enum { NEXT_BYTES = 65536 };
-    const struct tac_sight *last = NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < l->sights.count && n < max; i++) {
-        const struct tac_sight *s = &l->sights.data[i];
+    while (row->next < l->sights.count) {
+        const struct tac_sight *s = &l->sights.data[row->next++], *last = row->last;
         if (s->kind != TAC_SIGHT_FAULTING || s->from_ns < l->cycle->begin_ns)
             continue;
+        row->last = s;
         uint64_t apart = !last                      ? UINT64_MAX
                          : s->detail > last->detail ? s->detail - last->detail
                                                     : last->detail - s->detail;
-        if (apart <= NEXT_BYTES && s->from_ns > last->to_ns)
-            step[n++] = (struct tac_segment){.from_ns = last->to_ns, .to_ns = s->from_ns};
-        last = s;
+        if (apart > NEXT_BYTES || s->from_ns <= last->to_ns)
+            continue;
+        *ret_step = (struct tac_segment){.from_ns = last->to_ns, .to_ns = s->from_ns};
+        return true;
     }
-    return n;
+    return false;
+}
+
+/* The median of the first steps; 0: too few. */
+static uint64_t usual_step(const struct tac_layout *l)
+{
+    enum { SAMPLE = 256, FEW = 3 };
+    uint64_t length[SAMPLE];
+    struct tac_segment step;
+    struct row row = {0};
+    size_t n = 0;
+    while (n < SAMPLE && next_step(l, &row, &step))
+        length[n++] = step.to_ns - step.from_ns;
+    qsort(length, n, sizeof *length, tac_compare_u64);
+    return n < FEW ? 0 : length[n / 2];
 }
 
 /* Whether the program is seen to go on within: it begins something that is recorded. */
@@ -459,20 +479,18 @@ static bool goes_on(const struct tac_layout *l, const struct tac_segment *step)
  * others, and in which the program is not seen to do anything else, is that. */
 static uint64_t stood_still(const struct tac_layout *l, double price)
 {
-    enum { SAMPLE = 256, FEW = 3, MANY_TIMES = 8 };
-    struct tac_segment step[SAMPLE];
-    uint64_t length[SAMPLE], sum = 0;
-    size_t n = steps_of_row(l, SAMPLE, step);
-    for (size_t i = 0; i < n; i++)
-        length[i] = step[i].to_ns - step[i].from_ns;
-    if (n < FEW)
+    enum { MANY_TIMES = 8, LONG_MAX = 1024 };
+    uint64_t usual = usual_step(l), sum = 0;
+    struct tac_segment step;
+    struct row row = {0};
+    if (!usual)
         return 0;
-    qsort(length, n, sizeof *length, tac_compare_u64);
-    uint64_t usual = length[n / 2] > (uint64_t)price ? length[n / 2] : (uint64_t)price;
-    for (size_t i = 0; i < n; i++) {
-        bool long_one = step[i].to_ns - step[i].from_ns > MANY_TIMES * usual;
-        bool stands = long_one && !goes_on(l, &step[i]);
-        uint64_t ran = stands ? time_on_cpu(l, step[i].from_ns, step[i].to_ns) : 0;
+    usual = usual > (uint64_t)price ? usual : (uint64_t)price;
+    for (unsigned longs = 0; longs < LONG_MAX && next_step(l, &row, &step);) {
+        if (step.to_ns - step.from_ns <= MANY_TIMES * usual)
+            continue;
+        longs++;
+        uint64_t ran = goes_on(l, &step) ? 0 : time_on_cpu(l, step.from_ns, step.to_ns);
         sum += ran > usual ? ran - usual : 0;
     }
     return sum;

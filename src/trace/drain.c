@@ -247,6 +247,7 @@ void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
     lane->lost = (struct tac_format_lost){0};
     lane->announced = lane->version;
     write_lane(s, lane, TAC_CHUNK_LANE);
+    s->refuge.is_stale = true;
     if (s->config.evidence & TAC_EVIDENCE_PERF && !lane->perf)
         open_perf(s, lane);
     atomic_store(&lane->told, lane->perf ? TAC_LANE_TOLD_FROM_NOW : TAC_LANE_UNTOLD);

@@ -254,11 +254,15 @@ static void *help(void *arg)
     char tid[16]; /* who wakes up every few milliseconds: a reader tells a frozen program by it */
     snprintf(tid, sizeof tid, "%ld", (long)gettid());
     tac_facts_write_line(s, "helper_tid", tid);
+    tac_refuge_init(&s->refuge);
     while (!s->stopping) {
         if (tac_clock_ns() - s->last.ns > CLOCK_EVERY_NS) {
+            s->refuge.is_stale = true; /* threads are bound, and made real-time, at any time */
             tac_drain_clock(s);
             tac_facts_check_modules(s);
         }
+        if (s->refuge.is_stale)
+            tac_refuge_look(&s->refuge);
         bool busy = tac_drain_all(s);
         serve_stream(s);
         if (atomic_exchange(&keep_wanted, 0))

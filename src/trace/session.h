@@ -12,6 +12,7 @@
 #include "trace/lane.h"
 #include "trace/pack.h"
 #include "trace/perf.h"
+#include "trace/refuge.h"
 #include "trace/sink.h"
 #include "trace/site.h"
 
@@ -27,6 +28,7 @@ struct tac_session {
     char *meta[TAC_META_MAX + 1]; /* streams: lines that a new recording must get again */
     uint32_t meta_count;
     pthread_t helper;
+    struct tac_refuge refuge;
     pthread_cond_t wake;
     bool stopping;
     uint32_t sources_announced;
