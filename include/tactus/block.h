@@ -281,6 +281,12 @@ struct tac_block {
     /* memory: memory_bytes() bytes, zeroed, 64-byte aligned, or NULL. Not real-time. */
     void (*init)(void *state, const struct tac_setup *setup, void *memory);
     void (*process)(void *state, const struct tac_io *io);
+    /* How many bytes at the beginning of a state it goes on from, by its setup alone; NULL: all.
+     * What lies behind them saves work. After forget, in which that may be anything, it is made
+     * anew of those at the beginning, with the same bits. So who keeps a copy of a state keeps
+     * little. forget: real-time. */
+    uint32_t (*live)(const void *state);
+    void (*forget)(void *state);
     /* Two neighbouring banks at once, where that is faster than one after the other (recursions
      * that wait for themselves, what both need worked out once); NULL when it is not. states: void
      * *[2]; io: [2], of equal frames. The same bits as process on the first and then on the second,

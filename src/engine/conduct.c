@@ -60,6 +60,8 @@ static void move_states(struct hand *h, struct tac_task *task)
         void *left = n->state[slot[i].bank];
         const void *before = tac_doze_sleeps(slot[i].doze) ? left : task->snapshot + slot[i].at;
         memcpy(n->spare[slot[i].bank], before, slot[i].bytes);
+        if (n->block->forget)
+            n->block->forget(n->spare[slot[i].bank]);
         n->state[slot[i].bank] = n->spare[slot[i].bank];
         n->spare[slot[i].bank] = left;
         atomic_fetch_add_explicit(&n->held, 1, memory_order_relaxed);

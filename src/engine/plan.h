@@ -78,7 +78,7 @@ struct tac_doze_pair;
  * helper is lost with it; see workers.h. Helpers' tasks keep copies of those that are awake. */
 struct tac_slot {
     struct tac_node *node;
-    uint32_t bank, bytes;
+    uint32_t bank, bytes;     /* bytes: that are kept, see tac_block.live */
     uint32_t op[TAC_RUNNERS]; /* which operation has it as self */
     void **pair[TAC_RUNNERS]; /* or where it is listed otherwise: by a pair, by a loop; else NULL */
     size_t at;                /* in the task's snapshot */

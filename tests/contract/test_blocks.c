@@ -292,6 +292,59 @@ static void a_count_of_what_stands_still_changes_nothing(void)
     }
 }
 
+/* The state in another place, of which only what lives was brought along. */
+static void move_state(struct rig *r)
+{
+    uint32_t live = r->block->live(r->state);
+    CHECK_MSG(live <= r->block->state_bytes, "%s", r->block->name);
+    unsigned char *moved = rig_zeroed(r->block->state_bytes);
+    memset(moved, 0xff, r->block->state_bytes);
+    memcpy(moved, r->state, live);
+    r->block->forget(moved);
+    free(r->state);
+    r->state = moved;
+}
+
+static void check_forgetting(const struct tac_variant *variant, uint32_t index, uint32_t alone)
+{
+    enum { STEP = 16, HELD = 7, MOVES = 3 };
+    static struct rig stays, moves;
+    static struct still still;
+    uint32_t frame = 0;
+    memset(&still, 0, sizeof still);
+    rig_open_alone(&stays, variant, index, true, alone, 5);
+    rig_open_alone(&moves, variant, index, true, alone, 5);
+    stays.unheard = moves.unheard = alone;
+    for (uint32_t f = 0; f < RIG_FRAMES; f += STEP) {
+        if (f / STEP % HELD == 0)
+            change(&still, &stays);
+        struct tac_io io = still_io(&stays, &still, f, STEP);
+        io.still = &still.count;
+        stays.block->process(stays.state, &io);
+        for (uint32_t o = 0; o < moves.outs; o++)
+            if (io.out[o])
+                io.out[o] = moves.out[o] + (size_t)f * moves.lanes;
+        moves.block->process(moves.state, &io);
+        if (f / STEP % MOVES == 2)
+            move_state(&moves);
+    }
+    CHECK_MSG(same_outputs(&stays, &moves, &frame), "%s %s, alone %u: differs at frame %u",
+              stays.block->name, variant->name, alone, frame);
+    rig_close(&stays);
+    rig_close(&moves);
+}
+
+static void a_state_goes_on_from_what_lives_of_it(void)
+{
+    EACH_BLOCK(variant, index)
+    {
+        const struct tac_block *b = variant->blocks[index];
+        CHECK(!b->live == !b->forget);
+        for (uint32_t p = 0; b->live && (!p || (variant->lanes > 1 && b->param[p - 1].name)); p++)
+            check_forgetting(variant, index, p);
+    }
+}
+
 static void what_is_added_is_what_would_be_written(void)
 {
     EACH_BLOCK(variant, index)
@@ -507,6 +560,7 @@ int main(int argc, char **argv)
     TEST(an_output_without_listener_changes_nothing);
     TEST(a_line_gives_the_same_bits);
     TEST(a_count_of_what_stands_still_changes_nothing);
+    TEST(a_state_goes_on_from_what_lives_of_it);
     TEST(what_is_added_is_what_would_be_written);
     TEST(two_banks_may_add_to_one_sum);
     TEST(scales_are_what_process_multiplies_by);

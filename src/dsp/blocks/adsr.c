@@ -21,20 +21,33 @@ struct rates {
 
 struct adsr {
     tac_v d, target;
-    tac_m rising;                /* all ones while in the attack */
-    tac_m held;                  /* gate of the frame before */
+    tac_m rising; /* all ones while in the attack */
+    tac_m held;   /* gate of the frame before */
+    float rate_hz;
+    uint64_t kept;               /* with q and target: tac_io.still; 0: they are to be found */
     struct rates seconds, rates; /* computed when the times change */
     tac_v q;                     /* what d is multiplied by in each frame, where it glides */
-    uint64_t kept;               /* with q and target: tac_io.still; 0: they are to be found */
-    float rate_hz;
 };
+
+static uint32_t live(const void *state)
+{
+    (void)state;
+    return offsetof(struct adsr, kept);
+}
+
+static void forget(void *state)
+{
+    struct adsr *s = state;
+    s->kept = 0;
+    s->seconds.attack = tac_v_set(-1);
+}
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
 {
     struct adsr *s = state;
     (void)memory;
     s->rate_hz = setup->rate_hz;
-    s->seconds.attack = tac_v_set(-1); /* not computed yet */
+    forget(s);
 }
 
 /* 2^(-octaves / frames) */
@@ -219,6 +232,8 @@ TAC_BLOCK(adsr) = {
     .tail_s = -1,
     .silent_by = 1,
     .at_rest = at_rest,
+    .live = live,
+    .forget = forget,
     .init = init,
     .process = process,
     .process2 = process2,

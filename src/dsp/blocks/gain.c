@@ -154,6 +154,17 @@ static int scale_of(const struct tac_io *io, float *ret_factor)
     return 1;
 }
 
+static uint32_t live(const void *state)
+{
+    (void)state;
+    return 0;
+}
+
+static void forget(void *state)
+{
+    ((struct gain *)state)->kept = 0;
+}
+
 TAC_BLOCK(gain) = {
     .name = "gain",
     .group = "mix",
@@ -164,6 +175,8 @@ TAC_BLOCK(gain) = {
     .out = {{"out", "the product", TAC_PORT_SIGNAL, 0}},
     .param = {[P_LEVEL] = {"level", "gain", TAC_UNIT_DB, -120, 48, 0, TAC_CURVE_LINEAR, NULL}},
     .state_bytes = TAC_LANES > 1 ? sizeof(struct gain) : 0,
+    .live = TAC_LANES > 1 ? live : NULL,
+    .forget = TAC_LANES > 1 ? forget : NULL,
     .adds = 1,
     .silent_by = 1u << IN_SIGNAL | 1u << IN_CONTROL,
     .process = process,

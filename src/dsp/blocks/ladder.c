@@ -38,11 +38,11 @@ struct shape {
 
 struct ladder {
     tac_v z[4];
-    tac_v gap[4]; /* over each stage in the last frame, where stages saturate */
-    struct shape shape;
     float per_hz; /* of the rate that it runs at */
     int fine, stages;
+    tac_v gap[4]; /* over each stage in the last frame, where stages saturate */
     struct tac_half_iir up, down[OUTS];
+    struct shape shape;
 };
 
 /* By how much g must be larger for each 1 of k above 4, for stages that saturate: the share that
@@ -60,6 +60,20 @@ struct bank {
     tac_v ratio; /* of the pitch */
 };
 
+static uint32_t live(const void *state)
+{
+    const struct ladder *s = state;
+    if (s->fine)
+        return offsetof(struct ladder, shape);
+    return s->stages ? offsetof(struct ladder, up) : offsetof(struct ladder, gap);
+}
+
+static void forget(void *state)
+{
+    struct ladder *s = state;
+    s->shape.resonance = tac_v_set(-1);
+}
+
 static void init(void *state, const struct tac_setup *setup, void *memory)
 {
     struct ladder *s = state;
@@ -67,7 +81,7 @@ static void init(void *state, const struct tac_setup *setup, void *memory)
     s->fine = setup->option[O_QUALITY] > 0.5f;
     s->stages = setup->option[O_SATURATION] > 0.5f;
     s->per_hz = (s->fine ? 0.5f : 1.0f) / setup->rate_hz;
-    s->shape.resonance = tac_v_set(-1);
+    forget(s);
 }
 
 TAC_INLINE struct shape shape_at(const struct tac_io *io, uint32_t i)
@@ -391,6 +405,8 @@ TAC_BLOCK(ladder) = {
                                  TAC_OPTION_CHOICE, 0, 1, 0, saturations}},
     .state_bytes = sizeof(struct ladder),
     .tail_s = -1,
+    .live = live,
+    .forget = forget,
     .init = init,
     .process = process,
     .process2 = process2,

@@ -99,6 +99,17 @@ static void process2(void *states, const struct tac_io *io)
     process(s[1], &io[1]);
 }
 
+static uint32_t live(const void *state)
+{
+    (void)state;
+    return 0;
+}
+
+static void forget(void *state)
+{
+    ((struct pan *)state)->kept = 0;
+}
+
 TAC_BLOCK(pan) = {
     .name = "pan",
     .group = "mix",
@@ -109,6 +120,8 @@ TAC_BLOCK(pan) = {
     .param = {[P_POSITION] = {"position", "-1 left, 0 centre, 1 right", TAC_UNIT_NONE, -1, 1, 0,
                               TAC_CURVE_LINEAR, NULL}},
     .state_bytes = sizeof(struct pan),
+    .live = live,
+    .forget = forget,
     .adds = 1,
     .silent_by = 1,
     .process = process,

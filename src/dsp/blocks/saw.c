@@ -27,19 +27,32 @@ struct shape {
 
 struct saw {
     tac_u phase;
+    double per_hz;
+    uint64_t kept; /* with the shape: tac_io.still; 0: something moves */
     struct tac_osc_known known;
     struct pace pace;   /* of what is known */
     struct shape shape; /* of the pace and a gain; a gain of -1 is none */
-    double per_hz;
-    uint64_t kept; /* with the shape: tac_io.still; 0: something moves */
 };
+
+static uint32_t live(const void *state)
+{
+    (void)state;
+    return offsetof(struct saw, kept);
+}
+
+static void forget(void *state)
+{
+    struct saw *s = state;
+    s->kept = 0;
+    s->known.hz = s->shape.gain = tac_v_set(-1);
+}
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
 {
     struct saw *s = state;
     (void)memory;
     s->per_hz = 1.0 / (double)setup->rate_hz;
-    s->known.hz = s->shape.gain = tac_v_set(-1);
+    forget(s);
 }
 
 TAC_INLINE struct pace pace_of(const struct tac_io *io, uint32_t i, double per_hz, tac_v ratio)
@@ -168,6 +181,8 @@ TAC_BLOCK(saw) = {
     .out = {{"out", "rising saw, -1 to 1 times the level", TAC_PORT_SIGNAL, 0}},
     .param = {TAC_OSC_PARAMS},
     .state_bytes = sizeof(struct saw),
+    .live = live,
+    .forget = forget,
     .init = init,
     .process = process,
     .process2 = process2,

@@ -17,16 +17,28 @@ enum { GROUP = 16, HALF = GROUP / 2, QUARTER_TURN = 0x40000000 };
 enum { SETTLED = 2 }; /* what creeps changes every now and then: not each pause is worth a turn */
 
 struct sine {
-    tac_u phase;                          /* of the first frame of the group */
-    tac_u step;                           /* what turn belongs to, once it is turned */
+    tac_u phase;                /* of the first frame of the group */
+    tac_u step;                 /* what turn belongs to, once it is turned */
+    struct tac_osc_known known; /* what the step is of */
+    double per_hz;
+    uint32_t done;  /* frames of the group that have been heard */
+    uint32_t stood; /* frames of this pitch, up to SETTLED */
+    uint32_t turned, begun;
     tac_v turn_cos[HALF], turn_sin[HALF]; /* by 1 .. 8 steps */
     tac_v sin, cos;                       /* of the middle of the group, once it is begun */
-    struct tac_osc_known known;           /* what the step is of */
-    double per_hz;
-    uint32_t done; /* frames of the group that have been heard */
-    uint32_t turned, begun;
-    uint32_t stood; /* frames of this pitch, up to SETTLED */
 };
+
+static uint32_t live(const void *state)
+{
+    (void)state;
+    return offsetof(struct sine, turned);
+}
+
+static void forget(void *state)
+{
+    struct sine *s = state;
+    s->turned = s->begun = 0;
+}
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
 {
@@ -243,6 +255,8 @@ TAC_BLOCK(sine) = {
     .param = {TAC_OSC_PARAMS},
     .state_bytes = sizeof(struct sine),
     .adds = 1,
+    .live = live,
+    .forget = forget,
     .init = init,
     .process = process,
 };

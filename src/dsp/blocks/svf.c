@@ -23,35 +23,40 @@ enum { SETTLED = 16 };
 /* What a bank computes with while it runs, and remembers. */
 struct bank {
     struct tac_svf core;
+    tac_v cutoff, pitch, resonance; /* what it is tuned to; a resonance of -1 is none */
+    double per_hz;
+    uint32_t stood;   /* frames since one of them was another, up to SETTLED */
+    uint32_t untuned; /* 1: the tuning is still to be made of the others */
     struct tac_svf_tuning tuning;
-    tac_v cutoff, pitch, resonance; /* what it is of; a resonance of -1 is none */
-    tac_v ratio, k;                 /* of the pitch; 1 / Q */
-    uint32_t stood;                 /* frames since one of them was another, up to SETTLED */
-    uint32_t untuned;               /* 1: the tuning is still to be made of the others */
+    tac_v ratio, k; /* of the pitch; 1 / Q */
     /* while the cutoff follows a line, and all lanes are alike: tac_io.still; or 0 */
     uint64_t kept;
 };
 
 struct svf {
     struct bank bank;
-    double per_hz;
 };
 
 static void init(void *state, const struct tac_setup *setup, void *memory)
 {
     struct svf *s = state;
     (void)memory;
-    s->per_hz = 1.0 / (double)setup->rate_hz;
+    s->bank.per_hz = 1.0 / (double)setup->rate_hz;
     s->bank.resonance = tac_v_set(-1);
 }
 
 /* resonance 0..1 -> Q from 0.5 to 50, evenly in its logarithm. */
+TAC_INLINE void make_shape(struct bank *b)
+{
+    b->ratio = tac_v_semitones(b->pitch);
+    b->k = tac_v_exp2(tac_v_horner(b->resonance, tac_v_set(-6.64385619f), 1));
+}
+
 TAC_INLINE void shape(struct bank *b, const struct tac_io *io, uint32_t i)
 {
     b->pitch = TAC_AT(io->param[P_PITCH], i);
     b->resonance = TAC_AT(io->param[P_RESONANCE], i);
-    b->ratio = tac_v_semitones(b->pitch);
-    b->k = tac_v_exp2(tac_v_horner(b->resonance, tac_v_set(-6.64385619f), 1));
+    make_shape(b);
 }
 
 TAC_INLINE int is_shaped(const struct bank *b, const struct tac_io *io, uint32_t i)
@@ -84,6 +89,23 @@ static void tune_now(struct bank *b, double per_hz)
     b->untuned = 0;
 }
 
+static uint32_t live(const void *state)
+{
+    (void)state;
+    return offsetof(struct svf, bank.untuned);
+}
+
+/* A tuning of what has stood still is the exact one. */
+static void forget(void *state)
+{
+    struct bank *b = &((struct svf *)state)->bank;
+    make_shape(b);
+    b->kept = 0;
+    b->untuned = b->stood < SETTLED;
+    if (!b->untuned)
+        b->tuning = tac_svf_tune_exact(b->cutoff * b->ratio, b->per_hz, b->k);
+}
+
 TAC_INLINE void put_others(const struct tac_io *io, uint32_t i, tac_v x, tac_v band, tac_v low)
 {
     tac_put(io, OUT_BAND, i, band);
@@ -109,7 +131,7 @@ TAC_INLINE void run_moving(struct svf *const *s, const struct tac_io *io, uint32
                            enum motion motion, int others)
 {
     struct bank bank[2];
-    double per_hz = s[0]->per_hz;
+    double per_hz = s[0]->bank.per_hz;
     TAC_UNROLL
     for (int b = 0; b < banks; b++) {
         bank[b] = s[b]->bank;
@@ -199,7 +221,7 @@ TAC_INLINE void run_alike(struct svf *const *s, const struct tac_io *io, int ban
     for (int b = 0; b < banks; b++)
         core[b] = s[b]->bank.core;
     const tac_v ratio = s[0]->bank.ratio, k = s[0]->bank.k;
-    float per_hz = (float)s[0]->per_hz;
+    float per_hz = (float)s[0]->bank.per_hz;
     for (uint32_t first = 0; first < io->frames; first += TAC_LANES) {
         struct tac_svf_tuning t = tac_svf_tune(tac_v_load(cutoff + first) * ratio, per_hz, k);
         _Alignas(64) float loss[TAC_LANES], a2[TAC_LANES], twice_a2[TAC_LANES], a3[TAC_LANES];
@@ -384,6 +406,8 @@ TAC_BLOCK(svf) = {
                                0, 1, 0.1f, TAC_CURVE_LINEAR, NULL}},
     .state_bytes = sizeof(struct svf),
     .tail_s = -1,
+    .live = live,
+    .forget = forget,
     .init = init,
     .process = process,
     .process2 = process2,
