@@ -211,10 +211,13 @@ struct tac_plan {
     struct tac_guard guard; /* of what goes round */
     bool examined;          /* something was no number: outputs are looked at one by one */
     _Atomic bool ill;       /* some node gave what is no number: tac_node.ill */
+    /* Read by all who run tasks, all the time, so apart from what is written in every slice. */
+    char apart[64];
     _Atomic uint64_t values; /* counts changes of set values, each behind the change */
     /* the same, and changes of voices' signals that stand still, or begin or end to: what
      * tac_io.still points to */
     _Atomic uint64_t rows;
+    char apart_behind[64];
     uint32_t banks;
     bool sleepless;      /* see tac_plan_build */
     size_t node_bytes;   /* memory of its batches, by the time it was built */
