@@ -18,7 +18,7 @@
 
 #include <pthread.h>
 
-enum { TAC_DRAIN_RECORDS = 32768, TAC_DRAIN_KERNEL = 4096, TAC_META_MAX = 256 };
+enum { TAC_DRAIN_RECORDS = 4096, TAC_DRAIN_KERNEL = 1024, TAC_META_MAX = 256 };
 
 struct tac_session {
     struct tac_trace_config config;
