@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { FOLLOWED_MAX = 64, CPUS_MAX = 1024, PRIO_SLOTS = 8192, NEAR_NS = 2000 };
+enum { FOLLOWED_MAX = 64, CPUS_MAX = 1024, PRIO_SLOTS = 8192, NEAR_NS = 2000, EARLY_NS = 50000 };
 static_assert(FOLLOWED_MAX <= 64, "a bit each in who_is_there()");
 
 enum state { RUNNING, ASLEEP, READY, UNKNOWN };
@@ -21,6 +21,7 @@ struct followed {
     enum state state;
     uint32_t cpu;
     struct tac_sight now;                    /* the open ASLEEP or READY */
+    struct tac_sight early;                  /* the last wake-up while it ran; from_ns 0: none */
     struct tac_sight inner[TAC_SIGHT_SPANS]; /* open IRQ, MMAP ... by kind; from_ns 0: none */
     uint64_t *proof;                         /* moments at which it ran, rising */
     size_t proofs;
@@ -45,6 +46,7 @@ struct walk {
     struct followed followed[FOLLOWED_MAX];
     size_t count;
     bool system_wide, ends_of_faults; /* what the recording has */
+    bool own_alone;                   /* the system's events are there, and left aside */
     uint32_t on_cpu[CPUS_MAX];        /* tid that runs there */
     bool unfair[CPUS_MAX];            /* it was chosen although a real-time thread was ready */
     struct silence silence[CPUS_MAX];
@@ -109,6 +111,19 @@ static void enter(const struct walk *w, struct followed *f, enum state state,
     f->now.own_prio = prio_of(w, f->tid);
 }
 
+/* A wake-up may overtake the switch: the thread is already no longer among those that can run when
+ * it is woken, and on its way off the CPU. When nobody woke it later and yet it came back, that was
+ * the one, and it has stood ready since it left. */
+static void wake_early(struct followed *f)
+{
+    if (f->state != ASLEEP || !f->early.from_ns || f->now.from_ns - f->early.from_ns > EARLY_NS)
+        return;
+    f->state = READY;
+    f->now.kind = TAC_SIGHT_READY;
+    f->now.detail = f->early.detail;
+    f->now.flags |= f->early.flags;
+}
+
 static struct followed *follow(struct walk *w, uint32_t tid)
 {
     for (size_t i = 0; tid && i < w->count; i++)
@@ -142,7 +157,9 @@ static void switch_in(struct walk *w, struct followed *f, const struct tac_captu
         f->now.who = e->tid;
         f->now.prio = prio_of(w, e->tid);
     }
+    wake_early(f);
     leave(w, f, e->ns);
+    f->early.from_ns = 0;
     f->cpu = e->cpu;
 }
 
@@ -187,18 +204,23 @@ static void on_waking(struct walk *w, const struct tac_capture_kernel *e, uint32
     uint32_t target = (uint32_t)(e->a >> 32), cpu = (uint32_t)(e->b >> 32);
     learn_prio(w, target, (uint32_t)e->a);
     struct followed *f = follow(w, target);
-    if (!f || f->state != ASLEEP)
+    if (!f)
+        return;
+    bool hard = e->b & 1, unfair = cpu < CPUS_MAX && w->unfair[cpu];
+    struct tac_sight woken = {.from_ns = e->ns,
+                              .index = index,
+                              .who = runner(w, cpu),
+                              .detail = hard ? 0 : e->tid,
+                              .flags = TAC_SIGHT_WOKEN | (hard ? TAC_SIGHT_HARD : 0)};
+    if (f->state == RUNNING)
+        f->early = woken;
+    if (f->state != ASLEEP)
         return;
     leave(w, f, e->ns);
     f->cpu = cpu;
-    bool hard = e->b & 1, unfair = cpu < CPUS_MAX && w->unfair[cpu];
-    enter(w, f, READY,
-          (struct tac_sight){.from_ns = e->ns,
-                             .index = index,
-                             .who = runner(w, cpu),
-                             .detail = hard ? 0 : e->tid,
-                             .flags = TAC_SIGHT_WOKEN | (hard ? TAC_SIGHT_HARD : 0) |
-                                      (unfair ? TAC_SIGHT_CHOSEN : 0)});
+    woken.flags |= unfair ? TAC_SIGHT_CHOSEN : 0;
+    enter(w, f, READY, woken);
+    f->early.from_ns = 0;
 }
 
 static void on_migrate(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
@@ -376,6 +398,8 @@ static const struct {
 
 static void on_event(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
 {
+    if (w->own_alone && e->type != TAC_KERNEL_OUT && e->type != TAC_KERNEL_IN)
+        return;
     watch_silence(w, e);
     if (e->type == TAC_KERNEL_SWITCH) {
         on_switch(w, e, index);
@@ -504,9 +528,11 @@ int tac_follow(const struct tac_capture *capture, bool system_wide, struct tac_s
     w->sights = sights;
     w->system_wide = system_wide;
     w->is_virtual = tac_evidence_is_virtual(capture);
-    for (size_t i = 0; i < capture->kernel_count && !w->ends_of_faults; i++)
-        w->ends_of_faults = capture->kernel[i].type == TAC_KERNEL_FAULT_MINOR ||
-                            capture->kernel[i].type == TAC_KERNEL_FAULT_MAJOR;
+    for (size_t i = 0; i < capture->kernel_count; i++) {
+        uint16_t type = capture->kernel[i].type;
+        w->ends_of_faults |= type == TAC_KERNEL_FAULT_MINOR || type == TAC_KERNEL_FAULT_MAJOR;
+        w->own_alone |= !system_wide && type == TAC_KERNEL_SWITCH;
+    }
     find_followed(w);
     int error = find_proofs(w);
     if (error == 0) {

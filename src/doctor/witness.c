@@ -63,6 +63,15 @@ static void find_pulses(const struct tac_capture *c, bool *pulses)
     }
 }
 
+/* Events of the system were lost somewhere, and there are those of the threads beside them. */
+static int follow_own(struct tac_witness *w)
+{
+    if (!w->lost.count || (~w->has & (TAC_HAS_SCHED | TAC_HAS_SWITCHES)))
+        return 0;
+    w->own = calloc(w->capture->threads_count + 1, sizeof *w->own);
+    return w->own ? tac_follow(w->capture, false, w->own) : -ENOMEM;
+}
+
 int tac_witness_init(const struct tac_capture *capture, struct tac_witness *witness)
 {
     *witness = (struct tac_witness){.capture = capture, .has = evidence_of(capture)};
@@ -79,17 +88,25 @@ int tac_witness_init(const struct tac_capture *capture, struct tac_witness *witn
     if (!error)
         error = tac_holes_find(capture->gaps, capture->gaps_count, TAC_HOLES_OF_THREADS,
                                &witness->gaps);
+    if (!error)
+        error = follow_own(witness);
     if (error)
         tac_witness_fini(witness);
     return error;
 }
 
+static void free_sights(struct tac_sights *sights, size_t threads)
+{
+    for (size_t i = 0; sights && i < threads; i++)
+        free(sights[i].data);
+    free(sights);
+}
+
 void tac_witness_fini(struct tac_witness *witness)
 {
-    for (size_t i = 0; witness->kernel && i < witness->capture->threads_count; i++)
-        free(witness->kernel[i].data);
-    free(witness->kernel);
-    witness->kernel = NULL;
+    free_sights(witness->kernel, witness->capture->threads_count);
+    free_sights(witness->own, witness->capture->threads_count);
+    witness->kernel = witness->own = NULL;
     free(witness->pulses);
     witness->pulses = NULL;
     tac_holes_fini(&witness->lost);
@@ -99,23 +116,24 @@ void tac_witness_fini(struct tac_witness *witness)
 /* ---- one cycle ---- */
 
 /* What the kernel's account of this time lacks, as bits of evidence. The thread's own events are
- * not needed where those of the system are whole, but for the faults. */
+ * not needed where those of the system are whole, but for the faults; where they are not, the
+ * thread's own switches alone are left, if they are whole. */
 static unsigned kernel_was_lost(const struct tac_witness *w, const struct tac_layout *l)
 {
     const unsigned all = TAC_HAS_SWITCHES | TAC_HAS_SCHED | TAC_HAS_FAULTS | TAC_HAS_IRQ |
                          TAC_HAS_MM | TAC_HAS_COPIES;
     uint32_t tid = w->capture->threads[l->cycle->thread].tid;
     uint64_t from = l->release_ns, to = l->cycle->end_ns;
+    bool own = tac_holes_within(&w->lost, tid, from, to);
     if (tac_holes_within(&w->lost, 0, from, to))
-        return all;
-    if (!tac_holes_within(&w->lost, tid, from, to))
+        return own || !w->own ? all : all & ~(unsigned)TAC_HAS_SWITCHES;
+    if (!own)
         return 0;
     return w->has & TAC_HAS_SCHED ? TAC_HAS_FAULTS : all;
 }
 
-static int add_kernel(const struct tac_witness *w, struct tac_layout *l, uint64_t to_ns)
+static int add_kernel(const struct tac_sights *all, struct tac_layout *l, uint64_t to_ns)
 {
-    const struct tac_sights *all = &w->kernel[l->cycle->thread];
     size_t low = 0, high = all->count;
     while (low < high) { /* the first that ends at or after the release */
         size_t middle = low + (high - low) / 2;
@@ -269,8 +287,10 @@ int tac_witness_cycle(const struct tac_witness *witness, struct tac_layout *layo
         has &= ~(unsigned)TAC_HAS_CLOCK;
     layout->sights.count = 0;
     int r = 0;
-    if (!(lost & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
-        r = add_kernel(witness, layout, layout->cycle->end_ns);
+    const struct tac_sights *kernel =
+        lost & TAC_HAS_SCHED ? witness->own : witness->kernel; /* own: NULL when those are lost */
+    if (kernel && !(lost & TAC_HAS_SWITCHES))
+        r = add_kernel(&kernel[layout->cycle->thread], layout, layout->cycle->end_ns);
     if (r == 0)
         r = add_memory(c, layout);
     if (r == 0)

@@ -4,7 +4,9 @@
  * Kernel events are read once, into a list of sights per thread: a small state machine (running,
  * asleep, ready) follows each such thread through switches and wake-ups, and remembers who ran on
  * its CPU. The sights of one cycle are then that list and the user-space arrays, cut by time. Where
- * system-wide switches were recorded, the own-process ones are left aside. */
+ * system-wide switches were recorded, the own-process ones are left aside, but for cycles during
+ * which events of the system were lost and those of the thread were not: what it did is known then,
+ * though not who ran instead. */
 #ifndef TAC_DOCTOR_WITNESS_H
 #define TAC_DOCTOR_WITNESS_H
 
@@ -15,6 +17,7 @@ struct tac_witness {
     const struct tac_capture *capture;
     unsigned has;              /* enum tac_evidence_bit, of the recording */
     struct tac_sights *kernel; /* per thread of the capture; sorted by to_ns */
+    struct tac_sights *own;    /* the same by own-process events alone; NULL: not needed */
     bool *pulses;              /* per thread of the capture: it has a pulse (pulse.h) */
     struct tac_holes lost;     /* in the kernel's events */
     struct tac_holes gaps;     /* in those of the threads */

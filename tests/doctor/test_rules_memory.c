@@ -445,6 +445,33 @@ static void lost_events_of_the_thread_matter_where_they_are_needed(void)
     }
 }
 
+/* Where some of the system's events were lost, what the thread itself did is still known by its
+ * own; where those were lost, too, its counts
+ * are left. */
+static void own_switches_stand_in_for_lost_ones_of_the_system(void)
+{
+    for (int own_lost = 0; own_lost < 2; own_lost++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED | FIXTURE_OWN_SWITCHES);
+        fixture_cycle(&f, 0, 10, 1810,
+                      (struct tac_make_evidence){.cpu_ns = 219000, .voluntary = 1});
+        fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, 100, 1700);
+        fixture_kernel(&f, 9, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+        fixture_kernel(&f, 110, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+        fixture_kernel(&f, 900, TAC_KERNEL_LOST, 0, 7, 0);
+        if (own_lost)
+            fixture_kernel(&f, 1000, TAC_KERNEL_LOST, FIXTURE_AUDIO, 7, 0);
+        fixture_kernel(&f, 1690, TAC_KERNEL_IN, FIXTURE_AUDIO, 0, 0);
+        fixture_kernel(&f, 1811, TAC_KERNEL_OUT, FIXTURE_AUDIO, 0, 0);
+        fixture_judge(&f);
+        REQUIRE(fixture_miss(&f, 0));
+        const struct tac_verdict *v = fixture_miss(&f, 0)->verdict;
+        CHECK_STR(v->rule->name, "heap_lock"); // by its counts alone, where all switches were lost
+        CHECK_MSG((strstr(v->text, "slept 1580 us") == NULL) == own_lost, "%s", v->text);
+        fixture_close(&f);
+    }
+}
+
 static void every_rule_has_a_fixture(void)
 {
     rules_check_seen("fork_stall", "denormals");
@@ -466,6 +493,7 @@ int main(int argc, char **argv)
     TEST(fault_minor_when_one_of_a_row_takes_long);
     TEST(fault_minor_by_begin_and_end);
     TEST(lost_events_of_the_thread_matter_where_they_are_needed);
+    TEST(own_switches_stand_in_for_lost_ones_of_the_system);
     TEST(fault_cow_after_a_fork);
     TEST(fault_cow_by_the_faults_themselves);
     TEST(few_writes_after_an_old_fork_are_possible_at_most);

@@ -476,6 +476,33 @@ static void throttled_when_the_quota_of_the_group_is_used_up(void)
     }
 }
 
+/* Woken on its way off the CPU, it stood ready behind a thread of normal priority in the kernel;
+ * when it is woken again later, it had slept until then. */
+static void a_wake_up_may_overtake_the_switch(void)
+{
+    for (int again = 0; again < 2; again++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        fixture_cycle(&f, 0, 10, 1710,
+                      (struct tac_make_evidence){.cpu_ns = 219000, .voluntary = 1});
+        rules_wake(&f, 7);
+        fixture_kernel(&f, 100, TAC_KERNEL_WAKING, FIXTURE_HOG + 1,
+                       (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32);
+        fixture_kernel(&f, 104, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, (uint64_t)FIXTURE_HOG << 32 | 120,
+                       1ull << 32 | 19);
+        if (again)
+            fixture_kernel(&f, 1595, TAC_KERNEL_WAKING, FIXTURE_HOG + 1,
+                           (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32);
+        fixture_kernel(&f, 1600, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                       120);
+        rules_sleep(&f, 1711);
+        fixture_judge(&f);
+        REQUIRE(fixture_miss(&f, 0));
+        CHECK_STR(fixture_verdict(&f), again ? "blocked" : "kernel_busy");
+        fixture_close(&f);
+    }
+}
+
 static void recorder_blames_itself(void)
 {
     struct fixture f;
@@ -498,6 +525,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(throttled_when_the_quota_of_the_group_is_used_up);
+    TEST(a_wake_up_may_overtake_the_switch);
     TEST(recorder_blames_itself);
     TEST(hypervisor_when_no_cpu_gives_a_sign_of_life);
     TEST(late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu);
