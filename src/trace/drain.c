@@ -196,8 +196,8 @@ static void drain_perf(struct tac_session *s, struct tac_lane *lane)
             .id = lane->id,
             .count = b.stacks_count};
         write_kernel(s, lane, b.events_count);
-        if (b.stacks_count)
-            (void)tac_sink_put(&s->sink, &chunk, s->kernel_stacks, b.stacks_bytes);
+        if (b.stacks_count && !tac_sink_put(&s->sink, &chunk, s->kernel_stacks, b.stacks_bytes))
+            s->lost_stacks += b.stacks_count;
     }
 }
 

@@ -214,4 +214,6 @@ void tac_facts_write_untold(struct tac_session *s)
 {
     if (s->lost_kernel_untold)
         write_number(s, "evidence.perf.lost", s->lost_kernel_untold);
+    if (s->lost_stacks)
+        write_number(s, "evidence.stacks.lost", s->lost_stacks);
 }

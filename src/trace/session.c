@@ -224,7 +224,7 @@ static void wait_for_work(struct tac_session *s)
 /* Everything anew: the other end of the stream has nothing of this recording, or not all. */
 static void restart(struct tac_session *s)
 {
-    s->stored = s->dropped_ended = s->suppressed_ended = s->lost_kernel_untold = 0;
+    s->stored = s->dropped_ended = s->suppressed_ended = s->lost_kernel_untold = s->lost_stacks = 0;
     tac_site_table_clear(&s->sites);
     s->sources_announced = 0;
     write_opening(s);

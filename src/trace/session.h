@@ -34,7 +34,8 @@ struct tac_session {
     uint32_t sources_announced;
     uint64_t modules_seen; /* loads and unloads when the modules were written last */
     uint64_t stored, dropped_ended, suppressed_ended, unregistered_base;
-    uint64_t lost_kernel_untold; /* kernel events of ended lanes; the end of the recording tells */
+    /* what a stream had no room for; the end of the recording tells */
+    uint64_t lost_kernel_untold, lost_stacks; /* kernel events of ended lanes; call stacks */
     /* counter to nanoseconds, good enough to see a miss; the reader does better */
     struct tac_clock_pair first, last;
     uint64_t deadline_ns[TAC_CYCLE_SOURCES_MAX]; /* of the open cycle of a source */
@@ -57,7 +58,7 @@ void tac_facts_check_modules(struct tac_session *session);
 void tac_facts_write(struct tac_session *session);
 void tac_facts_write_perf(struct tac_session *session);
 void tac_facts_write_blind(struct tac_session *session);  /* what the evidence cannot see */
-void tac_facts_write_untold(struct tac_session *session); /* kernel events lost, if any */
+void tac_facts_write_untold(struct tac_session *session); /* what is lost, if any */
 bool tac_facts_is_virtual(void);                          /* the machine is known to be one */
 void tac_facts_write_line(struct tac_session *session, const char *key, const char *value);
 

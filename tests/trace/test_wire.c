@@ -266,24 +266,23 @@ static void fault_in(size_t pages)
     munmap(fresh, pages * page);
 }
 
-static bool perf_is_there(void)
+static bool perf_is_there(const struct tac_perf_config *config)
 {
     struct tac_perf *perf = NULL;
-    bool is_there = tac_perf_open((uint32_t)gettid(), &(struct tac_perf_config){0}, &perf) == 0;
+    bool is_there = tac_perf_open((uint32_t)gettid(), config, &perf) == 0 &&
+                    (!config->stacks || tac_perf_has_stacks(perf));
     tac_perf_close(perf);
     return is_there;
 }
 
-static void kernel_events_lost_at_a_threads_end_are_told(void)
+/* A thread faults while the stream takes nothing, and ends: what the META line of that name says in
+ * the end is at least a number for each fault. */
+static void check_lost(uint32_t evidence, const char *line)
 {
     enum { PAGES = 64 };
     pthread_t thread;
-    if (!perf_is_there())
-        SKIP("the kernel shows this process no events of its own");
-    struct tac_trace_config config = {.path = listen_here(1 << 20),
-                                      .drain_ms = 1,
-                                      .stream_bytes = QUEUE,
-                                      .evidence = TAC_EVIDENCE_PERF};
+    struct tac_trace_config config = {
+        .path = listen_here(1 << 20), .drain_ms = 1, .stream_bytes = QUEUE, .evidence = evidence};
     REQUIRE(tac_trace_start(&config) == 0 && tac_thread_register("worker", 1 << 14) == 0);
     fill_queue();
     fault_in(PAGES);
@@ -292,10 +291,24 @@ static void kernel_events_lost_at_a_threads_end_are_told(void)
     tac_thread_unregister();
     pthread_create(&thread, NULL, stop_recording, NULL);
     meet(NULL);
-    const char *lost = receive_until_end("evidence.perf.lost=");
+    const char *lost = receive_until_end(line);
     pthread_join(thread, NULL);
     part(NULL);
     CHECK_MSG(lost && atol(strchr(lost, '=') + 1) >= PAGES, "%s", lost ? lost : "nothing was told");
+}
+
+static void kernel_events_lost_at_a_threads_end_are_told(void)
+{
+    if (!perf_is_there(&(struct tac_perf_config){0}))
+        SKIP("the kernel shows this process no events of its own");
+    check_lost(TAC_EVIDENCE_PERF, "evidence.perf.lost=");
+}
+
+static void stacks_without_room_are_told(void)
+{
+    if (!perf_is_there(&(struct tac_perf_config){.stacks = TAC_PERF_CHAINS}))
+        SKIP("the kernel takes no stacks of this process");
+    check_lost(TAC_EVIDENCE_PERF | TAC_EVIDENCE_STACKS, "evidence.stacks.lost=");
 }
 
 int main(int argc, char **argv)
@@ -304,5 +317,6 @@ int main(int argc, char **argv)
     TEST(a_slow_connection_gets_squeezed_frames);
     TEST(a_fast_connection_gets_the_rest_plain);
     TEST(kernel_events_lost_at_a_threads_end_are_told);
+    TEST(stacks_without_room_are_told);
     return test_end();
 }
