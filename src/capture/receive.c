@@ -18,6 +18,7 @@ enum {
     GREETING_MS = 5000,
     RETRY_MS = 500,
     READS = 64,
+    TURN_BYTES = 1 << 20, /* that one connection may become before the others are looked at */
     READ_BYTES = 1 << 16,
     FRAMES_BYTES = READ_BYTES + 65536 + sizeof(struct tac_wire_frame) /* a read, a frame */
 };
@@ -40,6 +41,7 @@ struct connection {
     size_t given, have, room; /* in: bytes of chunks that were given on, all bytes, space */
     unsigned char *frames;    /* as they come */
     size_t framed;
+    bool waits; /* its turn was over before its frames were */
     struct tac_squeeze *squeeze;
 };
 
@@ -272,22 +274,18 @@ static int take_chunks(struct tac_receive *r, struct connection *c)
     return error;
 }
 
-/* Drop what was given on, when it is the larger part: so fewer bytes are moved than were given. */
-static void close_gap(struct connection *c)
-{
-    if (c->given < c->have - c->given)
-        return;
-    c->have -= c->given;
-    memmove(c->in, c->in + c->given, c->have);
-    c->given = 0;
-}
-
-/* Room for so many bytes more. */
+/* Room for so many bytes more, first where what was given on lies: so there is never more of it
+ * than for a chunk, a frame and a read. */
 static bool make_room(struct connection *c, size_t more)
 {
     if (c->room - c->have >= more)
         return true;
-    size_t room = 2 * c->have + more + READ_BYTES;
+    c->have -= c->given;
+    memmove(c->in, c->in + c->given, c->have);
+    c->given = 0;
+    if (c->room - c->have >= more)
+        return true;
+    size_t room = c->have + more + READ_BYTES;
     unsigned char *in = realloc(c->in, room);
     if (!in)
         return false;
@@ -299,7 +297,6 @@ static bool make_room(struct connection *c, size_t more)
 /* A frame's bytes behind those that are there. 0, -ENOBUFS. */
 static int take_frame(struct connection *c, struct tac_wire_frame head, const unsigned char *body)
 {
-    close_gap(c);
     if (!make_room(c, head.plain))
         return -ENOBUFS;
     if (head.squeezed) {
@@ -312,13 +309,14 @@ static int take_frame(struct connection *c, struct tac_wire_frame head, const un
     return 0;
 }
 
-/* All whole frames. 0, -errno of the owner, -EBADMSG, or -ENOBUFS. */
-static int take_frames(struct tac_receive *r, struct connection *c)
+/* All whole frames, as long as the turn lasts: of few bytes may be made many, which takes time. 0,
+ * -errno of the owner, -EBADMSG, or -ENOBUFS. */
+static int take_frames(struct tac_receive *r, struct connection *c, size_t *turn)
 {
     struct tac_wire_frame head;
     size_t at = 0;
     int error = 0;
-    while (!error && c->framed - at >= sizeof head) {
+    while (!error && *turn && c->framed - at >= sizeof head) {
         memcpy(&head, c->frames + at, sizeof head);
         size_t body = head.squeezed ? head.squeezed : head.plain;
         if (!head.plain || (head.squeezed && head.plain > TAC_SQUEEZE_PLAIN_MAX))
@@ -328,7 +326,9 @@ static int take_frames(struct tac_receive *r, struct connection *c)
         error = take_frame(c, head, c->frames + at + sizeof head);
         error = error ? error : take_chunks(r, c);
         at += sizeof head + body;
+        *turn -= head.plain < *turn ? head.plain : *turn;
     }
+    c->waits = !*turn;
     c->framed -= at;
     memmove(c->frames, c->frames + at, c->framed);
     if (c->session->chunks != c->told)
@@ -337,13 +337,13 @@ static int take_frames(struct tac_receive *r, struct connection *c)
 }
 
 /* What came: 0, -EBADMSG, -ENOBUFS, or the owner's -errno. */
-static int take_all(struct tac_receive *r, struct connection *c)
+static int take_all(struct tac_receive *r, struct connection *c, size_t *turn)
 {
     if (c->state == KNOCK)
         take_knock(r, c);
     if (c->state == HELLO)
         take_hello(r, c);
-    return c->state == CHUNKS ? take_frames(r, c) : 0;
+    return c->state == CHUNKS ? take_frames(r, c, turn) : 0;
 }
 
 static ssize_t read_some(struct connection *c)
@@ -361,11 +361,12 @@ static ssize_t read_some(struct connection *c)
 /* 0, or the owner's -errno. The connection may be gone afterwards. */
 static int serve(struct tac_receive *r, struct connection *c)
 {
-    for (int i = 0; i < READS && c->state != FREE; i++) {
-        ssize_t n = read_some(c);
+    size_t turn = TURN_BYTES;
+    for (int i = 0; i < READS && turn && c->state != FREE; i++) {
+        ssize_t n = c->waits ? 1 : read_some(c);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return 0;
-        int error = n > 0 ? take_all(r, c) : -ENOBUFS;
+        int error = n > 0 ? take_all(r, c, &turn) : -ENOBUFS;
         if (error == -EBADMSG || error == -ENOBUFS) /* without memory the others go on */
             part(r, c, error == -EBADMSG);
         else if (error)
@@ -390,10 +391,12 @@ static void enter(struct connection *c, int fd, enum state state)
         .state = state, .fd = fd, .until_ns = tac_clock_ns() + (uint64_t)GREETING_MS * 1000000};
 }
 
-static void accept_all(struct tac_receive *r)
+/* As many as there are places; more of them wait until these were looked at. */
+static void accept_some(struct tac_receive *r)
 {
     int fd;
-    while ((fd = tac_net_accept(r->listener)) >= 0 || fd == -EPERM) {
+    for (int i = 0; i < CONNECTIONS && ((fd = tac_net_accept(r->listener)) >= 0 || fd == -EPERM);
+         i++) {
         struct connection *c = fd >= 0 ? free_place(r) : NULL;
         if (c) {
             enter(c, fd, KNOCK);
@@ -436,10 +439,12 @@ int tac_receive_pump(struct tac_receive *r, int extra_fd, int timeout_ms)
     struct pollfd p[CONNECTIONS + 2];
     struct connection *of[CONNECTIONS + 2];
     nfds_t n = 0;
+    bool one_waits = false;
     connect_again(r);
     for (int i = 0; i < CONNECTIONS; i++) {
         struct connection *c = &r->connection[i];
         if (c->state != FREE) {
+            one_waits |= c->waits;
             of[n] = c;
             p[n++] = (struct pollfd){c->fd, c->state == CONNECTING ? POLLOUT : POLLIN, 0};
         }
@@ -447,10 +452,10 @@ int tac_receive_pump(struct tac_receive *r, int extra_fd, int timeout_ms)
     nfds_t connections = n;
     p[n++] = (struct pollfd){r->listener, POLLIN, 0};
     p[n++] = (struct pollfd){extra_fd, POLLIN, 0};
-    if (poll(p, n, timeout_ms) < 0)
+    if (poll(p, n, one_waits ? 0 : timeout_ms) < 0)
         return errno == EINTR ? 0 : -errno;
     for (nfds_t i = 0; i < connections; i++) {
-        bool ready = p[i].revents != 0;
+        bool ready = p[i].revents != 0 || of[i]->waits;
         int error = 0;
         if (of[i]->fd != p[i].fd) /* closed meanwhile: its recorder came back */
             continue;
@@ -464,7 +469,7 @@ int tac_receive_pump(struct tac_receive *r, int extra_fd, int timeout_ms)
             part(r, of[i], false);
     }
     if (r->listener >= 0 && p[connections].revents)
-        accept_all(r);
+        accept_some(r);
     return 0;
 }
 
