@@ -24,12 +24,20 @@ check() { # NAME EXPECTED-STATUS PATTERN COMMAND...
     fi
 }
 sock=unix:@tactus-test-net-$$
-port=$((20000 + $$ % 20000))
-# Until somebody listens at the name of a socket, or at the port: at most ten seconds.
-heard() {
+# A port that nobody has, below those that the system gives to connections.
+for _ in $(seq 50); do
+    port=$((20000 + RANDOM % 10000))
+    grep -qs "$(printf ':%04X ' $port)" /proc/net/tcp /proc/net/tcp6 || break
+done
+listens() { # at the name of a socket, or at the port
+    case $1 in
+    tcp) grep -qs "$(printf ':%04X 00000000:0000 0A' $port)" /proc/net/tcp ;;
+    *) grep -qs "$1\$" /proc/net/unix ;;
+    esac
+}
+heard() { # until somebody listens there, at most ten seconds
     for _ in $(seq 500); do
-        grep -qs "$1\$" /proc/net/unix && return
-        grep -qs "$(printf ':%04X 00000000:0000 0A' $port)" /proc/net/tcp && [ "$1" = tcp ] && return
+        listens "$1" && return
         sleep 0.02
     done
 }
