@@ -76,7 +76,8 @@ static inline void tac_ctf_put64(struct tac_ctf_stream *s, uint64_t value)
 
 static inline void tac_ctf_put_string(struct tac_ctf_stream *s, const char *text)
 {
-    tac_ctf_put(s, text, strnlen(text, 255));
+    size_t n = strlen(text);
+    tac_ctf_put(s, text, n < 255 ? n : 255);
     tac_ctf_put8(s, 0);
 }
 
