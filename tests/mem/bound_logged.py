@@ -59,11 +59,17 @@ def judge(calls, votes):
     return found
 
 
+def step_option(emulator):
+    """What one instruction at a time is called there: qemu renamed it in 8.1."""
+    text = subprocess.run([emulator, "-h"], text=True, check=False, capture_output=True).stdout
+    return "-one-insn-per-tb" if "-one-insn-per-tb" in text else "-singlestep"
+
+
 def run(command):
     """Returns the finished program and its counts."""
     out, into = os.pipe()
     calls = []
-    options = ["-singlestep", "-d", "exec,nochain,strace", "-D", f"/dev/fd/{into}"]
+    options = [step_option(command[0]), "-d", "exec,nochain,strace", "-D", f"/dev/fd/{into}"]
     environment = dict(os.environ, TACTUS_STEP_LOG="1", LD_BIND_NOW="1")
     with ThreadPoolExecutor() as pool, os.fdopen(out, "rb") as log:
         votes = pool.submit(read, log, calls)
