@@ -158,7 +158,7 @@ static void empty_shared(void)
     }
 }
 
-static int operations = 150000;
+static int operations = TAC_SANITIZED_THREAD ? 50000 : 150000;
 
 static void random_operations_keep_every_byte(void)
 {
