@@ -9,11 +9,11 @@
 
 #define CLASS(block, capacity, units)                                                              \
     {                                                                                              \
-        block, (uint32_t)(((1ull << 32) + block - 1) / block), capacity, units                     \
+        block, (uint32_t)(((1ull << 32) + block - 1) / block), capacity, units, 0                  \
     }
 
 const struct tac_class tac_class_table[TAC_CLASSES] = {
-    {0, 0, 0, 0},       CLASS(16, 1024, 1), CLASS(32, 512, 1),  CLASS(48, 341, 1),
+    {0, 0, 0, 0, 0},    CLASS(16, 1024, 1), CLASS(32, 512, 1),  CLASS(48, 341, 1),
     CLASS(64, 256, 1),  CLASS(80, 204, 1),  CLASS(96, 170, 1),  CLASS(112, 146, 1),
     CLASS(128, 128, 1), CLASS(144, 113, 1), CLASS(160, 102, 1), CLASS(176, 93, 1),
     CLASS(192, 85, 1),  CLASS(208, 78, 1),  CLASS(224, 73, 1),  CLASS(240, 68, 1),
@@ -38,9 +38,9 @@ const struct tac_class tac_class_table[TAC_CLASSES] = {
     CLASS(24576, 4, 6), CLASS(28672, 4, 7), CLASS(40960, 2, 5), CLASS(57344, 2, 7),
 };
 
-/* Class of n * 128 bytes. */
+/* Class of n * 128 bytes; of nothing, the first. */
 const uint8_t tac_class_of_128[TAC_CLASS_MAX_BYTES / 128 + 1] = {
-    0,  8,  16, 24, 32, 40, 48, 56, 64, 66, 68, 69, 70, 71, 71, 72, 72, 73, 73, 74, 74, 74, 75, 75,
+    1,  8,  16, 24, 32, 40, 48, 56, 64, 66, 68, 69, 70, 71, 71, 72, 72, 73, 73, 74, 74, 74, 75, 75,
     75, 75, 76, 76, 76, 77, 77, 77, 77, 78, 78, 78, 78, 79, 79, 79, 79, 79, 79, 80, 80, 80, 80, 80,
     80, 80, 80, 80, 81, 81, 81, 81, 81, 82, 82, 82, 82, 82, 82, 82, 82, 83, 83, 83, 83, 83, 83, 83,
     83, 83, 84, 84, 84, 84, 84, 84, 84, 84, 84, 84, 84, 84, 85, 85, 85, 85, 85, 85, 85, 85, 85, 85,

@@ -27,6 +27,7 @@ struct tac_class {
     uint32_t reciprocal; /* offset * reciprocal >> 32 is the block's index, see classes.c */
     uint16_t capacity;   /* blocks in a slab */
     uint16_t units;      /* 16 KiB units in a slab */
+    uint32_t unused;     /* so that a shift finds a class */
 };
 
 extern const struct tac_class tac_class_table[TAC_CLASSES];
@@ -38,6 +39,12 @@ static inline unsigned tac_class_of(size_t bytes)
     if (bytes <= TAC_CLASS_SMALL_BYTES)
         return (unsigned)((bytes + 15) / 16);
     return tac_class_of_128[(bytes + 127) / 128];
+}
+
+/* The same for sizes that are 0 or larger than TAC_CLASS_SMALL_BYTES, at any length. */
+static inline unsigned tac_class_of_larger(size_t bytes)
+{
+    return bytes > TAC_CLASS_MAX_BYTES ? 0 : tac_class_of_128[(bytes + 127) / 128];
 }
 
 #endif

@@ -8,7 +8,8 @@
  * prepares the next ones in the same search; so its next call finds them. Only where the arena has
  * no four units in a row both are done, lest threads live from whole units when memory is short.
  * Requests that no unit could serve get whole units in any case and leave the thread as it is. Who
- * takes single units for slabs prepares one as well (slabs.c), so that most first calls find one.
+ * begins a slab of units that were taken together prepares one as well (slabs.c), so that most
+ * first calls find one.
  *
  * A word holds both: the number + 1 of each unit in a half, the lower first. It never tells that a
  * unit is there which is not: it is changed by compare-and-swap, once, and who loses goes without.
@@ -54,7 +55,7 @@ static __attribute__((noinline)) void *scarce(size_t bytes)
 /* Two units, in one search with two to prepare: there were none. */
 static void *whole_units(size_t bytes)
 {
-    if (TAC_UNLIKELY(!tac_units_account(TAC_SPANS_SOME, tac_large_open(NULL))))
+    if (TAC_UNLIKELY(!tac_units_account(TAC_SPANS_SOME, &(size_t){tac_large_open(NULL)})))
         return scarce(bytes);
     long unit = tac_spans_take_high(&tac_mem.spans, TAC_SPANS_SOME);
     if (TAC_UNLIKELY(unit < 0)) {

@@ -66,9 +66,14 @@ struct tac_slab {
     uint32_t block_bytes, reciprocal;
     struct tac_slab *next, *prev;
     uint16_t capacity;
-    uint8_t kind;        /* offset 50 on 64-bit; the same in struct tac_large */
-    uint8_t class_index; /* of a part: units back to the slab's first */
-    void **home;         /* the list that freed blocks go to */
+    union {
+        struct {
+            uint8_t kind;        /* offset 50 on 64-bit; the same in struct tac_large */
+            uint8_t class_index; /* of a part: units back to the slab's first */
+        };
+        uint16_t kind_and_class; /* little-endian */
+    };
+    void **home; /* the list that freed blocks go to */
 };
 
 /* What senders of remote frees write; of the same unit as the slab. */
@@ -274,7 +279,7 @@ static inline size_t tac_place_bytes(const struct tac_place *place)
 
 /* A block of the class, after the list ran empty; NULL, counted and in errno, when there is no
  * memory. */
-void *tac_heap_refill(struct tac_heap *heap, unsigned class_index);
+void *tac_heap_refill(struct tac_heap *heap, size_t class_index);
 /* The first block of a thread that just took the heap: of what the thread before left, or of that
  * unit. The class has blocks of at most TAC_CLASS_LIST_BYTES. */
 void *tac_heap_begin(struct tac_heap *heap, unsigned class_index, size_t unit);
@@ -290,10 +295,15 @@ void tac_slab_emptied(struct tac_heap *heap, struct tac_slab *slab);
 
 void tac_slab_free_remote(struct tac_slab *slab, void *block);
 /* Are there slabs of the class in the queue? */
+static inline bool tac_heap_class_has_sent(const struct tac_heap *heap,
+                                           const struct tac_heap_class *of, size_t class_index)
+{
+    return of->pulled || atomic_load_explicit(&heap->sent[class_index], memory_order_relaxed);
+}
+
 static inline bool tac_heap_has_sent(const struct tac_heap *heap, unsigned class_index)
 {
-    return heap->of[class_index].pulled ||
-           atomic_load_explicit(&heap->sent[class_index], memory_order_relaxed);
+    return tac_heap_class_has_sent(heap, &heap->of[class_index], class_index);
 }
 
 /* Then up to TAC_HEAP_DRAIN blocks of the first. */
@@ -311,6 +321,8 @@ void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab);
 
 /* A block of whole units; *ret_fresh: nobody ever had them. */
 void *tac_large_alloc(struct tac_heap *heap, size_t bytes, bool *ret_fresh);
+/* The same for malloc: failures are counted and in errno, the time that it took is noted. */
+void *tac_large_malloc(struct tac_heap *heap, size_t bytes);
 void *tac_large_alloc_aligned(struct tac_heap *heap, size_t bytes, size_t alignment);
 void tac_large_free(struct tac_heap *heap, struct tac_large *large, size_t unit);
 /* These units, which are accounted for, become a block. */

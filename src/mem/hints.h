@@ -62,30 +62,59 @@ TAC_ALWAYS_INLINE uint64_t tac_hint_bit(unsigned i)
     return (uint32_t)1 << (i & 31);
 }
 
-/* The nodes of level d above number i, by set. In bytes, since compilers do more than they need
- * with numbers of nodes. */
-TAC_ALWAYS_INLINE tac_hint_node *tac_hint_above(char *nodes, unsigned depth, unsigned d, unsigned i)
+/* Bytes from a set's first node to its node of level d above number i: what the level adds, and
+ * what the number does. Apart, since the one is a constant of an address. */
+enum { TAC_HINTS_PLACE_BYTES = TAC_HINTS_SETS * sizeof(tac_hint_node) };
+
+TAC_ALWAYS_INLINE size_t tac_hint_level(unsigned depth, unsigned d)
 {
-    enum { PLACE_BYTES = TAC_HINTS_SETS * sizeof(tac_hint_node) };
-    unsigned offset = (d == 0 ? i * 16 : i >> (5 * d - 4)) & ~(PLACE_BYTES - 1u);
+    return tac_hints_first(depth, d) * TAC_HINTS_PLACE_BYTES;
+}
+
+TAC_ALWAYS_INLINE size_t tac_hint_offset(unsigned depth, unsigned d, unsigned i)
+{
     if (depth < 3 && depth == d + 1) /* the root */
-        offset = 0;
-    return (void *)(nodes + tac_hints_first(depth, d) * PLACE_BYTES + offset);
+        return 0;
+    return (d == 0 ? i * 16 : i >> (5 * d - 4)) & ~(TAC_HINTS_PLACE_BYTES - 1u);
+}
+
+/* The same, but compilers do not see what it is, or they add the level's part to it. */
+TAC_ALWAYS_INLINE size_t tac_hint_place(unsigned depth, unsigned d, unsigned i)
+{
+    size_t offset = tac_hint_offset(depth, d, i);
+    if (!__builtin_constant_p(offset))
+        __asm__("" : "+r"(offset));
+    return offset;
+}
+
+/* The first node of set k. Compilers do not see where it is, or they add it up anew for each. */
+TAC_ALWAYS_INLINE char *tac_hint_set(char *nodes, unsigned k)
+{
+    nodes += k * sizeof(tac_hint_node);
+    __asm__("" : "+r"(nodes));
+    return nodes;
+}
+
+TAC_ALWAYS_INLINE tac_hint_node *tac_hint_at(char *set, unsigned depth, unsigned d, size_t offset)
+{
+    return (tac_hint_node *)(void *)(set + offset + tac_hint_level(depth, d));
 }
 
 /* Where number i stands in all trees: worked out once for all that is done with it. */
 struct tac_hint_path {
-    tac_hint_node *above[3], *crown;
+    char *nodes;
+    tac_hint_node *crown;
+    size_t offset[3];
     unsigned i;
 };
 
 TAC_ALWAYS_INLINE struct tac_hint_path tac_hint_path_of(struct tac_hints *h, unsigned depth,
                                                         unsigned i)
 {
-    struct tac_hint_path path = {.i = i};
+    struct tac_hint_path path = {.nodes = h->nodes, .i = i};
 #pragma GCC unroll 3
     for (unsigned d = 0; d < depth; d++)
-        path.above[d] = tac_hint_above(h->nodes, depth, d, i);
+        path.offset[d] = tac_hint_place(depth, d, i);
     path.crown = depth < 3 ? h->crown : h->crown + 2 * (i >> 15);
     return path;
 }
@@ -143,21 +172,27 @@ TAC_ALWAYS_INLINE void tac_hints_add(const struct tac_hint_path *path, unsigned 
 {
     uint64_t one = 1ull << 32;
     __asm__("" : "+r"(one)); /* lest compilers make it anew for each node */
+    char *set = tac_hint_set(path->nodes, k);
 #pragma GCC unroll 3
     for (unsigned d = 0; d < depth; d++)
-        tac_hint_announce(&path->above[d][k], path->i >> 5 * d, one);
+        tac_hint_announce(tac_hint_at(set, depth, d, path->offset[d]), path->i >> 5 * d, one);
     tac_hint_announce(&path->crown[k >> 5], k, one);
 }
 
-/* The node of level d on the path, in the tree of set k, may be empty: say so further up. */
-TAC_ALWAYS_INLINE void tac_hints_fold(const struct tac_hint_path *path, unsigned depth, unsigned d,
-                                      unsigned k)
+/* The node of level d on the path, in the tree of set k that begins there, may be empty: say so
+ * further up. */
+TAC_ALWAYS_INLINE void tac_hints_fold(const struct tac_hint_path *path, char *set, unsigned depth,
+                                      unsigned d, unsigned k)
 {
+    const tac_hint_node *below = tac_hint_at(set, depth, d, path->offset[d]);
 #pragma GCC unroll 3
-    for (d++; d < depth; d++)
-        if (!tac_hint_remove(&path->above[d][k], path->i >> 5 * d, &path->above[d - 1][k]))
+    for (d++; d < depth; d++) {
+        tac_hint_node *node = tac_hint_at(set, depth, d, path->offset[d]);
+        if (!tac_hint_remove(node, path->i >> 5 * d, below))
             return;
-    tac_hint_remove(&path->crown[k >> 5], k, &path->above[depth - 1][k]);
+        below = node;
+    }
+    tac_hint_remove(&path->crown[k >> 5], k, below);
 }
 
 /* Sets that have members under the root, perhaps. */
@@ -176,11 +211,12 @@ struct tac_hints_found {
 TAC_ALWAYS_INLINE struct tac_hints_found tac_hints_find(const struct tac_hints *h, unsigned depth,
                                                         unsigned k, unsigned root)
 {
-    char *nodes = h->nodes + k * sizeof(tac_hint_node);
+    char *set = tac_hint_set(h->nodes, k);
     unsigned i = root << 5 * depth;
 #pragma GCC unroll 3
     for (int d = (int)depth - 1; d >= 0; d--) {
-        uint32_t seen = tac_hint_seen(tac_hint_above(nodes, depth, (unsigned)d, i));
+        size_t offset = tac_hint_place(depth, (unsigned)d, i);
+        uint32_t seen = tac_hint_seen(tac_hint_at(set, depth, (unsigned)d, offset));
         if (TAC_UNLIKELY(!seen))
             return (struct tac_hints_found){d, i};
         i += (unsigned)__builtin_ctz(seen) << 5 * d;

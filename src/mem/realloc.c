@@ -14,18 +14,22 @@
 #include <errno.h>
 #include <string.h>
 
+/* Less than was accounted for: it ends there, or did not grow. */
+static __attribute__((noinline)) size_t grown_less(size_t from, size_t end, size_t most)
+{
+    tac_units_return(most - (end ? end : from));
+    return end;
+}
+
 /* From `from` to `end`, at least, of the arena's units. Where it ends then; 0: it cannot. */
-static inline size_t grow(size_t open, size_t unit, size_t from, size_t end)
+static inline size_t grow(const size_t *open, size_t unit, size_t from, size_t end)
 {
     size_t most = tac_spans_grown(from, end);
-    if (most > tac_mem.units || !tac_units_account(most - from, open))
+    if (TAC_UNLIKELY(most > tac_mem.units) || !tac_units_account(most - from, open))
         return 0;
-    end = tac_spans_grow(&tac_mem.spans, unit, from, end);
-    if (TAC_UNLIKELY(end != most)) {
-        tac_units_return(most - (end ? end : from));
-        if (!end)
-            return 0;
-    }
+    end = tac_spans_grow(&tac_mem.spans, from, end, unit);
+    if (TAC_UNLIKELY(end != most) && !grown_less(from, end, most))
+        return 0;
     tac_units_fresh(unit, end - unit);
     return end;
 }
@@ -35,7 +39,7 @@ static inline bool resize(struct tac_heap *heap, struct tac_large *large, size_t
 {
     size_t n = tac_spans_round((bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT), old = large->units;
     if (n > old) {
-        size_t end = grow(tac_large_open(heap), unit, unit + old, unit + n);
+        size_t end = grow(&(size_t){tac_large_open(heap)}, unit, unit + old, unit + n);
         if (TAC_UNLIKELY(!end))
             return false;
         n = end - unit;
@@ -134,15 +138,22 @@ static __attribute__((noinline)) void *realloc_other(void *block, size_t bytes, 
     return move_block(block, tac_place_bytes(&place), bytes);
 }
 
+/* Apart and from the address, lest what it needs is kept while the span layer is asked. */
+static __attribute__((noinline)) void *move_large(void *block, size_t bytes)
+{
+    struct tac_place place = tac_place_of(block);
+    return move_block(block, tac_place_bytes(&place), bytes);
+}
+
 /* A large block, of a thread that has a heap and is not watched. */
-static __attribute__((noinline)) void *realloc_large(void *block, size_t bytes,
-                                                     struct tac_heap *heap, size_t unit)
+static __attribute__((noinline)) void *realloc_large(size_t unit, size_t bytes,
+                                                     struct tac_heap *heap)
 {
     if (!heap)
         __builtin_unreachable();
     if (TAC_LIKELY(resize(heap, tac_large_at(unit), unit, bytes)))
-        return block;
-    return move_block(block, tac_large_at(unit)->units * TAC_UNIT_BYTES, bytes);
+        return tac_unit_address(unit);
+    return move_large(tac_unit_address(unit), bytes);
 }
 
 void *tac_api_realloc(void *block, size_t bytes)
@@ -152,7 +163,7 @@ void *tac_api_realloc(void *block, size_t bytes)
     if (offset < tac_mem.bytes && !(offset & (TAC_UNIT_BYTES - 1)) &&
         bytes - TAC_CLASS_LIST_BYTES - 1 < tac_mem.bytes &&
         TAC_KIND_GET(tac_slab_at(offset)) == TAC_KIND_LARGE && tac_outside_is_plain(heap))
-        return realloc_large(block, bytes, heap, offset >> TAC_UNIT_SHIFT);
+        return realloc_large(offset >> TAC_UNIT_SHIFT, bytes, heap);
     if (!block)
         return tac_heap_malloc_fast_at(bytes, __builtin_return_address(0));
     if (!bytes) {

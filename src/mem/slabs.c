@@ -81,16 +81,28 @@ static bool is_full(const struct tac_slab *slab)
     return atomic_load_explicit(&slab->owner, memory_order_relaxed) & TAC_SLAB_FULL;
 }
 
-/* An empty slab becomes a spare. False: it has to go home to the span layer. */
-static bool becomes_spare(struct tac_heap *heap, struct tac_slab *slab)
+/* Both are read by other threads: see give_back in slow.c, and leave in remote.c. */
+static void kind_set(struct tac_slab *slab, enum tac_kind kind, unsigned class_index)
+{
+    __atomic_store_n(&slab->kind_and_class, (uint16_t)(class_index << 8 | kind), __ATOMIC_RELAXED);
+}
+
+/* An empty slab is nobody's; its parts lead here. */
+static void retire(struct tac_slab *slab)
 {
     owner_set(slab, NULL, 0);
-    TAC_KIND_SET(slab, TAC_KIND_NONE); /* its parts lead here */
-    if (slab->class_index >= TAC_CLASS_MEDIUM_FIRST ||
-        heap->spares + heap->fresh_spares == TAC_HEAP_SPARES)
-        return false;
+    TAC_KIND_SET(slab, TAC_KIND_NONE);
+}
+
+/* May an empty slab of the class be a spare? */
+static bool has_room(const struct tac_heap *heap, unsigned c)
+{
+    return c < TAC_CLASS_MEDIUM_FIRST && heap->spares + heap->fresh_spares < TAC_HEAP_SPARES;
+}
+
+static void add_spare(struct tac_heap *heap, struct tac_slab *slab)
+{
     heap->spare[heap->spares++] = slab;
-    return true;
 }
 
 static void send_home(struct tac_slab *slab)
@@ -98,31 +110,51 @@ static void send_home(struct tac_slab *slab)
     tac_units_give(tac_slab_unit(slab), tac_class_table[slab->class_index].units);
 }
 
-static void mark_part(struct tac_slab *slab, unsigned i)
+/* There are as many spares as may be: the first goes home, and with it at once those others that
+ * are of the same word of the span layer. Who frees a whole data structure gives back four slabs at
+ * a time. */
+static void send_spares_home(struct tac_heap *heap)
 {
-    __atomic_store_n(&slab[i].class_index, (uint8_t)i, __ATOMIC_RELAXED); /* see leave, remote.c */
-    TAC_KIND_SET(&slab[i], TAC_KIND_PART);
+    unsigned n = heap->spares, kept = 0;
+    size_t w = tac_slab_unit(heap->spare[0]) >> 6;
+    uint64_t bits = 0;
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < TAC_HEAP_SPARES; i++) {
+        if (i == n)
+            break;
+        size_t unit = tac_slab_unit(heap->spare[i]);
+        if (TAC_LIKELY(unit >> 6 == w))
+            bits |= 1ull << (unit & 63);
+        else
+            heap->spare[kept++] = heap->spare[i];
+    }
+    heap->spares = kept;
+    tac_units_return(n - kept);
+    tac_spans_give_bits(&tac_mem.spans, w, bits);
 }
 
-/* Written out, since a loop would be a tenth of what a call may cost. */
-static void mark_parts(struct tac_slab *slab, unsigned units)
+static inline void mark_three(struct tac_slab *slab)
 {
-    TAC_ASSERT(units <= 7);
-    switch (units) {
-    case 7:
-        mark_part(slab, 6);
-        __attribute__((fallthrough));
-    case 6:
-        mark_part(slab, 5);
-        __attribute__((fallthrough));
-    case 5:
-        mark_part(slab, 4);
-        __attribute__((fallthrough));
-    default:
-        mark_part(slab, 3);
-        mark_part(slab, 2);
-        mark_part(slab, 1);
+    kind_set(slab + 3, TAC_KIND_PART, 3);
+    kind_set(slab + 2, TAC_KIND_PART, 2);
+    kind_set(slab + 1, TAC_KIND_PART, 1);
+}
+
+/* Written out, since a loop would be a tenth of what a call may cost; the longest first. */
+static inline void mark_parts(struct tac_slab *slab, unsigned units)
+{
+    if (units == 7) {
+        kind_set(slab + 6, TAC_KIND_PART, 6);
+        kind_set(slab + 5, TAC_KIND_PART, 5);
+        kind_set(slab + 4, TAC_KIND_PART, 4);
+        mark_three(slab);
+        return;
     }
+    if (units >= 5)
+        kind_set(slab + 4, TAC_KIND_PART, 4);
+    if (units == 6)
+        kind_set(slab + 5, TAC_KIND_PART, 5);
+    mark_three(slab);
 }
 
 /* The current slab of the class has nothing left: another takes its place. */
@@ -139,8 +171,8 @@ static void change_current(struct tac_heap *heap, unsigned c, struct tac_slab *s
     slab->home = &heap->of[c].list;
 }
 
-/* The first block of a new slab. */
-static inline void *begin_slab(struct tac_heap *heap, unsigned c, struct tac_slab *slab)
+/* The slab is new, and its first block is in use: that begins with its first unit. */
+static inline void begin_slab(struct tac_heap *heap, unsigned c, struct tac_slab *slab)
 {
     const struct tac_class *class = &tac_class_table[c];
     slab->free = NULL;
@@ -148,36 +180,36 @@ static inline void *begin_slab(struct tac_heap *heap, unsigned c, struct tac_sla
     slab->block_bytes = class->block_bytes;
     slab->reciprocal = class->reciprocal;
     slab->capacity = class->capacity;
-    __atomic_store_n(&slab->class_index, (uint8_t)c, __ATOMIC_RELAXED); /* see leave, remote.c */
-    TAC_KIND_SET(slab, TAC_KIND_SLAB);
+    kind_set(slab, TAC_KIND_SLAB, c);
     owner_set(slab, heap, 0);
     change_current(heap, c, slab);
-    return tac_unit_address(tac_slab_unit(slab));
 }
 
 /* A slab of several units. */
 static __attribute__((noinline)) void *new_medium(struct tac_heap *heap, unsigned c)
 {
     uint64_t start = tac_counter();
-    unsigned n = tac_class_table[c].units;
-    if (TAC_UNLIKELY(!tac_units_account(n, heap->open_units)))
+    size_t n = tac_class_table[c].units;
+    __asm__("" : "+r"(n)); /* or compilers keep it in several registers, each of another width */
+    if (TAC_UNLIKELY(!tac_units_account(n, &heap->open_units)))
         return tac_heap_failed();
-    long unit = tac_spans_take_high(&tac_mem.spans, n);
+    long unit = tac_spans_take_high(&tac_mem.spans, (unsigned)n);
     if (TAC_UNLIKELY(unit < 0)) {
         tac_units_return(n);
         return tac_heap_failed();
     }
     tac_units_fresh((size_t)unit, n);
     struct tac_slab *slab = tac_slab_line((size_t)unit);
-    mark_parts(slab, tac_class_table[c].units);
+    mark_parts(slab, (unsigned)n);
     tac_heap_note_worst(heap, start);
-    return begin_slab(heap, c, slab);
+    begin_slab(heap, c, slab);
+    return tac_unit_address((size_t)unit);
 }
 
 /* Where the reserve or the arena ends: one unit. */
 static __attribute__((noinline)) void *new_last(struct tac_heap *heap, unsigned c)
 {
-    if (!tac_units_account(1, heap->open_units))
+    if (!tac_units_account(1, &heap->open_units))
         return tac_heap_failed();
     long unit = tac_spans_take_high(&tac_mem.spans, 1);
     if (TAC_UNLIKELY(unit < 0)) {
@@ -185,14 +217,15 @@ static __attribute__((noinline)) void *new_last(struct tac_heap *heap, unsigned 
         return tac_heap_failed();
     }
     tac_units_fresh((size_t)unit, 1);
-    return begin_slab(heap, c, tac_slab_line((size_t)unit));
+    begin_slab(heap, c, tac_slab_line((size_t)unit));
+    return tac_unit_address((size_t)unit);
 }
 
 /* A slab of one unit; if there are more together, they become spares. */
 static __attribute__((noinline)) void *new_small(struct tac_heap *heap, unsigned c)
 {
     uint64_t start = tac_counter();
-    if (TAC_UNLIKELY(!tac_units_account(TAC_SPANS_SOME, heap->open_units)))
+    if (TAC_UNLIKELY(!tac_units_account(TAC_SPANS_SOME, &heap->open_units)))
         return new_last(heap, c);
     struct tac_span span = tac_spans_take_some(&tac_mem.spans);
     if (TAC_UNLIKELY(span.unit < 0)) {
@@ -203,14 +236,11 @@ static __attribute__((noinline)) void *new_small(struct tac_heap *heap, unsigned
         tac_units_return(TAC_SPANS_SOME - span.n);
     tac_units_fresh((size_t)span.unit, span.n);
     struct tac_slab *slab = tac_slab_line((size_t)span.unit);
-    unsigned n = span.n;
-    if (TAC_UNLIKELY(!(atomic_load_explicit(&tac_mem.prepared, memory_order_relaxed) >> 32)) &&
-        n > 1)
-        n -= tac_unit_prepare((size_t)span.unit + n - 1);
     heap->fresh_spare = slab + 1;
-    heap->fresh_spares = n - 1;
+    heap->fresh_spares = span.n - 1;
     tac_heap_note_worst(heap, start);
-    return begin_slab(heap, c, slab);
+    begin_slab(heap, c, slab);
+    return tac_unit_address((size_t)span.unit);
 }
 
 static void *take_partial(struct tac_heap *heap, struct tac_slab *slab, uint32_t most)
@@ -221,10 +251,10 @@ static void *take_partial(struct tac_heap *heap, struct tac_slab *slab, uint32_t
 }
 
 /* Has the thread blocks of the class? */
-static inline bool has_blocks(const struct tac_heap *heap, unsigned c)
+static inline bool has_blocks(const struct tac_heap_class *of)
 {
-    const struct tac_slab *slab = heap->of[c].current;
-    return (slab && (slab->free || slab->made < slab->capacity)) || heap->of[c].partial;
+    const struct tac_slab *slab = of->current;
+    return (slab && (slab->free || slab->made < slab->capacity)) || of->partial;
 }
 
 /* Is the next slab that has to go home one that the class can have? */
@@ -268,6 +298,22 @@ static void *take_own(struct tac_heap *heap, unsigned c, uint32_t most)
     return heap->of[c].partial ? take_partial(heap, heap->of[c].partial, most) : NULL;
 }
 
+/* One of those that came together from the span layer, or NULL. The last of them is kept for a
+ * thread to come, if none is (first.c). */
+static struct tac_slab *fresh_slab(struct tac_heap *heap)
+{
+    struct tac_slab *slab = heap->fresh_spare;
+    if (!heap->fresh_spares)
+        return NULL;
+    unsigned left = heap->fresh_spares - 1;
+    if (TAC_UNLIKELY(!(atomic_load_explicit(&tac_mem.prepared, memory_order_relaxed) >> 32)) &&
+        left)
+        left -= tac_unit_prepare(tac_slab_unit(slab) + left);
+    heap->fresh_spare = slab + 1;
+    heap->fresh_spares = left;
+    return slab;
+}
+
 /* An empty slab that the thread has: one that is owed, or a spare; or NULL. */
 static struct tac_slab *unused_slab(struct tac_heap *heap, unsigned c)
 {
@@ -278,9 +324,7 @@ static struct tac_slab *unused_slab(struct tac_heap *heap, unsigned c)
     }
     if (c >= TAC_CLASS_MEDIUM_FIRST)
         return NULL;
-    if (heap->spares)
-        return heap->spare[--heap->spares];
-    return heap->fresh_spares ? (heap->fresh_spares--, heap->fresh_spare++) : NULL;
+    return heap->spares ? heap->spare[--heap->spares] : fresh_slab(heap);
 }
 
 static void *take_new(struct tac_heap *heap, unsigned c)
@@ -291,7 +335,10 @@ static void *take_new(struct tac_heap *heap, unsigned c)
 static void *begin_unused(struct tac_heap *heap, unsigned c)
 {
     struct tac_slab *slab = unused_slab(heap, c);
-    return slab ? begin_slab(heap, c, slab) : take_new(heap, c);
+    if (!slab)
+        return take_new(heap, c);
+    begin_slab(heap, c, slab);
+    return tac_unit_address(tac_slab_unit(slab));
 }
 
 /* Is there something of the current slab that other threads freed just now? */
@@ -329,14 +376,18 @@ static __attribute__((noinline)) void *refill_own(struct tac_heap *heap, unsigne
     return TAC_LIKELY(block) ? block : begin_unused(heap, c);
 }
 
-void *tac_heap_refill(struct tac_heap *heap, unsigned c)
+void *tac_heap_refill(struct tac_heap *heap, size_t class_index)
 {
+    unsigned c = (unsigned)class_index; /* without a look at its upper half */
     heap->counters.slow_mallocs++;
     TAC_ASSERT_SLOW(!heap->of[c].current || !tac_slab_fault(heap->of[c].current));
-    if (has_blocks(heap, c))
+    const struct tac_heap_class *of = &heap->of[class_index];
+    __asm__("" : "+r"(of)); /* or compilers find it twice */
+    if (has_blocks(of))
         return refill_own(heap, c);
-    return tac_heap_has_sent(heap, c) || has_spare(heap, c) ? refill_from_others(heap, c)
-                                                            : take_new(heap, c);
+    return tac_heap_class_has_sent(heap, of, class_index) || has_spare(heap, c)
+               ? refill_from_others(heap, c)
+               : take_new(heap, c);
 }
 
 /* A unit that is in use by nobody: kept, if there is a place. */
@@ -344,8 +395,8 @@ static void keep_unit(struct tac_heap *heap, size_t unit)
 {
     if (tac_unit_prepare(unit))
         return;
-    if (heap->spares + heap->fresh_spares < TAC_HEAP_SPARES)
-        heap->spare[heap->spares++] = tac_slab_line(unit);
+    if (has_room(heap, 0))
+        add_spare(heap, tac_slab_line(unit));
     else
         tac_units_give(unit, 1);
 }
@@ -364,8 +415,10 @@ void *tac_heap_begin(struct tac_heap *heap, unsigned c, size_t unit)
         keep_unit(heap, unit);
         return block;
     }
-    return c < TAC_CLASS_MEDIUM_FIRST ? begin_slab(heap, c, tac_slab_line(unit))
-                                      : tac_large_begin(heap, unit, 1);
+    if (c >= TAC_CLASS_MEDIUM_FIRST)
+        return tac_large_begin(heap, unit, 1);
+    begin_slab(heap, c, tac_slab_line(unit));
+    return tac_unit_address(unit);
 }
 
 /* Out of the list of partial slabs, if it is there. False: the class has it in hand. */
@@ -380,8 +433,16 @@ static bool let_go(struct tac_heap *heap, struct tac_slab *slab)
 
 void tac_slab_emptied(struct tac_heap *heap, struct tac_slab *slab)
 {
-    if (let_go(heap, slab) && !becomes_spare(heap, slab))
+    if (!let_go(heap, slab))
+        return;
+    retire(slab);
+    if (slab->class_index >= TAC_CLASS_MEDIUM_FIRST) {
         send_home(slab);
+        return;
+    }
+    if (!has_room(heap, slab->class_index))
+        send_spares_home(heap);
+    add_spare(heap, slab);
 }
 
 static void now_partial(struct tac_heap *heap, struct tac_slab *slab)
@@ -405,8 +466,13 @@ void tac_slab_settle(struct tac_heap *heap, struct tac_slab *slab)
 {
     if (slab->used) {
         now_partial(heap, slab);
-    } else if (let_go(heap, slab) && !becomes_spare(heap, slab)) {
-        slab->next = heap->owed;
-        heap->owed = slab;
+    } else if (let_go(heap, slab)) {
+        retire(slab);
+        if (has_room(heap, slab->class_index)) {
+            add_spare(heap, slab);
+        } else {
+            slab->next = heap->owed;
+            heap->owed = slab;
+        }
     }
 }

@@ -28,33 +28,24 @@ void *tac_heap_failed(void)
     return failed(tac_thread.heap);
 }
 
-static __attribute__((noinline)) void *malloc_large(struct tac_heap *heap, size_t bytes)
-{
-    uint64_t start = tac_counter();
-    bool fresh;
-    void *block = tac_large_alloc(heap, bytes, &fresh);
-    if (TAC_UNLIKELY(!block))
-        return failed(heap);
-    if (TAC_LIKELY(heap))
-        tac_heap_note_worst(heap, start);
-    return block;
-}
-
 /* From the thread's lists, or whole units; all of it, for a thread that nobody watches any more. */
-static inline void *malloc_own(struct tac_heap *heap, size_t bytes)
+static inline void *malloc_own(struct tac_heap *heap, unsigned c, size_t bytes)
 {
-    unsigned c = bytes > TAC_CLASS_MAX_BYTES ? 0 : bytes ? tac_class_of(bytes) : 1;
     void *block = heap->of[c].list; /* class 0 has none */
     if (block) {
         heap->of[c].list = *(void **)block;
         return block;
     }
-    return TAC_LIKELY(c) ? tac_heap_refill(heap, c) : malloc_large(heap, bytes);
+    return TAC_LIKELY(c) ? tac_heap_refill(heap, c) : tac_large_malloc(heap, bytes);
 }
 
 static void *malloc_real(struct tac_heap *heap, size_t bytes)
 {
-    return TAC_LIKELY(heap) ? malloc_own(heap, bytes) : malloc_large(NULL, bytes);
+    unsigned c =
+        bytes - 1 < TAC_CLASS_SMALL_BYTES ? tac_class_of(bytes) : tac_class_of_larger(bytes);
+    void *block = TAC_LIKELY(heap) ? malloc_own(heap, c, bytes)
+                                   : tac_large_alloc(NULL, bytes, &(bool){false});
+    return TAC_LIKELY(block || heap) ? block : failed(NULL);
 }
 
 /* Guard, hooks, samples or memcheck: nothing of it in most programs. */
@@ -124,7 +115,7 @@ static __attribute__((noinline)) void *malloc_larger(size_t bytes)
 {
     struct tac_heap *heap = tac_heap_fast;
     return TAC_LIKELY(tac_outside_is_plain(heap))
-               ? malloc_own(heap, bytes)
+               ? malloc_own(heap, tac_class_of_larger(bytes), bytes)
                : tac_heap_malloc_at(bytes, __builtin_return_address(0));
 }
 
@@ -135,7 +126,7 @@ __attribute__((noinline)) void *tac_heap_malloc_slow(size_t bytes)
         return malloc_larger(bytes);
     struct tac_heap *heap = tac_heap_fast;
     return TAC_LIKELY(tac_outside_is_plain(heap))
-               ? tac_heap_refill(heap, (unsigned)((bytes + 15) / 16)) /* whose list is empty */
+               ? tac_heap_refill(heap, (bytes + 15) / 16) /* whose list is empty */
                : tac_heap_malloc_at(bytes, __builtin_return_address(0));
 }
 

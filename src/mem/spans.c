@@ -19,16 +19,6 @@ bool tac_span_is_member(struct tac_span_level *level, unsigned k, unsigned w)
 
 /* ---- Searching ---- */
 
-/* Remove the empty node that misled a search. */
-TAC_ALWAYS_INLINE void mend(struct tac_span_level *level, unsigned depth, unsigned k,
-                            struct tac_hints_found found)
-{
-    struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, found.i);
-    for (unsigned d = 0; d < depth; d++)
-        if (d == (unsigned)found.level)
-            tac_hints_fold(&path, depth, d, k);
-}
-
 /* What a search takes. */
 struct want {
     unsigned n;
@@ -45,38 +35,76 @@ TAC_ALWAYS_INLINE uint64_t sets_for(const struct tac_span_level *level, unsigned
 }
 
 /* A run of bits out of the tightest word under a root, which has these sets. *ret_n tells how many.
- */
+ * -1: a hint was wrong, or another thread was faster. */
+TAC_ALWAYS_INLINE long try_run(struct tac_span_level *level, unsigned depth, unsigned root,
+                               uint64_t sets, struct want want, unsigned *ret_n)
+{
+    unsigned k = tac_bit_lowest(sets);
+    struct tac_hints_found found = tac_hints_find(&level->sets, depth, k, root);
+    if (TAC_UNLIKELY(found.level >= 0))
+        return -1;
+    unsigned w = found.i, n = want.some && k >= want.some ? want.some : want.n;
+    uint64_t value = atomic_load_explicit(&level->word[w], memory_order_relaxed);
+    uint64_t starts = tac_bitrun_starts(value, n) & want.aligned;
+    if (TAC_UNLIKELY(!starts))
+        return -1;
+    unsigned at = want.high ? tac_bit_highest(starts) : tac_bit_lowest(starts);
+    uint64_t left = value & ~tac_bitrun_mask(at, n);
+    if (TAC_UNLIKELY(!atomic_compare_exchange_strong(&level->word[w], &value, left)))
+        return -1;
+    unsigned longest = tac_bitrun_longest(left);
+    if (longest != k) /* else it is where it belongs */
+        tac_span_publish(level, depth, w, left, k, longest);
+    if (want.some)
+        *ret_n = n;
+    return (long)w * 64 + at;
+}
+
+/* Remove what misleads a search in set k under a root, if anything does. */
+TAC_ALWAYS_INLINE void mend(struct tac_span_level *level, unsigned depth, unsigned root, unsigned k,
+                            struct want want)
+{
+    struct tac_hints_found found = tac_hints_find(&level->sets, depth, k, root);
+    struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, found.i);
+    if (found.level >= 0) {
+        for (unsigned d = 0; d < depth; d++)
+            if (d == (unsigned)found.level)
+                tac_hints_fold(&path, tac_hint_set(path.nodes, k), depth, d, k);
+        return;
+    }
+    unsigned n = want.some && k >= want.some ? want.some : want.n;
+    uint64_t value = tac_span_value(level, found.i);
+    if (!(tac_bitrun_starts(value, n) & want.aligned)) /* a hint too many */
+        tac_span_unset(level, &path, depth, k, value);
+}
+
+/* After a try in vain. */
+static TAC_SPAN_NOINLINE long take_again(struct tac_span_level *level, unsigned depth,
+                                         unsigned root, unsigned n, unsigned sure, unsigned some,
+                                         uint64_t aligned, bool high, unsigned *ret_n)
+{
+    struct want want = {n, sure, some, aligned, high};
+    for (int tries = TAC_SPANS_TRIES; tries; tries--) {
+        uint64_t sets = sets_for(level, root, want.sure);
+        if (!sets)
+            return -1;
+        mend(level, depth, root, tac_bit_lowest(sets), want);
+        sets = sets_for(level, root, want.sure);
+        long at = sets ? try_run(level, depth, root, sets, want, ret_n) : -1;
+        if (at >= 0)
+            return at;
+    }
+    return -1;
+}
+
+/* Of a root that has these sets. */
 TAC_ALWAYS_INLINE long take_run(struct tac_span_level *level, unsigned depth, unsigned root,
                                 uint64_t sets, struct want want, unsigned *ret_n)
 {
-    for (int tries = TAC_SPANS_TRIES; sets && TAC_LIKELY(tries);
-         sets = sets_for(level, root, want.sure), tries--) {
-        unsigned k = tac_bit_lowest(sets);
-        struct tac_hints_found found = tac_hints_find(&level->sets, depth, k, root);
-        if (TAC_UNLIKELY(found.level >= 0)) {
-            mend(level, depth, k, found);
-            continue;
-        }
-        unsigned w = found.i, n = want.some && k >= want.some ? want.some : want.n;
-        uint64_t value = atomic_load_explicit(&level->word[w], memory_order_relaxed);
-        uint64_t starts = tac_bitrun_starts(value, n) & want.aligned;
-        if (TAC_UNLIKELY(!starts)) { /* a hint too many */
-            struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, w);
-            tac_span_unset(level, &path, depth, k, value);
-            continue;
-        }
-        unsigned at = want.high ? tac_bit_highest(starts) : tac_bit_lowest(starts);
-        uint64_t left = value & ~tac_bitrun_mask(at, n);
-        if (TAC_LIKELY(atomic_compare_exchange_strong(&level->word[w], &value, left))) {
-            unsigned longest = tac_bitrun_longest(left);
-            if (longest != k) /* else it is where it belongs */
-                tac_span_publish(level, depth, w, left, k, longest);
-            if (want.some)
-                *ret_n = n;
-            return (long)w * 64 + at;
-        }
-    }
-    return -1;
+    long at = try_run(level, depth, root, sets, want, ret_n);
+    return TAC_LIKELY(at >= 0) ? at
+                               : take_again(level, depth, root, want.n, want.sure, want.some,
+                                            want.aligned, want.high, ret_n);
 }
 
 /* In level 0 beyond its first root, which only arenas above 32 GiB have. */
@@ -89,14 +117,13 @@ static TAC_SPAN_NOINLINE long take_far(struct tac_span_level *level, struct want
     return at;
 }
 
-TAC_ALWAYS_INLINE long take_0(struct tac_spans *spans, struct want want, bool deep, unsigned *ret_n)
+/* In level 0, whose first root has these sets, not 0. */
+TAC_ALWAYS_INLINE long take_there(struct tac_spans *spans, struct want want, uint64_t sets,
+                                  bool deep, unsigned *ret_n)
 {
     struct tac_span_level *level = &spans->level[0];
-    uint64_t sets = sets_for(level, 0, want.sure);
-    long at = -1;
-    if (TAC_LIKELY(sets))
-        at = take_run(level, tac_span_depth(0, deep), 0, sets, want, ret_n);
-    if (deep && at < 0 && TAC_UNLIKELY(level->words > 1 << 15))
+    long at = take_run(level, tac_span_depth(0, deep), 0, sets, want, ret_n);
+    if (deep && TAC_UNLIKELY(at < 0) && level->words > 1 << 15)
         at = take_far(level, want, ret_n);
     return at;
 }
@@ -104,7 +131,7 @@ TAC_ALWAYS_INLINE long take_0(struct tac_spans *spans, struct want want, bool de
 TAC_ALWAYS_INLINE long take_1(struct tac_spans *spans, struct want want, bool deep)
 {
     struct tac_span_level *level = &spans->level[1];
-    uint64_t sets = spans->top == 1 ? 0 : sets_for(level, 0, want.sure);
+    uint64_t sets = tac_span_is_flat(spans, deep) ? 0 : sets_for(level, 0, want.sure);
     return sets ? take_run(level, tac_span_depth(1, deep), 0, sets, want, NULL) : -1;
 }
 
@@ -114,7 +141,7 @@ TAC_ALWAYS_INLINE long take_1(struct tac_spans *spans, struct want want, bool de
  * wanted stays in level 1. */
 TAC_ALWAYS_INLINE long split_top(struct tac_spans *spans, size_t words, bool deep)
 {
-    if (spans->top == 1)
+    if (tac_span_is_flat(spans, deep))
         return tac_span_take_top(spans, words);
     size_t bits = divide_up(words, 6);
     long at = tac_span_take_top(spans, bits);
@@ -138,29 +165,95 @@ TAC_ALWAYS_INLINE long take_new(struct tac_spans *spans, unsigned n, bool high, 
     return (w << 6) + (high ? 64 - (long)n : 0);
 }
 
-/* n units (1 .. 63) of a word of level 0 that has them, or of a new one. */
-TAC_ALWAYS_INLINE long take_part(struct tac_spans *spans, unsigned n, bool high, bool deep)
+/* Apart, since a call that comes here has nothing left of the search before. */
+TAC_FOR_BOTH(long, take_new_low, (struct tac_spans * spans, unsigned n),
+             return take_new(spans, n, false, deep))
+TAC_FOR_BOTH(long, take_new_high, (struct tac_spans * spans, unsigned n),
+             return take_new(spans, n, true, deep))
+
+TAC_ALWAYS_INLINE long take_new_apart(struct tac_spans *spans, unsigned n, bool high, bool deep)
+{
+    if (high)
+        return deep ? take_new_high_deep(spans, n) : take_new_high_near(spans, n);
+    return deep ? take_new_low_deep(spans, n) : take_new_low_near(spans, n);
+}
+
+/* n units (1 .. 63) of a word of level 0, which has these sets, or of a new one. */
+TAC_ALWAYS_INLINE long take_or_new(struct tac_spans *spans, unsigned n, uint64_t sets, bool high,
+                                   bool deep)
 {
     unsigned taken;
-    long unit = take_0(spans, (struct want){n, n, 0, ~0ull, high}, deep, &taken);
-    return unit >= 0 ? unit : take_new(spans, n, high, deep);
+    long unit = take_there(spans, (struct want){n, n, 0, ~0ull, high}, sets, deep, &taken);
+    return TAC_LIKELY(unit >= 0) ? unit : take_new_apart(spans, n, high, deep);
+}
+
+TAC_FOR_BOTH(long, take_low, (struct tac_spans * spans, unsigned n, uint64_t sets),
+             return take_or_new(spans, n, sets, false, deep))
+TAC_FOR_BOTH(long, take_high, (struct tac_spans * spans, unsigned n, uint64_t sets),
+             return take_or_new(spans, n, sets, true, deep))
+
+/* Beyond the first root, which only arenas above 32 GiB have, or of a new one. */
+static TAC_SPAN_NOINLINE long take_far_or_new(struct tac_spans *spans, unsigned n, bool high)
+{
+    unsigned taken;
+    long unit = take_far(&spans->level[0], (struct want){n, n, 0, ~0ull, high}, &taken);
+    return unit >= 0 ? unit : take_new_apart(spans, n, high, true);
+}
+
+TAC_ALWAYS_INLINE bool is_far(const struct tac_spans *spans, bool deep)
+{
+    return deep && TAC_UNLIKELY(spans->level[0].words > 1 << 15);
+}
+
+TAC_ALWAYS_INLINE long take_part(struct tac_spans *spans, unsigned n, bool high, bool deep)
+{
+    uint64_t sets = sets_for(&spans->level[0], 0, n);
+    if (TAC_UNLIKELY(!sets))
+        return is_far(spans, deep) ? take_far_or_new(spans, n, high)
+                                   : take_new_apart(spans, n, high, deep);
+    if (high)
+        return deep ? take_high_deep(spans, n, sets) : take_high_near(spans, n, sets);
+    return deep ? take_low_deep(spans, n, sets) : take_low_near(spans, n, sets);
 }
 
 /* The same, or one unit if there are only shorter runs. */
-TAC_ALWAYS_INLINE struct tac_span take_some(struct tac_spans *spans, bool deep)
+TAC_ALWAYS_INLINE struct tac_span take_some_or_new(struct tac_spans *spans, uint64_t sets,
+                                                   bool deep)
 {
     unsigned n = TAC_SPANS_SOME;
     struct want want = {1, 1, TAC_SPANS_SOME, ~0ull, true};
-    long unit = take_0(spans, want, deep, &n);
-    if (unit < 0)
-        unit = take_new(spans, n = TAC_SPANS_SOME, true, deep);
+    long unit = take_there(spans, want, sets, deep, &n);
+    if (TAC_UNLIKELY(unit < 0))
+        unit = take_new_apart(spans, n = TAC_SPANS_SOME, true, deep);
     return (struct tac_span){unit, n};
+}
+
+TAC_FOR_BOTH(struct tac_span, take_some, (struct tac_spans * spans, uint64_t sets),
+             return take_some_or_new(spans, sets, deep))
+
+static TAC_SPAN_NOINLINE struct tac_span take_some_far(struct tac_spans *spans)
+{
+    unsigned n = TAC_SPANS_SOME;
+    long unit = take_far(&spans->level[0], (struct want){1, 1, TAC_SPANS_SOME, ~0ull, true}, &n);
+    if (unit < 0)
+        unit = take_new_apart(spans, n = TAC_SPANS_SOME, true, true);
+    return (struct tac_span){unit, n};
+}
+
+TAC_ALWAYS_INLINE struct tac_span take_some(struct tac_spans *spans, bool deep)
+{
+    uint64_t sets = sets_for(&spans->level[0], 0, 1);
+    if (TAC_LIKELY(sets))
+        return deep ? take_some_deep(spans, sets) : take_some_near(spans, sets);
+    if (is_far(spans, deep))
+        return take_some_far(spans);
+    return (struct tac_span){take_new_apart(spans, TAC_SPANS_SOME, true, deep), TAC_SPANS_SOME};
 }
 
 /* From 64 units on: whole words, of which the last may be used in part. */
 TAC_ALWAYS_INLINE long take_large(struct tac_spans *spans, size_t n, bool deep)
 {
-    if (!n || n > spans->units)
+    if (n - 1 >= spans->units)
         return -1;
     size_t words = divide_up(n, 6);
     long w = -1;
@@ -179,10 +272,15 @@ TAC_ALWAYS_INLINE long take_in_line(struct tac_spans *spans, size_t n, unsigned 
 {
     unsigned taken, sure = (unsigned)n + align - 1;
     struct want want = {(unsigned)n, sure, 0, tac_span_multiples(align, 0), false};
-    long unit = n + align <= 64 ? take_0(spans, want, deep, &taken) : -1;
+    long unit = -1;
+    uint64_t sets = n + align <= 64 ? sets_for(&spans->level[0], 0, sure) : 0;
+    if (TAC_LIKELY(sets))
+        unit = take_there(spans, want, sets, deep, &taken);
+    else if (is_far(spans, deep) && n + align <= 64)
+        unit = take_far(&spans->level[0], want, &taken);
     if (unit >= 0)
         return unit;
-    return n < 64 ? take_new(spans, (unsigned)n, false, deep) : take_large(spans, n, deep);
+    return n < 64 ? take_new_apart(spans, (unsigned)n, false, deep) : take_large(spans, n, deep);
 }
 
 /* So many words of level 0, the first at a word that is `first` modulo `step`. */
@@ -220,18 +318,21 @@ static TAC_SPAN_NOINLINE void give_top(struct tac_spans *spans, size_t from, siz
 }
 
 /* Units of one word come home. True when it is complete with them. */
+TAC_ALWAYS_INLINE bool give_units(struct tac_spans *spans, size_t w, uint64_t mask, bool deep)
+{
+    return tac_span_give_word(&spans->level[0], tac_span_depth(0, deep), (unsigned)w, mask);
+}
+
 TAC_ALWAYS_INLINE bool give_part(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
-    uint64_t mask = tac_bitrun_mask(from & 63, (unsigned)(end - from));
-    return tac_span_give_word(&spans->level[0], tac_span_depth(0, deep), (unsigned)(from >> 6),
-                              mask);
+    return give_units(spans, from >> 6, tac_bitrun_mask(from & 63, (unsigned)(end - from)), deep);
 }
 
 /* Words of level 0 come home as a whole, all in one word of level 1. */
 TAC_ALWAYS_INLINE void give_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     uint64_t mask = tac_bitrun_mask(from & 63, (unsigned)(end - from));
-    if (TAC_UNLIKELY(spans->top == 1))
+    if (TAC_UNLIKELY(tac_span_is_flat(spans, deep)))
         give_top(spans, from, end);
     else if (tac_span_give_word(&spans->level[1], tac_span_depth(1, deep), (unsigned)(from >> 6),
                                 mask))
@@ -266,6 +367,12 @@ static TAC_SPAN_NOINLINE void give_many_words(struct tac_spans *spans, size_t fr
     if (end & 63)
         give_words_apart(spans, last << 6, end);
     give_top(spans, first, last);
+}
+
+TAC_ALWAYS_INLINE void give_bits(struct tac_spans *spans, size_t w, uint64_t bits, bool deep)
+{
+    if (give_units(spans, w, bits, deep))
+        give_words(spans, w, w + 1, deep);
 }
 
 TAC_ALWAYS_INLINE void give_all_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
@@ -308,7 +415,7 @@ TAC_ALWAYS_INLINE void shrink(struct tac_spans *spans, size_t unit, size_t n, si
     if (end & 63)
         to += give_part(spans, to << 6, end, deep);
     size_t edge = (from + 63) & ~(size_t)63;
-    if (spans->top == 2 && edge < to && from < edge && unit >> 6 <= edge - 64) {
+    if (!tac_span_is_flat(spans, deep) && edge < to && from < edge && unit >> 6 <= edge - 64) {
         tac_span_fresh(&spans->level[1], tac_span_depth(1, deep), (unsigned)(from >> 6),
                        ~0ull << (from & 63), 64 - (from & 63));
         from = edge;
@@ -319,53 +426,40 @@ TAC_ALWAYS_INLINE void shrink(struct tac_spans *spans, size_t unit, size_t n, si
 
 /* ---- For either kind of arena ---- */
 
-#define FOR_BOTH(type, name, parameters, ...)                                                      \
-    static TAC_SPAN_NOINLINE type name##_deep parameters                                           \
-    {                                                                                              \
-        const bool deep = true;                                                                    \
-        __VA_ARGS__;                                                                               \
-    }                                                                                              \
-    static TAC_SPAN_NOINLINE type name##_near parameters                                           \
-    {                                                                                              \
-        const bool deep = false;                                                                   \
-        __VA_ARGS__;                                                                               \
-    }
-
-FOR_BOTH(long, take_low, (struct tac_spans * spans, unsigned n),
-         return take_part(spans, n, false, deep))
-FOR_BOTH(long, take_high, (struct tac_spans * spans, unsigned n),
-         return take_part(spans, n, true, deep))
-FOR_BOTH(long, take_large, (struct tac_spans * spans, size_t n), return take_large(spans, n, deep))
-FOR_BOTH(struct tac_span, take_some, (struct tac_spans * spans), return take_some(spans, deep))
-FOR_BOTH(long, take_in_line, (struct tac_spans * spans, size_t n, unsigned align),
-         return take_in_line(spans, n, align, deep))
-FOR_BOTH(long, take_in_steps, (struct tac_spans * spans, size_t n, size_t step, size_t first),
-         return take_in_steps(spans, n, step, first, deep))
-FOR_BOTH(void, give, (struct tac_spans * spans, size_t unit, size_t n), give(spans, unit, n, deep))
-
-FOR_BOTH(void, shrink, (struct tac_spans * spans, size_t unit, size_t n, size_t n_old),
-         shrink(spans, unit, n, n_old, deep))
+TAC_FOR_BOTH(long, take_large, (struct tac_spans * spans, size_t n),
+             return take_large(spans, n, deep))
+TAC_FOR_BOTH(long, take_in_line, (struct tac_spans * spans, size_t n, unsigned align),
+             return take_in_line(spans, n, align, deep))
+TAC_FOR_BOTH(long, take_in_steps, (struct tac_spans * spans, size_t n, size_t step, size_t first),
+             return take_in_steps(spans, n, step, first, deep))
+TAC_FOR_BOTH(void, give, (struct tac_spans * spans, size_t unit, size_t n),
+             give(spans, unit, n, deep))
+TAC_FOR_BOTH(void, give_bits, (struct tac_spans * spans, size_t w, uint64_t bits),
+             give_bits(spans, w, bits, deep))
+TAC_FOR_BOTH(void, shrink, (struct tac_spans * spans, size_t unit, size_t n, size_t n_old),
+             shrink(spans, unit, n, n_old, deep))
 
 long tac_spans_take(struct tac_spans *spans, size_t n)
 {
     if (n - 1 >= 63)
         return spans->deep ? take_large_deep(spans, n) : take_large_near(spans, n);
-    return spans->deep ? take_low_deep(spans, (unsigned)n) : take_low_near(spans, (unsigned)n);
+    return spans->deep ? take_part(spans, (unsigned)n, false, true)
+                       : take_part(spans, (unsigned)n, false, false);
 }
 
 long tac_spans_take_high(struct tac_spans *spans, unsigned n)
 {
-    return spans->deep ? take_high_deep(spans, n) : take_high_near(spans, n);
+    return spans->deep ? take_part(spans, n, true, true) : take_part(spans, n, true, false);
 }
 
 struct tac_span tac_spans_take_some(struct tac_spans *spans)
 {
-    return spans->deep ? take_some_deep(spans) : take_some_near(spans);
+    return spans->deep ? take_some(spans, true) : take_some(spans, false);
 }
 
 long tac_spans_take_aligned(struct tac_spans *spans, size_t n, size_t align, size_t origin)
 {
-    if (!n || n > spans->units)
+    if (n - 1 >= spans->units)
         return -1;
     if (align <= 64)
         return spans->deep ? take_in_line_deep(spans, n, (unsigned)align)
@@ -381,6 +475,14 @@ void tac_spans_give(struct tac_spans *spans, size_t unit, size_t n)
         give_deep(spans, unit, n);
     else
         give_near(spans, unit, n);
+}
+
+void tac_spans_give_bits(struct tac_spans *spans, size_t w, uint64_t bits)
+{
+    if (spans->deep)
+        give_bits_deep(spans, w, bits);
+    else
+        give_bits_near(spans, w, bits);
 }
 
 size_t tac_spans_shrink(struct tac_spans *spans, size_t unit, size_t n, size_t n_new)

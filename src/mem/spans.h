@@ -108,6 +108,9 @@ struct tac_span tac_spans_take_some(struct tac_spans *spans);
 /* Give n >= 1 units back, in whatever pieces. Real-time: yes. */
 void tac_spans_give(struct tac_spans *spans, size_t unit, size_t n);
 
+/* The same for these units of word w of level 0, at least one. Real-time: yes. */
+void tac_spans_give_bits(struct tac_spans *spans, size_t w, uint64_t bits);
+
 /* Take what is free as a whole from the unit on, a multiple of 64: 1 MiB or 64 MiB. Returns units.
  */
 size_t tac_spans_claim_whole(struct tac_spans *spans, size_t unit);
@@ -117,7 +120,7 @@ size_t tac_spans_claim_whole(struct tac_spans *spans, size_t unit);
  * pieces than a free can give back, and not over whole words into one that others have a part of.
  * Returns where it ends then, or 0; that is no further than tac_spans_grown says, if it has to take
  * the last word as a whole. Real-time: yes. */
-size_t tac_spans_grow(struct tac_spans *spans, size_t unit, size_t from, size_t end);
+size_t tac_spans_grow(struct tac_spans *spans, size_t from, size_t end, size_t unit);
 
 static inline size_t tac_spans_grown(size_t from, size_t end)
 {

@@ -9,6 +9,21 @@
  * back is for lost races only. As in spans.c, what grows is there twice. */
 #include "mem/spans_word.h"
 
+bool tac_span_claim_again(struct tac_span_level *level, unsigned depth, unsigned w, uint64_t mask)
+{
+    uint64_t value = atomic_load(&level->word[w]);
+    for (int tries = TAC_SPANS_TRIES; tries && !(~value & mask); tries--) {
+        uint64_t left = value & ~mask;
+        if (!atomic_compare_exchange_strong(&level->word[w], &value, left))
+            continue;
+        if (depth)
+            tac_span_publish(level, depth, w, left, tac_span_shown(level, w),
+                             tac_bitrun_longest(left));
+        return true;
+    }
+    return false;
+}
+
 /* Take all that is free of a word, if it is that: the rest of one in which nothing before is. */
 TAC_ALWAYS_INLINE bool claim_rest(struct tac_span_level *level, unsigned depth, size_t w,
                                   uint64_t rest, unsigned longest)
@@ -72,7 +87,7 @@ static TAC_SPAN_NOINLINE bool claim_many_words(struct tac_spans *spans, size_t f
 /* Words of level 0, as a whole. */
 TAC_ALWAYS_INLINE bool claim_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
-    if (spans->top == 1)
+    if (tac_span_is_flat(spans, deep))
         return tac_span_claim_top(spans, from, end - from);
     if (TAC_UNLIKELY((from ^ (end - 1)) >> 6))
         return claim_many_words(spans, from, end);
@@ -83,40 +98,56 @@ TAC_ALWAYS_INLINE bool claim_words(struct tac_spans *spans, size_t from, size_t 
                                mask);
 }
 
-/* From within a word of level 0, or its end, into others. Where it ends, or 0. */
-TAC_ALWAYS_INLINE size_t grow_over(struct tac_spans *spans, size_t from, size_t end, bool deep)
+/* What was claimed from word `first` on may stay, and it ends there, if the rest of the word in
+ * which it begins, which was looked at, is still free. */
+TAC_ALWAYS_INLINE size_t with_rest(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
-    struct tac_span_level *level = &spans->level[0];
-    const unsigned depth = tac_span_depth(0, deep), used = from & 63, behind = end & 63;
-    const uint64_t rest = ~0ull << used;
-    size_t first = (from + 63) >> 6, whole = (end + 63) >> 6;
-    if (used && tac_span_value(level, from >> 6) != rest)
-        return 0;
-    if (ends_among_others(level, first, end)) {
-        if (!tac_span_claim_word(level, depth, (unsigned)first, ~(~0ull << behind)))
-            return 0;
-    } else if (first < whole) {
-        if (!claim_words(spans, first, whole, deep))
-            return 0;
-        if (used)
-            end = whole << 6;
-        else if (behind)
-            keep_behind(level, depth, whole - 1, behind);
-    }
-    if (!used || TAC_LIKELY(claim_rest(level, depth, from >> 6, rest, 64 - used)))
+    const unsigned used = from & 63;
+    if (!used || TAC_LIKELY(claim_rest(&spans->level[0], tac_span_depth(0, deep), from >> 6,
+                                       ~0ull << used, 64 - used)))
         return end;
-    tac_spans_give(spans, first << 6, end - (first << 6));
+    size_t first = (from | 63) + 1;
+    tac_spans_give(spans, first, end - first);
     return 0;
 }
 
-static TAC_SPAN_NOINLINE size_t grow_over_deep(struct tac_spans *spans, size_t from, size_t end)
+/* From within a word of level 0, or its end, to within the next, which is free in parts. */
+TAC_ALWAYS_INLINE size_t grow_among(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
-    return grow_over(spans, from, end, true);
+    if (!tac_span_claim_word(&spans->level[0], tac_span_depth(0, deep), (unsigned)(end >> 6),
+                             ~(~0ull << (end & 63))))
+        return 0;
+    return with_rest(spans, from, end, deep);
 }
 
-static TAC_SPAN_NOINLINE size_t grow_over_near(struct tac_spans *spans, size_t from, size_t end)
+/* The same into words that are free as a whole. */
+TAC_ALWAYS_INLINE size_t grow_words(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
-    return grow_over(spans, from, end, false);
+    size_t whole = (end + 63) >> 6;
+    if (!claim_words(spans, (from + 63) >> 6, whole, deep))
+        return 0;
+    if (from & 63)
+        return with_rest(spans, from, whole << 6, deep);
+    if (end & 63)
+        keep_behind(&spans->level[0], tac_span_depth(0, deep), whole - 1, end & 63);
+    return end;
+}
+
+TAC_FOR_BOTH(size_t, grow_among, (struct tac_spans * spans, size_t from, size_t end),
+             return grow_among(spans, from, end, deep))
+TAC_FOR_BOTH(size_t, grow_words, (struct tac_spans * spans, size_t from, size_t end),
+             return grow_words(spans, from, end, deep))
+
+/* From within a word of level 0, or its end, into others. Where it ends, or 0. */
+static inline size_t grow_over(struct tac_spans *spans, size_t from, size_t end)
+{
+    const struct tac_span_level *level = &spans->level[0];
+    size_t first = (from + 63) >> 6;
+    if (from & 63 && tac_span_value(level, from >> 6) != ~0ull << (from & 63))
+        return 0;
+    if (ends_among_others(level, first, end))
+        return spans->deep ? grow_among_deep(spans, from, end) : grow_among_near(spans, from, end);
+    return spans->deep ? grow_words_deep(spans, from, end) : grow_words_near(spans, from, end);
 }
 
 /* Inside its word. */
@@ -129,20 +160,18 @@ static TAC_SPAN_NOINLINE size_t grow_part(struct tac_spans *spans, size_t from, 
     return done ? end : 0;
 }
 
-size_t tac_spans_grow(struct tac_spans *spans, size_t unit, size_t from, size_t end)
+size_t tac_spans_grow(struct tac_spans *spans, size_t from, size_t end, size_t unit)
 {
     size_t last = end - 1;
     if ((from ^ last) >> 6 == 0 && from & 63)
         return grow_part(spans, from, end);
-    if (spans->top == 2 && (unit ^ last) >> 12) {
+    if (TAC_UNLIKELY((unit ^ last) >> 12) && spans->top == 2) {
         if (unit & 4095)
             return 0;
         if (!((from | end) & 63) && (from ^ last) >> 12)
             return grow_far(spans, from, end);
     }
-    if (unit & 63)
-        return 0;
-    return spans->deep ? grow_over_deep(spans, from, end) : grow_over_near(spans, from, end);
+    return unit & 63 ? 0 : grow_over(spans, from, end);
 }
 
 size_t tac_spans_claim_whole(struct tac_spans *spans, size_t unit)

@@ -135,7 +135,8 @@ bool tac_spans_is_free(const struct tac_spans *spans, size_t unit)
 static bool hint_leads(const struct tac_span_level *level, unsigned depth, unsigned k, unsigned w)
 {
     for (unsigned d = 0; d < depth; d++) {
-        const tac_hint_node *node = &tac_hint_above(level->sets.nodes, depth, d, w)[k];
+        const tac_hint_node *node =
+            tac_hint_at(tac_hint_set(level->sets.nodes, k), depth, d, tac_hint_offset(depth, d, w));
         if (!(tac_hint_seen(node) & tac_hint_bit(w >> 5 * d)))
             return false;
     }

@@ -116,10 +116,11 @@ static void keep_rest(struct tac_spans *spans, size_t w, unsigned from, unsigned
 {
     uint64_t used = tac_bitrun_mask(from, end - from);
     struct tac_span_level *level = &spans->level[1];
-    if (~used && spans->deep)
-        tac_span_fresh(level, 2, (unsigned)w, ~used, tac_bitrun_longest(~used));
-    else if (~used)
-        tac_span_fresh(level, 1, (unsigned)w, ~used, tac_bitrun_longest(~used));
+    unsigned behind = 64 - end, longest = from > behind ? from : behind;
+    if (longest && spans->deep)
+        tac_span_fresh(level, 2, (unsigned)w, ~used, longest);
+    else if (longest)
+        tac_span_fresh(level, 1, (unsigned)w, ~used, longest);
 }
 
 long tac_span_take_top_words(struct tac_spans *spans, size_t words, size_t step, size_t first)

@@ -12,6 +12,19 @@
 
 #define TAC_SPAN_NOINLINE __attribute__((noinline))
 
+/* A function for `deep` arenas, and the same for others. */
+#define TAC_FOR_BOTH(type, name, parameters, ...)                                                  \
+    static TAC_SPAN_NOINLINE type name##_deep parameters                                           \
+    {                                                                                              \
+        const bool deep = true;                                                                    \
+        __VA_ARGS__;                                                                               \
+    }                                                                                              \
+    static TAC_SPAN_NOINLINE type name##_near parameters                                           \
+    {                                                                                              \
+        const bool deep = false;                                                                   \
+        __VA_ARGS__;                                                                               \
+    }
+
 /* One bit at each position that is `first` modulo `step`, a power of two up to 64. */
 TAC_ALWAYS_INLINE uint64_t tac_span_multiples(unsigned step, unsigned first)
 {
@@ -39,6 +52,12 @@ long tac_span_take_top_words(struct tac_spans *spans, size_t words, size_t step,
 /* Exactly these bits; all or none. */
 bool tac_span_claim_top(struct tac_spans *spans, size_t from, size_t n);
 
+/* Is level 1 the top? Deep arenas have one above. */
+TAC_ALWAYS_INLINE bool tac_span_is_flat(const struct tac_spans *spans, bool deep)
+{
+    return !deep && spans->top == 1;
+}
+
 /* ---- Words ---- */
 
 TAC_ALWAYS_INLINE uint64_t tac_span_value(const struct tac_span_level *level, size_t w)
@@ -55,13 +74,14 @@ TAC_ALWAYS_INLINE void tac_span_unset(struct tac_span_level *level,
                                       const struct tac_hint_path *path, unsigned depth, unsigned k,
                                       uint64_t value)
 {
-    tac_hint_node *node = &path->above[0][k];
+    char *set = tac_hint_set(path->nodes, k);
+    tac_hint_node *node = tac_hint_at(set, depth, 0, path->offset[0]);
     uint64_t before = atomic_load(node);
     if (TAC_UNLIKELY(atomic_load(&level->word[path->i]) != value) &&
         tac_span_is_member(level, k, path->i))
         return;
     tac_hint_drop(node, before, path->i);
-    tac_hints_fold(path, depth, 0, k);
+    tac_hints_fold(path, set, depth, 0, k);
 }
 
 /* Word w, which was in the set `before` (0: none), has a new value and belongs into set k (0: none)
@@ -120,21 +140,21 @@ TAC_ALWAYS_INLINE long tac_span_cut(struct tac_spans *spans, size_t first_word, 
     return (long)(first_word << 6);
 }
 
+/* After a lost race for the bits of the mask (spans_claim.c). */
+bool tac_span_claim_again(struct tac_span_level *level, unsigned depth, unsigned w, uint64_t mask);
+
 /* The bits of the mask, if they are all free there. */
 TAC_ALWAYS_INLINE bool tac_span_claim_word(struct tac_span_level *level, unsigned depth, unsigned w,
                                            uint64_t mask)
 {
-    uint64_t value = atomic_load(&level->word[w]);
-    for (int tries = TAC_SPANS_TRIES; tries && !(~value & mask); tries--) {
-        uint64_t left = value & ~mask;
-        if (TAC_LIKELY(atomic_compare_exchange_strong(&level->word[w], &value, left))) {
-            if (depth)
-                tac_span_publish(level, depth, w, left, tac_span_shown(level, w),
-                                 tac_bitrun_longest(left));
-            return true;
-        }
-    }
-    return false;
+    uint64_t value = atomic_load(&level->word[w]), left = value & ~mask;
+    if (~value & mask)
+        return false;
+    if (TAC_UNLIKELY(!atomic_compare_exchange_strong(&level->word[w], &value, left)))
+        return tac_span_claim_again(level, depth, w, mask);
+    if (depth)
+        tac_span_publish(level, depth, w, left, tac_span_shown(level, w), tac_bitrun_longest(left));
+    return true;
 }
 
 #endif

@@ -15,15 +15,16 @@ static inline void tac_units_return(size_t n)
     atomic_fetch_sub(&tac_mem.taken_units, n);
 }
 
-/* Account for n units more, unless more would be in use than are open to the caller. */
-static inline bool tac_units_account(size_t n, size_t open)
+/* Account for n units more, unless more would be in use than are open to the caller, which is
+ * looked at last. */
+static inline bool tac_units_account(size_t n, const size_t *open)
 {
     size_t taken = atomic_fetch_add(&tac_mem.taken_units, n) + n;
-    if (TAC_UNLIKELY(taken > open)) {
+    if (TAC_UNLIKELY(taken > *open)) {
         tac_units_return(n);
         return false;
     }
-    if (taken > atomic_load_explicit(&tac_mem.peak_units, memory_order_relaxed))
+    if (TAC_LIKELY(taken > atomic_load_explicit(&tac_mem.peak_units, memory_order_relaxed)))
         atomic_store_explicit(&tac_mem.peak_units, taken, memory_order_relaxed);
     if (TAC_UNLIKELY(taken > atomic_load_explicit(&tac_mem.quiet_units, memory_order_relaxed)))
         tac_low_water_check(taken);

@@ -43,7 +43,8 @@ uint64_t prove_grown(uint64_t from, uint64_t end)
 uint64_t prove_node(char *nodes, unsigned depth, unsigned d, unsigned i);
 uint64_t prove_node(char *nodes, unsigned depth, unsigned d, unsigned i)
 {
-    return (uint64_t)((char *)tac_hint_above(nodes, depth, d, i) - nodes);
+    (void)nodes;
+    return tac_hint_level(depth, d) + tac_hint_offset(depth, d, i);
 }
 
 unsigned prove_first(unsigned depth, unsigned d);

@@ -128,12 +128,12 @@ CLAIMS = [("tac_bitrun_mask sets bits start .. start + n - 1 and no others", mas
           ("tac_bitrun_longest is at least n where there is a run of n, and only there", longest),
           ("tac_span_multiples sets each step-th bit from the first on", multiples),
           ("tac_spans_round and tac_spans_grown go to the next edge where they should", lengths),
-          ("tac_hint_above: each node has its place in its level's part of the table", nodes)]
+          ("tac_hint_offset: each node has its place in its level's part of the table", nodes)]
 
 # Header, what stands there, what is planted instead, the claim that it breaks.
 PLANTED = [("bitrun.h", "(~0ull >> (64 - n)) << start", "((1ull << n) - 1) << start", mask),
            ("bitrun.h", "return x & x >> (n - 16)", "return x & x >> (n - 15)", starts),
-           ("bitrun.h", "at = tac_bitrun_extend(of16, of8, 8, &n)", "at = of16", longest),
+           ("bitrun.h", "of24, 24) : tac", "of16, 24) : tac", longest),
            ("bitrun.h", "return 32 + tac_bit_highest", "return 31 + tac_bit_highest", longest),
            ("spans_word.h", "0x0001000100010001", "0x0001000100010000", multiples),
            ("spans.h", "(size_t)1 << 12 ? 64 : 1", "(size_t)1 << 12 ? 32 : 1", lengths),

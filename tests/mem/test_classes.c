@@ -16,6 +16,15 @@ static void every_size_fits_its_class(void)
     }
 }
 
+static void larger_sizes_have_the_same_class_and_nothing_the_first(void)
+{
+    CHECK(tac_class_of_larger(0) == 1);
+    for (size_t bytes = TAC_CLASS_SMALL_BYTES + 1; bytes <= TAC_CLASS_MAX_BYTES; bytes++)
+        REQUIRE(tac_class_of_larger(bytes) == tac_class_of(bytes));
+    CHECK(tac_class_of_larger(TAC_CLASS_MAX_BYTES + 1) == 0);
+    CHECK(tac_class_of_larger(SIZE_MAX) == 0);
+}
+
 static void slabs_hold_their_blocks(void)
 {
     for (unsigned c = 1; c < TAC_CLASSES; c++) {
@@ -24,6 +33,7 @@ static void slabs_hold_their_blocks(void)
         CHECK(class->block_bytes % 16 == 0);
         CHECK((size_t) class->capacity * class->block_bytes <= bytes);
         CHECK((class->units > 1) == (c >= TAC_CLASS_MEDIUM_FIRST));
+        CHECK(class->units == 1 || (class->units >= 4 && class->units <= 7)); /* see mark_parts */
         CHECK(class->capacity <= TAC_CLASS_BLOCKS_MAX);
     }
 }
@@ -42,6 +52,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(every_size_fits_its_class);
+    TEST(larger_sizes_have_the_same_class_and_nothing_the_first);
     TEST(slabs_hold_their_blocks);
     TEST(every_address_finds_its_block);
     return test_end();

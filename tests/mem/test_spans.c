@@ -35,6 +35,15 @@ static long take(struct tac_spans *spans, size_t n, bool high)
     return high && n < 64 ? tac_spans_take_high(spans, (unsigned)n) : tac_spans_take(spans, n);
 }
 
+/* As a run, or where it lies in one word, as bits of that. */
+static void give(struct tac_spans *spans, size_t unit, size_t n, bool bits)
+{
+    if (bits && n < 64 && unit / 64 == (unit + n - 1) / 64)
+        tac_spans_give_bits(spans, unit / 64, tac_bitrun_mask(unit % 64, (unsigned)n));
+    else
+        tac_spans_give(spans, unit, n);
+}
+
 static void runs_agree_with_counting(void)
 {
     for (int i = 0; i < 20000; i++) {
@@ -64,7 +73,7 @@ static void whole_arena_can_be_taken_and_given(void)
             n++;
         CHECK_MSG(n == sizes[i], "%zu of %zu", n, sizes[i]);
         for (size_t u = 0; u < sizes[i]; u++)
-            tac_spans_give(&l.spans, u, 1);
+            give(&l.spans, u, 1, u & 1);
         CHECK(tac_spans_free_units(&l.spans) == sizes[i]);
         CHECK(!tac_spans_fault(&l.spans));
         free(l.table);
@@ -117,7 +126,7 @@ static void operate_at_random(size_t units)
         } else if (random_next(&seed) % 4 == 0) {
             size_t longer = tac_spans_round(s->n + random_length());
             size_t from = s->unit + s->n, to = s->unit + longer;
-            size_t end = to <= units ? tac_spans_grow(&l.spans, s->unit, from, to) : 0;
+            size_t end = to <= units ? tac_spans_grow(&l.spans, from, to, s->unit) : 0;
             if (end) {
                 struct span more = {from, end - from};
                 REQUIRE(end == to || end == tac_spans_grown(from, to));
@@ -131,7 +140,7 @@ static void operate_at_random(size_t units)
             REQUIRE(kept >= keep && kept < keep + 64);
             REQUIRE(mark(owner, gone, 1, 0));
             if (!keep)
-                tac_spans_give(&l.spans, gone.unit, gone.n);
+                give(&l.spans, gone.unit, gone.n, i & 1);
             s->n = kept;
         }
         if (i % 256 == 0) {
@@ -182,7 +191,7 @@ static void *work(void *argument)
         } else {
             for (size_t u = 0; u < s->n; u++)
                 atomic_store(&w->owner[s->unit + u], 0);
-            tac_spans_give(&w->layer->spans, s->unit, s->n);
+            give(&w->layer->spans, s->unit, s->n, i & 2);
             s->n = 0;
         }
     }
