@@ -190,6 +190,15 @@ static void change(struct doing *d, uint64_t ns, uint32_t index)
     d->index = index;
 }
 
+/* Some kernels do not tell of switches out of the idle task. Who came then is known by its own
+ * account, or when it is charged for its time. */
+static void end_idle(struct doing *d, const struct tac_capture_kernel *k)
+{
+    uint64_t from = k->type == TAC_KERNEL_RUNTIME && k->a < k->ns ? k->ns - k->a : k->ns;
+    if (d->index == 0 && k->tid)
+        change(d, from > d->since_ns ? from : d->since_ns, k->tid);
+}
+
 static void walk_cpu(const struct tac_lod *l, struct doing *doing)
 {
     for (size_t i = 0; i < l->c->kernel_count; i++) {
@@ -200,6 +209,8 @@ static void walk_cpu(const struct tac_lod *l, struct doing *doing)
             change(&doing[k->cpu], k->ns, (uint32_t)(k->a >> 32));
         else if (k->type == TAC_KERNEL_LOST)
             change(&doing[k->cpu], k->ns, 0); /* nobody knows */
+        else if (k->type == TAC_KERNEL_IN || k->type == TAC_KERNEL_RUNTIME)
+            end_idle(&doing[k->cpu], k);
     }
 }
 

@@ -166,6 +166,34 @@ static void points_keep_minimum_and_maximum(void)
     tac_capture_close(c);
 }
 
+static void who_ends_an_idle_time_unsaid_is_seen(void)
+{
+    struct tac_make *m = tac_make_open(path);
+    struct tac_capture *c = NULL;
+    struct tac_lod *l;
+    struct tac_lod_span span[8];
+    tac_make_thread(m, 11, "audio");
+    for (uint64_t t = 10000; t < 30000;
+         t += 10000) { /* 12 and 11 run, and only their ends are told */
+        tac_make_kernel(m, (struct tac_format_kernel){t, TAC_KERNEL_SWITCH, 1, 12, 0, 1ull << 32});
+        tac_make_kernel(m, (struct tac_format_kernel){t + 2000, TAC_KERNEL_IN, 1, 11, 0, 0});
+        tac_make_kernel(
+            m, (struct tac_format_kernel){t + 4000, TAC_KERNEL_SWITCH, 1, 11, 0, 1ull << 32});
+        tac_make_kernel(m,
+                        (struct tac_format_kernel){t + 9900, TAC_KERNEL_RUNTIME, 1, 12, 3000, 0});
+    }
+    tac_make_close(m);
+    REQUIRE(tac_capture_open(path, NULL, &c) == 0 && tac_lod_open(c, &l) == 0);
+    size_t n = tac_lod_spans(l, TAC_LOD_CPU, 1, 0, 0, 30000, 30000, span, 8);
+    REQUIRE(n == 4);
+    CHECK(span[0].index == 11 && span[0].begin_ns == 12000 && span[0].end_ns == 14000);
+    CHECK(span[1].index == 12 && span[1].begin_ns == 16900 && span[1].end_ns == 20000);
+    CHECK(span[2].index == 11 && span[2].begin_ns == 22000 && span[2].end_ns == 24000);
+    CHECK(span[3].index == 12 && span[3].begin_ns == 26900);
+    tac_lod_close(l);
+    tac_capture_close(c);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -173,6 +201,7 @@ int main(int argc, char **argv)
     TEST(each_query_is_what_a_walk_finds);
     TEST(the_longest_is_named);
     TEST(points_keep_minimum_and_maximum);
+    TEST(who_ends_an_idle_time_unsaid_is_seen);
     unlink(path);
     return test_end();
 }
