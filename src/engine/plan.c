@@ -13,6 +13,9 @@
 
 enum { ROWS_BITS = 32 };
 
+/* What a node takes at least, of the memory of nodes and of plans. */
+enum { NODE_BYTES = 384, PLANNED_BYTES = 1024 };
+
 static int add_batch(struct tac_plan *plan, struct tac_batch *batch)
 {
     for (uint32_t i = 0; i < plan->batches; i++)
@@ -73,6 +76,7 @@ static int take_nodes(struct tac_plan *plan, const struct tac_plan_build *how,
     if (!fresh)
         return -ENOMEM;
     fresh->vault.lock = how->lock;
+    fresh->vault.expected = how->before ? 0 : (size_t)plan->graph->node_count * NODE_BYTES;
     fresh->disk = how->disk;
     fresh->refs = 1; /* ours, for the time of building */
     int code = add_batch(plan, fresh);
@@ -148,6 +152,7 @@ int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
     plan->graph = graph;
     plan->vault.lock = how->lock;
     plan->vault.shelf = how->shelf;
+    plan->vault.expected = (size_t)graph->node_count * PLANNED_BYTES;
     plan->threads = how->threads ? how->threads : 1;
     plan->always = how->always;
     plan->lost_before = how->lost;

@@ -2,8 +2,8 @@
  * vault.c - chunks of base/region.h with a bump pointer in the last one; each new chunk adds half
  * of what is there, a quarter when that is much, so that their number stays within a small bound.
  * Large ones ask for huge pages: a plan of thousands of nodes spends most of its building on the
- * first touch of its pages; where one takes the place of another, the chunks of the one
- * before that serve it. */
+ * first touch of its pages. What is expected to become that large begins with one. Where one takes
+ * the place of another, the chunks of the one before that serve it. */
 #include "engine/vault.h"
 
 #include "base/bits.h"
@@ -57,6 +57,8 @@ static bool add_chunk(struct tac_vault *vault, size_t bytes)
     if (vault->chunks == TAC_VAULT_CHUNKS_MAX)
         return false;
     size_t more = vault->bytes / (vault->bytes > HUGE_BYTES ? 4 : 2);
+    if (!vault->chunks && vault->expected > HUGE_BYTES / 2)
+        more = vault->expected;
     size_t room = more > TAC_VAULT_CHUNK_BYTES ? more : TAC_VAULT_CHUNK_BYTES;
     room = (bytes > room ? bytes : room) + TAC_VAULT_SLACK_BYTES;
     struct tac_region *r = &vault->chunk[vault->chunks];

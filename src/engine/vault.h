@@ -41,6 +41,7 @@ struct tac_vault {
     bool unlocked; /* true: some chunk could not be locked */
     bool stale;    /* the last chunk comes from the shelf: what is taken of it is zeroed */
     struct tac_shelf *shelf; /* NULL: none */
+    size_t expected;         /* bytes that will be taken at least; 0: nobody knows */
     unsigned chunks;
     size_t used; /* of the last chunk */
     size_t bytes;

@@ -62,6 +62,15 @@ static void a_shelf_has_an_end(void)
     tac_shelf_clear(&shelf);
 }
 
+static void what_is_expected_lies_in_one_chunk(void)
+{
+    struct tac_vault vault = {.expected = 3 << 20}, small = {.expected = 1 << 10};
+    CHECK(tac_vault_take(&vault, 100) && vault.bytes >= 3 << 20 && vault.chunks == 1);
+    CHECK(tac_vault_take(&small, 100) && small.bytes < 1 << 20);
+    tac_vault_fini(&vault);
+    tac_vault_fini(&small);
+}
+
 /* What needs little is not given a chunk that was made for much. */
 static void a_large_chunk_does_not_serve_a_small_vault(void)
 {
@@ -95,6 +104,7 @@ int main(int argc, char **argv)
     TEST(memory_is_handed_on_and_is_zeroed);
     TEST(a_shelf_holds_what_was_dropped_last);
     TEST(a_shelf_has_an_end);
+    TEST(what_is_expected_lies_in_one_chunk);
     TEST(a_large_chunk_does_not_serve_a_small_vault);
     TEST(memory_is_zeroed_after_a_failure);
     return test_end();
