@@ -480,18 +480,19 @@ static bool gives_a_sign(const struct walk *w, const struct followed *f, uint64_
     return false;
 }
 
-/* Where the system's events are missing, a thread's own timer tells of its CPU. Hosts that halt a
- * machine for long halt all its CPUs: so it tells of those of other threads that gave no sign. */
+/* A thread's own timer tells of its CPU, also of halts that are too short to leave ticks out. Where
+ * the system's events are missing it tells of those of other threads that gave no sign as well:
+ * hosts that halt a machine for long halt all its CPUs. */
 static void note_late_pulses(struct walk *w)
 {
     struct tac_sights late = {0};
-    if (w->error == 0 && !w->system_wide && w->is_virtual)
+    if (w->error == 0 && w->is_virtual)
         w->error = tac_pulse_find(w->capture, &late);
     for (size_t k = 0; k < late.count; k++) {
         const struct tac_sight *s = &late.data[k];
         for (size_t i = 0; i < w->count; i++) {
             struct followed *f = &w->followed[i];
-            bool is_long = s->to_ns - s->from_ns > TAC_STILL_CPU_NS;
+            bool is_long = !w->system_wide && s->to_ns - s->from_ns > TAC_STILL_CPU_NS;
             if (f->tid == s->who || (is_long && !gives_a_sign(w, f, s->from_ns, s->to_ns)))
                 note(w, f, *s);
         }

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum { CLOCK_EVERY_NS = 100000000, DRAIN_MS = 5, DRAIN_MS_MAX = 1000, GOODBYE_MS = 2000 };
-enum { SAMPLES_HZ_MAX = 10000, PULSE_NS = 10000000 };
+enum { SAMPLES_HZ_MAX = 10000, PULSE_NS = 5000000 };
 
 static_assert(TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS) <= TAC_WIRE_BYTES_MAX, "fits a connection");
 
