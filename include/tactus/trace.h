@@ -136,10 +136,11 @@ struct tac_trace_config {
                              TACTUS_STACKS=BYTES asks for PERF, STACKS and so many bytes whatever
                              the program says */
     uint32_t samples_hz;  /* with PERF: where each registered thread computes, so often a second of
-                             its CPU time, by a timer of the kernel that interrupts it for a few us;
-                             with STACKS, with its call stack. 0: none; at most 10 000. In the
-                             program's own code alone, or in the kernel's as well with
-                             kernel.perf_event_paranoid <= 1 or privilege. The environment
+                             its CPU time, by a timer of the kernel that interrupts it for a few us
+                             (in a guest where it was measured, 46); with STACKS, with its call
+                             stack. 0: none; at most 10 000. In the program's own code alone, or in
+                             the kernel's as well with kernel.perf_event_paranoid <= 1 or
+                             privilege. The environment
                              variable TACTUS_SAMPLES=HZ asks for PERF and so many whatever the
                              program says */
 };

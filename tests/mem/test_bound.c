@@ -28,7 +28,7 @@ static const char *const kind_name[KINDS] = {"own",    "other",      "first",
 static const long near_limits[KINDS] = {250, 400, 400, 400, 15, 20};
 static const long deep_limits[KINDS] = {250, 400, 400, 420, 15, 20};
 /* Compiled for any arm64: atomic operations are calls, which ask for the processor first. */
-static const long logged_limits[KINDS] = {250, 560, 480, 500, 17, 27};
+static const long logged_limits[KINDS] = {250, 510, 450, 465, 17, 27};
 static const long *limits = deep_limits;
 
 static struct {
