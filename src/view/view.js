@@ -71,6 +71,8 @@
 
   let from = 0, to = first, shift = 0, picked = null, data = [];
   const canvas = $('lanes'), overview = $('overview');
+  const facts = [`${ns(first)}`, about.cycles ? `${count(about.cycles)} cycles, ${count(about.late)} late` : 'no cycles',
+    about.program, about.problems].filter(Boolean).join(' · ');
   const LEAST = 200; // ns across the screen
   const go = (a, b) => {
     const length = Math.min(first * 1.04, Math.max(LEAST, b - a)), middle = (a + b) / 2;
@@ -101,7 +103,7 @@
     try {
       data = await ask('lanes', words);
       asked = text;
-      $('facts').classList.remove('gone');
+      $('facts').textContent = facts;
     } catch (error) {
       $('facts').textContent = 'The server has gone: start tactus view again.';
     }
@@ -453,8 +455,7 @@
 
   document.title = `${about.name} · Tactus view`;
   $('name').textContent = about.name;
-  $('facts').textContent = [`${ns(first)}`, about.cycles ? `${count(about.cycles)} cycles, ${count(about.late)} late` : 'no cycles',
-    about.program, about.problems].filter(Boolean).join(' · ');
+  $('facts').textContent = facts;
   $('late-tools').hidden = !about.late;
   const overall = lanes.filter(l => l.key && l.key[0] === 'y').map(l => l.key).join(',') ||
     (lanes.find(l => l.key && 'zc'.includes(l.key[0])) || {key: ''}).key;
