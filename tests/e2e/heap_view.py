@@ -66,7 +66,8 @@ def steady():
            and os.path.exists(f"/proc/{victim.pid}/task/{holders[0]['tid']}"),
            "its threads by name and number", page["threads"])
         of_4000 = [c for c in page["classes"] if c["block_bytes"] == 4096]
-        ok(of_4000 and 1000 <= of_4000[0]["live_blocks"] <= 1016, "its classes", page["classes"])
+        # a thread's first block of this size may be a unit that was kept for it, which is of no class
+        ok(of_4000 and 999 <= of_4000[0]["live_blocks"] <= 1016, "its classes", page["classes"])
         cells = page["map"]["cells"]
         ok(sum(c[1] for c in cells) == page["large_bytes"]
            and sum(c[0] + c[1] for c in cells) <= page["taken_bytes"]
