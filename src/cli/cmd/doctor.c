@@ -293,7 +293,8 @@ TAC_CMD(doctor) = {
             [OPTION_SAMPLES] = {"samples", 0, "[=HZ]",
                                 "With a program: ask the kernel where its audio threads compute, "
                                 "so often a second of their CPU time (4000). Names the function "
-                                "that took long; each sample costs the thread a few us."},
+                                "that took long; each sample costs the thread a few us, in a "
+                                "virtual machine some 50."},
         },
     .operands_min = 0,
     .operands_max = -1,
