@@ -94,10 +94,16 @@ static void retire(struct tac_slab *slab)
     TAC_KIND_SET(slab, TAC_KIND_NONE);
 }
 
-/* May an empty slab of the class be a spare? */
+/* Is there a place for one more spare? */
+static bool has_place(const struct tac_heap *heap)
+{
+    return heap->spares + heap->fresh_spares < TAC_HEAP_SPARES;
+}
+
+/* May an empty slab of the class be one? */
 static bool has_room(const struct tac_heap *heap, unsigned c)
 {
-    return c < TAC_CLASS_MEDIUM_FIRST && heap->spares + heap->fresh_spares < TAC_HEAP_SPARES;
+    return c < TAC_CLASS_MEDIUM_FIRST && has_place(heap);
 }
 
 static void add_spare(struct tac_heap *heap, struct tac_slab *slab)
@@ -395,7 +401,7 @@ static void keep_unit(struct tac_heap *heap, size_t unit)
 {
     if (tac_unit_prepare(unit))
         return;
-    if (has_room(heap, 0))
+    if (has_place(heap))
         add_spare(heap, tac_slab_line(unit));
     else
         tac_units_give(unit, 1);

@@ -53,7 +53,9 @@ TAC_ALWAYS_INLINE long try_run(struct tac_span_level *level, unsigned depth, uns
     if (TAC_UNLIKELY(!atomic_compare_exchange_strong(&level->word[w], &value, left)))
         return -1;
     unsigned longest = tac_bitrun_longest(left);
-    if (longest != k) /* else it is where it belongs */
+    /* Else it is where it belongs, unless somebody moves it: who put it into another set said so
+     * before looking for the last time whether it is still needed in this one. */
+    if (longest != k || atomic_load(&level->shown[w]) != k)
         tac_span_publish(level, depth, w, left, k, longest);
     if (want.some)
         *ret_n = n;

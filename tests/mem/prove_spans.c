@@ -43,8 +43,7 @@ uint64_t prove_grown(uint64_t from, uint64_t end)
 uint64_t prove_node(char *nodes, unsigned depth, unsigned d, unsigned i);
 uint64_t prove_node(char *nodes, unsigned depth, unsigned d, unsigned i)
 {
-    (void)nodes;
-    return tac_hint_level(depth, d) + tac_hint_offset(depth, d, i);
+    return (uint64_t)((char *)tac_hint_at(nodes, depth, d, tac_hint_offset(depth, d, i)) - nodes);
 }
 
 unsigned prove_first(unsigned depth, unsigned d);
