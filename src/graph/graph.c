@@ -99,12 +99,12 @@ static int read_text(const char *text, size_t bytes, const char *name, const cha
     graph->file = tac_stash_string(&graph->stash, name, strlen(name));
     graph->folder = tac_stash_string(&graph->stash, folder, strlen(folder));
     int code = tac_yaml_parse(text, bytes, name, &text_stash, &root, err);
-    if (mistakes)
-        mistakes->root = root;
     if (code >= 0)
         code = graph->file && graph->folder
                    ? tac_graph_read_patch(&reader, root)
                    : tac_error_set(err, -ENOMEM, name, 0, 0, "out of memory");
+    if (mistakes)
+        tac_names_fini(&mistakes->wrong); /* its names are of the tree */
     tac_stash_fini(&text_stash);
     if (code < 0) {
         tac_graph_free(graph);

@@ -148,7 +148,7 @@ int tac_graph_read(const char *text, size_t bytes, const char *name, const char 
 int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_error *err);
 void tac_graph_free(struct tac_graph *graph);
 
-/* Read a file to the end for its mistakes: tell is called for each, the first
+/* Read a file to the end for the mistakes of its text: tell is called for each, the first
  * TAC_GRAPH_MISTAKES_MAX; what only follows from another one is left out. Returns how many there
  * are; 0: tac_graph_open reads it. Negative, and *err: it cannot be read at all. */
 typedef void (*tac_graph_tell)(void *user, const struct tac_error *mistake);
@@ -182,8 +182,8 @@ int64_t tac_graph_find(const struct tac_graph *graph, const char *node);
 struct tac_graph_mistakes {
     tac_graph_tell tell;
     void *user;
-    const struct tac_yaml *root;
     int count;
+    struct tac_names wrong; /* nodes whose description was wrong and told */
 };
 
 struct tac_graph_reader {

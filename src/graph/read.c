@@ -57,22 +57,36 @@ int tac_graph_fail(const struct tac_graph_reader *r, int code, unsigned line, un
     return code;
 }
 
-static bool has_key(const struct tac_yaml *map, const char *key)
+static bool is_wrong(const struct tac_graph_reader *r, const char *name)
 {
-    return map && map->kind == TAC_YAML_MAP && tac_yaml_get(map, key);
+    return r->mistakes && tac_names_find(&r->mistakes->wrong, name) >= 0;
 }
 
-/* Whether the text describes a node of that name, however wrongly. */
-static bool is_described(const struct tac_yaml *root, const char *name)
+/* The text has a node of that name, and what it says of it is wrong and told. */
+static void note_wrong(const struct tac_graph_reader *r, const char *name)
 {
-    const struct tac_yaml *voices = tac_yaml_get(root, "voices");
-    bool found = !strcmp(name, "input")
-                     ? has_key(root, name)
-                     : has_key(tac_yaml_get(root, "nodes"), name) || has_key(voices, name);
-    const struct tac_yaml *v = voices && voices->kind == TAC_YAML_MAP ? voices->first : NULL;
-    for (; v && !found; v = v->next)
-        found = v->kind == TAC_YAML_MAP && has_key(tac_yaml_get(v, "nodes"), name);
-    return found;
+    if (r->mistakes && !is_wrong(r, name))
+        (void)tac_names_add(&r->mistakes->wrong, name,
+                            0); /* without room a mistake is told twice */
+}
+
+static void note_all_wrong(const struct tac_graph_reader *r, const struct tac_yaml *nodes)
+{
+    for (const struct tac_yaml *n = nodes && nodes->kind == TAC_YAML_MAP ? nodes->first : NULL; n;
+         n = n->next)
+        note_wrong(r, n->key);
+}
+
+/* What was probably meant; the search costs too much to be made for mistakes that nobody is told.
+ */
+static const char *ask_node(const struct tac_graph_reader *r, const char *name,
+                            char ask[TAC_NEAREST_TEXT_MAX])
+{
+    struct tac_nearest near = tac_nearest_begin(name);
+    bool told = !r->mistakes || r->mistakes->count < TAC_GRAPH_MISTAKES_MAX;
+    for (uint32_t i = 0; told && i < r->graph->node_count && i < NEAR_NODES; i++)
+        tac_nearest_try(&near, r->graph->node[i].name);
+    return tac_nearest_ask(&near, ask);
 }
 
 int tac_graph_need_node(const struct tac_graph_reader *r, const char *name, unsigned line,
@@ -83,15 +97,12 @@ int tac_graph_need_node(const struct tac_graph_reader *r, const char *name, unsi
         *ret_node = (uint32_t)index;
         return 0;
     }
-    if (r->mistakes && is_described(r->mistakes->root, name))
+    if (is_wrong(r, name))
         return -TAC_E_UNKNOWN;
     char ask[TAC_NEAREST_TEXT_MAX];
-    struct tac_nearest near = tac_nearest_begin(name);
-    for (uint32_t i = 0; i < r->graph->node_count && i < NEAR_NODES; i++)
-        tac_nearest_try(&near, r->graph->node[i].name);
     return tac_graph_fail(r, -TAC_E_UNKNOWN, line, column, "there is no node '%.60s'%s", name,
                           !strcmp(name, "input") ? "; give the patch 'input: CHANNELS'"
-                                                 : tac_nearest_ask(&near, ask));
+                                                 : ask_node(r, name, ask));
 }
 
 static int no_memory(const struct tac_graph_reader *r)
@@ -241,12 +252,14 @@ static int read_node(const struct tac_graph_reader *r, uint32_t section, const s
     if (code >= 0)
         code = add_node(r, map->key, tac_blocks_get((uint32_t)code), code, map->key_line,
                         map->key_column, &index);
-    if (code < 0)
+    if (code < 0) {
+        note_wrong(r, map->key);
         return code;
+    }
     struct tac_graph_node *n = &r->graph->node[index];
     code = read_width(r, n, section, map);
     if (code < 0)
-        n->lanes = 0; // not known
+        n->lanes = 0; /* not known */
     if (!tac_graph_goes_on(r, code))
         return code;
     return tac_graph_first(code, tac_graph_read_values(r, n, map));
@@ -294,23 +307,30 @@ static int read_section_head(const struct tac_graph_reader *r, struct tac_graph_
     const struct tac_yaml *mode = tac_yaml_get(map, "mode"), *steal = tac_yaml_get(map, "steal");
     const struct tac_yaml *glide = tac_yaml_get(map, "glide");
     const struct tac_yaml *detune = tac_yaml_get(map, "detune");
-    uint32_t word = 0;
-    double value;
+    uint32_t mode_word = TAC_VOICES_POLY, steal_word = TAC_VOICES_OLDEST;
+    double glide_s = (double)n->param[TAC_VOICES_PARAM_GLIDE];
+    double semitones = (double)n->param[TAC_VOICES_PARAM_DETUNE];
     int code = 0;
     if (count)
         code = tac_graph_read_count(r, count, 1, TAC_GRAPH_VOICES_MAX, &s->count);
-    if (code >= 0 && unison)
-        code = tac_graph_read_count(r, unison, 1, TAC_GRAPH_UNISON_MAX, &s->unison);
-    if (code >= 0 && mode && (code = tac_graph_read_choice(r, mode, modes, &word)) >= 0)
-        s->mode = (enum tac_voices_mode)word;
-    if (code >= 0 && steal && (code = tac_graph_read_choice(r, steal, steals, &word)) >= 0)
-        s->steal = (enum tac_voices_steal)word;
-    if (code >= 0 && glide &&
-        (code = tac_graph_read_number(r, glide, TAC_UNIT_S, 0, 10, &value)) >= 0)
-        n->param[TAC_VOICES_PARAM_GLIDE] = (float)value;
-    if (code >= 0 && detune &&
-        (code = tac_graph_read_number(r, detune, TAC_UNIT_SEMITONES, 0, 12, &value)) >= 0)
-        n->param[TAC_VOICES_PARAM_DETUNE] = (float)value;
+    if (tac_graph_goes_on(r, code) && unison)
+        code = tac_graph_first(
+            code, tac_graph_read_count(r, unison, 1, TAC_GRAPH_UNISON_MAX, &s->unison));
+    if (code < 0)
+        s->unison = 0; /* how many lanes is not known */
+    if (tac_graph_goes_on(r, code) && mode)
+        code = tac_graph_first(code, tac_graph_read_choice(r, mode, modes, &mode_word));
+    if (tac_graph_goes_on(r, code) && steal)
+        code = tac_graph_first(code, tac_graph_read_choice(r, steal, steals, &steal_word));
+    if (tac_graph_goes_on(r, code) && glide)
+        code = tac_graph_first(code, tac_graph_read_number(r, glide, TAC_UNIT_S, 0, 10, &glide_s));
+    if (tac_graph_goes_on(r, code) && detune)
+        code = tac_graph_first(
+            code, tac_graph_read_number(r, detune, TAC_UNIT_SEMITONES, 0, 12, &semitones));
+    s->mode = (enum tac_voices_mode)mode_word;
+    s->steal = (enum tac_voices_steal)steal_word;
+    n->param[TAC_VOICES_PARAM_GLIDE] = (float)glide_s;
+    n->param[TAC_VOICES_PARAM_DETUNE] = (float)semitones;
     if (s->mode != TAC_VOICES_POLY && !count)
         s->count = 1;
     return code;
@@ -332,6 +352,10 @@ static int read_section(const struct tac_graph_reader *r, uint32_t index,
     if (code >= 0 && tac_graph_goes_on(r, strange))
         code = add_node(r, map->key, &tac_graph_block_voices, -1, map->key_line, map->key_column,
                         &s->node);
+    if (code < 0) {
+        note_wrong(r, map->key);
+        note_all_wrong(r, map->kind == TAC_YAML_MAP ? tac_yaml_get(map, "nodes") : NULL);
+    }
     if (code < 0 || !tac_graph_goes_on(r, strange))
         return tac_graph_first(strange, code);
     struct tac_graph_node *n = &r->graph->node[s->node];
@@ -377,6 +401,18 @@ static int read_all_cables(const struct tac_graph_reader *r, const struct tac_ya
     return tac_graph_first(code, tac_graph_read_cables(r, tac_yaml_get(root, "cables")));
 }
 
+/* Of the patch itself; 0 when it is not known. */
+static int read_channels(const struct tac_graph_reader *r, const struct tac_yaml *value,
+                         uint32_t least, uint32_t *ret_channels)
+{
+    int code = tac_graph_read_count(r, value, least, TAC_GRAPH_CHANNELS_MAX, ret_channels);
+    if (code < 0) {
+        *ret_channels = 0;
+        note_wrong(r, value->key);
+    }
+    return code;
+}
+
 static int read_heading(const struct tac_graph_reader *r, const struct tac_yaml *root)
 {
     struct tac_graph *g = r->graph;
@@ -398,11 +434,9 @@ static int read_heading(const struct tac_graph_reader *r, const struct tac_yaml 
         code = tac_graph_first(code, tac_graph_read_number(r, seed, TAC_UNIT_NONE, 0,
                                                            9007199254740991.0, &seed_value));
     if (tac_graph_goes_on(r, code) && in)
-        code =
-            tac_graph_first(code, tac_graph_read_count(r, in, 0, TAC_GRAPH_CHANNELS_MAX, &inputs));
+        code = tac_graph_first(code, read_channels(r, in, 0, &inputs));
     if (tac_graph_goes_on(r, code) && out)
-        code = tac_graph_first(code,
-                               tac_graph_read_count(r, out, 1, TAC_GRAPH_CHANNELS_MAX, &outputs));
+        code = tac_graph_first(code, read_channels(r, out, 1, &outputs));
     g->seed = (uint64_t)seed_value;
     g->input = TAC_GRAPH_NONE;
     if (tac_graph_goes_on(r, code) && inputs)

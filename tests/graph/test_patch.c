@@ -311,6 +311,36 @@ static void all_mistakes_are_told_once(void)
                   "mistake %zu: told %u times", i, told.count);
 }
 
+/* What follows from a section or a width that is not known is left out; an input of no channels is
+ * none, and a cable from it is told. */
+static void what_follows_from_a_mistake_is_not_told(void)
+{
+    static const struct {
+        const char *text;
+        int count;
+        const char *says;
+    } patches[] = {
+        {"voices: {v: {count: 9999, mode: trio, steal: all, glide: 3 dB, detune: 99 st, nodes: {o: "
+         "{block: sine}}}}\ncables: [v.pitch -> o.pitch, 'o -> output']\n",
+         5, "out of range"},
+        {"voices: {1v: {nodes: {o: {block: sine}}}}\ncables: [1v.pitch -> o.pitch, o -> output]\n",
+         1, "cannot be a name"},
+        {"output: 99\nnodes: {g: {block: gain}}\ncables: ['g -> output[7]']\n", 1, "out of range"},
+        {"input: x\nnodes: {g: {block: gain}}\ncables: ['input -> g -> output']\n", 1,
+         "not a number"},
+        {"input: 0\nnodes: {g: {block: gain}}\ncables: ['input -> g -> output']\n", 1,
+         "input: CHANNELS"},
+        {"input: 0\ntune: 3\nnodes: {g: {block: gain}}\ncables: ['input -> g -> output']\n", 2,
+         "tune"},
+    };
+    for (size_t i = 0; i < sizeof patches / sizeof *patches; i++) {
+        struct told told;
+        int count = check_text(patches[i].text, strlen(patches[i].text), &told);
+        CHECK_MSG(count == patches[i].count && strstr(told.text[0], patches[i].says),
+                  "patch %zu: %d mistakes, %s", i, count, told.text[0]);
+    }
+}
+
 static void more_mistakes_than_one_wants_to_read_are_counted(void)
 {
     char text[8192];
@@ -387,6 +417,7 @@ int main(int argc, char **argv)
     TEST(deep_nesting_is_refused);
     TEST(garbage_is_refused);
     TEST(all_mistakes_are_told_once);
+    TEST(what_follows_from_a_mistake_is_not_told);
     TEST(more_mistakes_than_one_wants_to_read_are_counted);
     TEST(what_is_cut_off_is_checked_to_its_end);
     TEST(every_prefix_of_a_patch_gets_an_answer);

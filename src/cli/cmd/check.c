@@ -71,8 +71,9 @@ TAC_CMD(check) = {
     .summary = "say whether a patch can be played",
     .synopsis = "PATCH...",
     .text = "Reads each patch, finds its blocks, values, cables and sound files, and builds it as "
-            "for playing. Every mistake is printed as file:line:column: what is wrong. Nodes that "
-            "cannot be heard are named, too.",
+            "for playing. Every mistake of its text is printed as file:line:column: what is wrong. "
+            "Loops and files are looked at when the text is right. Nodes that cannot be heard are "
+            "named, too.",
     .exits =
         "0 all patches are good; 1 something was found; 2 wrong usage; 3 it could not be done.",
     .operands_min = 1,
