@@ -56,18 +56,31 @@ struct pipewire {
     struct tac_ring ring; /* frames of base.inputs floats */
     float *ring_data;
     _Atomic bool running; /* from the end of start on */
-    bool locked, entered;
-    _Atomic pthread_t thread; /* the data thread, from its first cycle on */
+    bool locked;
+    _Atomic pthread_t thread; /* the data thread, when it is prepared; 0: none yet */
 };
 
 /* ---- the data thread ---- */
+
+static void enter_thread(struct pipewire *p)
+{
+    tac_cycle_enter(&p->runner);
+    atomic_store_explicit(&p->thread, pthread_self(), memory_order_relaxed);
+}
+
+/* A library with several data threads may give the stream another one than was prepared: that is
+ * done in its first cycle then, before which nothing was heard. */
+static void know_thread(struct pipewire *p)
+{
+    if (!pthread_equal(atomic_load_explicit(&p->thread, memory_order_relaxed), pthread_self()))
+        enter_thread(p);
+}
 
 static int on_thread(struct spa_loop *loop, bool async, uint32_t seq, const void *data, size_t size,
                      void *user)
 {
     (void)loop, (void)async, (void)seq, (void)data, (void)size;
-    struct pipewire *p = user;
-    tac_cycle_enter(&p->runner);
+    enter_thread(user);
     return 0;
 }
 
@@ -80,7 +93,7 @@ static void count_xrun(struct pipewire *p)
 static void look_at_clock(struct side *s, uint64_t *ret_due, uint64_t *ret_deadline)
 {
     *ret_due = *ret_deadline = 0;
-    atomic_store_explicit(&s->owner->thread, pthread_self(), memory_order_relaxed);
+    know_thread(s->owner);
     if (!s->position)
         return;
     const struct spa_io_clock *clock = &s->position->clock;
@@ -451,9 +464,9 @@ static int pipewire_stop(struct tac_backend_stream *stream)
 /* The library's data thread outlives streams and servers: once is enough. */
 static void prepare_thread(struct pipewire *p)
 {
-    if (!p->entered)
-        pw_data_loop_invoke(pw_context_get_data_loop(p->context), on_thread, 0, NULL, 0, true, p);
-    p->entered = true;
+    struct pw_data_loop *loop = pw_context_get_data_loop(p->context);
+    if (loop && !atomic_load_explicit(&p->thread, memory_order_relaxed))
+        pw_data_loop_invoke(loop, on_thread, 0, NULL, 0, true, p);
 }
 
 static int pipewire_start(struct tac_backend_stream *stream, struct tac_error *err)
