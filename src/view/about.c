@@ -133,6 +133,14 @@ static void add_rules(struct tac_text *t)
     tac_text_add(t, "]");
 }
 
+static void add_operations(struct tac_text *t)
+{
+    tac_text_add(t, ",\"operations\":[");
+    for (uint32_t op = 0; op < TAC_VIEW_OPERATIONS; op++)
+        tac_text_addf(t, "%s\"%s\"", op ? "," : "", tac_view_operation(op));
+    tac_text_add(t, "]");
+}
+
 /* [index, begin, end, late, verdict, ...] of the late cycles, in the order of time. */
 static void add_misses(const struct tac_view *v, struct tac_text *t)
 {
@@ -161,6 +169,7 @@ void tac_view_about(const struct tac_view *v, struct tac_text *t)
     add_sites(v, t);
     add_names(v, t);
     add_rules(t);
+    add_operations(t);
     add_misses(v, t);
     tac_text_addf(t, ",\"memory\":%s}", v->curve && !v->curve->plotted ? "true" : "false");
 }

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,9 +69,14 @@ static void add_points(struct look *k, uint32_t site)
     static struct tac_lod_point point[TAC_VIEW_PIXELS_MAX + 2];
     size_t n = tac_lod_points(k->v->lod, site, k->from_ns, k->to_ns, k->pixels, point,
                               sizeof point / sizeof *point);
+    bool first = true;
     begin_row(k, 'p', site, 0);
-    for (size_t i = 0; i < n; i++)
-        add_point(k, i == 0, point[i].ns, point[i].min, point[i].max, point[i].last);
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(point[i].min) || !isfinite(point[i].max) || !isfinite(point[i].last))
+            continue; /* a program may plot what is no number, which JSON cannot say */
+        add_point(k, first, point[i].ns, point[i].min, point[i].max, point[i].last);
+        first = false;
+    }
     tac_text_add(k->t, "]]");
 }
 

@@ -4,7 +4,7 @@
  * How     The page (view.js) asks once what there is (tac_view_about), then for each move what the
  *         lanes that it shows look like between two times at a number of pixels (tac_view_lanes),
  *         and for what is pointed at all that is known of it (tac_view_item). The answers are JSON;
- *         each costs time by pixels, not by events (capture/lod.h).
+ *         those for lanes cost time by pixels, not by events (capture/lod.h), the others a walk.
  * Times   nanoseconds after the begin of the recording.
  * Lanes   are named by a letter and a number: y3 cycles of source 3, z0 zones of thread 0, s0 its
  *         states, m0 its memory operations, l0 its waits for locks, g0 its gaps, c2 core 2, p17 the

@@ -4,25 +4,33 @@
 // picture. Times are nanoseconds after the begin of the recording. No libraries; shared.js stands before it.
 (async () => {
   const $ = id => document.getElementById(id);
+  const GONE = 'The server does not answer: is tactus view still running?';
   const ask = async (what, words) => {
-    const answer = await fetch(what + '?' + new URLSearchParams(words || {}));
+    let answer;
+    try {
+      answer = await fetch(what + '?' + new URLSearchParams(words || {}));
+    } catch (error) {
+      throw new Error(GONE);
+    }
     if (!answer.ok) throw new Error(await answer.text());
     return answer.json();
   };
   const HEAD = 19, GAP = 9, ZONE = 17, STRIP = 7, CORE = 15, CYCLE = 34, CURVE = 46, ROWS_MAX = 24;
   const STATES = ['', 'runs', 'could run, and does not', 'asleep', 'asleep, cannot be woken'];
   const STATE_COLOUR = ['', '--good', '--heapwait', '--line', '--blocked'];
-  const OPERATIONS = ['malloc', 'free', 'realloc', 'pool get', 'pool put', 'refused malloc'];
   const HUES = 12;
 
-  const failed = e => { $('facts').textContent = `This page has a mistake: ${e.message || e.reason}`; };
+  const failed = e => {
+    const why = e.message || e.reason.message || String(e.reason);
+    $('facts').textContent = why === GONE ? GONE : `This page has a mistake: ${why}`;
+  };
   addEventListener('error', failed);
   addEventListener('unhandledrejection', failed);
   let about;
   try {
     about = await ask('about');
   } catch (error) {
-    $('name').textContent = 'The server does not answer: is tactus view still running?';
+    $('name').textContent = error.message;
     return;
   }
 
@@ -71,7 +79,8 @@
 
   let from = 0, to = first, shift = 0, picked = null, data = [];
   const canvas = $('lanes'), overview = $('overview');
-  const facts = [`${ns(first)}`, about.cycles ? `${count(about.cycles)} cycles, ${count(about.late)} late` : 'no cycles',
+  const facts = [`${ns(first)}`, about.cycles ? `${count(about.cycles)} cycles, ${count(about.late)} late` +
+    (about.late * 5 > about.misses.length ? ` (the first ${count(about.misses.length / 5)} are marked)` : '') : 'no cycles',
     about.program, about.problems].filter(Boolean).join(' · ');
   const LEAST = 200; // ns across the screen
   const go = (a, b) => {
@@ -105,7 +114,7 @@
       asked = text;
       $('facts').textContent = facts;
     } catch (error) {
-      $('facts').textContent = 'The server has gone: start tactus view again.';
+      $('facts').textContent = error.message;
     }
     waiting = false;
     draw();
@@ -146,7 +155,7 @@
     }
   };
   const wordOf = (letter, label) => letter === 'z' ? about.sites[label]
-    : letter === 'c' ? about.names[label] || String(label) : letter === 'm' ? OPERATIONS[label] || '' : '';
+    : letter === 'c' ? about.names[label] || String(label) : letter === 'm' ? about.operations[label] || '' : '';
 
   const drawSpans = (g, w, lane, row, a) => {
     const letter = lane.key[0], y = lane.y - shift + row * lane.each, h = lane.each - (lane.each > 9 ? 1.5 : 1);

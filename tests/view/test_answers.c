@@ -6,6 +6,7 @@
 #include "make_recording.h"
 #include "test.h"
 
+#include <math.h>
 #include <unistd.h>
 
 static char path[64];
@@ -25,7 +26,10 @@ static void record(void)
         tac_make_cycle(m, audio, 0, t, t + PERIOD, t + took, 64, NULL);
         tac_make_zone(m, audio, TAC_CAT_APP, i % 10 ? "Render" : "Mix", t + 10, t + took - 10);
         tac_make_zone(m, audio, TAC_CAT_APP, "inside", t + 100, t + 1000);
-        tac_make_plot(m, audio, "load", "%", t + 5, (double)i);
+        tac_make_plot(m, audio, "load", "%", t + 5,
+                      i == 7   ? (double)NAN
+                      : i == 9 ? (double)INFINITY
+                               : (double)i);
         tac_make_memory(m, audio, TAC_MEMORY_ALLOC, 0x1000 + i * 64, 48, t + 2000, t + 3000);
     }
     tac_make_lock_wait(m, gui, 0x5000, 11, BEGIN + 7000, BEGIN + 9000);
@@ -88,6 +92,12 @@ static void lanes_are_what_was_recorded(void)
     text.length = 0;
     tac_view_lanes(view, "l1,g1", 0, 100000, 1000, &text);
     check_has(&text, "[\"l1\",0,[7000,2000,1,2000,0,11]],[\"g1\",0,[20000,10000,1,10000,0,9]]");
+    for (uint32_t pixels = 1; pixels < 3000; pixels *= 7) { /* what is no number is left out */
+        text.length = 0;
+        tac_view_lanes(view, "p2", 0, UINT64_MAX, pixels, &text);
+        check_has(&text, "[[\"p2\",0,[");
+        CHECK(!strstr(tac_text_string(&text), "nan") && !strstr(tac_text_string(&text), "inf"));
+    }
     text.length = 0;
     tac_view_lanes(view, "m0,u", 0, UINT64_MAX, 1, &text);
     check_has(&text, "[[\"m0\",0,[2000,39001000,40,40000,");

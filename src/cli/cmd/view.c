@@ -7,7 +7,7 @@
 #include "view/server.h"
 
 #include <errno.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,23 +24,17 @@ static void block_signals(sigset_t *set)
     pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
-static unsigned port_of(int fd)
+/* Where it listens, as a browser wants it: HOST:PORT by number. */
+static const char *address_of(int fd, char *text, size_t size)
 {
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
-    if (getsockname(fd, (struct sockaddr *)&name, &length))
-        return 0;
-    return ntohs(name.ss_family == AF_INET6
-                     ? ((const struct sockaddr_in6 *)(const void *)&name)->sin6_port
-                     : ((const struct sockaddr_in *)(const void *)&name)->sin_port);
-}
-
-/* The host of HOST:PORT as an address in a browser has it. */
-static const char *host_of(const char *address, char *host, size_t size)
-{
-    const char *colon = strrchr(address, ':');
-    snprintf(host, size, "%.*s", colon ? (int)(colon - address) : 0, address);
-    return *host ? host : "127.0.0.1";
+    char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+    if (!getsockname(fd, (struct sockaddr *)&name, &length))
+        (void)getnameinfo((struct sockaddr *)&name, length, host, sizeof host, port, sizeof port,
+                          NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(text, size, name.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    return text;
 }
 
 static int listen_at(const char *text, struct tac_net_address *ret_address)
@@ -62,19 +56,18 @@ static int serve(struct tac_view *view, const char *at)
 {
     struct tac_net_address address;
     struct tac_view_server *server;
-    char host[256];
+    char where[NI_MAXHOST + NI_MAXSERV + 4];
     sigset_t ends;
     int caught, fd = listen_at(at, &address);
     if (fd < 0)
         return -fd;
-    unsigned port = port_of(fd);
+    address_of(fd, where, sizeof where);
     block_signals(&ends);
     int code = tac_view_server_start(view, fd, &server);
     if (code < 0)
         return tac_cmd_fail(TAC_EXIT_FAILED, "the server cannot start: %s",
                             tac_error_sentence(code));
-    printf("look at http://%s:%u/%s/\n", host_of(at, host, sizeof host), port,
-           tac_view_server_key(server));
+    printf("look at http://%s/%s/\n", where, tac_view_server_key(server));
     printf(address.is_local ? "Ctrl-C ends it\n"
                             : "whoever has this address can read the recording; Ctrl-C ends it\n");
     fflush(stdout);
