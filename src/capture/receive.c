@@ -280,9 +280,11 @@ static bool make_room(struct connection *c, size_t more)
 {
     if (c->room - c->have >= more)
         return true;
-    c->have -= c->given;
-    memmove(c->in, c->in + c->given, c->have);
-    c->given = 0;
+    if (c->given) {
+        c->have -= c->given;
+        memmove(c->in, c->in + c->given, c->have);
+        c->given = 0;
+    }
     if (c->room - c->have >= more)
         return true;
     size_t room = c->have + more + READ_BYTES;

@@ -9,6 +9,7 @@
 #include "base/crc.h"
 #include "test.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -91,6 +92,7 @@ static void push(struct tac_receive *r, int fd, const void *bytes, size_t n)
         ssize_t sent = send(fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
         at += sent > 0 ? sent : 0;
         n -= sent > 0 ? (size_t)sent : 0;
+        REQUIRE(sent >= 0 || errno == EAGAIN);
         if (sent < 0)
             CHECK(tac_receive_pump(r, -1, 10) == 0);
     }

@@ -98,7 +98,7 @@ static void check_none_with(enum tac_kernel_type type, uint64_t value)
     uint32_t lane;
     struct tac_make *m = open_recording(&lane);
     struct tac_make_evidence e = healthy(m, lane, 8, 0);
-    kernel(m, 18000, type, value);
+    kernel(m, 18000, (uint16_t)type, value);
     late(m, lane, e, 0);
     const struct tac_capture_cycle *k = judge(m, &c);
     REQUIRE(k);

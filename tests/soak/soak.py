@@ -140,6 +140,7 @@ def no_cycle_is_late(tactus, folder):
     report = folder / "report.json"
     others = disturb(folder)
     witness = start_witness()
+    child = None
     try:
         chains = chains_for(tactus, path)
         with open(report, "wb") as out:
@@ -150,6 +151,9 @@ def no_cycle_is_late(tactus, folder):
             edits = edit_each_second(child, path, chains)
             errors = child.stderr.read()
     finally:
+        if child and child.poll() is None:
+            child.terminate()
+            child.wait()
         for other in others:
             os.killpg(other.pid, signal.SIGKILL)
             other.wait()
