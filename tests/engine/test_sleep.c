@@ -228,13 +228,23 @@ static void come_back(struct tac_engine *e, const struct tac_task *task)
     atomic_fetch_sub(&e->workers->crew->away, 1);
 }
 
-/* The task with the most states that is a helper's. */
+/* How good a task is to lose: with states that sleep, and best with others beside them. */
+static uint32_t worth(const struct tac_engine *e, const struct tac_task *task)
+{
+    uint32_t sleeping = 0;
+    for (uint32_t i = 0; i < task->slot.count; i++)
+        sleeping += tac_doze_sleeps(e->playing->slot[task->slot.first + i].doze);
+    uint32_t awake = task->slot.count - sleeping;
+    return 1 + (sleeping ? 1000 : 0) + (sleeping && awake ? 1000 : 0) + task->slot.count;
+}
+
+/* A helper's task. */
 static struct tac_task *find_task(struct tac_engine *e)
 {
     struct tac_task *best = NULL;
     for (uint32_t t = 0; t < e->playing->tasks; t++) {
         struct tac_task *task = &e->playing->task[t];
-        if (task->worker && task->snapshot && (!best || task->slot.count > best->slot.count))
+        if (task->worker && task->snapshot && (!best || worth(e, task) > worth(e, best)))
             best = task;
     }
     return best;
