@@ -34,6 +34,14 @@ TAC_ALWAYS_INLINE uint64_t sets_for(const struct tac_span_level *level, unsigned
     return tac_hints_sets(&level->sets, root) & ~0ull << n;
 }
 
+/* The word is where it belongs, but somebody is moving it: who put it into another set said so
+ * before looking for the last time whether it is still needed in this one. */
+static TAC_SPAN_NOINLINE void announce_again(struct tac_span_level *level, unsigned depth,
+                                             unsigned w, uint64_t value, unsigned k)
+{
+    tac_span_publish(level, depth, w, value, k, k);
+}
+
 /* A run of bits out of the tightest word under a root, which has these sets. *ret_n tells how many.
  * -1: a hint was wrong, or another thread was faster. */
 TAC_ALWAYS_INLINE long try_run(struct tac_span_level *level, unsigned depth, unsigned root,
@@ -53,10 +61,10 @@ TAC_ALWAYS_INLINE long try_run(struct tac_span_level *level, unsigned depth, uns
     if (TAC_UNLIKELY(!atomic_compare_exchange_strong(&level->word[w], &value, left)))
         return -1;
     unsigned longest = tac_bitrun_longest(left);
-    /* Else it is where it belongs, unless somebody moves it: who put it into another set said so
-     * before looking for the last time whether it is still needed in this one. */
-    if (longest != k || atomic_load(&level->shown[w]) != k)
+    if (longest != k)
         tac_span_publish(level, depth, w, left, k, longest);
+    else if (TAC_UNLIKELY(atomic_load(&level->shown[w]) != k))
+        announce_again(level, depth, w, left, k);
     if (want.some)
         *ret_n = n;
     return (long)w * 64 + at;
