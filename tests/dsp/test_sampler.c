@@ -202,9 +202,9 @@ static void key_and_velocity_choose_the_part(void)
 {
     static const struct {
         double pitch, velocity, first;
-    } stroke[] = {{48, 1, 1},   {59.4, 0.1, 1}, {60, 0.49, 1}, {60, 0.51, -1},
-                  {127, 1, -1}, {59.6, 1, -1},  {47, 1, 0},    {-20, 1, 0},
-                  {135, 1, 0},  {NAN, 1, 0},    {60, NAN, 0}};
+    } stroke[] = {{48, 1, 1},   {59.4, 0.1, 1},      {60, 0.49, 1},       {60, 0.51, -1},
+                  {127, 1, -1}, {59.6, 1, -1},       {47, 1, 0},          {-20, 1, 0},
+                  {135, 1, 0},  {(double)NAN, 1, 0}, {60, (double)NAN, 0}};
     compose();
     EACH_EXTREME(v)
     for (size_t k = 0; k < sizeof stroke / sizeof *stroke; k++) {
@@ -212,7 +212,7 @@ static void key_and_velocity_choose_the_part(void)
         part[0].root = part[1].root = part[2].root = (float)stroke[k].pitch;
         open_instrument(&p, v, stroke[k].pitch, stroke[k].velocity);
         play_run(&p, NULL, 0, heard, 64);
-        double due = stroke[k].first ? stroke[k].first * stroke[k].velocity : 0;
+        double due = stroke[k].first != 0 ? stroke[k].first * stroke[k].velocity : 0;
         CHECK_MSG(fabs((double)heard[0] - due) < 1e-6, "%s, key %g at %g: %g", v->name,
                   stroke[k].pitch, stroke[k].velocity, (double)heard[0]);
         play_close(&p);
