@@ -33,7 +33,6 @@ static void descriptors_are_complete(void)
             CHECK_MSG(p->fallback >= p->min && p->fallback <= p->max, "%s.%s", b->name, p->name);
             CHECK_MSG(p->curve != TAC_CURVE_LOG || p->min > 0, "%s.%s", b->name, p->name);
         }
-        CHECK_MSG(!b->elementwise || (!b->state_bytes && !b->memory_bytes), "%s", b->name);
     }
 }
 

@@ -52,6 +52,5 @@ TAC_BLOCK(bus) = {
                              1, 0, TAC_CURVE_LINEAR, NULL},
               [P_WIDTH] = {"width", "0 %: mono, 100 %: as it came, 200 %: wide", TAC_UNIT_PERCENT,
                            0, 2, 1, TAC_CURVE_LINEAR, NULL}},
-    .elementwise = 1,
     .process = process,
 };

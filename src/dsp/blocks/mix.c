@@ -48,6 +48,5 @@ TAC_BLOCK(mix) = {
     .out = {{"out", "the sum", TAC_PORT_SIGNAL, 0}},
     .param = {LEVEL(1), LEVEL(2), LEVEL(3), LEVEL(4), LEVEL(5), LEVEL(6), LEVEL(7), LEVEL(8)},
     .not_in_place = 1,
-    .elementwise = 1,
     .process = process,
 };

@@ -72,6 +72,5 @@ TAC_BLOCK(mixer) = {
     .param = {LEVEL(1), LEVEL(2), LEVEL(3), LEVEL(4), LEVEL(5), LEVEL(6), LEVEL(7), LEVEL(8),
               PAN(1), PAN(2), PAN(3), PAN(4), PAN(5), PAN(6), PAN(7), PAN(8)},
     .not_in_place = 1,
-    .elementwise = 1,
     .process = process,
 };
