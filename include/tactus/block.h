@@ -241,7 +241,8 @@ struct tac_io {
     uint32_t add;    /* bit o: add to what is in out[o]; for blocks with .adds alone */
     /* NULL, or a count, never 0, that is another after an input or a parameter got another stride,
      * or another value while its stride is 0. So what follows from signals that stand still can be
-     * kept in the state, together with the count, and need not even be compared. */
+     * kept in the state, together with the count, and need not even be compared. It is to be read
+     * atomically (acquire), and before the signals are looked at: other threads count meanwhile. */
     const uint64_t *still;
     struct tac_signal in[TAC_BLOCK_PORTS_MAX];
     float *out[TAC_BLOCK_PORTS_MAX]; /* float[frames][lanes], 64-byte aligned; may be the same

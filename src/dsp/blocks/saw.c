@@ -134,9 +134,10 @@ TAC_INLINE void run_still(struct saw *const *s, const struct tac_io *io, int ban
 
 static int renew(struct saw *s, const struct tac_io *io)
 {
+    uint64_t now = tac_still(io);
     if (tac_osc_is_moving(io) || io->param[OSC_LEVEL].stride)
         return 0;
-    s->kept = tac_still(io);
+    s->kept = now;
     keep_pace(s, io);
     tac_v level = TAC_AT(io->param[OSC_LEVEL], 0);
     if (tac_v_differ(level, s->shape.gain))
