@@ -184,22 +184,28 @@ INLINE bool mix_still(const struct tac_mix *m, uint32_t lanes)
     return true;
 }
 
-/* True when there is nothing to do but to read the row, which the target does already. */
-INLINE bool row_holds(const struct tac_mix *m)
+/* To be taken before the strides are looked at: a helper may be stopped at any instruction, and
+ * what begins to move behind this is counted behind it, so that the row is made anew. */
+INLINE uint64_t count_rows(const struct tac_mix *m)
 {
     /* acquire: a helper that takes the new count finds the new rows */
-    return m->row && m->target->data == m->row &&
-           m->known == atomic_load_explicit(m->rows, memory_order_acquire);
+    return m->row ? atomic_load_explicit(m->rows, memory_order_acquire) : 0;
+}
+
+/* True when there is nothing to do but to read the row, which the target does already. */
+INLINE bool row_holds(const struct tac_mix *m, uint64_t rows)
+{
+    return m->row && m->target->data == m->row && m->known == rows;
 }
 
 /* Which of both the target reads; all its sources are whole, when there is a row. */
-INLINE void point(struct tac_mix *m, uint32_t moving)
+INLINE void point(struct tac_mix *m, uint32_t moving, uint64_t rows)
 {
     if (!m->row)
         return;
     m->target->data = moving ? m->out : m->row;
     if (!moving)
-        m->known = atomic_load_explicit(m->rows, memory_order_acquire);
+        m->known = rows;
 }
 
 INLINE void mix_frames(const struct tac_mix *m, uint32_t lanes, uint32_t frames, uint32_t moving)
@@ -234,12 +240,13 @@ TAC_WIDE static void mix_now(struct tac_mix *m, uint32_t frames, uint32_t moving
 void tac_mix_run(void *self, const struct tac_io *io)
 {
     struct tac_mix *m = self;
-    if (row_holds(m)) /* when something begins to move, the rows are counted, too */
+    uint64_t rows = count_rows(m);
+    if (row_holds(m, rows)) /* when something begins to move, the rows are counted, too */
         return;
     uint32_t moving = m->base.stride | m->full;
     for (uint32_t i = 0; i < m->count; i++)
         moving |= m->source[i].signal.stride | (m->source[i].fade ? m->lanes : 0);
-    point(m, moving);
+    point(m, moving, rows);
     mix_now(m, moving ? io->frames : 1, moving);
     tac_signal_move(m->target, moving ? m->lanes : 0);
 }

@@ -38,7 +38,7 @@ struct tac_mix_source {
 struct tac_mix {
     float *out, *row;
     const _Atomic uint64_t *rows; /* of the plan, when there is a row: tac_plan.rows */
-    uint64_t known;               /* rows, when the row was made */
+    uint64_t known;               /* rows, just before the row was made */
     uint32_t lanes, count, clamp;
     uint32_t line; /* 1: all lanes are alike; the sum goes behind the buffer, too, as a line */
     uint32_t full; /* 1: fill every frame also when nothing moves */

@@ -2,9 +2,10 @@
  * halt.h - halts a helper of an engine at a chosen instruction of a slice, for tests.
  *
  * How it works: the processor's trap flag raises SIGTRAP after each instruction. The thread that
- * calls halt_process() steps until the number of the slice has been published and waits there; the
- * helper is stepped from where it sees that number on and stays at the chosen instruction, until
- * halt_release(). So where it is stopped does not depend on the scheduler.
+ * calls halt_process() steps until the number of the slice has been published and what the helper's
+ * first task reads from is done, and waits there; from then on the helper is stepped and stays at
+ * the chosen instruction, until halt_release(). So where it is stopped does not depend on the
+ * scheduler.
  *
  * One engine with two threads at a time. x86-64 only, not under an emulator, valgrind or
  * ThreadSanitizer (which delays signals): halt_supported() says so. Cost: 1 to 30 us a step. */
@@ -62,10 +63,22 @@ static void halt_wait_for(enum halt_state least)
         halt_nap();
 }
 
+/* The first task of the helper need not wait for the calling thread any more. */
+static bool halt_is_ready(void)
+{
+    const struct tac_plan *plan = atomic_load(&halt.crew->plan);
+    uint64_t slice = atomic_load(&halt.crew->go);
+    if (slice == halt.before)
+        return false;
+    struct tac_range list = plan->worker[1];
+    return !list.count ||
+           tac_task_is_ready(plan, &plan->task[plan->worker_task[list.first]], slice);
+}
+
 /* The helper, after an instruction. */
 static void halt_step_helper(greg_t *flags)
 {
-    if (atomic_load(&halt.state) == HALT_ARMED && atomic_load(&halt.crew->go) != halt.before)
+    if (atomic_load(&halt.state) == HALT_ARMED && halt_is_ready())
         atomic_store(&halt.state, HALT_COUNTING);
     if (atomic_load(&halt.state) == HALT_THROUGH)
         *flags &= ~HALT_TRAP_FLAG;
@@ -90,7 +103,7 @@ static void halt_step(int signal, siginfo_t *info, void *context)
     greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
     if (halt_tid() == atomic_load(&halt.helper)) {
         halt_step_helper(flags);
-    } else if (atomic_load(&halt.crew->go) != halt.before) {
+    } else if (halt_is_ready()) {
         halt_wait_for(HALT_HALTED);
         halt.waited = true;
         if (halt_meanwhile)

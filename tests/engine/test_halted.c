@@ -29,6 +29,30 @@ static const char longer[] =
 /* Helpers run no loop. */
 static const char looped[] = NODES CABLES("", "") "  - h ~9> f\n  - u ~9> t\n";
 
+/* Two sections, one for each thread. A bank reads a voice by several mixes, that all rest or move
+ * at once. Slides take 96 frames. */
+#define SECTION(name)                                                                              \
+    "  " name ":\n"                                                                                \
+    "    count: 1\n"                                                                               \
+    "    unison: 16\n"                                                                             \
+    "    mode: legato\n"                                                                           \
+    "    glide: 2 ms\n"                                                                            \
+    "    nodes:\n"                                                                                 \
+    "      " name "o: {block: saw, frequency: 300 Hz, level: 5 %}\n"                               \
+    "      " name "a: {block: ladder, cutoff: 900 Hz}\n"                                           \
+    "      " name "b: {block: ladder, cutoff: 900 Hz}\n"                                           \
+    "      " name "c: {block: ladder, cutoff: 900 Hz}\n"                                           \
+    "      " name "d: {block: ladder, cutoff: 900 Hz}\n"                                           \
+    "    cables:\n"                                                                                \
+    "      - " name "o -> " name "a -> " name "b -> " name "c -> " name "d\n"                      \
+    "      - " name ".pitch -> " name "o.pitch\n"                                                  \
+    "      - " name ".pitch -> " name "a.pitch\n"                                                  \
+    "      - " name ".pitch -> " name "b.pitch\n"                                                  \
+    "      - " name ".pitch -> " name "c.pitch\n"                                                  \
+    "      - " name ".pitch -> " name "d.pitch\n"
+static const char sliding[] = "output: 2\nvoices:\n" SECTION("v") SECTION("w") //
+    "cables:\n  - vd -> output[1]\n  - wd -> output[2]\n";
+
 enum {
     AFTER = 3,
     POINTS = TAC_SANITIZED ? 6 : 100,
@@ -45,6 +69,16 @@ static const char *next_patch;
 static void load_next(void)
 {
     CHECK(rig_load(two, next_patch) == 0);
+}
+
+static bool slides; /* the voices begin to slide just after a helper has halted */
+
+static void slide(void)
+{
+    static float pitch = 12;
+    pitch = 36 - pitch;
+    CHECK(tac_engine_note(one, NULL, pitch, 1, 0) == 0);
+    CHECK(tac_engine_note(two, NULL, pitch, 1, 0) == 0);
 }
 
 static void free_both(void)
@@ -82,6 +116,8 @@ static void halt_once(long at, const char *edit, long number)
     if (edit && !halt.waited) /* a plan may have found that all is too little to share */
         load_next();
     CHECK(!edit || rig_load(one, edit) == 0);
+    if (slides)
+        slide();
     bool same = !memcmp(a, b, sizeof a);
     for (int i = 0; i < AFTER; i++)
         same = play_both(1) && same;
@@ -118,10 +154,10 @@ static bool helper_has_begun(void)
     return !strncmp(name, "tactus-help", 11);
 }
 
-static bool open_both(void)
+static bool open_both(const char *text)
 {
-    one = rig_open_threads(patch, 1);
-    two = rig_open_threads(patch, 2);
+    one = rig_open_threads(text, 1);
+    two = rig_open_threads(text, 2);
     while (one && two && !helper_has_begun())
         halt_nap();
     return one && two;
@@ -132,7 +168,7 @@ static void a_helper_that_halts_anywhere_changes_nothing(void)
     const char *why = halt_supported();
     if (why)
         SKIP(why);
-    REQUIRE(open_both());
+    REQUIRE(open_both(patch));
     settle();
     long all = measure_slice(), at = 1;
     for (int i = 0; i < POINTS && !test_bad; i++, at += 1 + all / POINTS)
@@ -148,7 +184,7 @@ static void edits_find_states_that_were_moved_meanwhile(void)
     const char *why = halt_supported();
     if (why)
         SKIP(why);
-    REQUIRE(open_both());
+    REQUIRE(open_both(patch));
     long all = measure_slice(), at = 1;
     for (int i = 0; i < EDITS && !test_bad; i++, at += 1 + all / EDITS) {
         settle();
@@ -158,10 +194,39 @@ static void edits_find_states_that_were_moved_meanwhile(void)
     free_both();
 }
 
+/* In the slice that is halted the voices have just come to rest: the rows are made anew. */
+static void halt_at_rest(long at, long number)
+{
+    slide();
+    for (int i = 0; i < 2; i++)
+        CHECK(play_both(LONGEST));
+    halt_once(at, NULL, number);
+    CHECK_MSG(play_both(LONGEST - 1 - 2 * AFTER), "%ld, halted at instruction %ld", number, at);
+}
+
+/* What it found at rest moves in the next slice: it must not take it for what rests for ever. */
+static void a_helper_that_halts_as_signals_rest_hears_them_move(void)
+{
+    const char *why = halt_supported();
+    if (why)
+        SKIP(why);
+    REQUIRE(open_both(sliding));
+    settle();
+    slides = true;
+    halt_at_rest(LONG_MAX, 0);
+    long all = halt.count, at = 1;
+    for (int i = 0; i < POINTS && !test_bad; i++, at += 1 + all / POINTS)
+        halt_at_rest(at, i);
+    slides = false;
+    CHECK_MSG(lost() > 0, "nothing was lost at %d of %ld instructions", POINTS, all);
+    free_both();
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(a_helper_that_halts_anywhere_changes_nothing);
+    TEST(a_helper_that_halts_as_signals_rest_hears_them_move);
     TEST(edits_find_states_that_were_moved_meanwhile);
     return test_end();
 }
