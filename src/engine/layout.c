@@ -166,9 +166,8 @@ static int lay_copy(struct tac_layout *l, uint32_t task, enum tac_runner runner,
 
 static int add_slot(struct tac_layout *l, struct tac_task *t, struct tac_slot slot, size_t *bytes)
 {
-    const struct tac_block *block = slot.node->block;
     slot.at = *bytes;
-    slot.bytes = block->live ? block->live(slot.node->state[slot.bank]) : block->state_bytes;
+    slot.bytes = slot.node->live_bytes;
     *bytes += (slot.bytes + 63u) & ~(size_t)63;
     t->slot.count++;
     return tac_layout_append(&l->slot, &slot, sizeof slot) ? 0 : -ENOMEM;

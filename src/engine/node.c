@@ -150,6 +150,8 @@ static int build_bank(struct tac_node *node, const struct tac_graph_node *n,
         return -ENOMEM;
     if (b->init)
         b->init(node->state[bank], &setup, memory);
+    /* by the setup, so alike in all banks; and while nobody changes the state */
+    node->live_bytes = b->live ? b->live(node->state[bank]) : b->state_bytes;
     if (talks_to_none(b))
         tac_costs_learn(node, n->block_index, &setup);
     return 0;

@@ -66,6 +66,7 @@ struct tac_node {
     void **spare;              /* [banks]: where a state goes when a helper was lost with it */
     struct tac_voices *voices; /* of a voices section, else NULL */
     float learned_ns;          /* of a bank, before it was played: costs.h */
+    uint32_t live_bytes;       /* of a state, that are kept of it: tac_block.live */
     bool movable;              /* a helper may run it: its state alone is all that it changes */
     _Atomic uint32_t held;     /* lost helpers that may still write to a spare state */
     struct tac_cost cost;
