@@ -95,9 +95,31 @@ static inline void rig_fill_param(struct rig *r, uint32_t index, uint64_t seed)
     }
 }
 
-/* With the one parameter moving, or all when it is 0. */
-static inline void rig_open_alone(struct rig *r, const struct tac_variant *variant, uint32_t index,
-                                  bool moving, uint32_t alone, uint64_t seed)
+#define RIG_FALLBACKS UINT32_MAX /* as a way to choose */
+
+/* In how many ways the CHOICE options of a block can be set. */
+static inline uint32_t rig_ways(const struct tac_block *block)
+{
+    uint32_t ways = 1;
+    for (int o = 0; o < TAC_BLOCK_OPTIONS_MAX && block->option[o].name; o++)
+        if (block->option[o].kind == TAC_OPTION_CHOICE)
+            ways *= (uint32_t)block->option[o].max + 1;
+    return ways;
+}
+
+/* Option o in one of these ways; `way` is what is left of it for the next. */
+static inline float rig_choose(const struct tac_option *option, uint32_t *way)
+{
+    if (*way == RIG_FALLBACKS || option->kind != TAC_OPTION_CHOICE)
+        return option->fallback;
+    uint32_t choices = (uint32_t)option->max + 1, choice = *way % choices;
+    *way /= choices;
+    return (float)choice;
+}
+
+/* With the one parameter moving, or all when it is 0. way: of rig_ways(), or RIG_FALLBACKS. */
+static inline void rig_open_way(struct rig *r, const struct tac_variant *variant, uint32_t index,
+                                bool moving, uint32_t alone, uint32_t way, uint64_t seed)
 {
     memset(r, 0, sizeof *r);
     r->alone = alone;
@@ -124,7 +146,7 @@ static inline void rig_open_alone(struct rig *r, const struct tac_variant *varia
     for (int n = 0; n < RIG_NUMBERS; n++)
         r->numbers[n] = n % 3 ? (float)(40 + 3 * n) : 0;
     for (int o = 0; o < TAC_BLOCK_OPTIONS_MAX && r->block->option[o].name; o++) {
-        setup.option[o] = r->block->option[o].fallback;
+        setup.option[o] = rig_choose(&r->block->option[o], &way);
         setup.numbers[o] = r->numbers;
         setup.numbers_count[o] = RIG_NUMBERS;
     }
@@ -132,6 +154,12 @@ static inline void rig_open_alone(struct rig *r, const struct tac_variant *varia
     r->memory = r->block->memory_bytes ? rig_zeroed(r->block->memory_bytes(&setup)) : NULL;
     if (r->block->init)
         r->block->init(r->state, &setup, r->memory);
+}
+
+static inline void rig_open_alone(struct rig *r, const struct tac_variant *variant, uint32_t index,
+                                  bool moving, uint32_t alone, uint64_t seed)
+{
+    rig_open_way(r, variant, index, moving, alone, RIG_FALLBACKS, seed);
 }
 
 static inline void rig_open(struct rig *r, const struct tac_variant *variant, uint32_t index,

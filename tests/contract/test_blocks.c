@@ -304,15 +304,16 @@ static void move_state(struct rig *r)
     r->state = moved;
 }
 
-static void check_forgetting(const struct tac_variant *variant, uint32_t index, uint32_t alone)
+static void check_forgetting(const struct tac_variant *variant, uint32_t index, uint32_t alone,
+                             uint32_t way)
 {
     enum { STEP = 16, HELD = 7, MOVES = 3 };
     static struct rig stays, moves;
     static struct still still;
     uint32_t frame = 0;
     memset(&still, 0, sizeof still);
-    rig_open_alone(&stays, variant, index, true, alone, 5);
-    rig_open_alone(&moves, variant, index, true, alone, 5);
+    rig_open_way(&stays, variant, index, true, alone, way, 5);
+    rig_open_way(&moves, variant, index, true, alone, way, 5);
     stays.unheard = moves.unheard = alone;
     for (uint32_t f = 0; f < RIG_FRAMES; f += STEP) {
         if (f / STEP % HELD == 0)
@@ -327,8 +328,9 @@ static void check_forgetting(const struct tac_variant *variant, uint32_t index, 
         if (f / STEP % MOVES == 2)
             move_state(&moves);
     }
-    CHECK_MSG(same_outputs(&stays, &moves, &frame), "%s %s, alone %u: differs at frame %u",
-              stays.block->name, variant->name, alone, frame);
+    CHECK_MSG(same_outputs(&stays, &moves, &frame),
+              "%s %s, alone %u, options %u: differs at frame %u", stays.block->name, variant->name,
+              alone, way, frame);
     rig_close(&stays);
     rig_close(&moves);
 }
@@ -340,7 +342,8 @@ static void a_state_goes_on_from_what_lives_of_it(void)
         const struct tac_block *b = variant->blocks[index];
         CHECK(!b->live == !b->forget);
         for (uint32_t p = 0; b->live && (!p || (variant->lanes > 1 && b->param[p - 1].name)); p++)
-            check_forgetting(variant, index, p);
+            for (uint32_t way = 0; way < rig_ways(b); way++)
+                check_forgetting(variant, index, p, way);
     }
 }
 
