@@ -132,9 +132,7 @@ static void add_up_memory(struct tac_plan *plan)
     }
 }
 
-/* From 1 on: states that go from plan to plan keep counts of tac_plan.rows, so each plan has
- * others.
- */
+/* From 1 on: states that go from plan to plan keep counts of tac_plan.rows, so each has others. */
 static uint64_t number_plan(void)
 {
     static _Atomic uint32_t plans;

@@ -10,17 +10,19 @@
  * Loss      A helper may be stopped at any instruction: by the scheduler, a signal, the hypervisor.
  *           Before a task is its own it keeps a copy of the task's states, but for those that sleep
  *           in this slice (doze.h), and points its operations to them; from then on it does not
- * look where they are. When a task is needed and has been with a helper for much longer than it
- *           takes, the audio thread takes the word over, puts the copy, or what sleeps as it is,
- *           into the spare places of the states, and runs the task there with its own buffers. The
- * helper, when it goes on, writes only to what nobody reads any more; it then fails to write
- * "done", gives the spare places back, and is a helper again. Only tasks without such places held
- * are given to helpers. Alone     Where helpers would not pay, the audio thread runs all: with
- * little to do, or when the slices with helpers have measurably not been faster. Tried again now
- * and then. Sleep     Between cycles helpers sleep; they wake by timer before the next cycle is
- * due, by as much as they have been woken late before, and spin until it begins. So the audio
- * thread never calls the kernel for them. With no cycle in sight they look now and then, at last
- * every 10 ms. Memory    A plan may be freed when no helper is inside: tac_workers_are_inside().
+ *           look where they are. When a task is needed and has been with a helper for much longer
+ *           than it takes, the audio thread takes the word over, puts the copy, or what sleeps as
+ *           it is, into the spare places of the states, and runs the task there with its own
+ *           buffers. The helper, when it goes on, writes only to what nobody reads any more; it
+ *           then fails to write "done", gives the spare places back, and is a helper again. Only
+ *           tasks without such places held are given to helpers.
+ * Alone     Where helpers would not pay, the audio thread runs all: with little to do, or when the
+ *           slices with helpers have measurably not been faster. Tried again now and then.
+ * Sleep     Between cycles helpers sleep; they wake by timer before the next cycle is due, by as
+ *           much as they have been woken late before, and spin until it begins. So the audio thread
+ *           never calls the kernel for them. With no cycle in sight they look now and then, at last
+ *           every 10 ms.
+ * Memory    A plan may be freed when no helper is inside: tac_workers_are_inside().
  * Crew      Engines that one thread calls may share a crew of helpers (`beside`): there is one plan
  *           at a time that helpers are called to, and its slices have numbers of their own. What a
  *           cycle is, is told by the engine that began the one before; whoever calls several

@@ -3,9 +3,9 @@
  *
  * Method   svf_core.h; with k = 1 / Q: low v2, band k v1, high x - k v1 - v2, notch x - k v1, peak
  *          low - high, all-pass x - 2 k v1. Tuned anew in each frame in which a parameter is
- * another than before, and once more, in double, when all of them have stood still for 16 frames.
- *          That follows from the values alone, and not from how they come: the bits are the same
- *          however time is cut.
+ *          another than before, and once more, in double, when all of them have stood still for 16
+ *          frames. That follows from the values alone, and not from how they come: the bits are
+ *          the same however time is cut.
  * Quality  response within 0.05 dB of the bilinear analytic one, peak within 2 cents; bounded for
  *          any path of the cutoff at audio rate (tests/dsp/test_filters.c).
  * Latency  0. State: 44 bytes a lane. */
