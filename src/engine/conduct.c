@@ -94,21 +94,27 @@ static bool is_begun(const struct hand *h, const struct tac_task *task)
     return atomic_load_explicit(&task->word, memory_order_relaxed) >> 4 >= h->slice;
 }
 
-/* By the first of its tasks that is not done. */
-static bool is_at_work(struct hand *h, uint32_t worker, const uint32_t *list)
+/* At the first of its tasks that is not done. */
+static void look_at(struct hand *h, uint32_t worker, const uint32_t *list)
 {
     bool running = is_begun(h, &h->plan->task[list[h->front[worker]]]);
     h->looks[worker] = running ? 0 : h->looks[worker] + 1;
-    return running || (h->front[worker] && h->looks[worker] < LOOKS);
+}
+
+/* By the latest look at it. */
+static bool is_at_work(const struct hand *h, uint32_t worker)
+{
+    uint32_t looks = h->looks[worker];
+    return !looks || (h->front[worker] && looks < LOOKS);
 }
 
 /* The helper would have done the i-th task of its list no sooner, if it was left to it. What is
  * taken brings its states along, and they go back in the next slice: as much again. */
-static bool is_worth_it(struct hand *h, uint32_t worker, const uint32_t *list, uint32_t i)
+static bool is_worth_it(const struct hand *h, uint32_t worker, const uint32_t *list, uint32_t i)
 {
     uint64_t cost = atomic_load_explicit(&h->plan->task[list[i]].cost, memory_order_relaxed);
     uint64_t rest = 0;
-    if (!is_at_work(h, worker, list))
+    if (!is_at_work(h, worker))
         return true;
     for (uint32_t k = i + 1; k-- > h->front[worker] && rest <= 2 * cost;) {
         const struct tac_task *task = &h->plan->task[list[k]];
@@ -130,6 +136,7 @@ static bool steal_from(struct hand *h, uint32_t worker)
             h->back[worker] = i;
         if (begun || !tac_task_is_ready(h->plan, task, h->slice))
             continue;
+        look_at(h, worker, list);
         if (!is_worth_it(h, worker, list, i))
             return false;
         if (!take(h, task, false))

@@ -4,7 +4,9 @@
  * Slice     The audio thread publishes the number of the slice; helpers that are awake see it and
  *           go through their tasks of the plan. A task begins when the tasks that it reads from are
  *           done. The audio thread goes through its own, then takes what helpers have not begun,
- *           from the end of their lists. Nothing in a slice waits for a helper to show up.
+ *           from the end of their lists. To a helper that is between two tasks it may leave what
+ *           remains for 64 looks, and then takes it. Nothing in a slice waits for a helper to show
+ *           up that has done nothing in it yet.
  * Claim     A task's word holds the number of the slice and a status. Whoever changes it from an
  *           older slice to "mine" by compare-and-swap runs it, and writes "done".
  * Loss      A helper may be stopped at any instruction: by the scheduler, a signal, the hypervisor.
