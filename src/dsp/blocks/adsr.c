@@ -6,7 +6,7 @@
  *          and release reach their end to -60 dB in the time: q = 1000^(-1 / (t fs)). Where the
  *          target changes, d takes up the difference: the value never steps.
  *          What is left of a release below -180 dB is cut off.
- * Latency  0. State: 44 bytes a lane. */
+ * Latency  0. State: 48 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 

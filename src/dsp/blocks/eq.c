@@ -12,7 +12,7 @@
  *           lies on a line between two contractions is one.
  * Quality   within 0.15 dB of the analogue band to 20 kHz for +-6 dB, 0.4 dB for +-12 dB
  *           (tests/dsp/test_eq.c). A cut is the exact reciprocal of the boost.
- * Latency   0. State: 80 bytes a lane. */
+ * Latency   0. State: 84 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/eq_design.h"
 

@@ -16,7 +16,7 @@
  * Quality  sings within 5 cents of the cutoff, 20 Hz to 12 kHz. Alias of a full sine of 4 kHz under
  *          a cutoff of 6 kHz, driven by 6 and 12 dB: -54 and -34 dB fast, -110 and -69 dB fine; of
  *          2 kHz by 6 dB below -120 dB (tests/dsp/test_filters.c).
- * Latency  0; fine: 3 frames at low frequencies, not of linear phase. State: 136 bytes a lane. */
+ * Latency  0; fine: 3 frames at low frequencies, not of linear phase. State: 156 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/half_band_iir.h"
 

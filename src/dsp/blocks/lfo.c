@@ -2,7 +2,7 @@
  * lfo.c - a slow oscillator for modulation: sine, triangle, saw, square.
  *
  * A 32-bit phase per lane; the shapes are plain (not band-limited), as control signals want them.
- * Latency 0. State: 4 bytes a lane. */
+ * Latency 0. State: 8 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 

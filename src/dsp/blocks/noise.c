@@ -7,7 +7,7 @@
  *          octave, and a zero that takes back what sampling adds near the top. brown: a leaky
  *          integrator. blue and violet: the differences of pink (without its last zero) and white.
  * Quality  pink within 0.3 dB per octave (tests/dsp/test_sources.c).
- * Latency  0. State: 36 bytes a lane. */
+ * Latency  0. State: 40 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 

@@ -11,7 +11,7 @@
  *          "Alias-free digital synthesis of classic analog waveforms", ICMC.
  * Quality  alias-to-signal below -95 dB at 3.5 kHz (tests/dsp/test_osc.c).
  * Cost     of a frame the same always; a call costs the more, the more corners there are.
- * Latency  16 frames. State: 320 bytes a lane. */
+ * Latency  16 frames. State: 336 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/oscillator.h"
 #include "dsp/tables.h"

@@ -4,7 +4,7 @@
  * Steps count in a phase of 32 fractional bits, so they never drift. A step plays the note of the
  * list (MIDI numbers; 0 rests) for `length` of its time. It speaks twice: as note events for a
  * voices section, and as pitch and gate signals for a single voice. Lane 0 leads; all lanes get the
- * signals. Latency 0. State: 40 bytes. */
+ * signals. Latency 0. State: 48 bytes. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 

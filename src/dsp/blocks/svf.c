@@ -8,7 +8,7 @@
  *          the same however time is cut.
  * Quality  response within 0.05 dB of the bilinear analytic one, peak within 2 cents; bounded for
  *          any path of the cutoff at audio rate (tests/dsp/test_filters.c).
- * Latency  0. State: 44 bytes a lane. */
+ * Latency  0. State: 52 bytes a lane. */
 #include "dsp/block.h"
 #include "dsp/svf_core.h"
 
