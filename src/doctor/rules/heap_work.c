@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * heap_work.c - time spent computing inside malloc and free: many calls, or a few long ones, and
- * the page faults in them: memory that the heap had given back, or asked for anew. */
+ * the page faults in them: memory that the heap had given back, or asked for anew. Those outside
+ * have been told before (fault_minor.c). */
 #include "doctor/rule.h"
 
 static void check(struct tac_case *c)
 {
-    uint64_t ns = c->open_ns[TAC_ACCOUNT_ALLOCATOR], faults_ns = tac_case_faults_in_heap(c);
+    uint64_t ns = c->open_ns[TAC_ACCOUNT_ALLOCATOR];
+    uint64_t faults_ns = tac_case_faults_in_heap(c) ? c->open_ns[TAC_ACCOUNT_FAULT] : 0;
     if (!ns && !faults_ns)
         return;
     const struct tac_sight *longest_call = NULL;
