@@ -16,7 +16,7 @@ void tac_refuge_init(struct tac_refuge *refuge)
 
 static bool is_real_time(pid_t tid)
 {
-    int policy = sched_getscheduler(tid);
+    int policy = sched_getscheduler(tid) & ~SCHED_RESET_ON_FORK; /* rtkit and PipeWire set it */
     return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
