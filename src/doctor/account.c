@@ -559,20 +559,29 @@ static void settle_faults(struct tac_layout *l, const struct tac_nominal *nomina
 }
 
 /* Hosts that halt a virtual machine and do not tell let the thread's clock go on. Where no other
- * evidence shows that, such time is not known to be the thread's. */
+ * evidence shows that, such time is not known to be the thread's. What it was not charged for may
+ * be of the silence, and has been moved. */
 static void settle_silence(struct tac_layout *l, const struct tac_nominal *nominal,
-                           uint64_t missing)
+                           uint64_t uncharged)
 {
-    uint64_t doubt = l->silent_ns > missing ? l->silent_ns - missing : 0;
-    if (doubt < TAC_STILL_CPU_NS)
-        return;
-    doubt -= move_excess(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_UNEXPLAINED, doubt);
-    move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_UNEXPLAINED, doubt);
+    const struct {
+        enum tac_account account;
+        uint64_t silent_ns;
+    } from[] = {{TAC_ACCOUNT_OWN, l->silent_own_ns},
+                {TAC_ACCOUNT_ALLOCATOR, l->silent_allocator_ns}};
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+        uint64_t silent = from[i].silent_ns, moved = silent < uncharged ? silent : uncharged;
+        uncharged -= moved;
+        if (silent - moved >= TAC_STILL_CPU_NS)
+            l->doubted_ns +=
+                move_excess(l, nominal, from[i].account, TAC_ACCOUNT_UNEXPLAINED, silent - moved);
+    }
 }
 
 void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nominal, unsigned has)
 {
     const struct tac_capture_cycle *c = layout->cycle;
+    layout->doubted_ns = 0;
     if (c->flags & TAC_CYCLE_SPARED) /* well in time: what was seen with a place is all it needs */
         return;
     if (!(c->flags & TAC_CYCLE_EVIDENCE)) {
@@ -582,14 +591,16 @@ void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nomi
     }
     uint64_t wall = c->end_ns - c->begin_ns;
     uint64_t missing = wall > c->cpu_ns ? wall - c->cpu_ns : 0;
+    uint64_t known = layout->ns[TAC_ACCOUNT_BLOCKED];
     if (has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)) {
         struct off_cpu off = time_off_cpu(layout);
-        settle_steal(layout, nominal, missing > off.ns ? missing - off.ns : 0);
+        known = off.ns;
+        settle_steal(layout, nominal, missing > known ? missing - known : 0);
         if (has & TAC_HAS_SCHED) /* otherwise a sleep holds its way back, which may be charged */
             settle_surplus(layout, off, missing);
     } else {
         settle_by_counts(layout, nominal, missing);
     }
-    settle_silence(layout, nominal, missing);
+    settle_silence(layout, nominal, missing > known ? missing - known : 0);
     settle_faults(layout, nominal, has);
 }

@@ -97,12 +97,14 @@ struct tac_layout {
     const struct tac_capture_cycle *cycle;
     uint64_t release_ns;  /* when it could have begun: deadline - period, never after begin */
     uint64_t previous_ns; /* end of the cycle before on this source; 0: none */
-    uint64_t silent_ns;   /* in long stretches without any sign of the thread, in which a host may
-                             have halted the machine; 0: the evidence would show that */
     struct tac_sights sights;
     struct tac_segment *segment;
     size_t segments, segments_capacity;
     uint64_t ns[TAC_ACCOUNTS];
+    /* Of ns: in long stretches without any sign of the thread, in which a host may have halted the
+     * machine; 0: the evidence would show that. */
+    uint64_t silent_own_ns, silent_allocator_ns;
+    uint64_t doubted_ns; /* of these: moved to UNEXPLAINED */
 };
 
 /* One ordinary 4 KiB page provided by the kernel, all in: 1.4 us where it was measured. A recording

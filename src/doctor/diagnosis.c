@@ -44,6 +44,8 @@ int tac_work_layout(const struct tac_work *w, size_t cycle, struct tac_layout *l
     if (has < 0)
         return has;
     int r = tac_layout_cut(layout);
+    if (r == 0)
+        r = tac_witness_silence(&w->witness, layout, (unsigned)has);
     return r < 0 ? r : has;
 }
 

@@ -257,10 +257,23 @@ static uint64_t sum_of_silence(const uint64_t *sign, size_t count, uint64_t from
     return sum;
 }
 
-static int find_silence(const struct tac_witness *w, struct tac_layout *l, unsigned has)
+/* Edges of sights are signs, so a stretch lies in one segment. */
+static uint64_t silence_of(const struct tac_layout *l, enum tac_account account,
+                           const uint64_t *sign, size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < l->segments; i++) {
+        const struct tac_segment *s = &l->segment[i];
+        if (s->account == account && s->to_ns - s->from_ns > TAC_STILL_CPU_NS)
+            sum += sum_of_silence(sign, count, s->from_ns, s->to_ns);
+    }
+    return sum;
+}
+
+int tac_witness_silence(const struct tac_witness *w, struct tac_layout *l, unsigned has)
 {
     const struct tac_capture_cycle *cycle = l->cycle;
-    l->silent_ns = 0;
+    l->silent_own_ns = l->silent_allocator_ns = 0;
     if (has & TAC_HAS_SCHED || w->pulses[cycle->thread] ||
         cycle->end_ns - cycle->begin_ns < TAC_STILL_CPU_NS || !tac_evidence_is_virtual(w->capture))
         return 0;
@@ -274,7 +287,8 @@ static int find_silence(const struct tac_witness *w, struct tac_layout *l, unsig
         sign[n++] = l->sights.data[i].to_ns;
     }
     qsort(sign, n, sizeof *sign, tac_compare_u64);
-    l->silent_ns = sum_of_silence(sign, n, cycle->begin_ns, cycle->end_ns);
+    l->silent_own_ns = silence_of(l, TAC_ACCOUNT_OWN, sign, n);
+    l->silent_allocator_ns = silence_of(l, TAC_ACCOUNT_ALLOCATOR, sign, n);
     free(sign);
     return 0;
 }
@@ -299,7 +313,5 @@ int tac_witness_cycle(const struct tac_witness *witness, struct tac_layout *layo
         r = add_calls(c, layout);
     if (r == 0)
         r = add_gaps(witness, layout);
-    if (r == 0)
-        r = find_silence(witness, layout, has);
     return r < 0 ? r : (int)has;
 }

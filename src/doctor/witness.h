@@ -31,4 +31,8 @@ void tac_witness_fini(struct tac_witness *witness);
  * evidence that there was for this cycle (bits of has), or -ENOMEM. */
 int tac_witness_cycle(const struct tac_witness *witness, struct tac_layout *layout);
 
+/* How long nothing was seen of the thread in a virtual machine, where that shows nothing: needs the
+ * segments of tac_layout_cut. has: what tac_witness_cycle returned. 0, -ENOMEM. */
+int tac_witness_silence(const struct tac_witness *witness, struct tac_layout *layout, unsigned has);
+
 #endif

@@ -257,6 +257,57 @@ static void a_long_computation_may_be_a_halt(void)
     }
 }
 
+static uint64_t time_of(const struct tac_miss *m, const char *rule)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (!strcmp(m->verdict[i].rule->name, rule))
+            return m->verdict[i].ns;
+    return 0;
+}
+
+/* 60 ms by its CPU clock, of which nothing is seen for 35: in a call of the heap, which may have
+ * been halted, or in a hole of the recording. What it did around that is its own. */
+static void silence_is_in_doubt_where_it_was(void)
+{
+    enum { AFTER = 40, AT_US = AFTER * 1000 };
+    for (int hole = 0; hole < 2; hole++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK);
+        tac_make_meta(f.make, "virtual", "yes");
+        fixture_cycle(&f, AFTER, AT_US + 10, AT_US + 60010,
+                      (struct tac_make_evidence){.cpu_ns = 59999000});
+        if (hole)
+            tac_make_gap(f.make, f.audio, fixture_ns(AT_US + 10010), fixture_ns(AT_US + 45010), 9);
+        else
+            fixture_memory(&f, f.audio, TAC_MEMORY_ALLOC, AT_US + 10010, AT_US + 45010);
+        fixture_judge(&f);
+        const struct tac_miss *m = fixture_miss(&f, 0);
+        REQUIRE(m);
+        CHECK_NEAR((double)time_of(m, "own_work") / 1e6, 24.5, 1.0);
+        CHECK_NEAR((double)time_of(m, hole ? "gap" : "unexplained") / 1e6, 34.5, 1.0);
+        CHECK(time_of(m, hole ? "unexplained" : "heap_work") < 10000);
+        CHECK(hole || strstr(m->verdict[0].text, "for 35.0 ms while its CPU clock went on"));
+        fixture_close(&f);
+    }
+}
+
+/* Nothing is seen of it for long, and its clock stood: it was away, one way or the other. */
+static void silence_without_the_clock_is_no_halt(void)
+{
+    enum { AFTER = 40, AT_US = AFTER * 1000 };
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK);
+    tac_make_meta(f.make, "virtual", "yes");
+    fixture_cycle(&f, AFTER, AT_US + 10, AT_US + 60010,
+                  (struct tac_make_evidence){.cpu_ns = 200000, .voluntary = 1, .involuntary = 1});
+    fixture_judge(&f);
+    const struct tac_miss *m = fixture_miss(&f, 0);
+    REQUIRE(m);
+    CHECK_STR(fixture_verdict(&f), "unexplained");
+    CHECK_MSG(!strstr(m->verdict[0].text, "CPU clock went on"), "%s", m->verdict[0].text);
+    fixture_close(&f);
+}
+
 /* It waits for a thread whose own pulse shows a halt, and gives no sign itself; or does. */
 static void a_halt_is_seen_by_the_pulse_of_another_thread(void)
 {
@@ -471,6 +522,8 @@ int main(int argc, char **argv)
     TEST(the_larger_part_of_a_cause_gives_the_words);
     TEST(own_work_names_the_zone);
     TEST(a_long_computation_may_be_a_halt);
+    TEST(silence_is_in_doubt_where_it_was);
+    TEST(silence_without_the_clock_is_no_halt);
     TEST(a_halt_is_seen_by_the_pulse_of_another_thread);
     TEST(blocking_call_when_what_it_started_runs);
     TEST(blocking_call_when_a_library_is_loaded);

@@ -6,11 +6,11 @@
 static void check(struct tac_case *c)
 {
     bool blind = !(c->has & (TAC_HAS_CLOCK | TAC_HAS_SWITCHES | TAC_HAS_SCHED));
-    if (c->layout->silent_ns && c->has & TAC_HAS_CLOCK)
-        tac_claim(c, TAC_ACCOUNT_UNEXPLAINED, UINT64_MAX, 0,
-                  "nothing was seen of the thread for %.1f ms while its CPU clock went on: it "
-                  "computed, or the host halted the virtual machine",
-                  (double)c->layout->silent_ns / 1e6);
+    tac_claim(
+        c, TAC_ACCOUNT_UNEXPLAINED, c->layout->doubted_ns, 0,
+        "nothing was seen of the thread for %.1f ms while its CPU clock went on: it computed, "
+        "or the host halted the virtual machine",
+        (double)c->layout->doubted_ns / 1e6);
     for (int a = 0; a < TAC_ACCOUNTS; a++)
         tac_claim(c, (enum tac_account)a, UINT64_MAX, 0, "%s",
                   blind ? "the recording tells not whether it ran, slept or was pre-empted"
