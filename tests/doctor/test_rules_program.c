@@ -364,6 +364,25 @@ static void blocking_call_when_a_library_is_loaded(void)
     }
 }
 
+/* What it computed before the load, and after the loader's last fault, is not the load's. */
+static void a_load_takes_no_more_than_its_time(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_OWN_SWITCHES);
+    tac_make_module(f.make, 0x10000, 0x20000, "/lib64/ld-linux-x86-64.so.2");
+    fixture_cycle(&f, 0, 10, 4410, (struct tac_make_evidence){.cpu_ns = 4399000, .minor = 8});
+    tac_make_zone(f.make, f.audio, TAC_CAT_CALL, "dlopen", fixture_ns(3000), fixture_ns(3000));
+    for (unsigned i = 0; i < 8; i++)
+        fixture_kernel(&f, 3100 + 100 * i, TAC_KERNEL_FAULT_MINOR, FIXTURE_AUDIO,
+                       0x7000000 + i * 40960, 0x10010);
+    fixture_judge(&f);
+    const struct tac_miss *m = fixture_miss(&f, 0);
+    REQUIRE(m);
+    CHECK_STR(fixture_verdict(&f), "own_work");
+    CHECK_NEAR((double)time_of(m, "blocking_call") / 1e6, 0.65, 0.1);
+    fixture_close(&f);
+}
+
 /* The pages were counted, and no fault was seen: the call provided them. */
 static void blocking_call_when_it_provides_the_pages_ahead(void)
 {
@@ -527,6 +546,7 @@ int main(int argc, char **argv)
     TEST(a_halt_is_seen_by_the_pulse_of_another_thread);
     TEST(blocking_call_when_what_it_started_runs);
     TEST(blocking_call_when_a_library_is_loaded);
+    TEST(a_load_takes_no_more_than_its_time);
     TEST(blocking_call_when_it_provides_the_pages_ahead);
     TEST(own_work_names_the_function_by_samples);
     TEST(samples_in_code_of_no_file_count);

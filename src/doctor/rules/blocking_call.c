@@ -84,8 +84,9 @@ static bool is_a_load(const struct tac_case *c, const struct tac_sight *s)
            !strcmp(cap->sites[cap->zones[s->index].site].name, "dlopen");
 }
 
-/* Faults in the loader's own code since then. */
-static size_t faults_of_the_loader(const struct tac_case *c, uint64_t since_ns)
+/* Faults in the loader's own code since then, and when the last was. */
+static size_t faults_of_the_loader(const struct tac_case *c, uint64_t since_ns,
+                                   uint64_t *ret_last_ns)
 {
     size_t count = 0;
     for (size_t i = 0; i < c->layout->sights.count; i++) {
@@ -94,17 +95,35 @@ static size_t faults_of_the_loader(const struct tac_case *c, uint64_t since_ns)
             continue;
         const struct tac_capture_module *m =
             tac_capture_module_of(c->capture, c->capture->kernel[s->index].b);
-        count += m && strstr(m->path, "/ld-linux") != NULL;
+        if (!m || !strstr(m->path, "/ld-linux"))
+            continue;
+        *ret_last_ns = s->from_ns > *ret_last_ns ? s->from_ns : *ret_last_ns;
+        count++;
     }
     return count;
 }
 
+/* What it computed between, outside other calls. */
+static uint64_t own_time_within(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < c->layout->segments; i++) {
+        const struct tac_segment *s = &c->layout->segment[i];
+        uint64_t from = s->from_ns > from_ns ? s->from_ns : from_ns;
+        uint64_t to = s->to_ns < to_ns ? s->to_ns : to_ns;
+        if (s->account == TAC_ACCOUNT_OWN && s->sight == TAC_SIGHT_NONE && to > from)
+            sum += to - from;
+    }
+    return sum;
+}
+
 /* A load of a library is seen to begin, not to end (src/watch/calls_dl.c). That it was one shows by
- * the faults that the loader takes as it writes to what it has mapped. */
+ * the faults that the loader takes as it writes to what it has mapped. It went on up to the last of
+ * them at least. */
 static void check_loads(struct tac_case *c)
 {
     enum { SOME_FAULTS = 4 };
-    uint64_t first_ns = UINT64_MAX;
+    uint64_t first_ns = UINT64_MAX, last_ns = 0;
     size_t loads = 0;
     for (size_t i = 0; i < c->layout->sights.count; i++) {
         const struct tac_sight *s = &c->layout->sights.data[i];
@@ -113,9 +132,9 @@ static void check_loads(struct tac_case *c)
         first_ns = s->from_ns < first_ns ? s->from_ns : first_ns;
         loads++;
     }
-    size_t faults = loads ? faults_of_the_loader(c, first_ns) : 0;
+    size_t faults = loads ? faults_of_the_loader(c, first_ns, &last_ns) : 0;
     if (faults >= SOME_FAULTS)
-        tac_claim(c, TAC_ACCOUNT_OWN, UINT64_MAX, 0.75,
+        tac_claim(c, TAC_ACCOUNT_OWN, own_time_within(c, first_ns, last_ns), 0.75,
                   "dlopen was called %zu time%s, and the loader took %zu page faults; how long it "
                   "took is not recorded",
                   loads, loads == 1 ? "" : "s", faults);
