@@ -6,7 +6,9 @@
  * it up; a host that halts the virtual CPU does, whether or not it tells the time as stolen.
  * Without privilege the timer leaves no mark where it finds the thread in the kernel; then the next
  * one comes, and comes when it is due. So a mark that is late by other than whole distances is of a
- * halt, from when it was due to when it came.
+ * halt, from when it was due to when it came. Behind a halt the timer is back on its grid: where
+ * the next mark is off it by as much, something of the thread is not in the recording, and no halt
+ * was.
  *
  * Source: Linux, perf_swevent_hrtimer() in kernel/events/core.c, which keeps to its grid
  * (hrtimer_forward_now()), and holds on to what is left where the thread leaves its CPU.

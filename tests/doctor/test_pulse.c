@@ -77,6 +77,19 @@ static void switches_move_the_grid(void)
     close_fixture();
 }
 
+/* The next is one distance later. */
+static void the_grid_goes_with_them(void)
+{
+    open_fixture();
+    mark(0);
+    for (int i = 0; i < 40; i++)
+        away(100 + 300 * i, 200 + 300 * i);
+    for (int i = 2; i < 6; i++)
+        mark(i * PERIOD_US + 4000 - 500);
+    CHECK(find() == 0);
+    close_fixture();
+}
+
 static void marks_that_the_kernel_left_out_are_no_halt(void)
 {
     open_fixture();
@@ -118,14 +131,63 @@ static void nothing_is_claimed_where_the_grid_is_not_known(void)
     close_fixture();
 }
 
+/* A time off the CPU is not in the recording: the marks are off the grid all alike. */
+static void a_grid_that_has_moved_is_no_halt(void)
+{
+    open_fixture();
+    mark(0);
+    mark(PERIOD_US);
+    for (int i = 2; i < 8; i++)
+        mark(i * PERIOD_US + 4000);
+    mark(10 * PERIOD_US + 7000); /* a halt by the new one */
+    mark(11 * PERIOD_US + 4000);
+    REQUIRE(find() == 1);
+    CHECK(spans.data[0].from_ns == fixture_ns(8 * PERIOD_US + 4000));
+    close_fixture();
+}
+
+/* Seconds that are in no part of the recording. */
+static void nothing_is_claimed_across_a_hole_without_a_word(void)
+{
+    enum { LATER_US = 5000000 };
+    open_fixture();
+    mark(0);
+    mark(PERIOD_US);
+    mark(LATER_US + 4000);
+    CHECK(find() == 0);
+    close_fixture();
+}
+
+/* The thread ends, another gets its tid. */
+static void the_grid_ends_with_the_thread(void)
+{
+    struct tac_capture_thread threads[] = {{.tid = 9, .begin_ns = 1, .end_ns = 25000000},
+                                           {.tid = 9, .begin_ns = 30000000, .end_ns = UINT64_MAX}};
+    struct tac_capture_kernel marks[] = {{.ns = 10000000}, {.ns = 20000000}, {.ns = 34000000}};
+    for (size_t i = 0; i < 3; i++) {
+        marks[i].type = TAC_KERNEL_PULSE;
+        marks[i].tid = 9;
+        marks[i].a = PERIOD_NS;
+    }
+    const struct tac_capture capture = {
+        .threads = threads, .threads_count = 2, .kernel = marks, .kernel_count = 3};
+    spans = (struct tac_sights){0};
+    CHECK(tac_pulse_find(&capture, &spans) == 0 && spans.count == 0);
+    free(spans.data);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(marks_on_the_grid_are_in_time);
     TEST(time_off_the_cpu_does_not_count);
     TEST(switches_move_the_grid);
+    TEST(the_grid_goes_with_them);
     TEST(marks_that_the_kernel_left_out_are_no_halt);
     TEST(a_late_mark_ends_a_halt);
     TEST(nothing_is_claimed_where_the_grid_is_not_known);
+    TEST(a_grid_that_has_moved_is_no_halt);
+    TEST(nothing_is_claimed_across_a_hole_without_a_word);
+    TEST(the_grid_ends_with_the_thread);
     return test_end();
 }
