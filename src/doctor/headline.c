@@ -5,7 +5,8 @@
  * interval: E. B. Wilson 1927, JASA 22:209-212). Misses come in clusters, so a chain of
  * carried-over misses counts as one. Anything less is called no difference. The same is asked of
  * the misses of the first run's main cause alone: what else makes cycles late on a busy machine
- * hides that one cause is gone. */
+ * hides that one cause is gone. Nothing is said of it where one of the runs might not have seen it,
+ * or have called it otherwise. */
 #include "doctor/rule.h"
 
 #include <math.h>
@@ -56,11 +57,21 @@ static size_t misses_of(const struct tac_diagnosis *d, const struct tac_rule *ru
     return 0;
 }
 
+/* Evidence that is in a recording, or not, whatever the program did. The rest (waits for locks,
+ * faults) may be missing because there was none: then it matters to the rules that need it. */
+static bool would_both_tell(const struct tac_diagnosis *a, const struct tac_diagnosis *b,
+                            const struct tac_rule *rule)
+{
+    const unsigned always =
+        TAC_HAS_CLOCK | TAC_HAS_MEMORY | TAC_HAS_SWITCHES | TAC_HAS_SCHED | TAC_HAS_IRQ;
+    return !((a->has ^ b->has) & always) && !(rule->needs & ~(a->has & b->has));
+}
+
 static void compare_main_cause(const struct tac_diagnosis *a, const struct tac_diagnosis *b,
                                struct tac_text *text)
 {
     const struct tac_rule *rule = a->causes_count ? a->causes[0].rule : NULL;
-    if (!rule || !are_apart(rate_of(a, rule), rate_of(b, rule)))
+    if (!rule || !would_both_tell(a, b, rule) || !are_apart(rate_of(a, rule), rate_of(b, rule)))
         return;
     size_t before = misses_of(a, rule), after = misses_of(b, rule);
     tac_text_addf(text, " %zu late cycle%s of %s and ", before, before == 1 ? "" : "s", a->name);

@@ -155,6 +155,32 @@ static void headline_says_that_one_cause_is_gone(void)
     tac_text_fini(&text);
 }
 
+/* The other run has no misses of the cause, and could not have seen it; or it could. */
+static void headline_says_nothing_of_what_one_run_could_not_see(void)
+{
+    enum { ALL = TAC_HAS_CLOCK | TAC_HAS_LOCKS | TAC_HAS_SCHED };
+    static const struct tac_rule lock = {.title = "a lock", .needs = TAC_HAS_LOCKS},
+                                 noise = {.title = "noise"};
+    static const struct tac_rule *const rules[2] = {&lock, &noise};
+    static const unsigned has[][2] = {{ALL, ALL & ~TAC_HAS_LOCKS},
+                                      {ALL, ALL & ~TAC_HAS_SCHED},
+                                      {ALL & ~TAC_HAS_SCHED, ALL},
+                                      {ALL, ALL | TAC_HAS_FAULTS}};
+    for (size_t i = 0; i < 4; i++) {
+        static struct tac_miss misses[2][32];
+        struct tac_cause causes[2][2];
+        struct tac_text text = {0};
+        struct tac_diagnosis a = run_of("a", misses[0], 32, causes[0], rules, 16),
+                             b = run_of("b", misses[1], 20, causes[1], rules, 0);
+        a.has = has[i][0];
+        b.has = has[i][1];
+        tac_report_headline((const struct tac_diagnosis *const[]){&a, &b}, 2, &text);
+        CHECK_MSG(!strstr(tac_text_string(&text), "that is not chance") == (i < 3), "%zu: %s", i,
+                  tac_text_string(&text));
+        tac_text_fini(&text);
+    }
+}
+
 static void whose_events_were_lost_is_said(void)
 {
     struct tac_capture_thread threads[] = {{.name = "audio"}, {.name = "loader", .dropped = 90}};
@@ -219,6 +245,7 @@ int main(int argc, char **argv)
     TEST(page_is_self_contained_and_safe);
     TEST(headline_says_when_there_is_no_difference);
     TEST(headline_says_that_one_cause_is_gone);
+    TEST(headline_says_nothing_of_what_one_run_could_not_see);
     TEST(whose_events_were_lost_is_said);
     TEST(a_recording_cut_anywhere_is_judged_or_refused);
     return test_end();
