@@ -233,9 +233,10 @@ enum tac_kernel_type {
     TAC_KERNEL_IN = 3,     /* own-process tier: tid is back */
     TAC_KERNEL_WAKING = 4, /* tid (the waker, on this CPU) wakes a = target << 32 | prio;
                               b = target CPU << 32 | 1 when from interrupt context */
-    TAC_KERNEL_FAULT_MINOR = 5, /* tid; a = address, b = instruction pointer */
+    TAC_KERNEL_FAULT_MINOR = 5, /* tid; a = address, b = instruction pointer; own-process tier: in
+                                   the kernel with the uppermost bit set (32-bit machines too) */
     TAC_KERNEL_FAULT_MAJOR = 6,
-    TAC_KERNEL_FAULT = 7, /* one begins: a = address, b = ip; minor or major is told at its end */
+    TAC_KERNEL_FAULT = 7,     /* one begins: a, b as above; minor or major is told at its end */
     TAC_KERNEL_IRQ_BEGIN = 8, /* a = irq number */
     TAC_KERNEL_IRQ_END = 9,
     TAC_KERNEL_SOFTIRQ_BEGIN = 10, /* a = vector: 0 HI, 1 TIMER, 2 NET_TX, 3 NET_RX, 4 BLOCK, ... */
@@ -263,8 +264,7 @@ enum tac_kernel_type {
     TAC_KERNEL_FAULT_PROTECTED = 32, /* a write to a page that is there and read-only (x86): a =
                                         address, b = ip */
     TAC_KERNEL_SAMPLE = 33, /* own-process tier: a timer of tid's CPU time found it computing:
-                               a = ns from one to the next, b = ip, in the kernel with the
-                               uppermost bit set (32-bit machines too) */
+                               a = ns from one to the next, b = ip as of FAULT_MINOR */
     TAC_KERNEL_PULSE = 34,  /* own-process tier, in a virtual machine: a timer of tid's CPU time
                                came: a = ns from one to the next */
     TAC_KERNEL_TYPES
