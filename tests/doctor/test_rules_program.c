@@ -253,6 +253,8 @@ static void a_long_computation_may_be_a_halt(void)
         fixture_judge(&f);
         REQUIRE(fixture_miss(&f, 0));
         CHECK_STR(fixture_verdict(&f), verdict[i]);
+        const char *text = fixture_miss(&f, 0)->verdict[0].text;
+        CHECK_MSG(!strstr(text, "its own timer came") == (i != LATE_PULSE), "%s", text);
         fixture_close(&f);
     }
 }

@@ -124,17 +124,20 @@ static void check_ready(struct tac_case *c)
     }
 }
 
-/* No sign of life: of all CPUs, of the thread's, or of that of a thread that computed meanwhile. */
+/* No sign of life of all CPUs or of the thread's; or a pulse was late, its own or that of a thread
+ * that computed meanwhile. */
 static void claim_still(struct tac_case *c, const struct tac_sight *still, uint64_t ns, bool grid)
 {
-    bool is_others = still->who && still->who != c->capture->threads[c->cycle->thread].tid;
     char who[64];
-    if (is_others)
+    double length_ms = (double)(still->to_ns - still->from_ns) / 1e6;
+    if (still->who && still->who != c->capture->threads[c->cycle->thread].tid)
         tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.9 : 0.8,
                   "%s computed meanwhile, and its CPU was not run for %.2f ms: a host halts all "
                   "CPUs of a machine together",
-                  tac_case_who(c, still->who, who, sizeof who),
-                  (double)(still->to_ns - still->from_ns) / 1e6);
+                  tac_case_who(c, still->who, who, sizeof who), length_ms);
+    else if (still->who)
+        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.99 : 0.85,
+                  "its own timer came %.2f ms late, although it had the CPU", length_ms);
     else
         tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns,
                   grid                ? 0.99
