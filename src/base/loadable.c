@@ -51,8 +51,10 @@ int tac_loadable_spell(char *library, unsigned long size)
     const char *end = strrchr(library, '/');
     while (end && end > library && end[-1] != '/') /* "folder/library" stays */
         end--;
-    if (!strpbrk(library, " :") || !end)
+    if (!strpbrk(library, " :"))
         return 0;
+    if (!end || strpbrk(end, " :"))
+        return -EINVAL;
     if (snprintf(above, sizeof above, "%.*s", (int)(end - library), library) >= (int)sizeof above)
         return -ENAMETOOLONG;
     snprintf(folder, sizeof folder, "/tmp/tactus-%u", (unsigned)geteuid());

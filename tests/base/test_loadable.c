@@ -65,6 +65,21 @@ static void one_that_would_be_cut_is_reached_by_another_name(void)
     }
 }
 
+/* Where the link does not help. */
+static void one_whose_own_name_would_be_cut_is_refused(void)
+{
+    static const char *const refused[] = {
+        "/a b.so",           "/usr/lib x/a.so", "/usr/lib/a b:c/a.so",
+        "/usr/lib/x/a:b.so", "a b.so",          "a b/c.so"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char path[PATH_MAX];
+        strcpy(path, refused[i]);
+        int r = tac_loadable_spell(path, sizeof path);
+        CHECK_MSG(r == -EINVAL, "%s: %d", refused[i], r);
+        CHECK_STR(path, refused[i]);
+    }
+}
+
 static void a_buffer_that_is_too_short_is_refused(void)
 {
     char path[24] = "/a b/watch/lib.so";
@@ -77,6 +92,7 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     TEST(a_plain_path_stays);
     TEST(one_that_would_be_cut_is_reached_by_another_name);
+    TEST(one_whose_own_name_would_be_cut_is_refused);
     TEST(a_buffer_that_is_too_short_is_refused);
     return test_end();
 }
