@@ -47,12 +47,14 @@ const struct tac_capture_memory *tac_case_operation(const struct tac_case *c, ui
     return NULL;
 }
 
-/* Whether the page of this fault was there and read-only: the two witnesses of a fault tell of it
- * within some microseconds of each other. */
-static bool is_copy(const struct tac_layout *l, const struct tac_sight *fault)
+/* Whether the page of this fault (index in sights) was there and read-only: the two witnesses of a
+ * fault tell of it within some microseconds of each other. */
+static bool is_copy(const struct tac_layout *l, size_t at)
 {
     enum { APART_NS = 50 * 1000, PAGE_BITS = 12 };
-    for (const struct tac_sight *s = fault; s >= l->sights.data; s--) {
+    const struct tac_sight *fault = &l->sights.data[at];
+    for (size_t i = at + 1; i-- > 0;) {
+        const struct tac_sight *s = &l->sights.data[i];
         if (s->to_ns + APART_NS < fault->from_ns)
             return false;
         if (s->kind == TAC_SIGHT_PROTECTED && s->detail >> PAGE_BITS == fault->detail >> PAGE_BITS)
@@ -68,7 +70,7 @@ static bool is_others(const struct tac_case *c, const struct tac_segment *s, boo
         return false;
     const struct tac_sight *sight = &c->layout->sights.data[s->sight];
     return sight->kind == TAC_SIGHT_RECLAIM || sight->kind == TAC_SIGHT_COMPACT ||
-           (copies && sight->kind == TAC_SIGHT_FAULTING && is_copy(c->layout, sight));
+           (copies && sight->kind == TAC_SIGHT_FAULTING && is_copy(c->layout, s->sight));
 }
 
 uint64_t tac_case_faults_in_heap(const struct tac_case *c)
