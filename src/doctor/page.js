@@ -19,7 +19,6 @@
   };
   const swatch = colour => el('i', {style: `background:${colour}`});
 
-
   // ---- canvases that follow the width and the colour scheme
   const redraws = [];
   const onCanvas = (canvas, draw) => {
