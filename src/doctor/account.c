@@ -561,20 +561,14 @@ static void settle_faults(struct tac_layout *l, const struct tac_nominal *nomina
 /* Hosts that halt a virtual machine and do not tell let the thread's clock go on. Where no other
  * evidence shows that, such time is not known to be the thread's. What it was not charged for may
  * be of the silence, and has been moved. */
-static void settle_silence(struct tac_layout *l, const struct tac_nominal *nominal,
-                           uint64_t uncharged)
+static void settle_silence(struct tac_layout *l, const struct tac_nominal *nominal, uint64_t away)
 {
-    const struct {
-        enum tac_account account;
-        uint64_t silent_ns;
-    } from[] = {{TAC_ACCOUNT_OWN, l->silent_own_ns},
-                {TAC_ACCOUNT_ALLOCATOR, l->silent_allocator_ns}};
-    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
-        uint64_t silent = from[i].silent_ns, moved = silent < uncharged ? silent : uncharged;
-        uncharged -= moved;
-        if (silent - moved >= TAC_STILL_CPU_NS)
-            l->doubted_ns +=
-                move_excess(l, nominal, from[i].account, TAC_ACCOUNT_UNEXPLAINED, silent - moved);
+    for (enum tac_account a = TAC_ACCOUNT_OWN; a <= TAC_ACCOUNT_ALLOCATOR; a++) {
+        uint64_t moved = l->silent_ns[a] < away ? l->silent_ns[a] : away;
+        uint64_t doubt = l->silent_ns[a] - moved;
+        away -= moved;
+        if (doubt >= TAC_STILL_CPU_NS)
+            l->doubted_ns += move_excess(l, nominal, a, TAC_ACCOUNT_UNEXPLAINED, doubt);
     }
 }
 

@@ -102,8 +102,8 @@ struct tac_layout {
     size_t segments, segments_capacity;
     uint64_t ns[TAC_ACCOUNTS];
     /* Of ns: in long stretches without any sign of the thread, in which a host may have halted the
-     * machine; 0: the evidence would show that. */
-    uint64_t silent_own_ns, silent_allocator_ns;
+     * machine; 0: the evidence would show that. Of OWN and ALLOCATOR. */
+    uint64_t silent_ns[TAC_ACCOUNT_ALLOCATOR + 1];
     uint64_t doubted_ns; /* of these: moved to UNEXPLAINED */
 };
 

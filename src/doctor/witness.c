@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static unsigned kernel_evidence(uint16_t type)
 {
@@ -273,7 +274,7 @@ static uint64_t silence_of(const struct tac_layout *l, enum tac_account account,
 int tac_witness_silence(const struct tac_witness *w, struct tac_layout *l, unsigned has)
 {
     const struct tac_capture_cycle *cycle = l->cycle;
-    l->silent_own_ns = l->silent_allocator_ns = 0;
+    memset(l->silent_ns, 0, sizeof l->silent_ns);
     if (has & TAC_HAS_SCHED || w->pulses[cycle->thread] ||
         cycle->end_ns - cycle->begin_ns < TAC_STILL_CPU_NS || !tac_evidence_is_virtual(w->capture))
         return 0;
@@ -287,8 +288,8 @@ int tac_witness_silence(const struct tac_witness *w, struct tac_layout *l, unsig
         sign[n++] = l->sights.data[i].to_ns;
     }
     qsort(sign, n, sizeof *sign, tac_compare_u64);
-    l->silent_own_ns = silence_of(l, TAC_ACCOUNT_OWN, sign, n);
-    l->silent_allocator_ns = silence_of(l, TAC_ACCOUNT_ALLOCATOR, sign, n);
+    for (int a = TAC_ACCOUNT_OWN; a <= TAC_ACCOUNT_ALLOCATOR; a++)
+        l->silent_ns[a] = silence_of(l, (enum tac_account)a, sign, n);
     free(sign);
     return 0;
 }
