@@ -36,7 +36,7 @@ static void make_tree(char *folder, char *file)
 
 static void remove_tree(const char *folder, const char *file)
 {
-    char path[PATH_MAX];
+    char path[2 * PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/watch", folder);
     unlink(file);
     rmdir(path);
