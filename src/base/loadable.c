@@ -2,23 +2,15 @@
  * loadable.c - see loadable.h. */
 #include "base/loadable.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* FNV-1a, 64 bits: other libraries have other links. */
-static uint64_t hash_of(const char *text, size_t length)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < length; i++)
-        h = (h ^ (unsigned char)text[i]) * 0x100000001b3u;
-    return h;
-}
 
 /* A folder that is ours alone. */
 static int make_folder(const char *path)
@@ -58,8 +50,8 @@ int tac_loadable_spell(char *library, unsigned long size)
     if (snprintf(above, sizeof above, "%.*s", (int)(end - library), library) >= (int)sizeof above)
         return -ENAMETOOLONG;
     snprintf(folder, sizeof folder, "/tmp/tactus-%u", (unsigned)geteuid());
-    snprintf(link, sizeof link, "%s/%016llx", folder,
-             (unsigned long long)hash_of(above, strlen(above)));
+    snprintf(link, sizeof link, "%s/%016llx", folder, /* other folders have other links */
+             (unsigned long long)tac_hash_bytes(TAC_HASH_BEGIN, above, strlen(above)));
     int r = make_folder(folder);
     if (r == 0)
         r = make_link(above, link);

@@ -3,6 +3,8 @@
  */
 #include "engine/node.h"
 
+#include "base/hash.h"
+
 #include "engine/costs.h"
 #include "engine/services.h"
 #include "engine/stream.h"
@@ -14,32 +16,24 @@
 
 enum { TIMED_LEAST = 4 };
 
-static uint64_t mix_bytes(uint64_t hash, const void *data, size_t bytes)
-{
-    const unsigned char *p = data;
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ p[i]) * 0x100000001b3u;
-    return hash;
-}
-
 /* Everything whose change needs a new node. */
 static uint64_t hash_options(const struct tac_graph *graph, const struct tac_graph_node *n,
                              double tempo_bpm)
 {
-    uint64_t hash = mix_bytes(0xcbf29ce484222325u, &n->seed, sizeof n->seed);
-    hash = mix_bytes(hash, &tempo_bpm, sizeof tempo_bpm);
+    uint64_t hash = tac_hash_bytes(TAC_HASH_BEGIN, &n->seed, sizeof n->seed);
+    hash = tac_hash_bytes(hash, &tempo_bpm, sizeof tempo_bpm);
     for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && n->block->option[i].name; i++) {
-        hash = mix_bytes(hash, &n->option[i], sizeof n->option[i]);
+        hash = tac_hash_bytes(hash, &n->option[i], sizeof n->option[i]);
         if (n->file[i])
-            hash = mix_bytes(hash, n->file[i], strlen(n->file[i]));
-        hash = mix_bytes(hash, n->numbers[i], n->numbers_count[i] * sizeof(float));
+            hash = tac_hash_bytes(hash, n->file[i], strlen(n->file[i]));
+        hash = tac_hash_bytes(hash, n->numbers[i], n->numbers_count[i] * sizeof(float));
     }
     if (n->block == &tac_graph_block_voices) {
         const struct tac_graph_section *s = &graph->section[n->section];
-        hash = mix_bytes(hash, &s->count, sizeof s->count);
-        hash = mix_bytes(hash, &s->unison, sizeof s->unison);
-        hash = mix_bytes(hash, &s->mode, sizeof s->mode);
-        hash = mix_bytes(hash, &s->steal, sizeof s->steal);
+        hash = tac_hash_bytes(hash, &s->count, sizeof s->count);
+        hash = tac_hash_bytes(hash, &s->unison, sizeof s->unison);
+        hash = tac_hash_bytes(hash, &s->mode, sizeof s->mode);
+        hash = tac_hash_bytes(hash, &s->steal, sizeof s->steal);
     }
     return hash;
 }

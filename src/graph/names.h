@@ -2,11 +2,12 @@
  * names.h - a table from names to numbers.
  *
  * How     Open addressing with linear probing over a power of two of slots, at most half full;
- *         FNV-1a hash. The strings are the caller's and must outlive the table.
- * Threads one at a time, control. Cost: constant on average.
- * Source  hash: Fowler, Noll, Vo, 1991 (IETF draft-eastlake-fnv). */
+ *         hash of base/hash.h. The strings are the caller's and must outlive the table.
+ * Threads one at a time, control. Cost: constant on average. */
 #ifndef TAC_GRAPH_NAMES_H
 #define TAC_GRAPH_NAMES_H
+
+#include "base/hash.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,9 +27,7 @@ struct tac_names {
 
 static inline uint64_t tac_names_hash(const char *name)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+    uint64_t hash = tac_hash_bytes(TAC_HASH_BEGIN, name, strlen(name));
     return hash ^ hash >> 32;
 }
 
