@@ -20,11 +20,11 @@ struct event {
     uint8_t kind;
 };
 
-static const char *memory_name(uint32_t op)
+const char *tac_places_operation(uint32_t op)
 {
-    static const char *const name[] = {"malloc",   "free",     "realloc",
-                                       "pool get", "pool put", "refused malloc"};
-    return op < sizeof name / sizeof *name ? name[op] : "malloc";
+    static const char *const name[TAC_PLACES_OPERATIONS] = {
+        "malloc", "free", "realloc", "pool get", "pool put", "refused malloc"};
+    return op < TAC_PLACES_OPERATIONS ? name[op] : "malloc";
 }
 
 static void consider(struct event *best, struct event found, uint64_t ns)
@@ -51,8 +51,8 @@ static struct event event_of(const struct tac_capture *c, const struct tac_captu
     LAST_OF_THREAD(c, zones, s->thread, s->ns, z)
     if (m)
         consider(&best,
-                 (struct event){memory_name(m->op), m->end_ns, m->begin_ns, m->end_ns - m->begin_ns,
-                                TAC_SIGHT_MEMORY},
+                 (struct event){tac_places_operation(m->op), m->end_ns, m->begin_ns,
+                                m->end_ns - m->begin_ns, TAC_SIGHT_MEMORY},
                  s->ns);
     if (l)
         consider(&best,

@@ -38,6 +38,10 @@ struct tac_frame {
     bool is_ours; /* of the C library or of Tactus: not to blame */
 };
 
+/* What enum tac_memory_op of tactus/trace.h means: "malloc" ... */
+enum { TAC_PLACES_OPERATIONS = 6 };
+const char *tac_places_operation(uint32_t op);
+
 int tac_places_open(const struct tac_capture *capture, struct tac_places **ret_places);
 void tac_places_close(struct tac_places *places); /* NULL is fine */
 

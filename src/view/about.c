@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * about.c - what there is in a recording, for the page: see view.h. */
 #include "doctor/evidence.h"
+#include "doctor/places.h"
 #include "doctor/rule.h"
 #include "view/view_parts.h"
 
@@ -136,8 +137,8 @@ static void add_rules(struct tac_text *t)
 static void add_operations(struct tac_text *t)
 {
     tac_text_add(t, ",\"operations\":[");
-    for (uint32_t op = 0; op < TAC_VIEW_OPERATIONS; op++)
-        tac_text_addf(t, "%s\"%s\"", op ? "," : "", tac_view_operation(op));
+    for (uint32_t op = 0; op < TAC_PLACES_OPERATIONS; op++)
+        tac_text_addf(t, "%s\"%s\"", op ? "," : "", tac_places_operation(op));
     tac_text_add(t, "]");
 }
 

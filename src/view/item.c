@@ -143,18 +143,11 @@ static void cycle(const struct tac_view *v, uint32_t index, struct tac_text *t)
     end(&i, c->begin_ns, c->end_ns);
 }
 
-const char *tac_view_operation(uint32_t op)
-{
-    static const char *const name[TAC_VIEW_OPERATIONS] = {"malloc",   "free",     "realloc",
-                                                          "pool get", "pool put", "refused malloc"};
-    return op < TAC_VIEW_OPERATIONS ? name[op] : "malloc";
-}
-
 static void memory(const struct tac_view *v, uint32_t index, struct tac_text *t)
 {
     const struct tac_capture_memory *m = &v->c->memory[index];
     char text[16];
-    struct item i = begin(v, t, tac_view_operation(m->op));
+    struct item i = begin(v, t, tac_places_operation(m->op));
     row_time(&i, "took", m->end_ns - m->begin_ns);
     if (m->bytes)
         row(&i, "size", "%s", tac_text_bytes((double)m->bytes, text, sizeof text));

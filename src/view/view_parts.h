@@ -13,10 +13,6 @@ struct tac_view {
     struct tac_curve *curve; /* NULL: no heap operation was recorded */
 };
 
-/* What enum tac_memory_op of tactus/trace.h means. */
-enum { TAC_VIEW_OPERATIONS = 6 };
-const char *tac_view_operation(uint32_t op);
-
 /* After the begin of the recording. */
 static inline uint64_t tac_view_time(const struct tac_view *v, uint64_t ns)
 {
