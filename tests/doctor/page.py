@@ -9,10 +9,11 @@ import html
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
+
+import browser
 
 CLICK = """<script>
 addEventListener('error', e => document.body.setAttribute('data-error', e.message));
@@ -63,8 +64,7 @@ def check_schema(value, schema, path="$"):
 
 
 def dom_of(page, folder, width):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    words = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    words = [browser.name(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
              f"--user-data-dir={folder}/chromium-{width}", f"--window-size={width},2000",
              "--virtual-time-budget=2000", "--dump-dom", "file://" + page]
@@ -100,7 +100,7 @@ def main():
         misses = report["runs"][0]["misses"]
         sums = [m["cycle"] for m in misses if sum(v["ns"] for v in m["verdicts"]) != m["late_ns"]]
         cases.append(("shares of every miss sum to its lateness", sums))
-        if shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome"):
+        if browser.name():
             with open(page, "a", encoding="utf-8") as file:
                 file.write(CLICK)
             for width in (1280, 500):
