@@ -8,10 +8,10 @@
  *         what one way back costs is the median of the last such stretches.
  * Invariants
  *   I1    Where an event may be missing there are no accounts: evidence is lost, not made. But for
- * a stretch so short that what is missing in it does not matter, as between two late cycles. Cost
- * O(n log n) once for n kernel events, then O(k + log n) a cycle for the k events of its thread's
- * stretch; stretches of a thread do not overlap but for the cycle itself. Threads: one. Real-time:
- * no. */
+ *         a stretch so short that what is missing in it does not matter, as between two late
+ * cycles. Cost    O(n log n) once for n kernel events, then O(k + log n) a cycle for the k events
+ * of its thread's stretch; stretches of a thread do not overlap but for the cycle itself. Threads:
+ * one. Real-time: no. */
 #include "base/order.h"
 #include "capture/holes.h"
 #include "capture/reader.h"
