@@ -43,7 +43,8 @@ struct tac_reader {
     struct tac_capture pub;
     const unsigned char *bytes;
     size_t size;
-    unsigned char *owned; /* the file, when we read it */
+    unsigned char *owned; /* the file, when we read it; bulk.h */
+    size_t owned_bytes;
     struct tac_clockmap clock;
     struct tac_zip *zip;    /* made when first needed */
     struct tac_list keeps;  /* char *: strings and stacks that are ours */

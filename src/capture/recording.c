@@ -2,6 +2,7 @@
  * recording.c - opens a recording: scan, define, read events, sort, publish; and the look-ups. */
 #include "capture/capture.h"
 
+#include "capture/bulk.h"
 #include "capture/chunkfile.h"
 #include "capture/reader.h"
 
@@ -55,7 +56,7 @@ void tac_reader_free(struct tac_reader *r)
     tac_idmap_fini(&r->site_of);
     tac_idmap_fini(&r->comm_of);
     free(r->scratch);
-    free(r->owned);
+    tac_bulk_free(r->owned, r->owned_bytes);
     free(r);
 }
 
@@ -66,14 +67,15 @@ void tac_capture_close(struct tac_capture *capture)
 
 static bool sort_zones(struct tac_reader *r)
 {
-    uint32_t *place;
-    if (!tac_list_sort(&r->zones, sizeof(struct tac_capture_zone), &place))
+    struct tac_list moved = {0};
+    if (!tac_list_sort(&r->zones, sizeof(struct tac_capture_zone), &moved))
         return false;
+    const uint32_t *place = moved.data;
     struct tac_capture_zone *z = r->zones.data;
-    for (size_t i = 0; place && i < r->zones.count; i++)
+    for (size_t i = 0; i < moved.count; i++)
         if (z[i].parent != TAC_CAPTURE_NONE)
             z[i].parent = place[z[i].parent];
-    free(place);
+    tac_list_fini(&moved);
     return true;
 }
 
@@ -255,7 +257,7 @@ static int read_recording(struct tac_reader *r, const char *name, struct tac_err
     tac_reader_events_end(r);
     tac_reader_collect_end(r);
     tac_list_fini(&r->chunks);
-    free(r->owned); /* what is needed was copied */
+    tac_bulk_free(r->owned, r->owned_bytes); /* what is needed was copied */
     r->owned = NULL;
     if (!named || !sort_all(r) || !mark_gaps(r))
         return -ENOMEM;
@@ -297,7 +299,7 @@ int tac_capture_open_memory(const void *bytes, size_t size, const char *name, st
 }
 
 /* All of a file; it may be growing, so the size at the beginning counts. */
-static int read_file(int fd, unsigned char **ret_bytes, size_t *ret_size)
+static int read_file(int fd, struct tac_reader *r)
 {
     struct stat st;
     if (fstat(fd, &st))
@@ -306,47 +308,37 @@ static int read_file(int fd, unsigned char **ret_bytes, size_t *ret_size)
         return -EINVAL;
     if ((uint64_t)st.st_size > SIZE_MAX / 2)
         return -EFBIG;
-    size_t size = (size_t)st.st_size, at = 0;
-    unsigned char *bytes = malloc(size + 1);
-    while (bytes && at < size) {
-        ssize_t n = read(fd, bytes + at, size - at);
+    size_t size = (size_t)st.st_size;
+    r->owned_bytes = size + 1;
+    r->bytes = r->owned = tac_bulk_resize(NULL, 0, r->owned_bytes);
+    while (r->owned && r->size < size) {
+        ssize_t n = read(fd, r->owned + r->size, size - r->size);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0) {
-            int error = -errno;
-            free(bytes);
-            return error;
-        }
+        if (n < 0)
+            return -errno;
         if (!n)
             break;
-        at += (size_t)n;
+        r->size += (size_t)n;
     }
-    *ret_bytes = bytes;
-    *ret_size = at;
-    return bytes ? 0 : -ENOMEM;
+    return r->owned ? 0 : -ENOMEM;
 }
 
 int tac_capture_open(const char *path, struct tac_error *err, struct tac_capture **ret_capture)
 {
-    unsigned char *bytes = NULL;
-    size_t size = 0;
+    struct tac_reader *r = calloc(1, sizeof *r);
+    if (!r)
+        return tac_error_set(err, -ENOMEM, path, 0, 0, "not enough memory");
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    int error = fd < 0 ? -errno : read_file(fd, &bytes, &size);
+    int error = fd < 0 ? -errno : read_file(fd, r);
     if (fd >= 0)
         close(fd);
-    if (error == -EINVAL)
-        return tac_error_set(err, error, path, 0, 0, "this is not a file");
-    if (error)
-        return tac_error_set(err, error, path, 0, 0, "cannot be read: %s",
-                             tac_error_sentence(error));
-    struct tac_reader *r = calloc(1, sizeof *r);
-    if (!r) {
-        free(bytes);
-        return tac_error_set(err, -ENOMEM, path, 0, 0, "not enough memory");
-    }
-    r->bytes = r->owned = bytes;
-    r->size = size;
-    return open_with(r, path, err, ret_capture);
+    if (!error)
+        return open_with(r, path, err, ret_capture);
+    tac_reader_free(r);
+    return error == -EINVAL ? tac_error_set(err, error, path, 0, 0, "this is not a file")
+                            : tac_error_set(err, error, path, 0, 0, "cannot be read: %s",
+                                            tac_error_sentence(error));
 }
 
 int tac_capture_check(const char *path, struct tac_error *err)

@@ -2,6 +2,7 @@
  * test_capture.c - the reader on recordings made by hand: values, order, look-ups; and on files
  * that were cut anywhere or had bits flipped. */
 #include "capture/capture.h"
+#include "capture/list.h"
 
 #include "make_recording.h"
 #include "test.h"
@@ -181,6 +182,35 @@ static void headers_that_lie_cost_little(void)
     free(whole);
 }
 
+/* Three threads by turns, whose times meet; long enough for a mapping that has to move. */
+static void long_lists_are_sorted(void)
+{
+    enum { ITEMS = 600000, ROW = 50 };
+    struct item {
+        uint64_t ns, was;
+    };
+    struct tac_list list = {0}, place = {0};
+    for (uint64_t i = 0; i < ITEMS; i++) {
+        struct item *item = tac_list_add(&list, sizeof *item);
+        REQUIRE(item);
+        *item = (struct item){i / ROW / 3 * ROW + i % ROW, i};
+    }
+    REQUIRE(tac_list_sort(&list, sizeof(struct item), &place));
+    const struct item *item = list.data;
+    const uint32_t *went = place.data;
+    uint32_t wrong = 0;
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        wrong += went[item[i].was] != i;
+        wrong += i && (item[i - 1].ns > item[i].ns ||
+                       (item[i - 1].ns == item[i].ns && item[i - 1].was > item[i].was));
+    }
+    CHECK(list.count == ITEMS && place.count == ITEMS && wrong == 0);
+    tac_list_fini(&place);
+    CHECK(tac_list_sort(&list, sizeof(struct item), &place) && place.count == 0);
+    tac_list_fini(&place);
+    tac_list_fini(&list);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -191,6 +221,7 @@ int main(int argc, char **argv)
     TEST(flipped_bits_never_break_the_reader);
     TEST(garbage_is_refused);
     TEST(headers_that_lie_cost_little);
+    TEST(long_lists_are_sorted);
     unlink(path);
     return test_end();
 }
