@@ -16,6 +16,7 @@ enum {
     CONNECTIONS = 16,
     SESSIONS = 256,
     GREETING_MS = 5000,
+    SILENT_MS = 5000, /* a recorder says the time ten times a second */
     RETRY_MS = 500,
     READS = 64,
     TURN_BYTES = 1 << 20, /* that one connection may become before the others are looked at */
@@ -34,7 +35,7 @@ struct session {
 struct connection {
     enum state state;
     int fd;
-    uint64_t until_ns; /* before CHUNKS: give up */
+    uint64_t until_ns; /* before CHUNKS: give up; in CHUNKS: silent, when nothing came by then */
     struct session *session;
     uint64_t told;            /* chunks that were acknowledged */
     unsigned char *in;        /* of greetings, then of chunks */
@@ -175,6 +176,11 @@ static void take_knock(struct tac_receive *r, struct connection *c)
         c->state = HELLO;
 }
 
+static void heard(struct connection *c)
+{
+    c->until_ns = tac_clock_ns() + (uint64_t)SILENT_MS * 1000000;
+}
+
 static struct session *session_of(struct tac_receive *r, const struct tac_wire_hello *hello)
 {
     for (uint32_t i = 0; i < r->stats.sessions; i++)
@@ -223,6 +229,7 @@ static void take_hello(struct tac_receive *r, struct connection *c)
     c->session = s;
     c->told = s->chunks;
     c->state = CHUNKS;
+    heard(c);
     r->stats.live++;
     tell(r, TAC_RECEIVE_CAME, s->pid);
     answer(c, TAC_WIRE_GO, s->chunks);
@@ -357,6 +364,8 @@ static ssize_t read_some(struct connection *c)
     unsigned char *to = in_frames ? c->frames : c->in;
     ssize_t n = recv(c->fd, to + *have, READ_BYTES, MSG_DONTWAIT);
     *have += n > 0 ? (size_t)n : 0;
+    if (n > 0 && in_frames)
+        heard(c);
     return n;
 }
 
@@ -379,12 +388,24 @@ static int serve(struct tac_receive *r, struct connection *c)
 
 /* ---- who comes ---- */
 
+/* Where there is none, of the greeted the one that has said nothing for longest: who holds a place
+ * must use it. A recorder that was only stopped comes back and goes on. */
 static struct connection *free_place(struct tac_receive *r)
 {
-    for (int i = 0; i < CONNECTIONS; i++)
-        if (r->connection[i].state == FREE)
-            return &r->connection[i];
-    return NULL;
+    struct connection *silent = NULL;
+    uint64_t least_ns = tac_clock_ns();
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct connection *c = &r->connection[i];
+        if (c->state == FREE)
+            return c;
+        if (c->state == CHUNKS && !c->waits && c->until_ns < least_ns) {
+            silent = c;
+            least_ns = c->until_ns;
+        }
+    }
+    if (silent)
+        part(r, silent, false);
+    return silent;
 }
 
 static void enter(struct connection *c, int fd, enum state state)

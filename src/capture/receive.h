@@ -7,8 +7,8 @@
  * comes back goes on where it was. Who gives the wrong token is let go with an answer that says so.
  *
  * Threads: one. Memory: at most one chunk, a frame and two reads for each of CONNECTIONS. Nothing
- * that a peer sends is trusted: it cannot keep the others, or who pumps, from their turn, either.
- */
+ * that a peer sends is trusted: it cannot keep the others, or who pumps, from their turn, either,
+ * nor a place in which it says nothing. */
 #ifndef TAC_CAPTURE_RECEIVE_H
 #define TAC_CAPTURE_RECEIVE_H
 

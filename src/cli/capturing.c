@@ -21,13 +21,20 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SESSIONS = 256, PUMP_MS = 100, AFTER_MS = 2000, NOBODY_MS = 2000 };
+enum { SESSIONS = 256, PUMP_MS = 100, AFTER_MS = 2000, NOBODY_MS = 2000, STRANGER_MS = 10000 };
+
+/* Those who were sent away: a line at once and then one in ten seconds, lest they fill the
+ * terminal; more are counted. */
+struct strangers {
+    uint64_t until_ns, more;
+};
 
 struct capture {
     const struct tac_capturing *config;
     struct tac_receive *receive;
     struct tac_outlet *first, *more[SESSIONS];
     uint32_t sessions;
+    struct strangers refused, garbage;
     struct tac_error err; /* of opening one of the others */
     /* the program, on a thread that waits for it */
     pthread_t launcher;
@@ -92,9 +99,42 @@ static const char *command_of(const struct tac_capturing *config)
     return config->command ? config->command : "capture";
 }
 
+static bool may_say(struct strangers *s)
+{
+    uint64_t now = tac_clock_ns();
+    if (now < s->until_ns) {
+        s->more++;
+        return false;
+    }
+    s->until_ns = now + (uint64_t)STRANGER_MS * 1000000;
+    return true;
+}
+
+static void say_more(const struct capture *c, struct strangers *s, const char *what)
+{
+    if (s->more)
+        fprintf(stderr, "tactus %s: %llu more %s\n", command_of(c->config),
+                (unsigned long long)s->more, what);
+    s->more = 0;
+}
+
+/* Whether it is worth a line now. */
+static bool is_news(struct capture *c, enum tac_receive_news what)
+{
+    if (what == TAC_RECEIVE_REFUSED && may_say(&c->refused)) {
+        say_more(c, &c->refused, "were refused");
+        return true;
+    }
+    if (what == TAC_RECEIVE_GARBAGE && may_say(&c->garbage)) {
+        say_more(c, &c->garbage, "sent no recording");
+        return true;
+    }
+    return what != TAC_RECEIVE_REFUSED && what != TAC_RECEIVE_GARBAGE && !c->config->argv;
+}
+
 static void news(void *owner, enum tac_receive_news what, uint32_t pid)
 {
-    const struct capture *c = owner;
+    struct capture *c = owner;
     static const char *const text[] = {
         [TAC_RECEIVE_CAME] = "connected",
         [TAC_RECEIVE_LEFT] = "the connection broke; waiting for it to come back",
@@ -103,7 +143,7 @@ static void news(void *owner, enum tac_receive_news what, uint32_t pid)
         [TAC_RECEIVE_GARBAGE] = "sent something that is no recording; the connection was ended",
     };
     const char *command = command_of(c->config);
-    if (c->config->argv && what != TAC_RECEIVE_REFUSED && what != TAC_RECEIVE_GARBAGE)
+    if (!is_news(c, what))
         return;
     if (what == TAC_RECEIVE_CAME && c->config->begun)
         fprintf(stderr, "tactus %s: %s\n", command, c->config->begun);
@@ -351,6 +391,8 @@ int tac_capturing_run(const struct tac_capturing *k, struct tac_capturing_result
     ret_result->kernel_lost = c->kernel_stats.lost;
     ret_result->refused = stats.refused;
     ret_result->garbage = stats.garbage;
+    say_more(c, &c->refused, "were refused");
+    say_more(c, &c->garbage, "sent no recording");
     bool nothing = !c->sessions;
     error = close_all(c, error, err);
     free(c);

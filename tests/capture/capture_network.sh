@@ -74,10 +74,12 @@ check what_came_before_the_listener_is_there 0 'callback  *300 ' "$tactus" info 
 echo sesame >token
 capture --listen=$sock --token token -o token.tac
 check a_wrong_token_is_let_go 1 '^$' "$program" $sock 5
+check another_as_well 1 '^$' "$program" $sock 5
 check the_right_token_opens 0 '^$' env TACTUS_TOKEN=sesame "$program" $sock
 finish
 check only_one_was_written 0 'callback  *50 ' "$tactus" info token.tac
-check the_refusal_is_told 0 'refused' cat log
+check refusals_are_told_in_a_line_and_a_count 0 '^1 [1-9][0-9]* more were refused' \
+    sh -c 'echo $(grep -c "somebody: refused" log) $(grep -o "[0-9]* more were refused" log)'
 
 TACTUS_RECORD=listen: "$program" unused 2000 &
 recorder=$!

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_receive.c - what a peer that follows the form and means ill can take from the receiver: no
- * more memory than a chunk, and no more time at once than a turn. What does not follow the form is
- * in test_stream.c. */
+ * more memory than a chunk, no more time at once than a turn, and no place for longer than it uses
+ * it. What does not follow the form is in test_stream.c. */
 #include "capture/receive.h"
 #include "trace/squeeze.h"
 
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TURN_BYTES = 1 << 20, FRAME_BYTES = 60000, READ_BYTES = 1 << 16 };
@@ -27,6 +28,18 @@ void *__wrap_realloc(void *block, size_t bytes)
 {
     largest = bytes > largest ? bytes : largest;
     return __real_realloc(block, bytes);
+}
+
+static time_t later_s; /* than it is */
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int r = __real_clock_gettime(clock, now);
+    now->tv_sec += later_s;
+    return r;
 }
 
 static int begin(void *owner, uint32_t pid, void **ret_session)
@@ -55,22 +68,29 @@ static struct tac_receive *receiver(uint64_t *bytes)
     return r;
 }
 
-/* A recorder's side, greeted; the receiver has accepted it. */
-static int join(struct tac_receive *r)
+/* A recorder's side; it was answered, or its connection is closed. */
+static int join(struct tac_receive *r, uint64_t session)
 {
     struct {
         struct tac_wire_knock knock;
         struct tac_wire_hello hello;
     } greeting = {{TAC_WIRE_KNOCK, TAC_WIRE_VERSION, {0}},
-                  {TAC_WIRE_HELLO, TAC_WIRE_VERSION, 77, 0, 1, 0}};
+                  {TAC_WIRE_HELLO, TAC_WIRE_VERSION, session, 0, 1, 0}};
     struct tac_net_address a;
     bool done;
     CHECK(tac_net_parse(name, &a, NULL) == 0);
     int fd = tac_net_connect(&a, &done);
     CHECK(fd >= 0 && send(fd, &greeting, sizeof greeting, MSG_NOSIGNAL) == sizeof greeting);
-    for (int i = 0; i < 1000 && !tac_receive_stats(r).live; i++)
+    struct tac_wire_answer answer;
+    for (int i = 0; i < 1000 && recv(fd, &answer, sizeof answer, MSG_DONTWAIT) < 0; i++)
         CHECK(tac_receive_pump(r, -1, 10) == 0);
     return fd;
+}
+
+static bool is_closed(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
 /* A chunk of zeros with its header, in a buffer that the caller frees. */
@@ -130,7 +150,7 @@ static void memory_is_that_of_a_chunk(void)
     uint64_t bytes = 0;
     struct tac_receive *r = receiver(&bytes);
     unsigned char *large = zeros(LARGE), *small = zeros(SMALL);
-    int fd = join(r);
+    int fd = join(r, 77);
     largest = 0;
     for (int i = 0; i < ROUNDS; i++) {
         push_plain(r, fd, small, sizeof(struct tac_format_chunk) + SMALL);
@@ -157,7 +177,7 @@ static void a_turn_is_bounded(void)
     size_t n = 0;
     for (int i = 0; i < CHUNKS && n < ROOM / 2; i++)
         n += frames_of(squeeze, one, sizeof(struct tac_format_chunk) + CHUNK, frames + n);
-    int fd = join(r);
+    int fd = join(r, 77);
     CHECK_MSG(send(fd, frames, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n, "%zu bytes", n);
     for (int i = 0; i < 1000 && bytes < (uint64_t)CHUNK * CHUNKS; i++) {
         CHECK(tac_receive_pump(r, -1, 10) == 0);
@@ -173,11 +193,32 @@ static void a_turn_is_bounded(void)
     free(one);
 }
 
+/* Those who greeted and then say nothing keep nobody out for longer than some seconds. */
+static void silent_ones_make_room(void)
+{
+    enum { PLACES = 16, SILENT_S = 6 };
+    uint64_t bytes = 0;
+    struct tac_receive *r = receiver(&bytes);
+    int fd[PLACES + 2];
+    for (int i = 0; i <= PLACES; i++)
+        fd[i] = join(r, 100 + (uint64_t)i);
+    CHECK(tac_receive_stats(r).live == PLACES && is_closed(fd[PLACES]));
+    later_s += SILENT_S;
+    CHECK(send(fd[0], "", 1, MSG_NOSIGNAL) == 1 && tac_receive_pump(r, -1, 1000) == 0);
+    fd[PLACES + 1] = join(r, 200);
+    CHECK(tac_receive_stats(r).live == PLACES && !is_closed(fd[PLACES + 1]));
+    CHECK(!is_closed(fd[0]) && is_closed(fd[1]) && !is_closed(fd[2]));
+    for (int i = 0; i < PLACES + 2; i++)
+        close(fd[i]);
+    tac_receive_close(r);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     snprintf(name, sizeof name, "unix:@tactus-test-receive-%d", (int)getpid());
     TEST(memory_is_that_of_a_chunk);
     TEST(a_turn_is_bounded);
+    TEST(silent_ones_make_room);
     return test_end();
 }
