@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * account.c - the sweep that cuts a cycle into segments, and the moves by counts; see account.h. */
+ * account.c - the sweep that cuts a cycle into segments; see account.h. The moves by counts are in
+ * settle.c. */
 #include "doctor/account.h"
-
-#include "base/check.h"
-#include "base/order.h"
-#include "doctor/doctor.h"
-#include "doctor/still.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Differences of the CPU clock below this are the cost of the switches and readings themselves; in
- * undisturbed cycles the clocks agree within 1 us. */
-enum { SLACK_NS = 20000, STEAL_NS = 50000, SURPLUS_NS = 100000, SWITCH_NS = 10000 };
 
 const char *tac_account_name(enum tac_account account)
 {
@@ -151,14 +143,39 @@ static bool is_in_the_way(const struct tac_sight *ready)
     return ready->who && !is_less_urgent;
 }
 
+/* The interrupt that woke it has still to work off the rest of what the disk has done: pages that
+ * were written or read with those that the sleep was for. */
+static bool is_behind_its_disk(const struct sweep *s, const struct tac_sight *ready)
+{
+    enum { BLOCK_DEVICES = 4 };
+    return ready->flags & TAC_SIGHT_HARD && s->open[TAC_SIGHT_SOFTIRQ] &&
+           s->layout->sights.data[s->top[TAC_SIGHT_SOFTIRQ]].detail == BLOCK_DEVICES;
+}
+
 static bool comes_back(const struct sweep *s)
 {
+    static const uint8_t reason[] = {TAC_SIGHT_MEMORY, TAC_SIGHT_LOCK, TAC_SIGHT_CALL,
+                                     TAC_SIGHT_RECLAIM, TAC_SIGHT_COMPACT};
     if (!s->open[TAC_SIGHT_READY])
         return false;
     const struct tac_sight *ready = &s->layout->sights.data[s->top[TAC_SIGHT_READY]];
-    return ready->flags & TAC_SIGHT_WOKEN && !(ready->flags & TAC_SIGHT_CHOSEN) &&
-           !is_in_the_way(ready) && ready->to_ns - ready->from_ns < WAY_BACK_NS &&
-           (s->open[TAC_SIGHT_MEMORY] || s->open[TAC_SIGHT_LOCK] || s->open[TAC_SIGHT_CALL]);
+    if (!(ready->flags & TAC_SIGHT_WOKEN) || ready->flags & TAC_SIGHT_CHOSEN ||
+        is_in_the_way(ready) ||
+        (ready->to_ns - ready->from_ns >= WAY_BACK_NS && !is_behind_its_disk(s, ready)))
+        return false;
+    for (size_t i = 0; i < sizeof reason; i++)
+        if (s->open[reason[i]])
+            return true;
+    return false;
+}
+
+/* Behind an interrupt; one that hits a thread which the scheduler chose is that thread's. */
+static bool is_interrupted(const struct sweep *s)
+{
+    if (!s->open[TAC_SIGHT_IRQ] && !s->open[TAC_SIGHT_SOFTIRQ])
+        return false;
+    return !s->open[TAC_SIGHT_READY] ||
+           !(s->layout->sights.data[s->top[TAC_SIGHT_READY]].flags & TAC_SIGHT_CHOSEN);
 }
 
 /* The order of precedence while the cycle runs. */
@@ -167,10 +184,9 @@ static enum tac_account account_within(const struct sweep *s, uint32_t *ret_sigh
     static const struct {
         uint8_t kind, account;
     } order[] = {
-        {TAC_SIGHT_READY, TAC_ACCOUNT_RUNNABLE},    {TAC_SIGHT_IRQ, TAC_ACCOUNT_INTERRUPT},
-        {TAC_SIGHT_SOFTIRQ, TAC_ACCOUNT_INTERRUPT}, {TAC_SIGHT_RECLAIM, TAC_ACCOUNT_FAULT},
-        {TAC_SIGHT_COMPACT, TAC_ACCOUNT_FAULT},     {TAC_SIGHT_FAULTING, TAC_ACCOUNT_FAULT},
-        {TAC_SIGHT_MEMORY, TAC_ACCOUNT_ALLOCATOR},  {TAC_SIGHT_MMAP, TAC_ACCOUNT_BLOCKED},
+        {TAC_SIGHT_READY, TAC_ACCOUNT_RUNNABLE},   {TAC_SIGHT_RECLAIM, TAC_ACCOUNT_FAULT},
+        {TAC_SIGHT_COMPACT, TAC_ACCOUNT_FAULT},    {TAC_SIGHT_FAULTING, TAC_ACCOUNT_FAULT},
+        {TAC_SIGHT_MEMORY, TAC_ACCOUNT_ALLOCATOR}, {TAC_SIGHT_MMAP, TAC_ACCOUNT_BLOCKED},
         {TAC_SIGHT_LOCK, TAC_ACCOUNT_BLOCKED},
     };
     if (s->open[TAC_SIGHT_STILL]) {
@@ -180,6 +196,10 @@ static enum tac_account account_within(const struct sweep *s, uint32_t *ret_sigh
     if (s->open[TAC_SIGHT_ASLEEP] || comes_back(s)) {
         *ret_sight = s->top[s->open[TAC_SIGHT_ASLEEP] ? TAC_SIGHT_ASLEEP : TAC_SIGHT_READY];
         return account_asleep(s, ret_sight);
+    }
+    if (is_interrupted(s)) {
+        *ret_sight = s->top[s->open[TAC_SIGHT_IRQ] ? TAC_SIGHT_IRQ : TAC_SIGHT_SOFTIRQ];
+        return TAC_ACCOUNT_INTERRUPT;
     }
     bool faulting = s->open[TAC_SIGHT_FAULTING] && !s->open[TAC_SIGHT_MMAP];
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
@@ -285,316 +305,4 @@ int tac_layout_cut(struct tac_layout *layout)
         r = emit(&s, at, end);
     free(edges);
     return r;
-}
-
-/* ---- the moves ---- */
-
-/* Move up to want ns, leaving at least what a cycle in time has on the account. */
-static uint64_t move_excess(struct tac_layout *l, const struct tac_nominal *nominal,
-                            enum tac_account from, enum tac_account to, uint64_t want)
-{
-    uint64_t keep = nominal ? (uint64_t)nominal->ns[from] : 0;
-    uint64_t have = l->ns[from] > keep ? l->ns[from] - keep : 0;
-    uint64_t moved = want < have ? want : have;
-    l->ns[from] -= moved;
-    l->ns[to] += moved;
-    return moved;
-}
-
-/* A wake-up that asks for a switch spares the scheduler the next reading of its clock: the woken
- * thread is charged from then on, although another CPU's interrupt has yet to come through, or the
- * one in front to leave the kernel (Linux, wakeup_preempt() in kernel/sched/core.c). So a way back
- * may stand on its clock; behind an idle CPU, whose switches are not always told, only so much. */
-enum { WAKE_CHARGED_NS = 200000 };
-
-static bool may_be_charged(const struct tac_sight *s)
-{
-    return s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_WOKEN &&
-           !(s->flags & TAC_SIGHT_CHOSEN);
-}
-
-struct off_cpu {
-    uint64_t ns;         /* asleep or ready, by the sights */
-    uint64_t charged_ns; /* of these may be on the thread's clock all the same */
-};
-
-static struct off_cpu time_off_cpu(const struct tac_layout *l)
-{
-    struct off_cpu off = {0};
-    for (size_t i = 0; i < l->sights.count; i++) {
-        const struct tac_sight *s = &l->sights.data[i];
-        if (s->kind != TAC_SIGHT_ASLEEP && s->kind != TAC_SIGHT_READY)
-            continue;
-        uint64_t from = s->from_ns > l->cycle->begin_ns ? s->from_ns : l->cycle->begin_ns;
-        uint64_t to = s->to_ns < l->cycle->end_ns ? s->to_ns : l->cycle->end_ns;
-        uint64_t span = to > from ? to - from : 0;
-        off.ns += span;
-        off.charged_ns += SWITCH_NS;
-        if (may_be_charged(s))
-            off.charged_ns += s->who || span < WAKE_CHARGED_NS ? span : WAKE_CHARGED_NS;
-    }
-    return off;
-}
-
-/* Sights that say the thread was away for longer than its CPU clock allows are wrong: a switch was
- * lost. What they claim too much is not known to be anything. */
-static void settle_surplus(struct tac_layout *l, struct off_cpu off, uint64_t missing)
-{
-    static const uint8_t from[] = {TAC_ACCOUNT_RUNNABLE, TAC_ACCOUNT_BLOCKED,
-                                   TAC_ACCOUNT_ALLOCATOR_WAIT};
-    if (off.ns < missing + off.charged_ns + SURPLUS_NS)
-        return;
-    uint64_t surplus = off.ns - missing;
-    for (size_t i = 0; i < sizeof from; i++)
-        surplus -= move_excess(l, NULL, from[i], TAC_ACCOUNT_UNEXPLAINED, surplus);
-}
-
-/* Time that passed, that no switch accounts for, and that the thread was not charged for. Part of
- * it may be known already. */
-static void settle_steal(struct tac_layout *l, const struct tac_nominal *nominal, uint64_t missing)
-{
-    if (missing < l->ns[TAC_ACCOUNT_HYPERVISOR] + STEAL_NS)
-        return;
-    missing -= l->ns[TAC_ACCOUNT_HYPERVISOR];
-    static const uint8_t from[] = {TAC_ACCOUNT_OWN, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_BLOCKED};
-    for (size_t i = 0; i < sizeof from; i++)
-        missing -= move_excess(l, nominal, from[i], TAC_ACCOUNT_HYPERVISOR, missing);
-}
-
-/* No switches were recorded: the counters tell whether it slept, was pre-empted, or neither. */
-static void settle_by_counts(struct tac_layout *l, const struct tac_nominal *nominal,
-                             uint64_t missing)
-{
-    const struct tac_capture_cycle *c = l->cycle;
-    uint64_t waits = l->ns[TAC_ACCOUNT_BLOCKED]; /* of locks: asleep with a known reason */
-    if (missing <= waits + SLACK_NS)
-        return;
-    missing -= waits;
-    bool slept = c->switches_voluntary, displaced = c->switches_involuntary;
-    if (!slept && !displaced) {
-        settle_steal(l, nominal, missing);
-        return;
-    }
-    if (slept)
-        missing -=
-            move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_ALLOCATOR_WAIT, missing);
-    enum tac_account to = slept && displaced ? TAC_ACCOUNT_UNEXPLAINED
-                          : slept            ? TAC_ACCOUNT_BLOCKED
-                                             : TAC_ACCOUNT_RUNNABLE;
-    missing -= move_excess(l, nominal, TAC_ACCOUNT_OWN, to, missing);
-    missing -= move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, to, missing);
-}
-
-/* What one costs here and now: faults that follow each other closely show it, and in a virtual
- * machine it varies with what the host has at hand. The lower quartile of the distances, between
- * once and MORE times the price in the whole recording. */
-static double local_price(const struct tac_layout *l, double price)
-{
-    enum { SAMPLE = 256, FEW = 32, MORE = 3 };
-    uint64_t gap[SAMPLE], last = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < l->sights.count && n < SAMPLE; i++) {
-        const struct tac_sight *s = &l->sights.data[i];
-        if (s->kind != TAC_SIGHT_FAULT || s->from_ns < l->cycle->begin_ns)
-            continue;
-        if (last && s->from_ns > last)
-            gap[n++] = s->from_ns - last;
-        last = s->from_ns;
-    }
-    if (n < FEW)
-        return price;
-    qsort(gap, n, sizeof *gap, tac_compare_u64);
-    double here = (double)gap[n / 4];
-    return here < price ? price : here > MORE * price ? MORE * price : here;
-}
-
-static uint64_t time_on_cpu(const struct tac_layout *l, uint64_t from_ns, uint64_t to_ns)
-{
-    uint64_t off = 0;
-    for (size_t i = 0; i < l->sights.count; i++) {
-        const struct tac_sight *s = &l->sights.data[i];
-        if (s->kind != TAC_SIGHT_ASLEEP && s->kind != TAC_SIGHT_READY)
-            continue;
-        uint64_t from = s->from_ns > from_ns ? s->from_ns : from_ns;
-        uint64_t to = s->to_ns < to_ns ? s->to_ns : to_ns;
-        off += to > from ? to - from : 0;
-    }
-    return to_ns - from_ns > off ? to_ns - from_ns - off : 0;
-}
-
-/* A row of faults, gone through step by step. */
-struct row {
-    size_t next;                  /* in sights */
-    const struct tac_sight *last; /* fault; NULL: none yet */
-};
-
-/* The next step of the row: the time from one fault's end to the next's begin, for pages that lie
- * next to each other or nearly so. In them a program does much the same each time. */
-static bool next_step(const struct tac_layout *l, struct row *row, struct tac_segment *ret_step)
-{
-    enum { NEXT_BYTES = 65536 };
-    while (row->next < l->sights.count) {
-        const struct tac_sight *s = &l->sights.data[row->next++], *last = row->last;
-        if (s->kind != TAC_SIGHT_FAULTING || s->from_ns < l->cycle->begin_ns)
-            continue;
-        row->last = s;
-        uint64_t apart = !last                      ? UINT64_MAX
-                         : s->detail > last->detail ? s->detail - last->detail
-                                                    : last->detail - s->detail;
-        if (apart > NEXT_BYTES || s->from_ns <= last->to_ns)
-            continue;
-        *ret_step = (struct tac_segment){.from_ns = last->to_ns, .to_ns = s->from_ns};
-        return true;
-    }
-    return false;
-}
-
-/* The median of the first steps; 0: too few. */
-static uint64_t usual_step(const struct tac_layout *l)
-{
-    enum { SAMPLE = 256, FEW = 3 };
-    uint64_t length[SAMPLE];
-    struct tac_segment step;
-    struct row row = {0};
-    size_t n = 0;
-    while (n < SAMPLE && next_step(l, &row, &step))
-        length[n++] = step.to_ns - step.from_ns;
-    qsort(length, n, sizeof *length, tac_compare_u64);
-    return n < FEW ? 0 : length[n / 2];
-}
-
-/* Whether the program is seen to go on within: it begins something that is recorded. */
-static bool goes_on(const struct tac_layout *l, const struct tac_segment *step)
-{
-    for (size_t i = 0; i < l->sights.count; i++) {
-        const struct tac_sight *s = &l->sights.data[i];
-        if (s->kind <= TAC_SIGHT_CALL && s->from_ns > step->from_ns && s->from_ns < step->to_ns)
-            return true;
-    }
-    return false;
-}
-
-/* In a virtual machine the page may be there for the kernel and not yet for the processor: the
- * program goes on and stands still at once. A step of a row that is many times as long as the
- * others, and in which the program is not seen to do anything else, is that. */
-static uint64_t stood_still(const struct tac_layout *l, double price)
-{
-    enum { MANY_TIMES = 8, LONG_MAX = 1024 };
-    uint64_t usual = usual_step(l), sum = 0;
-    struct tac_segment step;
-    struct row row = {0};
-    if (!usual)
-        return 0;
-    usual = usual > (uint64_t)price ? usual : (uint64_t)price;
-    for (unsigned longs = 0; longs < LONG_MAX && next_step(l, &row, &step);) {
-        if (step.to_ns - step.from_ns <= MANY_TIMES * usual)
-            continue;
-        longs++;
-        uint64_t ran = goes_on(l, &step) ? 0 : time_on_cpu(l, step.from_ns, step.to_ns);
-        sum += ran > usual ? ran - usual : 0;
-    }
-    return sum;
-}
-
-/* Those inside memory functions, by their moments. Operations follow each other. */
-static size_t faults_in_heap(const struct tac_layout *l)
-{
-    const struct tac_sights *all = &l->sights;
-    size_t count = 0, m = 0;
-    for (size_t i = 0; i < all->count; i++) {
-        const struct tac_sight *s = &all->data[i];
-        if (s->kind != TAC_SIGHT_FAULT || s->from_ns < l->cycle->begin_ns)
-            continue;
-        while (m < all->count &&
-               (all->data[m].kind != TAC_SIGHT_MEMORY || all->data[m].to_ns <= s->from_ns))
-            m++;
-        count += m < all->count && all->data[m].from_ns <= s->from_ns;
-    }
-    return count;
-}
-
-double tac_layout_own_faults(const struct tac_layout *l)
-{
-    size_t all = l->cycle->faults_minor, heap = all ? faults_in_heap(l) : 0;
-    return all > heap ? (double)(all - heap) : 0;
-}
-
-/* Faults that were counted, and left no event where each leaves one, were no exceptions: the kernel
- * provided the pages inside a call (mmap with MAP_POPULATE, mlock, a read into fresh memory). Their
- * time is the call's. */
-static uint64_t cost_in_calls(const struct tac_layout *l, double price, unsigned has)
-{
-    size_t seen = 0;
-    uint64_t in_calls = 0;
-    for (size_t i = 0; i < l->sights.count; i++)
-        seen += l->sights.data[i].kind == TAC_SIGHT_FAULT &&
-                l->sights.data[i].from_ns >= l->cycle->begin_ns;
-    if (!(has & TAC_HAS_FAULTS) || seen >= l->cycle->faults_minor)
-        return 0;
-    for (size_t i = 0; i < l->segments; i++) {
-        const struct tac_segment *s = &l->segment[i];
-        bool in_call = s->account == TAC_ACCOUNT_OWN && s->sight != TAC_SIGHT_NONE &&
-                       l->sights.data[s->sight].kind == TAC_SIGHT_CALL;
-        in_calls += in_call || s->account == TAC_ACCOUNT_ALLOCATOR ? s->to_ns - s->from_ns : 0;
-    }
-    uint64_t cost = (uint64_t)((double)(l->cycle->faults_minor - seen) * price);
-    return cost < in_calls ? cost : in_calls;
-}
-
-/* Time that is spent around the kernel's handling of a fault stays with the heap where that
- * faulted. */
-static void settle_faults(struct tac_layout *l, const struct tac_nominal *nominal, unsigned has)
-{
-    double more = tac_layout_own_faults(l) - (nominal ? nominal->faults_own : 0);
-    double major = l->cycle->faults_major;
-    double price = local_price(l, nominal ? nominal->fault_ns : TAC_FAULT_NS);
-    double major_price = nominal ? nominal->major_ns : TAC_MAJOR_NS;
-    uint64_t cost = (uint64_t)((more > 0 ? more : 0) * price + major * major_price);
-    uint64_t in_calls = cost_in_calls(l, price, has);
-    cost = cost > in_calls ? cost - in_calls : 0;
-    uint64_t seen = l->ns[TAC_ACCOUNT_FAULT]; /* with its begin and end */
-    cost = (cost > seen ? cost - seen : 0) + stood_still(l, price);
-    cost -= move_excess(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_FAULT, cost);
-    move_excess(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_FAULT, cost);
-}
-
-/* Hosts that halt a virtual machine and do not tell let the thread's clock go on. Where no other
- * evidence shows that, such time is not known to be the thread's. What it was not charged for may
- * be of the silence, and has been moved. */
-static void settle_silence(struct tac_layout *l, const struct tac_nominal *nominal, uint64_t away)
-{
-    for (enum tac_account a = TAC_ACCOUNT_OWN; a <= TAC_ACCOUNT_ALLOCATOR; a++) {
-        uint64_t moved = l->silent_ns[a] < away ? l->silent_ns[a] : away;
-        uint64_t doubt = l->silent_ns[a] - moved;
-        away -= moved;
-        if (doubt >= TAC_STILL_CPU_NS)
-            l->doubted_ns += move_excess(l, nominal, a, TAC_ACCOUNT_UNEXPLAINED, doubt);
-    }
-}
-
-void tac_layout_settle(struct tac_layout *layout, const struct tac_nominal *nominal, unsigned has)
-{
-    const struct tac_capture_cycle *c = layout->cycle;
-    layout->doubted_ns = 0;
-    if (c->flags & TAC_CYCLE_SPARED) /* well in time: what was seen with a place is all it needs */
-        return;
-    if (!(c->flags & TAC_CYCLE_EVIDENCE)) {
-        if (!(has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)))
-            move_excess(layout, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_UNEXPLAINED, UINT64_MAX);
-        return;
-    }
-    uint64_t wall = c->end_ns - c->begin_ns;
-    uint64_t missing = wall > c->cpu_ns ? wall - c->cpu_ns : 0;
-    uint64_t known = layout->ns[TAC_ACCOUNT_BLOCKED];
-    if (has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED)) {
-        struct off_cpu off = time_off_cpu(layout);
-        known = off.ns;
-        settle_steal(layout, nominal, missing > known ? missing - known : 0);
-        if (has & TAC_HAS_SCHED) /* otherwise a sleep holds its way back, which may be charged */
-            settle_surplus(layout, off, missing);
-    } else {
-        settle_by_counts(layout, nominal, missing);
-    }
-    settle_silence(layout, nominal, missing > known ? missing - known : 0);
-    settle_faults(layout, nominal, has);
 }

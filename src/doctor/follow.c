@@ -50,6 +50,7 @@ struct walk {
     uint32_t on_cpu[CPUS_MAX];        /* tid that runs there */
     bool unfair[CPUS_MAX];            /* it was chosen although a real-time thread was ready */
     struct silence silence[CPUS_MAX];
+    struct tac_sight interrupt[CPUS_MAX][2]; /* what is open there: IRQ, SOFTIRQ; from_ns 0: none */
     bool is_virtual;
     struct prio prio[PRIO_SLOTS];
     int error;
@@ -92,12 +93,38 @@ static uint64_t first_proof(const struct followed *f, uint64_t from, uint64_t to
     return low < f->proofs && f->proof[low] < to ? f->proof[low] : to;
 }
 
+/* An interrupt that has the CPU when a thread becomes ready for it stands in front of it from then
+ * on, and no longer than it waits. */
+static const uint8_t interrupts[] = {TAC_SIGHT_IRQ, TAC_SIGHT_SOFTIRQ};
+
+static void begin_behind(const struct walk *w, struct followed *f, uint64_t ns)
+{
+    for (size_t i = 0; i < sizeof interrupts && f->cpu < CPUS_MAX; i++)
+        if (w->interrupt[f->cpu][i].from_ns) {
+            f->inner[interrupts[i]] = w->interrupt[f->cpu][i];
+            f->inner[interrupts[i]].from_ns = ns;
+        }
+}
+
+static void end_behind(struct walk *w, struct followed *f, uint64_t ns)
+{
+    for (size_t i = 0; i < sizeof interrupts; i++) {
+        struct tac_sight *open = &f->inner[interrupts[i]];
+        open->to_ns = ns;
+        if (open->from_ns)
+            note(w, f, *open);
+        open->from_ns = 0;
+    }
+}
+
 static void leave(struct walk *w, struct followed *f, uint64_t ns)
 {
     if (f->state == ASLEEP || f->state == READY) {
         f->now.to_ns = first_proof(f, f->now.from_ns, ns);
         note(w, f, f->now);
     }
+    if (f->state == READY)
+        end_behind(w, f, f->now.to_ns);
     f->state = RUNNING;
 }
 
@@ -109,6 +136,8 @@ static void enter(const struct walk *w, struct followed *f, enum state state,
     f->now.kind = state == ASLEEP ? TAC_SIGHT_ASLEEP : TAC_SIGHT_READY;
     f->now.prio = prio_of(w, sight.who);
     f->now.own_prio = prio_of(w, f->tid);
+    if (state == READY)
+        begin_behind(w, f, sight.from_ns);
 }
 
 /* A wake-up may overtake the switch: the thread is already no longer among those that can run when
@@ -325,14 +354,17 @@ static bool concerns(const struct followed *f, const struct tac_capture_kernel *
 static void on_span(struct walk *w, const struct tac_capture_kernel *e, uint32_t index,
                     uint8_t kind, bool begins)
 {
+    struct tac_sight begin = {.from_ns = e->ns, .detail = e->a, .index = index, .kind = kind};
+    for (size_t i = 0; i < sizeof interrupts && e->cpu < CPUS_MAX; i++)
+        if (interrupts[i] == kind)
+            w->interrupt[e->cpu][i] = begins ? begin : (struct tac_sight){0};
     for (size_t i = 0; i < w->count; i++) {
         struct followed *f = &w->followed[i];
         struct tac_sight *open = &f->inner[kind];
         if (!concerns(f, e, kind))
             continue;
         if (begins) {
-            *open =
-                (struct tac_sight){.from_ns = e->ns, .detail = e->a, .index = index, .kind = kind};
+            *open = begin;
         } else if (open->from_ns) {
             open->to_ns = e->ns;
             note(w, f, *open);

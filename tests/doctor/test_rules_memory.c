@@ -64,6 +64,28 @@ static void reclaim_in_its_own_context(void)
     rules_expect(&f, "reclaim");
 }
 
+/* It sleeps for pages that are being written, and the soft interrupt that wakes it has more of them
+ * to see to. */
+static void reclaim_waits_for_the_disk(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_meta(f.make, "virtual", "yes");
+    fixture_cycle(&f, 0, 10, 3310,
+                  (struct tac_make_evidence){.cpu_ns = 3000000, .voluntary = 1, .minor = 1});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 60, TAC_KERNEL_RECLAIM_BEGIN, FIXTURE_AUDIO, 0, 0);
+    fixture_kernel(&f, 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, 120, 2ull << 32 | 19);
+    fixture_kernel(&f, 300, TAC_KERNEL_SOFTIRQ_BEGIN, 0, 4, 0);
+    fixture_kernel(&f, 310, TAC_KERNEL_WAKING, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32 | 1);
+    fixture_kernel(&f, 3100, TAC_KERNEL_SOFTIRQ_END, 0, 4, 0);
+    fixture_kernel(&f, 3105, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    fixture_kernel(&f, 3110, TAC_KERNEL_RECLAIM_END, FIXTURE_AUDIO, 0, 0);
+    rules_sleep(&f, 3311);
+    rules_expect(&f, "reclaim");
+}
+
 static void fault_major_sleeps_for_a_disk(void)
 {
     struct fixture f;
@@ -496,6 +518,7 @@ int main(int argc, char **argv)
     TEST(mmap_lock_when_the_fork_was_another_time);
     TEST(mmap_lock_without_a_fork);
     TEST(reclaim_in_its_own_context);
+    TEST(reclaim_waits_for_the_disk);
     TEST(fault_major_sleeps_for_a_disk);
     TEST(fault_huge_is_one_fault_of_milliseconds);
     TEST(fault_huge_is_one_long_fault_where_each_is_seen);

@@ -117,6 +117,25 @@ static void interrupts_hard_and_soft(void)
     }
 }
 
+/* The thread is woken in the middle of a soft interrupt, which goes on: the CPU is not idle, nor is
+ * its host away. */
+static void softirq_that_had_the_cpu_before(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_meta(f.make, "virtual", "yes");
+    fixture_cycle(&f, 0, 10, 3210, (struct tac_make_evidence){.cpu_ns = 3100000, .voluntary = 1});
+    rules_wake(&f, 7);
+    rules_sleep(&f, 100);
+    fixture_kernel(&f, 200, TAC_KERNEL_SOFTIRQ_BEGIN, 0, 3, 0);
+    fixture_kernel(&f, 210, TAC_KERNEL_WAKING, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32 | 1);
+    fixture_kernel(&f, 3100, TAC_KERNEL_SOFTIRQ_END, 0, 3, 0);
+    fixture_kernel(&f, 3105, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    rules_sleep(&f, 3211);
+    rules_expect(&f, "softirq");
+}
+
 static void throttled_when_the_cpu_idles_although_it_is_ready(void)
 {
     struct fixture f;
@@ -540,6 +559,7 @@ int main(int argc, char **argv)
     TEST(kernel_busy_when_a_normal_thread_delays_the_start);
     TEST(kernel_busy_although_the_one_in_front_was_not_charged);
     TEST(interrupts_hard_and_soft);
+    TEST(softirq_that_had_the_cpu_before);
     TEST(throttled_when_the_cpu_idles_although_it_is_ready);
     TEST(wrong_setup_when_normal_threads_take_turns);
     TEST(idle_wake_is_slow);

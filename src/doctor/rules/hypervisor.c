@@ -84,7 +84,7 @@ static void check_late_timer(struct tac_case *c)
 }
 
 /* What the cycle's thread was charged for of the time before it got the CPU at ns: see
- * may_be_charged() in account.c. The one in front was not charged for that, and ran all the same.
+ * may_be_charged() in settle.c. The one in front was not charged for that, and ran all the same.
  */
 static uint64_t charged_ahead(const struct tac_case *c, uint64_t ns)
 {
