@@ -5,6 +5,7 @@
 #include "doctor/evidence.h"
 #include "doctor/pulse.h"
 #include "doctor/still.h"
+#include "doctor/tick.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -328,8 +329,7 @@ static void watch_silence(struct walk *w, const struct tac_capture_kernel *e)
     if (!w->is_virtual || !w->system_wide || e->cpu >= CPUS_MAX)
         return;
     struct silence *s = &w->silence[e->cpu];
-    if (s->last_ns && e->ns - s->last_ns > TAC_STILL_CPU_NS &&
-        tac_still_has_tick(w->capture, e->cpu))
+    if (s->last_ns && e->ns - s->last_ns > TAC_STILL_CPU_NS && tac_tick_is_on(w->capture, e->cpu))
         *s = (struct silence){
             .from_ns = s->last_ns, .to_ns = e->ns, .there = who_is_there(w, e->cpu)};
     s->last_ns = e->ns;
@@ -512,14 +512,16 @@ static bool gives_a_sign(const struct walk *w, const struct followed *f, uint64_
     return false;
 }
 
-/* A thread's own timer tells of its CPU, also of halts that are too short to leave ticks out. Where
- * the system's events are missing it tells of those of other threads that gave no sign as well:
- * hosts that halt a machine for long halt all its CPUs. */
-static void note_late_pulses(struct walk *w)
+/* A thread's own timer, and the tick of the CPU that it has, tell of halts that are too short to
+ * leave ticks out. Where the system's events are missing the timer tells of those of other threads
+ * that gave no sign as well: hosts that halt a machine for long halt all its CPUs. */
+static void note_late_timers(struct walk *w)
 {
     struct tac_sights late = {0};
     if (w->error == 0 && w->is_virtual)
         w->error = tac_pulse_find(w->capture, &late);
+    if (w->error == 0 && w->is_virtual && w->system_wide)
+        w->error = tac_tick_find(w->capture, &late);
     for (size_t k = 0; k < late.count; k++) {
         const struct tac_sight *s = &late.data[k];
         for (size_t i = 0; i < w->count; i++) {
@@ -540,7 +542,7 @@ static void walk_events(struct walk *w)
     struct tac_sights still = {0};
     if (w->error == 0 && w->system_wide)
         w->error = tac_still_find(c, &still);
-    note_late_pulses(w);
+    note_late_timers(w);
     for (size_t i = 0; i < w->count; i++) {
         leave(w, &w->followed[i], c->end_ns);
         for (size_t k = 0; k < still.count; k++)

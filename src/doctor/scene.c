@@ -3,6 +3,7 @@
 #include "doctor/kin.h"
 #include "doctor/rule.h"
 #include "doctor/still.h"
+#include "doctor/tick.h"
 
 /* Heap operations begin in order; one that is longer than this before the window is not looked for.
  */
@@ -259,7 +260,7 @@ uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from
     const struct tac_capture *cap = c->capture;
     uint64_t before = 0, begin = 0, end = 0, sum = 0;
     uint64_t start = from_ns > TAC_STILL_CPU_NS ? from_ns - TAC_STILL_CPU_NS : 0;
-    if (!tac_still_has_tick(cap, cpu))
+    if (!tac_tick_is_on(cap, cpu))
         return 0;
     for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, start); i < cap->kernel_count; i++) {
         const struct tac_capture_kernel *e = &cap->kernel[i];

@@ -2,6 +2,8 @@
  * still.c - see still.h. */
 #include "doctor/still.h"
 
+#include "doctor/tick.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,20 +21,6 @@ struct cpu {
     uint32_t tid;
     uint64_t since;
 };
-
-/* A list of the kernel's: "1-3,7". */
-bool tac_still_has_tick(const struct tac_capture *capture, uint32_t cpu)
-{
-    const char *list = tac_capture_meta(capture, "nohz_full");
-    for (char *end; list && *list >= '0' && *list <= '9'; list = *end == ',' ? end + 1 : NULL) {
-        unsigned long from = strtoul(list, &end, 10), to = from;
-        if (*end == '-')
-            to = strtoul(end + 1, &end, 10);
-        if (cpu >= from && cpu <= to)
-            return false;
-    }
-    return true;
-}
 
 static struct cpu *cpu_of(struct cpu *cpus, const struct tac_capture_kernel *e)
 {
@@ -57,8 +45,9 @@ static uint64_t advance(struct cpu *cpus, const struct tac_capture_kernel *e)
     return run;
 }
 
-/* The tick's distance in this recording: the shortest of the known at which threads are often
- * charged, and beyond which they hardly ever run uncharged; the longest when nothing tells. */
+/* The tick's distance in a recording that does not tell it: the shortest of the known at which
+ * threads are often charged, and beyond which they hardly ever run uncharged; the longest when
+ * nothing tells. */
 static uint64_t find_tick(const struct tac_capture *c, struct cpu *cpus)
 {
     size_t at[TICKS] = {0}, beyond[TICKS] = {0};
@@ -99,7 +88,8 @@ int tac_still_find(const struct tac_capture *capture, struct tac_sights *ret_spa
     struct cpu *cpus = calloc(CPUS_MAX, sizeof *cpus);
     if (!cpus)
         return -ENOMEM;
-    uint64_t tick = find_tick(capture, cpus), before = 0;
+    uint64_t told = tac_tick_told(capture), tick = told ? told : find_tick(capture, cpus);
+    uint64_t before = 0;
     struct silence s = {0};
     int r = 0;
     memset(cpus, 0, CPUS_MAX * sizeof *cpus);
@@ -111,7 +101,7 @@ int tac_still_find(const struct tac_capture *capture, struct tac_sights *ret_spa
         if (silent)
             s = (struct silence){before, e->ns, 0};
         uint64_t run = advance(cpus, e);
-        s.cpus += s.to_ns && run && e->ns - run <= s.from_ns && tac_still_has_tick(capture, e->cpu);
+        s.cpus += s.to_ns && run && e->ns - run <= s.from_ns && tac_tick_is_on(capture, e->cpu);
         before = e->ns;
     }
     free(cpus);

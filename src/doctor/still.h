@@ -22,9 +22,6 @@
 /* Two and a half ticks at CONFIG_HZ 100: with interrupts off for so long a kernel complains. */
 enum { TAC_STILL_CPU_NS = 25 * 1000 * 1000 };
 
-/* Whether the CPU has a tick while it runs one thread alone. */
-bool tac_still_has_tick(const struct tac_capture *capture, uint32_t cpu);
-
 /* Append the spans (TAC_SIGHT_STILL, detail: CPUs that prove it), in order. 0 or -ENOMEM. */
 int tac_still_find(const struct tac_capture *capture, struct tac_sights *ret_spans);
 

@@ -59,6 +59,14 @@ static void write_file(struct tac_session *s, const char *key, const char *path)
         tac_facts_write_line(s, key, text);
 }
 
+/* Of the scheduler: the coarse clock goes forward at each. */
+static void write_tick(struct tac_session *s)
+{
+    struct timespec tick;
+    if (!clock_getres(CLOCK_MONOTONIC_COARSE, &tick))
+        write_number(s, "tick_ns", tac_timespec_ns(tick));
+}
+
 /* A line of /proc/self/cgroup is "number:controllers:/path", of version 2 without controllers. */
 static void write_quota(struct tac_session *s)
 {
@@ -101,6 +109,7 @@ static void write_machine(struct tac_session *s)
     write_number(s, "cpus", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
     write_file(s, "clocksource",
                "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    write_tick(s);
     write_file(s, "nohz_full", "/sys/devices/system/cpu/nohz_full");
     write_file(s, "perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid");
     write_file(s, "sched_rt_runtime_us", "/proc/sys/kernel/sched_rt_runtime_us");

@@ -130,6 +130,7 @@ static void claim_still(struct tac_case *c, const struct tac_sight *still, uint6
 {
     char who[64];
     double length_ms = (double)(still->to_ns - still->from_ns) / 1e6;
+    double late_ms = still->detail ? (double)still->detail / 1e6 : length_ms;
     if (still->who && still->who != c->capture->threads[c->cycle->thread].tid)
         tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.9 : 0.8,
                   "%s computed meanwhile, and its CPU was not run for %.2f ms: a host halts all "
@@ -137,7 +138,8 @@ static void claim_still(struct tac_case *c, const struct tac_sight *still, uint6
                   tac_case_who(c, still->who, who, sizeof who), length_ms);
     else if (still->who)
         tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.99 : 0.85,
-                  "its own timer came %.2f ms late, although it had the CPU", length_ms);
+                  "%s came %.2f ms late, although it had the CPU",
+                  still->detail ? "the tick of its CPU" : "its own timer", late_ms);
     else
         tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns,
                   grid                ? 0.99
