@@ -188,6 +188,28 @@ static void price_faults(struct tac_work *w, size_t source, double *value)
         clamp(price_of(w, source, true, value), TAC_MAJOR_NS_MIN, TAC_MAJOR_NS_MAX);
 }
 
+static size_t count_halts(const struct tac_work *w)
+{
+    size_t halts = 0;
+    for (size_t i = 0; i < w->diagnosis->capture->threads_count; i++)
+        for (size_t k = 0; k < w->witness.kernel[i].count; k++)
+            halts += w->witness.kernel[i].data[k].kind == TAC_SIGHT_STILL;
+    return halts;
+}
+
+/* A host halts a machine wherever it is, and for some of its halts there is no witness. Cycles that
+ * are ten times as many as the halts that were seen, and one more, are not that. */
+static double often_own(const struct tac_work *w, size_t source, double *value)
+{
+    const struct tac_diagnosis *d = w->diagnosis;
+    size_t many = 10 * (count_halts(w) + 1), n = 0;
+    for (size_t i = 0; i < d->cycles; i++)
+        if (d->capture->cycles[i].source == source && d->cycle_verdict[i] != TAC_CYCLE_NOT_JUDGED)
+            value[n++] = (double)d->cycle_account[i][TAC_ACCOUNT_OWN];
+    qsort(value, n, sizeof *value, compare_doubles);
+    return n >= many ? value[n - many] : 0;
+}
+
 static int find_nominal(struct tac_work *w)
 {
     double *value = malloc((w->diagnosis->cycles + 1) * sizeof *value);
@@ -196,6 +218,7 @@ static int find_nominal(struct tac_work *w)
     for (size_t s = 0; s < w->diagnosis->sources_count; s++) {
         take_medians(w, s, value);
         price_faults(w, s, value);
+        w->nominal[s].often_own_ns = often_own(w, s, value);
     }
     free(value);
     return 0;

@@ -403,6 +403,35 @@ static void blocking_call_when_it_provides_the_pages_ahead(void)
     }
 }
 
+/* In a virtual machine one long silent cycle may be a halt of the host that left no witness. Many
+ * such cycles are not, nor is one in which the thread gives signs. */
+static void own_work_is_possible_at_most_where_a_halt_would_look_the_same(void)
+{
+    enum { ONE, MANY, SIGNS, BARE, WAYS };
+    for (int way = 0; way < WAYS; way++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "virtual", way == BARE ? "no" : "yes");
+        for (unsigned k = 0; k < (way == MANY ? 30 : 1); k++) {
+            unsigned after = k ? FIXTURE_CYCLES - FIXTURE_LATE + 2 * k : 0;
+            double from = after * 1000.0 + 10;
+            fixture_cycle(&f, after, from, from + 1300,
+                          (struct tac_make_evidence){.cpu_ns = 1299000});
+            rules_wake(&f, from - 3);
+            for (int sign = 1; sign < 13 && way == SIGNS; sign++)
+                fixture_kernel(&f, from + 100 * sign, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 100000, 0);
+            rules_sleep(&f, from + 1301);
+        }
+        fixture_judge(&f);
+        CHECK_STR(fixture_verdict(&f), "own_work");
+        const struct tac_miss *m = fixture_miss(&f, 0);
+        REQUIRE(m);
+        CHECK_NEAR(m->verdict[0].confidence, way == ONE ? 0.7 : 0.9, 0.01);
+        CHECK((strstr(m->verdict[0].text, "host") != NULL) == (way == ONE));
+        fixture_close(&f);
+    }
+}
+
 static void own_work_names_the_function_by_samples(void)
 {
     struct fixture f;
@@ -550,6 +579,7 @@ int main(int argc, char **argv)
     TEST(blocking_call_when_a_library_is_loaded);
     TEST(a_load_takes_no_more_than_its_time);
     TEST(blocking_call_when_it_provides_the_pages_ahead);
+    TEST(own_work_is_possible_at_most_where_a_halt_would_look_the_same);
     TEST(own_work_names_the_function_by_samples);
     TEST(samples_in_code_of_no_file_count);
     TEST(samples_with_stacks_count_for_the_caller);
