@@ -31,6 +31,7 @@ struct hand {
     uint32_t front[TAC_WORKERS_MAX], back[TAC_WORKERS_MAX]; /* done before, begun from */
     uint32_t looks[TAC_WORKERS_MAX]; /* in a row, at which the helper was between two tasks */
     uint32_t left;                   /* workers with tasks that are not done */
+    uint64_t own;                    /* counter ticks of its own tasks that are to come */
     uint32_t wait;                   /* task that is waited for */
     uint64_t since, now;             /* counter: since when, and when it was looked at last */
     uint64_t tasks, waited;          /* done; counter ticks */
@@ -38,6 +39,7 @@ struct hand {
 
 static void run_mine(struct hand *h, struct tac_task *task)
 {
+    tac_run_fetch(h->plan, &task->copy[TAC_BY_AUDIO]);
     tac_run_count(task, tac_run_task(&h->run, task));
     h->tasks++;
     /* release: who reads the task's signals finds them complete */
@@ -108,20 +110,21 @@ static bool is_at_work(const struct hand *h, uint32_t worker)
     return !looks || (h->front[worker] && looks < LOOKS);
 }
 
-/* The helper would have done the i-th task of its list no sooner, if it was left to it. What is
- * taken brings its states along, and they go back in the next slice: as much again. */
+/* The helper would have done the i-th task of its list no sooner, if it was left to it, than we
+ * with all that we have to do. What is taken brings its states along, and they go back in the next
+ * slice: as much again. */
 static bool is_worth_it(const struct hand *h, uint32_t worker, const uint32_t *list, uint32_t i)
 {
     uint64_t cost = atomic_load_explicit(&h->plan->task[list[i]].cost, memory_order_relaxed);
-    uint64_t rest = 0;
+    uint64_t rest = 0, ours = 2 * cost + h->own;
     if (!is_at_work(h, worker))
         return true;
-    for (uint32_t k = i + 1; k-- > h->front[worker] && rest <= 2 * cost;) {
+    for (uint32_t k = i + 1; k-- > h->front[worker] && rest <= ours;) {
         const struct tac_task *task = &h->plan->task[list[k]];
         uint64_t whole = atomic_load_explicit(&task->cost, memory_order_relaxed);
         rest += is_begun(h, task) ? whole / 2 : whole;
     }
-    return rest > 2 * cost;
+    return rest > ours;
 }
 
 /* From the end of a helper's list: what it would come to last. */
@@ -215,6 +218,48 @@ static void lend_hand(struct hand *h)
     wait_or_take_back(h);
 }
 
+/* What the task waits for in the end: one that is running, or that may begin. Sources have lower
+ * numbers (plan.h), so there is one. */
+static uint32_t find_cause(const struct hand *h, uint32_t t)
+{
+    const struct tac_plan *plan = h->plan;
+    for (uint32_t i = 0; i < plan->task[t].pred.count;) {
+        uint32_t source = plan->pred[plan->task[t].pred.first + i];
+        if (is_done(h, &plan->task[source])) {
+            i++;
+            continue;
+        }
+        t = source;
+        i = is_begun(h, &plan->task[t]) ? plan->task[t].pred.count : 0;
+    }
+    return t;
+}
+
+/* Before the helper has come: what the i-th of our own tasks waits for is not left to it. */
+static bool take_cause(struct hand *h, const uint32_t *list, uint32_t i)
+{
+    uint32_t cause = find_cause(h, list[i]);
+    struct tac_task *task = &h->plan->task[cause];
+    if (cause == list[i] || is_begun(h, task) || is_at_work(h, task->worker) ||
+        !take(h, task, false))
+        return false;
+    run_mine(h, task);
+    atomic_fetch_add_explicit(&h->workers->taken, 1, memory_order_relaxed);
+    return true;
+}
+
+/* The i-th of our own tasks is not ready. */
+static void wait_for_task(struct hand *h, const uint32_t *list, uint32_t i)
+{
+    if (take_cause(h, list, i))
+        return;
+    h->own = 0;
+    for (uint32_t k = i; k < h->plan->worker[0].count; k++)
+        h->own += atomic_load_explicit(&h->plan->task[list[k]].cost, memory_order_relaxed);
+    lend_hand(h);
+    h->own = 0;
+}
+
 /* Returns counter ticks that went by waiting for helpers. */
 static uint64_t run_together(struct tac_workers *w, struct tac_plan *plan,
                              const struct tac_run *run)
@@ -241,7 +286,7 @@ static uint64_t run_together(struct tac_workers *w, struct tac_plan *plan,
     for (uint32_t i = 0; i < plan->worker[0].count; i++) {
         struct tac_task *task = &plan->task[list[i]];
         while (!tac_task_is_ready(plan, task, h.slice))
-            lend_hand(&h);
+            wait_for_task(&h, list, i);
         run_mine(&h, task);
     }
     for (skip_done(&h); h.left; skip_done(&h))

@@ -14,7 +14,7 @@
 /* A block takes longer between others than again and again (bench/engine/bench_costs.c). */
 #define AMONG_OTHERS 1.3
 
-enum { BLOCKS_MAX = 512, VARIANTS_MAX = 10, SLICES = 4, GUESS_NS = 500, PSEUDO_NS = 20 };
+enum { BLOCKS_MAX = 512, VARIANTS_MAX = 10, SLICES = 4, GUESS_NS = 500, PSEUDO_NS = 3 };
 
 static _Atomic uint32_t learned[VARIANTS_MAX][BLOCKS_MAX]; /* ns; 0: not yet */
 

@@ -136,8 +136,11 @@ static void begin_copy(struct tac_layout *l, uint32_t task, enum tac_runner runn
     l->runner = runner;
     l->worker = worker;
     l->stretch.pair = NULL;
-    *copy = (struct tac_task_copy){
-        .op = {l->op[runner].count, 0}, .io = {l->ios[runner], 0}, .import = {l->import.count, 0}};
+    l->export_bytes = 0;
+    *copy = (struct tac_task_copy){.op = {l->op[runner].count, 0},
+                                   .io = {l->ios[runner], 0},
+                                   .import = {l->import.count, 0},
+                                   .export = {l->export.count, 0}};
 }
 
 static void end_copy(struct tac_layout *l, struct tac_task_copy *copy)
@@ -145,6 +148,7 @@ static void end_copy(struct tac_layout *l, struct tac_task_copy *copy)
     copy->op.count = l->op[l->runner].count - copy->op.first;
     copy->io.count = l->ios[l->runner] - copy->io.first;
     copy->import.count = l->import.count - copy->import.first;
+    copy->export.count = l->export.count - copy->export.first;
 }
 
 static int lay_copy(struct tac_layout *l, uint32_t task, enum tac_runner runner,
@@ -219,8 +223,8 @@ static int add_slots(struct tac_layout *l, struct tac_task *t, uint32_t i, size_
     return add_states(l, t, by, slot, bytes);
 }
 
-/* States that may be moved while the plan lives are listed; those that a helper changes with room
- * to keep what they were. */
+/* States that may be moved while the plan lives are listed; for those that a helper changes there
+ * must be room to keep what they were. */
 static int list_slots(struct tac_layout *l, struct tac_task *t)
 {
     size_t bytes = 0;
@@ -228,9 +232,22 @@ static int list_slots(struct tac_layout *l, struct tac_task *t)
     t->slot.first = l->slot.count;
     for (uint32_t i = 0; i < t->copy[0].op.count && code >= 0; i++)
         code = add_slots(l, t, i, &bytes);
-    if (code >= 0 && t->worker && !(t->snapshot = tac_vault_take(&l->plan->vault, bytes)))
-        code = -ENOMEM;
+    size_t *most = &l->snapshot_bytes[t->worker];
+    *most = bytes > *most ? bytes : *most;
     return code;
+}
+
+/* A helper keeps the states of one task at a time, always in the same place: that stays in the
+ * nearest cache. */
+static int take_snapshots(struct tac_layout *l)
+{
+    unsigned char *room[TAC_WORKERS_MAX] = {NULL};
+    for (uint32_t w = 1; w < l->plan->threads; w++)
+        if (!(room[w] = tac_vault_take(&l->plan->vault, l->snapshot_bytes[w])))
+            return -ENOMEM;
+    for (uint32_t t = 0; t < l->plan->tasks; t++)
+        l->plan->task[t].snapshot = room[l->plan->task[t].worker];
+    return 0;
 }
 
 static int lay_task(struct tac_layout *l, uint32_t task, const uint32_t *unit, uint32_t units)
@@ -260,7 +277,7 @@ static int lay_tasks(struct tac_layout *l, uint32_t *first, uint32_t *next, uint
     }
     for (uint32_t t = 0; t < tasks && code >= 0; t++)
         code = lay_task(l, t, sorted + first[t], first[t + 1] - first[t]);
-    return code;
+    return code < 0 ? code : take_snapshots(l);
 }
 
 static int lay_closing(struct tac_layout *l, uint32_t reads)
@@ -451,8 +468,9 @@ static int settle(struct tac_layout *l)
     for (int r = 0; r < TAC_RUNNERS; r++)
         plan->op[r] = tac_layout_freeze(l, &l->op[r], sizeof(struct tac_op));
     plan->import = tac_layout_freeze(l, &l->import, sizeof(struct tac_import));
+    plan->export = tac_layout_freeze(l, &l->export, sizeof(struct tac_export));
     plan->slot = tac_layout_freeze(l, &l->slot, sizeof(struct tac_slot));
-    if (!plan->op[0] || !plan->op[1] || !plan->import || !plan->slot)
+    if (!plan->op[0] || !plan->op[1] || !plan->import || !plan->export || !plan->slot)
         return -ENOMEM;
     for (int r = 0; r < TAC_RUNNERS; r++)
         point_shortcuts(plan->op[r], l->op[r].count);
@@ -467,6 +485,7 @@ static void drop(struct tac_layout *l)
     for (int r = 0; r < TAC_RUNNERS; r++)
         free(l->op[r].items);
     free(l->import.items);
+    free(l->export.items);
     free(l->slot.items);
     free(l->reader.items);
     free(l->scratch);

@@ -60,8 +60,9 @@ struct tac_layout {
     uint32_t *waiting[TAC_RUNNERS];        /* [units]: units of its task that will read it */
     bool *exported;                        /* [units]: a unit of another task reads it */
     struct tac_layout_pool pool[TAC_WORKERS_MAX][TAC_LAYOUT_WIDTHS]; /* by log2 of lanes */
-    struct tac_layout_list op[TAC_RUNNERS], import, slot, reader;
-    uint32_t ios[TAC_RUNNERS];
+    struct tac_layout_list op[TAC_RUNNERS], import, export, slot, reader;
+    uint32_t ios[TAC_RUNNERS], export_bytes; /* export_bytes: of this copy */
+    size_t snapshot_bytes[TAC_WORKERS_MAX];  /* of the worker's task that has most to keep */
     struct tac_notes *no_notes, *any_notes;
     float *rest;     /* zeros, for inputs at rest */
     float **scratch; /* mixes of the unit that is being laid out */
@@ -103,7 +104,8 @@ static inline uint32_t tac_layout_floats(uint32_t lanes)
     return TAC_ENGINE_SLICE_FRAMES * (lanes > 1 ? lanes + 1 : 1);
 }
 
-/* A buffer of one slice, so many lanes wide: for good when kept, else from the pool. */
+/* A buffer of one slice, so many lanes wide: for good when kept, as others read it, else from the
+ * pool. */
 float *tac_layout_take(struct tac_layout *l, uint32_t lanes, bool kept);
 int tac_layout_give(struct tac_layout *l, const float *buffer, uint32_t lanes);
 /* A buffer that goes back when the unit has been laid out. */

@@ -6,9 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EXPORTED_MOST = 8192 };
+
 static struct tac_layout_pool *pool_of(struct tac_layout *l, uint32_t lanes)
 {
     return &l->pool[l->worker][__builtin_ctz(lanes)];
+}
+
+/* No more than the nearest cache has room for beside what the task works with. */
+static bool export(struct tac_layout *l, float *buffer, uint32_t lanes)
+{
+    struct tac_export item = {buffer, tac_layout_floats(lanes) * (uint32_t)sizeof *buffer};
+    if (l->export_bytes + item.bytes > EXPORTED_MOST)
+        return true;
+    l->export_bytes += item.bytes;
+    return tac_layout_append(&l->export, &item, sizeof item) != NULL;
 }
 
 float *tac_layout_take(struct tac_layout *l, uint32_t lanes, bool kept)
@@ -16,7 +28,8 @@ float *tac_layout_take(struct tac_layout *l, uint32_t lanes, bool kept)
     struct tac_layout_pool *p = pool_of(l, lanes);
     if (!kept && p->count)
         return p->buffer[--p->count];
-    return TAC_VAULT_NEW(&l->plan->vault, float, tac_layout_floats(lanes));
+    float *buffer = TAC_VAULT_NEW(&l->plan->vault, float, tac_layout_floats(lanes));
+    return buffer && kept && l->plan->threads > 1 && !export(l, buffer, lanes) ? NULL : buffer;
 }
 
 int tac_layout_give(struct tac_layout *l, const float *buffer, uint32_t lanes)

@@ -229,11 +229,14 @@ bool tac_node_is_timed(const struct tac_node *node)
     return atomic_load_explicit(&node->cost.count, memory_order_relaxed) >= TIMED_LEAST;
 }
 
+/* Without the worst slice: that was the first, as a rule, or an interruption. */
 float tac_node_bank_ns(const struct tac_node *node)
 {
     uint64_t count = atomic_load_explicit(&node->cost.count, memory_order_relaxed);
     uint64_t sum = atomic_load_explicit(&node->cost.sum, memory_order_relaxed);
+    uint64_t worst = atomic_load_explicit(&node->cost.worst, memory_order_relaxed);
     if (!tac_node_is_timed(node))
         return node->learned_ns;
-    return (float)(tac_costs_ns((double)sum / (double)count) / node->banks);
+    sum -= worst < sum ? worst : sum;
+    return (float)(tac_costs_ns((double)sum / (double)(count - 1)) / node->banks);
 }

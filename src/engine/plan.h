@@ -60,6 +60,14 @@ struct tac_import {
     uint32_t task;
 };
 
+/* A buffer of a task that others read. They have its lines when the task begins, so these are asked
+ * for before they are written: a processor writes in order, and one line that has to come from
+ * another core holds up what is written behind it. */
+struct tac_export {
+    float *data;
+    uint32_t bytes;
+};
+
 /* A stretch of an array of the plan. */
 struct tac_range {
     uint32_t first, count;
@@ -67,7 +75,7 @@ struct tac_range {
 
 /* A task as one runner has it. */
 struct tac_task_copy {
-    struct tac_range op, io, import;
+    struct tac_range op, io, import, export;
     uint32_t frames; /* what its io say */
     uint32_t flip;   /* which states its operations point to, see tac_task.flip */
 };
@@ -92,9 +100,10 @@ struct tac_task {
     _Alignas(64) _Atomic uint64_t cost, worst;
     struct tac_task_copy copy[TAC_RUNNERS];
     struct tac_range pred, slot; /* tasks that it reads from; its states */
-    unsigned char *snapshot;
+    unsigned char *snapshot;     /* of its worker: room for the states of any one of its tasks */
     const struct tac_trace_site *site; /* of its zones */
     uint32_t worker;                   /* 0: the audio thread; helpers from 1 */
+    bool anchored;                     /* only the audio thread may run it */
     uint32_t flip;     /* 1: its states were moved to their spare places once more */
     float estimate_ns; /* when the plan was made */
 };
@@ -189,6 +198,7 @@ struct tac_plan {
     struct tac_op *op[TAC_RUNNERS];
     uint32_t ops[TAC_RUNNERS];
     struct tac_import *import;
+    struct tac_export *export;
     struct tac_task_copy opening, closing; /* before and after the tasks: audio thread */
     struct tac_io *io[TAC_RUNNERS];
     struct tac_io *frame_io[TAC_WORKERS_MAX]; /* for operations that need nothing but frames */

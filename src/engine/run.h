@@ -37,6 +37,15 @@ static inline uint64_t tac_task_word(uint64_t slice, enum tac_task_status status
     return slice << 4 | (uint64_t)status;
 }
 
+/* To be called a little before the task is run, where others take part in the slice. */
+static inline void tac_run_fetch(const struct tac_plan *plan, const struct tac_task_copy *copy)
+{
+    const struct tac_export *e = plan->export + copy->export.first;
+    for (const struct tac_export *end = e + copy->export.count; e < end; e++)
+        for (uint32_t at = 0; at < e->bytes; at += 64)
+            __builtin_prefetch((const char *)e->data + at, 1);
+}
+
 /* All operations of a copy (of a task, or the opening or closing ones). */
 void tac_run_copy(const struct tac_run *run, struct tac_task_copy *copy);
 

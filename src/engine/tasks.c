@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * tasks.c - clusters units into tasks and gives each task to a thread.
+ * tasks.c - clusters units into tasks; which thread runs which is in shares.c.
  *
  * Clusters  Units are taken in their order. A unit joins the task of its latest source, or the
  *           newest task, as long as that is not full and the unit waits for nothing that would hold
@@ -7,12 +7,9 @@
  *           the tasks in an order without loops. Banks of one group stay together where that does
  *           not make a loop.
  *           What is surely too little to share is one task, as with one thread.
- * Threads   List scheduling: tasks by the length of the longest path to the end, each to the thread
- *           on which it ends first, with a charge for a hand-over.
  * Costs     what nodes took when they ran (node.h), else what their block took once on its own.
  *           They decide who runs what, never what is computed.
- * Threads: control. Cost: (units + edges) x threads. Source: H. Topcuoglu, S. Hariri, M.-Y. Wu
- * 2002, "Performance-effective and low-complexity task scheduling for heterogeneous computing". */
+ * Threads: control. Cost: units + edges. */
 #include "engine/costs.h"
 #include "engine/work.h"
 
@@ -20,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HAND_OVER_NS 400.0f
 #define SMALLEST_NS 2000.0f
 #define LARGEST_NS 8000.0f
+#define TASKS_EACH 12.0 /* about as many for each thread: what is left over at its end is small */
 #define MIX_SOURCE_NS 8.0f
 #define MIX_LANE_NS 0.7f /* of each source, beside that */
 #define STEP_NS 10.0f
@@ -218,7 +215,7 @@ static void form(struct forming *f)
     double least = f->plan->always ? 2 * (double)SMALLEST_NS
                                    : (double)TAC_SHARED_LEAST_NS * (double)ESTIMATE_AT_LEAST;
     bool one = f->plan->threads < 2 || all < least;
-    f->full_ns = (float)(all / (f->plan->threads * 6.0));
+    f->full_ns = (float)(all / (f->plan->threads * TASKS_EACH));
     f->full_ns = f->full_ns < SMALLEST_NS ? SMALLEST_NS : f->full_ns;
     f->full_ns = f->full_ns > LARGEST_NS ? LARGEST_NS : f->full_ns;
     f->newest[0] = f->newest[1] = TAC_GRAPH_NONE;
@@ -308,110 +305,6 @@ static int link_tasks(struct forming *f)
     return code;
 }
 
-/* ---- threads ------------------------------------------------------------------------------- */
-
-struct schedule {
-    struct tac_plan *plan;
-    float *rank, *end; /* by task: longest path to the end; when it ends */
-    uint32_t *sorted;
-    float free_at[TAC_WORKERS_MAX];
-};
-
-static _Thread_local const float *compare_rank; /* qsort passes nothing on */
-
-static int by_rank(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    if (compare_rank[x] != compare_rank[y])
-        return compare_rank[x] > compare_rank[y] ? -1 : 1;
-    return x < y ? -1 : 1;
-}
-
-static void rank_tasks(struct schedule *s)
-{
-    for (uint32_t t = s->plan->tasks; t-- > 0;) {
-        const struct tac_task *task = &s->plan->task[t];
-        s->rank[t] += task->estimate_ns + 1; /* s->rank[t]: the longest among those that wait */
-        for (uint32_t i = 0; i < task->pred.count; i++) {
-            uint32_t p = s->plan->pred[task->pred.first + i];
-            s->rank[p] = s->rank[t] > s->rank[p] ? s->rank[t] : s->rank[p];
-        }
-        s->sorted[t] = t;
-    }
-    compare_rank = s->rank;
-    qsort(s->sorted, s->plan->tasks, sizeof *s->sorted, by_rank);
-}
-
-static float start_on(const struct schedule *s, const struct tac_task *task, uint32_t worker)
-{
-    float start = s->free_at[worker];
-    for (uint32_t i = 0; i < task->pred.count; i++) {
-        uint32_t p = s->plan->pred[task->pred.first + i];
-        float there = s->end[p] + (s->plan->task[p].worker == worker ? 0 : HAND_OVER_NS);
-        start = there > start ? there : start;
-    }
-    return start;
-}
-
-static void assign(struct schedule *s, const bool *anchored)
-{
-    for (uint32_t i = 0; i < s->plan->tasks; i++) {
-        uint32_t t = s->sorted[i], best = 0;
-        struct tac_task *task = &s->plan->task[t];
-        float start = start_on(s, task, 0);
-        for (uint32_t w = 1; w < s->plan->threads && !anchored[t]; w++) {
-            float other = start_on(s, task, w);
-            if (other + HAND_OVER_NS < start) {
-                start = other;
-                best = w;
-            }
-        }
-        task->worker = best;
-        s->end[t] = start + task->estimate_ns;
-        s->free_at[best] = s->end[t];
-    }
-}
-
-static int list_workers(struct schedule *s)
-{
-    struct tac_plan *plan = s->plan;
-    plan->worker_task = TAC_VAULT_NEW(&plan->vault, uint32_t, plan->tasks);
-    if (!plan->worker_task)
-        return -ENOMEM;
-    uint32_t at = 0;
-    for (uint32_t w = 0; w < plan->threads; w++) {
-        plan->worker[w].first = at;
-        for (uint32_t i = 0; i < plan->tasks; i++)
-            if (plan->task[s->sorted[i]].worker == w)
-                plan->worker_task[at++] = s->sorted[i];
-        plan->worker[w].count = at - plan->worker[w].first;
-    }
-    return 0;
-}
-
-static int schedule(struct forming *f)
-{
-    struct schedule s = {.plan = f->plan};
-    uint32_t tasks = f->clusters;
-    s.rank = calloc(tasks + 1, sizeof *s.rank);
-    s.end = calloc(tasks + 1, sizeof *s.end);
-    s.sorted = calloc(tasks + 1, sizeof *s.sorted);
-    bool *anchored = calloc(tasks + 1, sizeof *anchored);
-    int code = s.rank && s.end && s.sorted && anchored ? 0 : -ENOMEM;
-    if (code >= 0) {
-        for (uint32_t t = 0; t < tasks; t++)
-            anchored[t] = f->cluster[t].anchored;
-        rank_tasks(&s);
-        assign(&s, anchored);
-        code = list_workers(&s);
-    }
-    free(s.rank);
-    free(s.end);
-    free(s.sorted);
-    free(anchored);
-    return code;
-}
-
 static int take_homes(struct forming *f)
 {
     const struct tac_graph *g = f->u->g;
@@ -443,9 +336,11 @@ static int form_all(struct forming *f, struct tac_units *u, struct tac_plan *pla
         atomic_init(&plan->task[t].cost,
                     (uint64_t)((double)f->cluster[t].cost / tac_costs_ns(1)) + 64);
     }
+    for (uint32_t t = 0; t < f->clusters && code >= 0; t++)
+        plan->task[t].anchored = f->cluster[t].anchored;
     if (code >= 0)
         code = link_tasks(f);
-    return code < 0 ? code : schedule(f);
+    return code < 0 ? code : tac_tasks_share(plan);
 }
 
 int tac_tasks_form(struct tac_units *u, struct tac_plan *plan)

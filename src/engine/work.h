@@ -89,6 +89,9 @@ void tac_units_fini(struct tac_units *units);
 /* tasks.c: unit.task for every unit, plan.task[] with costs, and who runs what. */
 int tac_tasks_form(struct tac_units *units, struct tac_plan *plan);
 
+/* shares.c: gives each task of the plan to a thread. */
+int tac_tasks_share(struct tac_plan *plan);
+
 /* True when the cable carries the sum over all lanes of its source. */
 static inline bool tac_cable_folds(const struct tac_graph *g, const struct tac_graph_cable *c)
 {

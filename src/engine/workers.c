@@ -77,11 +77,13 @@ struct share {
     uint64_t tasks, ticks;
 };
 
-static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *plan,
+/* False: the task was lost. */
+static bool run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *plan,
                      struct tac_task *task, uint64_t slice, struct share *share)
 {
     struct tac_task_copy *copy = &task->copy[TAC_BY_HELPER];
     uint64_t copying = tac_task_word(slice, TAC_TASK_COPYING);
+    tac_run_fetch(plan, copy);
     keep_states(plan, task);
     /* before the task is ours: later the places may already be those that the audio thread uses */
     if (copy->flip != task->flip)
@@ -90,7 +92,7 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
     if (!atomic_compare_exchange_strong_explicit(&task->word, &copying,
                                                  tac_task_word(slice, TAC_TASK_HELPER),
                                                  memory_order_acq_rel, memory_order_relaxed))
-        return;
+        return true;
     struct tac_run run = {plan,          TAC_BY_HELPER,
                           crew->frames,  false,
                           slice,         crew->timed,
@@ -105,9 +107,10 @@ static void run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
         tac_run_count(task, took);
         share->tasks++;
         share->ticks += took;
-    } else {
-        come_back(crew, plan, task);
+        return true;
     }
+    come_back(crew, plan, task);
+    return false;
 }
 
 /* False: the slice is over, or the task was begun by the audio thread. */
@@ -123,6 +126,8 @@ static bool wait_for_sources(const struct tac_crew *crew, const struct tac_plan 
     return true;
 }
 
+/* After a loss it is over: until the audio thread has read the copy of the states, no other must be
+ * made, and before it calls for another slice it has. */
 static void run_slice(struct tac_crew *crew, uint32_t worker, struct tac_plan *plan, uint64_t slice)
 {
     struct share share = {0};
@@ -139,8 +144,9 @@ static void run_slice(struct tac_crew *crew, uint32_t worker, struct tac_plan *p
         /* acquire: the states as the last runner left them */
         if (atomic_compare_exchange_strong_explicit(&task->word, &word,
                                                     tac_task_word(slice, TAC_TASK_COPYING),
-                                                    memory_order_acquire, memory_order_relaxed))
-            run_task(crew, worker, plan, task, slice, &share);
+                                                    memory_order_acquire, memory_order_relaxed) &&
+            !run_task(crew, worker, plan, task, slice, &share))
+            break;
     }
     if (share.tasks)
         tac_labour_count(&crew->helper[worker].labour, share.tasks, share.ticks);

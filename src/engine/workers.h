@@ -4,9 +4,11 @@
  * Slice     The audio thread publishes the number of the slice; helpers that are awake see it and
  *           go through their tasks of the plan. A task begins when the tasks that it reads from are
  *           done. The audio thread goes through its own, then takes what helpers have not begun,
- *           from the end of their lists. To a helper that is between two tasks it may leave what
- *           remains for 64 looks, and then takes it. Nothing in a slice waits for a helper to show
- *           up that has done nothing in it yet.
+ *           from the end of their lists, where that pays: states that it takes have to come from
+ *           another core and go back in the next slice. To a helper that is between two tasks it
+ *           may leave what remains for 64 looks, and then takes it. Nothing in a slice waits for a
+ *           helper to show up that has done nothing in it yet: what its own tasks need then, the
+ *           audio thread takes first.
  * Claim     A task's word holds the number of the slice and a status. Whoever changes it from an
  *           older slice to "mine" by compare-and-swap runs it, and writes "done".
  * Loss      A helper may be stopped at any instruction: by the scheduler, a signal, the hypervisor.
@@ -16,8 +18,9 @@
  *           than it takes, the audio thread takes the word over, puts the copy, or what sleeps as
  *           it is, into the spare places of the states, and runs the task there with its own
  *           buffers. The helper, when it goes on, writes only to what nobody reads any more; it
- *           then fails to write "done", gives the spare places back, and is a helper again. Only
- *           tasks without such places held are given to helpers.
+ *           then fails to write "done", gives the spare places back, and leaves the slice, as
+ *           there is one place for copies to each helper. Only tasks without such places held are
+ *           given to helpers.
  * Alone     Where helpers would not pay, the audio thread runs all: with little to do, or when the
  *           slices with helpers have measurably not been faster. Tried again now and then.
  * Sleep     Between cycles helpers sleep; they wake by timer before the next cycle is due, by as

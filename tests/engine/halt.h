@@ -3,9 +3,9 @@
  *
  * How it works: the processor's trap flag raises SIGTRAP after each instruction. The thread that
  * calls halt_process() steps until the number of the slice has been published and what the helper's
- * first task reads from is done, and waits there; from then on the helper is stepped and stays at
- * the chosen instruction, until halt_release(). So where it is stopped does not depend on the
- * scheduler.
+ * next task reads from is done, and waits there; from then on the helper is stepped and stays at
+ * the chosen instruction, until halt_release(). Before that, the calling thread steps on only while
+ * the helper waits for it. So where it is stopped does not depend on the scheduler.
  *
  * One engine with two threads at a time. x86-64 only, not under an emulator, valgrind or
  * ThreadSanitizer (which delays signals): halt_supported() says so. Cost: 1 to 30 us a step. */
@@ -63,22 +63,36 @@ static void halt_wait_for(enum halt_state least)
         halt_nap();
 }
 
-/* The first task of the helper need not wait for the calling thread any more. */
-static bool halt_is_ready(void)
+static bool halt_is_done(const struct tac_task *task, uint64_t slice)
+{
+    return atomic_load(&task->word) >= tac_task_word(slice, TAC_TASK_AUDIO_DONE);
+}
+
+/* The helper needs the calling thread: there is no slice yet, or the next of its tasks reads from
+ * one of that thread's that is not done. */
+static bool halt_is_stuck(void)
 {
     const struct tac_plan *plan = atomic_load(&halt.crew->plan);
     uint64_t slice = atomic_load(&halt.crew->go);
     if (slice == halt.before)
+        return true;
+    const uint32_t *list = plan->worker_task + plan->worker[1].first;
+    uint32_t i = 0;
+    while (i < plan->worker[1].count && atomic_load(&plan->task[list[i]].word) >> 4 >= slice)
+        i++;
+    if (i == plan->worker[1].count)
         return false;
-    struct tac_range list = plan->worker[1];
-    return !list.count ||
-           tac_task_is_ready(plan, &plan->task[plan->worker_task[list.first]], slice);
+    struct tac_range pred = plan->task[list[i]].pred;
+    for (const uint32_t *p = plan->pred + pred.first; p < plan->pred + pred.first + pred.count; p++)
+        if (!plan->task[*p].worker && !halt_is_done(&plan->task[*p], slice))
+            return true;
+    return false;
 }
 
 /* The helper, after an instruction. */
 static void halt_step_helper(greg_t *flags)
 {
-    if (atomic_load(&halt.state) == HALT_ARMED && halt_is_ready())
+    if (atomic_load(&halt.state) == HALT_ARMED && !halt_is_stuck())
         atomic_store(&halt.state, HALT_COUNTING);
     if (atomic_load(&halt.state) == HALT_THROUGH)
         *flags &= ~HALT_TRAP_FLAG;
@@ -103,8 +117,11 @@ static void halt_step(int signal, siginfo_t *info, void *context)
     greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
     if (halt_tid() == atomic_load(&halt.helper)) {
         halt_step_helper(flags);
-    } else if (halt_is_ready()) {
-        halt_wait_for(HALT_HALTED);
+    } else {
+        while (!halt_is_stuck() && atomic_load(&halt.state) < HALT_HALTED)
+            halt_nap();
+        if (atomic_load(&halt.state) < HALT_HALTED)
+            return;
         halt.waited = true;
         if (halt_meanwhile)
             halt_meanwhile();
