@@ -103,6 +103,20 @@ static inline bool tac_sight_is_real_time(const struct tac_sight *s)
     return s->own_prio < TAC_PRIO_NORMAL;
 }
 
+/* The wake-up of the cycle when a timer sent it, later than least_ns after the release, or NULL;
+ * and the sleep that it ended, or NULL. */
+struct tac_timed_wake {
+    const struct tac_sight *wake, *sleep;
+};
+struct tac_timed_wake tac_case_late_timer(const struct tac_case *c, uint64_t least_ns);
+
+/* Whether the thread went to sleep only after the release. Then the timer is not known to be late:
+ * it is due when the program wanted. */
+static inline bool tac_timed_wake_is_wanted(const struct tac_case *c, struct tac_timed_wake timed)
+{
+    return timed.sleep && timed.sleep->from_ns > c->layout->release_ns;
+}
+
 /* How many sights of the kind lie in the cycle. ret_first may be NULL. */
 size_t tac_case_count(const struct tac_case *c, unsigned kind, const struct tac_sight **ret_first);
 

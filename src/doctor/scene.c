@@ -223,6 +223,22 @@ uint64_t tac_case_slept(const struct tac_case *c, uint32_t tid, uint64_t from_ns
     return sum + (since ? to_ns - since : 0);
 }
 
+struct tac_timed_wake tac_case_late_timer(const struct tac_case *c, uint64_t least_ns)
+{
+    struct tac_timed_wake timed = {NULL, NULL};
+    const struct tac_sights *all = &c->layout->sights;
+    for (size_t i = 0; i < all->count && !timed.wake; i++) {
+        const struct tac_sight *s = &all->data[i];
+        if (s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_HARD &&
+            s->from_ns > c->layout->release_ns + least_ns && s->from_ns <= c->cycle->begin_ns)
+            timed.wake = s;
+    }
+    for (size_t i = 0; i < all->count && timed.wake; i++)
+        if (all->data[i].kind == TAC_SIGHT_ASLEEP && all->data[i].to_ns == timed.wake->from_ns)
+            timed.sleep = &all->data[i];
+    return timed;
+}
+
 bool tac_case_is_started(const struct tac_case *c, uint32_t tid)
 {
     const struct tac_birth *b = tac_kin_birth(c->diagnosis->kin, tid, c->cycle->end_ns);

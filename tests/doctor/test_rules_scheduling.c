@@ -5,6 +5,14 @@
 
 #include "tactus/trace.h"
 
+static bool has_verdict(const struct tac_miss *m, const char *rule)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (!strcmp(m->verdict[i].rule->name, rule))
+            return true;
+    return false;
+}
+
 static void hypervisor_takes_time_that_nobody_is_charged_for(void)
 {
     struct fixture f;
@@ -101,6 +109,51 @@ static void kernel_busy_although_the_one_in_front_was_not_charged(void)
     rules_expect(&f, "kernel_busy");
 }
 
+/* The thread goes to sleep behind the release, for two periods: its timer is not late, whoever had
+ * the CPU meanwhile. */
+static void late_wake_by_a_sleep_for_a_time(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 10, 1100, (struct tac_make_evidence){.cpu_ns = 1089000});
+    fixture_cycle(&f, 1, 3110, 3310, (struct tac_make_evidence){.cpu_ns = 199000});
+    rules_wake(&f, 7);
+    fixture_kernel(&f, 1101, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, (uint64_t)FIXTURE_HOG << 32 | 120,
+                   1ull << 32 | 19);
+    fixture_kernel(&f, 3102, TAC_KERNEL_WAKING, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32 | 1);
+    fixture_kernel(&f, 3105, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   120);
+    rules_sleep(&f, 3311);
+    fixture_judge(&f);
+    const struct tac_miss *m = fixture_miss(&f, 1);
+    REQUIRE(m);
+    CHECK_STR(m->verdict[0].rule->name, "late_wake");
+    CHECK(strstr(m->verdict[0].text, "a sleep for a time") != NULL);
+    fixture_close(&f);
+}
+
+/* Interrupts were off from the last moment on at which the CPU is seen to take them. */
+static void kernel_busy_is_no_longer_than_interrupts_were_off(void)
+{
+    struct fixture f;
+    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+    fixture_cycle(&f, 0, 2010, 2210, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_kernel(&f, -200, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_HOG << 32 | 120, 120);
+    fixture_kernel(&f, 1700, TAC_KERNEL_FAULT, FIXTURE_HOG, 0x1000, 0x2000);
+    fixture_kernel(&f, 2000, TAC_KERNEL_WAKING, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   1ull << 32 | 1);
+    fixture_kernel(&f, 2008, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                   120);
+    rules_sleep(&f, 2211);
+    fixture_judge(&f);
+    const struct tac_miss *m = fixture_miss(&f, 0);
+    REQUIRE(m);
+    CHECK_STR(fixture_verdict(&f), "late_wake");
+    CHECK(has_verdict(m, "kernel_busy"));
+    fixture_close(&f);
+}
+
 static void interrupts_hard_and_soft(void)
 {
     for (int soft = 0; soft < 2; soft++) {
@@ -174,8 +227,6 @@ static void throttled_when_others_have_turn_after_turn(void)
         rules_expect(&f, i == 1 ? "throttled" : "wrong_setup");
     }
 }
-
-static bool has_verdict(const struct tac_miss *m, const char *rule);
 
 /* A wait of many turns, and a short one that is everybody's right: only the first is the quota's.
  */
@@ -381,14 +432,6 @@ static void stopped_when_the_group_is_thawed(void)
     }
 }
 
-static bool has_verdict(const struct tac_miss *m, const char *rule)
-{
-    for (unsigned i = 0; i < m->count; i++)
-        if (!strcmp(m->verdict[i].rule->name, rule))
-            return true;
-    return false;
-}
-
 /* The helper stood still, and both were thawed together: that is said twice and counts once, so the
  * wait for a lock before it keeps its time. */
 static void stopped_leaves_other_sleeps_what_is_theirs(void)
@@ -583,6 +626,8 @@ int main(int argc, char **argv)
     TEST(hypervisor_when_a_timer_is_late_on_an_idle_cpu);
     TEST(kernel_busy_when_a_normal_thread_delays_the_start);
     TEST(kernel_busy_although_the_one_in_front_was_not_charged);
+    TEST(late_wake_by_a_sleep_for_a_time);
+    TEST(kernel_busy_is_no_longer_than_interrupts_were_off);
     TEST(interrupts_hard_and_soft);
     TEST(softirq_that_had_the_cpu_before);
     TEST(throttled_when_the_cpu_idles_although_it_is_ready);

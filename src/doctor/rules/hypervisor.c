@@ -47,23 +47,12 @@ static bool behind_idle(const struct tac_case *c, const struct tac_sight *s)
            s->to_ns - s->from_ns > LATE_NS;
 }
 
-/* The wake-up that a timer sent after the release, or NULL. */
-static const struct tac_sight *late_timer(const struct tac_case *c)
-{
-    for (size_t i = 0; i < c->layout->sights.count; i++) {
-        const struct tac_sight *s = &c->layout->sights.data[i];
-        if (s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_HARD &&
-            s->from_ns > c->layout->release_ns + LATE_NS && s->from_ns <= c->cycle->begin_ns)
-            return s;
-    }
-    return NULL;
-}
-
 static void check_late_timer(struct tac_case *c)
 {
-    const struct tac_sight *wake = late_timer(c);
+    struct tac_timed_wake timed = tac_case_late_timer(c, LATE_NS);
+    const struct tac_sight *wake = timed.wake;
     uint64_t late = c->open_ns[TAC_ACCOUNT_LATE_START];
-    if (!wake || late < LATE_NS)
+    if (!wake || late < LATE_NS || tac_timed_wake_is_wanted(c, timed))
         return;
     if (!wake->who) {
         tac_claim(c, TAC_ACCOUNT_LATE_START, late, on_grid(c) ? 0.95 : 0.8,

@@ -14,21 +14,38 @@ static bool is_stay(const struct tac_case *c, const struct tac_sight *s)
            s->to_ns - s->from_ns >= SHORT_NS;
 }
 
+/* The last moment in [from, to) at which the CPU is seen to take interrupts, or from. Events of the
+ * scheduler's own locks and of interrupts themselves show nothing. */
+static uint64_t last_open(const struct tac_case *c, uint32_t cpu, uint64_t from, uint64_t to)
+{
+    const struct tac_capture *cap = c->capture;
+    uint64_t last = from;
+    for (size_t i = TAC_CAPTURE_LOWER(cap, kernel, ns, from);
+         i < cap->kernel_count && cap->kernel[i].ns < to; i++) {
+        const struct tac_capture_kernel *e = &cap->kernel[i];
+        bool is_open = e->type == TAC_KERNEL_SWITCH || e->type == TAC_KERNEL_SOFTIRQ_BEGIN ||
+                       e->type == TAC_KERNEL_SOFTIRQ_END ||
+                       (e->type >= TAC_KERNEL_FAULT_MINOR && e->type <= TAC_KERNEL_FAULT) ||
+                       e->type == TAC_KERNEL_MMAP_WAIT || e->type == TAC_KERNEL_MMAP_GOT;
+        last = is_open && e->cpu == cpu ? e->ns : last;
+    }
+    return last;
+}
+
 /* The timer itself came late, and a thread that was charged for the time had the CPU. */
 static void check_late_timer(struct tac_case *c)
 {
-    for (size_t i = 0; i < c->layout->sights.count; i++) {
-        const struct tac_sight *s = &c->layout->sights.data[i];
-        if (s->kind != TAC_SIGHT_READY || !(s->flags & TAC_SIGHT_HARD) || !s->who ||
-            s->from_ns < c->layout->release_ns + SHORT_NS || s->from_ns > c->cycle->begin_ns ||
-            !tac_sight_is_real_time(s))
-            continue;
-        char who[64];
-        tac_claim(c, TAC_ACCOUNT_LATE_START, s->from_ns - c->layout->release_ns, 0.7,
+    struct tac_timed_wake timed = tac_case_late_timer(c, SHORT_NS);
+    const struct tac_sight *s = timed.wake;
+    if (!s || !s->who || !tac_sight_is_real_time(s) || tac_timed_wake_is_wanted(c, timed))
+        return;
+    uint32_t cpu = c->capture->kernel[s->index].cpu;
+    uint64_t shut = s->from_ns - last_open(c, cpu, c->layout->release_ns, s->from_ns);
+    char who[64];
+    if (shut >= SHORT_NS)
+        tac_claim(c, TAC_ACCOUNT_LATE_START, shut, 0.7,
                   "the timer came %.0f us late: %s had the CPU, with interrupts off",
-                  (double)(s->from_ns - c->layout->release_ns) / 1e3,
-                  tac_case_who(c, s->who, who, sizeof who));
-    }
+                  (double)shut / 1e3, tac_case_who(c, s->who, who, sizeof who));
 }
 
 static void check(struct tac_case *c)
