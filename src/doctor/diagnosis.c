@@ -8,6 +8,7 @@
 
 #include "doctor/evidence.h"
 #include "doctor/forks.h"
+#include "doctor/halts.h"
 #include "doctor/kin.h"
 #include "doctor/places.h"
 #include "doctor/rule.h"
@@ -188,21 +189,12 @@ static void price_faults(struct tac_work *w, size_t source, double *value)
         clamp(price_of(w, source, true, value), TAC_MAJOR_NS_MIN, TAC_MAJOR_NS_MAX);
 }
 
-static size_t count_halts(const struct tac_work *w)
-{
-    size_t halts = 0;
-    for (size_t i = 0; i < w->diagnosis->capture->threads_count; i++)
-        for (size_t k = 0; k < w->witness.kernel[i].count; k++)
-            halts += w->witness.kernel[i].data[k].kind == TAC_SIGHT_STILL;
-    return halts;
-}
-
 /* A host halts a machine wherever it is, and for some of its halts there is no witness. Cycles that
- * are ten times as many as the halts that were seen, and one more, are not that. */
+ * are three times as many as the halts that were seen, and one more, are not that. */
 static double often_own(const struct tac_work *w, size_t source, double *value)
 {
     const struct tac_diagnosis *d = w->diagnosis;
-    size_t many = 10 * (count_halts(w) + 1), n = 0;
+    size_t many = 3 * (d->halts->count + 1), n = 0;
     for (size_t i = 0; i < d->cycles; i++)
         if (d->capture->cycles[i].source == source && d->cycle_verdict[i] != TAC_CYCLE_NOT_JUDGED)
             value[n++] = (double)d->cycle_account[i][TAC_ACCOUNT_OWN];
@@ -433,6 +425,13 @@ static int make_forks(struct tac_diagnosis *d)
     return r ? r : tac_forks_find(d->capture, d->kin, d->forks);
 }
 
+static int make_halts(struct tac_diagnosis *d)
+{
+    d->halts = calloc(1, sizeof *d->halts);
+    return d->halts ? tac_halts_find(d->work->witness.kernel, d->capture->threads_count, d->halts)
+                    : -ENOMEM;
+}
+
 int tac_diagnosis_new(const struct tac_capture *capture, const char *name,
                       struct tac_diagnosis **ret_diagnosis)
 {
@@ -449,6 +448,8 @@ int tac_diagnosis_new(const struct tac_capture *capture, const char *name,
         r = tac_places_open(capture, &d->places);
     if (r == 0)
         r = make_forks(d);
+    if (r == 0)
+        r = make_halts(d);
     if (r == 0)
         r = lay_out_all(d->work);
     if (r == 0)
@@ -479,6 +480,9 @@ void tac_diagnosis_free(struct tac_diagnosis *d)
         free(d->work);
     }
     tac_places_close(d->places);
+    if (d->halts)
+        tac_halts_fini(d->halts);
+    free(d->halts);
     if (d->forks)
         tac_forks_fini(d->forks);
     free(d->forks);

@@ -31,6 +31,7 @@ struct tac_rule;
 struct tac_work;
 struct tac_places;
 struct tac_forks;
+struct tac_halts;
 struct tac_kin;
 
 /* What a recording can prove; bit set of a diagnosis and of a rule's needs. */
@@ -129,6 +130,7 @@ struct tac_diagnosis {
     struct tac_places *places; /* where the program called what: places.h */
     struct tac_kin *kin;       /* its threads: kin.h */
     struct tac_forks *forks;   /* forks.h */
+    struct tac_halts *halts;   /* of the machine: halts.h */
     struct tac_work *work;     /* private */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * scene.c - what rules ask about other threads in the time of a late cycle; see rule.h. */
+#include "doctor/evidence.h"
 #include "doctor/kin.h"
 #include "doctor/rule.h"
 #include "doctor/still.h"
@@ -295,4 +296,43 @@ uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from
             break;
     }
     return sum;
+}
+
+/* The longest time on the account of own work without an event of the kernel that tells of the
+ * thread. */
+static struct tac_segment longest_silence(const struct tac_case *c)
+{
+    const struct tac_capture *cap = c->capture;
+    uint32_t tid = cap->threads[c->cycle->thread].tid;
+    struct tac_segment longest = {0};
+    for (size_t i = 0; i < c->layout->segments; i++) {
+        struct tac_segment rest = c->layout->segment[i];
+        if (rest.account != TAC_ACCOUNT_OWN)
+            continue;
+        size_t k = TAC_CAPTURE_LOWER(cap, kernel, ns, rest.from_ns);
+        for (bool is_end = false; !is_end; k++) {
+            is_end = k == cap->kernel_count || cap->kernel[k].ns >= rest.to_ns;
+            uint64_t at = is_end ? rest.to_ns : cap->kernel[k].ns;
+            if (!is_end && cap->kernel[k].tid != tid)
+                continue;
+            if (at - rest.from_ns > longest.to_ns - longest.from_ns)
+                longest = (struct tac_segment){.from_ns = rest.from_ns, .to_ns = at};
+            rest.from_ns = at;
+        }
+    }
+    return longest;
+}
+
+bool tac_case_may_be_halted(const struct tac_case *c, uint64_t *ret_from_ns, uint64_t *ret_to_ns)
+{
+    double own = (double)c->open_ns[TAC_ACCOUNT_OWN], usual = c->nominal->ns[TAC_ACCOUNT_OWN];
+    if (own <= 0 || !tac_evidence_is_virtual(c->capture) ||
+        c->nominal->often_own_ns >= usual + own / 2)
+        return false;
+    struct tac_segment silence = longest_silence(c);
+    if ((double)(silence.to_ns - silence.from_ns) <= own / 2)
+        return false;
+    *ret_from_ns = silence.from_ns;
+    *ret_to_ns = silence.to_ns;
+    return true;
 }

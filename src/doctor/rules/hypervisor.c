@@ -13,9 +13,13 @@
  *         5 No CPU of the machine gave a sign of life although ticks were due (still.h). A host
  *           that does not tell stolen time lets the CPU clock run on. The same of one CPU, when it
  *           lasted longer than interrupts are ever off.
+ *         6 Halts that were seen end on such a grid (halts.h), and this cycle was silent up to one
+ *           of its moments, for much longer than it usually computes. Alone, it is no more than
+ *           likely.
  *
  * The fourth with another one is certain. */
 #include "doctor/evidence.h"
+#include "doctor/halts.h"
 #include "doctor/rule.h"
 
 #include <math.h>
@@ -140,8 +144,27 @@ static void claim_still(struct tac_case *c, const struct tac_sight *still, uint6
                   (double)ns / 1e6);
 }
 
+/* No witness but the grid. A halt begins after the thread's last sign, and the thread has computed
+ * for as long as usual besides. */
+static void check_expected(struct tac_case *c)
+{
+    enum { WITNESS_NS = 200 * 1000 };
+    uint64_t from, to, own = c->open_ns[TAC_ACCOUNT_OWN];
+    uint64_t end = tac_case_may_be_halted(c, &from, &to)
+                       ? tac_halts_expected(c->diagnosis->halts, from, to + WITNESS_NS)
+                       : 0;
+    if (end > to)
+        end = to;
+    if (end && (end - from) * 2 > own)
+        tac_claim(c, TAC_ACCOUNT_OWN, end - from, 0.8,
+                  "nothing was seen of it for %.2f ms, up to when the host ends its halts here "
+                  "(each 100 ms)",
+                  (double)(end - from) / 1e6);
+}
+
 static void check(struct tac_case *c)
 {
+    check_expected(c);
     if (c->has & TAC_HAS_SCHED && tac_evidence_is_virtual(c->capture)) {
         check_late_timer(c);
         check_ready(c);

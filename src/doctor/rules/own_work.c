@@ -9,7 +9,6 @@
  * thread's clock goes on. Where the extra time may lie in one stretch without any event of the
  * thread or its CPU, and cycles like this are so few that halts may be all of them, it is possible
  * at most, and the words say so. */
-#include "doctor/evidence.h"
 #include "doctor/rule.h"
 
 #include "tactus/trace.h"
@@ -49,37 +48,6 @@ static bool slept(const struct tac_case *c)
     return false;
 }
 
-/* The longest time on the account without an event of the kernel that tells of the thread. */
-static uint64_t longest_silence(const struct tac_case *c)
-{
-    const struct tac_capture *cap = c->capture;
-    uint32_t tid = cap->threads[c->cycle->thread].tid;
-    uint64_t longest = 0;
-    for (size_t i = 0; i < c->layout->segments; i++) {
-        const struct tac_segment *s = &c->layout->segment[i];
-        uint64_t last = s->from_ns;
-        if (s->account != TAC_ACCOUNT_OWN)
-            continue;
-        for (size_t k = TAC_CAPTURE_LOWER(cap, kernel, ns, s->from_ns);
-             k < cap->kernel_count && cap->kernel[k].ns < s->to_ns; k++) {
-            if (cap->kernel[k].tid != tid)
-                continue;
-            longest = cap->kernel[k].ns - last > longest ? cap->kernel[k].ns - last : longest;
-            last = cap->kernel[k].ns;
-        }
-        longest = s->to_ns - last > longest ? s->to_ns - last : longest;
-    }
-    return longest;
-}
-
-/* Whether a halt of the host may be what looks like computation. */
-static bool may_be_a_halt(const struct tac_case *c)
-{
-    double own = (double)c->open_ns[TAC_ACCOUNT_OWN], usual = c->nominal->ns[TAC_ACCOUNT_OWN];
-    return tac_evidence_is_virtual(c->capture) && c->nominal->often_own_ns < usual + own / 2 &&
-           (double)longest_silence(c) > own / 2;
-}
-
 static void check(struct tac_case *c)
 {
     uint64_t own = c->open_ns[TAC_ACCOUNT_OWN], zone_ns;
@@ -92,7 +60,8 @@ static void check(struct tac_case *c)
     tac_case_sampled(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
     if (!*seen && !slept(c)) /* a stack of a sleep shows no computation */
         tac_case_seen(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
-    bool doubt = may_be_a_halt(c);
+    uint64_t from, to;
+    bool doubt = tac_case_may_be_halted(c, &from, &to);
     tac_claim(c, TAC_ACCOUNT_OWN, own,
               doubt                    ? 0.7
               : c->has & TAC_HAS_CLOCK ? 0.9

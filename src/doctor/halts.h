@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * halts.h - the halts of a virtual machine that have a witness, and the grid that they end on.
+ *
+ * Hosts that bound a machine's CPU time hand it out anew at fixed times, 100 ms apart (Linux,
+ * cgroup cpu.max, its usual period), and what was halted goes on then, all of it. So a few halts
+ * that end at the same phase show where others end that leave no witness.
+ *
+ * Cost: one walk over the sights, O(h) a question for h halts. Threads: read-only once made.
+ * Real-time: no. */
+#ifndef TAC_DOCTOR_HALTS_H
+#define TAC_DOCTOR_HALTS_H
+
+#include "doctor/account.h"
+
+struct tac_halts {
+    uint64_t *end_ns; /* rising, each once */
+    size_t count;
+};
+
+/* Fill *ret_halts, which starts as {0} and is freed with tac_halts_fini(). sights: one list a
+ * thread. 0, -ENOMEM. */
+TAC_MUST_CHECK int tac_halts_find(const struct tac_sights *sights, size_t threads,
+                                  struct tac_halts *ret_halts);
+void tac_halts_fini(struct tac_halts *halts);
+
+/* The moment within [from, to] at which halts end, by at least three others that agree on the grid;
+ * 0: none. */
+uint64_t tac_halts_expected(const struct tac_halts *halts, uint64_t from_ns, uint64_t to_ns);
+
+#endif
