@@ -9,7 +9,8 @@
  *          and would end no later by account. But a processor fetches ahead what lies beyond the
  *          states and buffers that it goes through; where that is the other's, the line has to come
  *          back, and each border between two threads costs both of them some microseconds.
- *          A strand begins with the thread that the one before it ended with.
+ *          A strand begins with the thread that the one before it ended with. Time is set aside for
+ *          what only the audio thread may run.
  * Costs    decide who runs what, never what is computed.
  * Threads: control. Cost: tasks x (threads + log tasks) + edges. Source: H. Topcuoglu, S. Hariri,
  * M.-Y. Wu 2002, "Performance-effective and low-complexity task scheduling for heterogeneous
@@ -31,6 +32,7 @@ struct shares {
     uint32_t *kin, *place; /* tasks that wait for the same, side by side; where a task stands */
     uint32_t *strand;      /* that is being dealt */
     uint32_t latest;       /* worker of the task that was dealt last */
+    float anchored; /* that is still to be given to the audio thread, as only it may run it */
     float free_at[TAC_WORKERS_MAX], start[TAC_WORKERS_MAX];
 };
 
@@ -101,6 +103,7 @@ static void give(struct shares *s, uint32_t t, uint32_t worker)
     struct tac_task *task = &s->plan->task[t];
     s->end[t] = start_on(s, task, worker) + task->estimate_ns;
     s->free_at[worker] = s->end[t];
+    s->anchored -= task->anchored ? task->estimate_ns : 0;
     task->worker = worker;
 }
 
@@ -158,7 +161,7 @@ static void deal_strand(struct shares *s, uint32_t count)
     for (uint32_t i = 0; i < count; i++)
         work += s->plan->task[s->strand[i]].estimate_ns;
     for (uint32_t w = 0; w < threads; w++)
-        s->start[w] = start_on(s, &s->plan->task[s->strand[0]], w);
+        s->start[w] = start_on(s, &s->plan->task[s->strand[0]], w) + (w ? 0 : s->anchored);
     float level = find_level(s, work);
     for (uint32_t i = 0, passed = 0; i < count; i++) {
         float half = s->plan->task[s->strand[i]].estimate_ns / 2;
@@ -167,7 +170,7 @@ static void deal_strand(struct shares *s, uint32_t count)
             passed++;
         }
         give(s, s->strand[i], worker);
-        s->start[worker] = s->free_at[worker];
+        s->start[worker] = s->free_at[worker] + (worker ? 0 : s->anchored);
     }
     s->latest = worker;
 }
@@ -177,6 +180,8 @@ static void share(struct shares *s)
     sort_tasks(s);
     for (uint32_t w = 1; w < s->plan->threads; w++)
         s->free_at[w] = COMING_NS;
+    for (uint32_t t = 0; t < s->plan->tasks; t++)
+        s->anchored += s->plan->task[t].anchored ? s->plan->task[t].estimate_ns : 0;
     for (uint32_t i = 0; i < s->plan->tasks; i++) {
         uint32_t t = s->sorted[i], count = 0;
         if (s->end[t] >= 0)

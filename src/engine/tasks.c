@@ -6,6 +6,7 @@
  *           the task up; else it begins a task. Joining only tasks that no source comes after keeps
  *           the tasks in an order without loops. Banks of one group stay together where that does
  *           not make a loop.
+ *           What many wait for is in tasks of its own.
  *           What is surely too little to share is one task, as with one thread.
  * Costs     what nodes took when they ran (node.h), else what their block took once on its own.
  *           They decide who runs what, never what is computed.
@@ -19,6 +20,7 @@
 
 #define SMALLEST_NS 2000.0f
 #define LARGEST_NS 8000.0f
+#define READERS_EACH 2  /* more readers than so many for each thread are many */
 #define TASKS_EACH 12.0 /* about as many for each thread: what is left over at its end is small */
 #define MIX_SOURCE_NS 8.0f
 #define MIX_LANE_NS 0.7f /* of each source, beside that */
@@ -29,6 +31,7 @@
 struct cluster {
     float cost, ready;
     bool anchored;
+    bool spring; /* part of it is read by many */
 };
 
 struct forming {
@@ -38,6 +41,7 @@ struct forming {
     uint32_t clusters;
     float full_ns;
     uint32_t newest[2];   /* by anchored */
+    uint32_t *readers;    /* of units */
     uint32_t *home;       /* by section and group of banks: the task of its voices */
     uint32_t *home_first; /* [sections] */
 };
@@ -131,11 +135,17 @@ static bool begins_later(const struct forming *f, const struct tac_piece *unit, 
     return f->cluster[task].ready > ready + f->full_ns / 4;
 }
 
+static bool is_spring(const struct forming *f, const struct tac_piece *unit)
+{
+    return f->readers[unit - f->u->unit] > READERS_EACH * f->plan->threads;
+}
+
+/* What many wait for is not held up by what one of them does with it. */
 static bool fits(const struct forming *f, const struct tac_piece *unit, uint32_t task)
 {
     const struct cluster *c = &f->cluster[task];
     return c->anchored == unit->anchored && c->cost + unit->cost_ns <= f->full_ns &&
-           !waits_longer(f, unit, task);
+           (!c->spring || is_spring(f, unit)) && !waits_longer(f, unit, task);
 }
 
 static uint32_t latest_source(const struct forming *f, const struct tac_piece *unit)
@@ -182,7 +192,7 @@ static uint32_t choose(struct forming *f, const struct tac_piece *unit)
     if (newest != TAC_GRAPH_NONE && (source == TAC_GRAPH_NONE || newest >= source) &&
         fits(f, unit, newest) && !begins_later(f, unit, newest))
         return newest;
-    f->cluster[f->clusters] = (struct cluster){0, 0, unit->anchored};
+    f->cluster[f->clusters] = (struct cluster){.anchored = unit->anchored};
     f->newest[unit->anchored] = f->clusters;
     return f->clusters++;
 }
@@ -195,6 +205,7 @@ static void join(struct forming *f, struct tac_piece *unit)
         *home = unit->task;
     struct cluster *c = &f->cluster[unit->task];
     c->cost += unit->cost_ns;
+    c->spring = c->spring || is_spring(f, unit);
     for (uint32_t i = 0; i < unit->pred.count; i++) {
         uint32_t t = f->u->unit[f->u->pred[unit->pred.first + i]].task;
         if (t != TAC_GRAPH_NONE && t != unit->task && finish(f, t) > c->ready)
@@ -210,6 +221,8 @@ static void form(struct forming *f)
         struct tac_piece *unit = &f->u->unit[f->u->order[i]];
         estimate(f->u, unit);
         all += (double)unit->cost_ns;
+        for (uint32_t k = 0; k < unit->pred.count; k++)
+            f->readers[f->u->pred[unit->pred.first + k]]++;
     }
     f->plan->est_ns = all;
     double least = f->plan->always ? 2 * (double)SMALLEST_NS
@@ -220,7 +233,7 @@ static void form(struct forming *f)
     f->full_ns = f->full_ns > LARGEST_NS ? LARGEST_NS : f->full_ns;
     f->newest[0] = f->newest[1] = TAC_GRAPH_NONE;
     if (one)
-        f->cluster[f->clusters++] = (struct cluster){(float)all, 0, true};
+        f->cluster[f->clusters++] = (struct cluster){.cost = (float)all, .anchored = true};
     for (uint32_t i = 0; i < f->u->units; i++)
         f->u->unit[i].task = TAC_GRAPH_NONE;
     for (uint32_t i = 0; i < f->u->ordered; i++) {
@@ -325,7 +338,8 @@ static int form_all(struct forming *f, struct tac_units *u, struct tac_plan *pla
 {
     int code = take_homes(f);
     f->cluster = calloc(u->units + 1, sizeof *f->cluster);
-    if (code < 0 || !f->cluster)
+    f->readers = calloc(u->units + 1, sizeof *f->readers);
+    if (code < 0 || !f->cluster || !f->readers)
         return -ENOMEM;
     form(f);
     plan->tasks = f->clusters;
@@ -348,6 +362,7 @@ int tac_tasks_form(struct tac_units *u, struct tac_plan *plan)
     struct forming f = {.u = u, .plan = plan};
     int code = form_all(&f, u, plan);
     free(f.cluster);
+    free(f.readers);
     free(f.home);
     free(f.home_first);
     return code;
