@@ -2,6 +2,7 @@
  * evidence.c - see evidence.h. */
 #include "doctor/evidence.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct tac_evidence_kind tac_evidence_kinds[] = {
@@ -33,29 +34,37 @@ static void say(struct tac_text *text, const char *sentence)
     tac_text_add(text, sentence);
 }
 
-/* Whether cycles ran on it: what it lost may be missing in a verdict. */
-static bool has_cycles(const struct tac_capture *capture, size_t thread)
+/* What was lost of threads on which cycles ran: it may be missing in a verdict. All of it when
+ * there is no memory to tell them apart. */
+static uint64_t dropped_beside_cycles(const struct tac_capture *capture, uint64_t all)
 {
+    bool *has_cycles = calloc(capture->threads_count + 1, sizeof *has_cycles);
+    uint64_t dropped = 0;
+    if (!has_cycles)
+        return all;
     for (size_t i = 0; i < capture->cycles_count; i++)
-        if (capture->cycles[i].thread == thread)
-            return true;
-    return false;
+        if (capture->cycles[i].thread < capture->threads_count)
+            has_cycles[capture->cycles[i].thread] = true;
+    for (size_t i = 0; i < capture->threads_count; i++)
+        dropped += has_cycles[i] ? capture->threads[i].dropped : 0;
+    free(has_cycles);
+    return dropped;
 }
 
 static void tell_drops(const struct tac_capture *capture, struct tac_text *text)
 {
-    uint64_t all = 0, judged = 0;
+    uint64_t all = 0;
     const struct tac_capture_thread *most = NULL;
     for (size_t i = 0; i < capture->threads_count; i++) {
         const struct tac_capture_thread *t = &capture->threads[i];
         if (!t->dropped)
             continue;
         all += t->dropped;
-        judged += has_cycles(capture, i) ? t->dropped : 0;
         most = !most || t->dropped > most->dropped ? t : most;
     }
     if (!most)
         return;
+    uint64_t judged = dropped_beside_cycles(capture, all);
     tac_text_addf(text, "%s%llu events were lost to full buffers, ", text->length ? " " : "",
                   (unsigned long long)all);
     if (judged)

@@ -2,6 +2,7 @@
  * places.c - see places.h. */
 #include "doctor/places.h"
 
+#include "base/hash.h"
 #include "capture/symbols.h"
 #include "tactus/trace.h"
 
@@ -78,12 +79,10 @@ struct key {
 
 static uint64_t hash_of(const struct tac_capture_stack *s, const struct event *e)
 {
-    uint64_t h = 0xcbf29ce484222325u ^ e->kind;
-    for (const char *p = e->what; *p; p++)
-        h = (h ^ (unsigned char)*p) * 0x100000001b3u;
-    for (uint32_t i = 0; i < s->count && i < KEY_FRAMES; i++)
-        h = (h ^ s->pc[i]) * 0x100000001b3u;
-    return h;
+    size_t frames = s->count < KEY_FRAMES ? s->count : KEY_FRAMES;
+    uint64_t hash = tac_hash_bytes(TAC_HASH_BEGIN, &e->kind, sizeof e->kind);
+    hash = tac_hash_bytes(hash, e->what, strlen(e->what));
+    return tac_hash_bytes(hash, s->pc, frames * sizeof *s->pc);
 }
 
 static int compare_keys(const void *a, const void *b)

@@ -2,6 +2,8 @@
  * ghosts.c - compares two graphs and merges what fades out; see ghosts.h. */
 #include "engine/ghosts.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,9 +59,7 @@ static uint64_t hash_cable(const struct tac_graph_cable *c, uint32_t from, uint3
     uint32_t part[] = {from,        c->from.port, c->from.first,      c->from.count,
                        to,          c->to.port,   c->to.first,        c->to.count,
                        c->feedback, c->summed,    (uint32_t)c->target};
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
-        hash = (hash ^ part[i]) * 0x100000001b3u;
+    uint64_t hash = tac_hash_bytes(TAC_HASH_BEGIN, part, sizeof part);
     return hash ^ hash >> 32;
 }
 

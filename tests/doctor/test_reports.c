@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "doctor/evidence.h"
+#include "json_text.h"
 #include "test.h"
 
 #include "tactus/trace.h"
@@ -17,26 +18,6 @@ static void make_late(struct fixture *f, const char *run)
     fixture_cycle(f, 0, 10, 1810, (struct tac_make_evidence){.cpu_ns = 320000, .voluntary = 14});
     fixture_memory(f, f->audio, TAC_MEMORY_ALLOC, 100, 1700);
     tac_make_zone(f->make, f->audio, TAC_CAT_APP, "<script>\"&", fixture_ns(20), fixture_ns(1750));
-}
-
-/* Brackets outside strings are balanced: enough to catch a missing comma's neighbour. */
-static bool is_balanced(const char *json)
-{
-    int depth = 0;
-    bool string = false;
-    for (const char *s = json; *s; s++) {
-        if (string && *s == '\\' && s[1])
-            s++;
-        else if (*s == '"')
-            string = !string;
-        else if (!string && (*s == '{' || *s == '['))
-            depth++;
-        else if (!string && (*s == '}' || *s == ']'))
-            depth--;
-        if (depth < 0 || (!string && s[0] == ',' && (s[1] == ',' || s[1] == '}' || s[1] == ']')))
-            return false;
-    }
-    return depth == 0 && !string;
 }
 
 static void text_names_cause_share_and_advice(void)
@@ -62,7 +43,7 @@ static void json_is_balanced(void)
     fixture_judge(&f);
     const struct tac_diagnosis *runs[] = {f.diagnosis, f.diagnosis};
     tac_report_json(runs, 2, &text);
-    CHECK(is_balanced(tac_text_string(&text)));
+    CHECK(json_text_is_whole(tac_text_string(&text)));
     CHECK(strstr(tac_text_string(&text), "\"rule\":\"heap_lock\""));
     tac_text_fini(&text);
     fixture_close(&f);

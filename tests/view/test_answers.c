@@ -3,6 +3,7 @@
  * the search both ways, and nonsense. */
 #include "view/view.h"
 
+#include "json_text.h"
 #include "make_recording.h"
 #include "test.h"
 
@@ -45,29 +46,9 @@ static bool open_all(void)
            tac_view_open(diagnosis, &view) == 0;
 }
 
-/* Brackets outside of strings are balanced and there is nothing behind them. */
-static bool is_whole(const char *json)
-{
-    int depth = 0;
-    bool string = false;
-    for (const char *s = json; *s; s++) {
-        if (string && *s == '\\' && s[1])
-            s++;
-        else if (*s == '"')
-            string = !string;
-        else if (!string && (*s == '{' || *s == '['))
-            depth++;
-        else if (!string && (*s == '}' || *s == ']'))
-            depth--;
-        if (depth < 0 || (depth == 0 && s[1]))
-            return false;
-    }
-    return depth == 0 && !string && *json;
-}
-
 static void check_has(struct tac_text *text, const char *part)
 {
-    CHECK_MSG(is_whole(tac_text_string(text)), "%s", tac_text_string(text));
+    CHECK_MSG(json_text_is_whole(tac_text_string(text)), "%s", tac_text_string(text));
     CHECK_MSG(strstr(tac_text_string(text), part), "%s: %s", part, tac_text_string(text));
 }
 
@@ -117,7 +98,8 @@ static void nonsense_is_an_empty_picture(void)
         tac_view_lanes(view, lists[i], 5, 3, UINT32_MAX, &text);
         text.length = 0;
         tac_view_lanes(view, lists[i], 0, UINT64_MAX, UINT32_MAX, &text);
-        CHECK_MSG(is_whole(tac_text_string(&text)), "%s: %s", lists[i], tac_text_string(&text));
+        CHECK_MSG(json_text_is_whole(tac_text_string(&text)), "%s: %s", lists[i],
+                  tac_text_string(&text));
         tac_text_fini(&text);
     }
 }
