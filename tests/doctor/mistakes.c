@@ -16,6 +16,11 @@
  *
  * host: each fourth cycle looks up a symbol while another thread opens and closes PLUGIN, whose
  * constructor takes its time under the loader's lock.
+ *
+ * collector: now and then another thread stops the world by a signal, whose handler waits for the
+ * next one, while it collects garbage.
+ *
+ * tracker: each eighth cycle waits for a message of a thread that is busy.
  */
 #include "tactus/cycle.h"
 #include "tactus/trace.h"
@@ -23,10 +28,13 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -231,6 +239,87 @@ static void scan_plugins(void)
     pause_for(PERIOD_NS);
 }
 
+/* ---- collector ---- */
+
+static pthread_t stopped;
+static atomic_int ready, stopping, stands;
+
+static void stand_still(int signal)
+{
+    sigset_t other;
+    sigfillset(&other);
+    sigdelset(&other, SIGUSR2);
+    atomic_store(&stands, signal);
+    while (atomic_load(&stopping))
+        sigsuspend(&other);
+    atomic_store(&stands, 0);
+}
+
+static void go_on(int signal)
+{
+    (void)signal;
+}
+
+static void collected_cycle(unsigned number)
+{
+    if (!number) {
+        signal(SIGUSR1, stand_still);
+        signal(SIGUSR2, go_on);
+        stopped = pthread_self();
+        atomic_store(&ready, 1);
+    }
+    compute(PERIOD_NS / 8);
+}
+
+static void collect(void)
+{
+    pause_for(EVERY * PERIOD_NS);
+    if (!atomic_load(&ready) || !atomic_load(&running))
+        return;
+    atomic_store(&stopping, 1);
+    pthread_kill(stopped, SIGUSR1);
+    while (!atomic_load(&stands) && atomic_load(&running))
+        pause_for(PERIOD_NS / 32);
+    compute(LONG_NS);
+    atomic_store(&stopping, 0);
+    pthread_kill(stopped, SIGUSR2);
+}
+
+/* ---- tracker ---- */
+
+struct message {
+    long type;
+    char text[8];
+};
+
+static atomic_int messages, wanted;
+
+static void tracked_cycle(unsigned number)
+{
+    struct message message;
+    if (!number)
+        atomic_store(&messages, msgget(IPC_PRIVATE, 0600) + 1);
+    compute(PERIOD_NS / 8);
+    if (number % EVERY != EVERY - 1)
+        return;
+    atomic_store(&wanted, 1);
+    if (msgrcv(atomic_load(&messages) - 1, &message, sizeof message.text, 0, 0) < 0)
+        abort();
+    if (number == CYCLES - 1)
+        msgctl(atomic_load(&messages) - 1, IPC_RMID, NULL);
+}
+
+static void track(void)
+{
+    struct message message = {1, "where"};
+    pause_for(PERIOD_NS / 32);
+    if (!atomic_exchange(&wanted, 0))
+        return;
+    compute(LONG_NS);
+    if (msgsnd(atomic_load(&messages) - 1, &message, sizeof message.text, 0) < 0)
+        abort();
+}
+
 /* ---- all ---- */
 
 static const struct mistake mistakes[] = {
@@ -240,6 +329,8 @@ static const struct mistake mistakes[] = {
     {"tables", tables_cycle, update_tables, "updater"},
     {"control", audio_cycle, run_control, "control"},
     {"host", host_cycle, scan_plugins, "scanner"},
+    {"collector", collected_cycle, collect, "collector"},
+    {"tracker", tracked_cycle, track, "tracker"},
 };
 
 static const struct mistake *mistake;

@@ -20,6 +20,8 @@ CASES = [
     ("tables", "lock_hold lock_inversion", r"held by thread updater .*update_tables", "tables_cycle"),
     ("control", "preempted", r"thread control .*real-time" if ROOT else "", None),
     ("host", "blocked blocking_call", r"lock.*thread scanner .*ended it|dlsym" if ROOT else "", None),
+    ("collector", "blocking_call signal", r"sigsuspend|signal", "stand_still"),
+    ("tracker", "blocked", r"message queue.*thread tracker .*ended it" if ROOT else "", None),
 ]
 QUICK = {"meter", "player", "tables"}
 
