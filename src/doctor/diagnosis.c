@@ -428,8 +428,7 @@ static int make_forks(struct tac_diagnosis *d)
 static int make_halts(struct tac_diagnosis *d)
 {
     d->halts = calloc(1, sizeof *d->halts);
-    return d->halts ? tac_halts_find(d->work->witness.kernel, d->capture->threads_count, d->halts)
-                    : -ENOMEM;
+    return d->halts ? tac_halts_find(&d->work->witness.halts, d->halts) : -ENOMEM;
 }
 
 int tac_diagnosis_new(const struct tac_capture *capture, const char *name,

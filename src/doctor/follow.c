@@ -43,7 +43,7 @@ struct silence {
 
 struct walk {
     const struct tac_capture *capture;
-    struct tac_sights *sights;
+    struct tac_sights *sights, *halts; /* halts: may be NULL */
     struct followed followed[FOLLOWED_MAX];
     size_t count;
     bool system_wide, ends_of_faults; /* what the recording has */
@@ -512,6 +512,12 @@ static bool gives_a_sign(const struct walk *w, const struct followed *f, uint64_
     return false;
 }
 
+static void keep_halts(struct walk *w, const struct tac_sights *found)
+{
+    for (size_t i = 0; i < found->count && w->halts && w->error == 0; i++)
+        w->error = tac_sights_add(w->halts, found->data[i]);
+}
+
 /* A thread's own timer, and the tick of the CPU that it has, tell of halts that are too short to
  * leave ticks out. Where the system's events are missing the timer tells of those of other threads
  * that gave no sign as well: hosts that halt a machine for long halt all its CPUs. */
@@ -531,6 +537,7 @@ static void note_late_timers(struct walk *w)
                 note(w, f, *s);
         }
     }
+    keep_halts(w, &late);
     free(late.data);
 }
 
@@ -542,6 +549,7 @@ static void walk_events(struct walk *w)
     struct tac_sights still = {0};
     if (w->error == 0 && w->system_wide)
         w->error = tac_still_find(c, &still);
+    keep_halts(w, &still);
     note_late_timers(w);
     for (size_t i = 0; i < w->count; i++) {
         leave(w, &w->followed[i], c->end_ns);
@@ -554,13 +562,15 @@ static void walk_events(struct walk *w)
     free(still.data);
 }
 
-int tac_follow(const struct tac_capture *capture, bool system_wide, struct tac_sights *sights)
+int tac_follow(const struct tac_capture *capture, bool system_wide, struct tac_sights *sights,
+               struct tac_sights *ret_halts)
 {
     struct walk *w = calloc(1, sizeof *w);
     if (!w)
         return -ENOMEM;
     w->capture = capture;
     w->sights = sights;
+    w->halts = ret_halts;
     w->system_wide = system_wide;
     w->is_virtual = tac_evidence_is_virtual(capture);
     for (size_t i = 0; i < capture->kernel_count; i++) {

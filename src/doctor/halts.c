@@ -11,30 +11,16 @@
  * after the end. Ends nearer than SAME are of one halt, told by several witnesses. */
 enum { GRID_NS = 100 * 1000 * 1000, NEAR_NS = 200 * 1000, SAME_NS = 1000 * 1000, LEAST = 3 };
 
-static size_t collect(const struct tac_sights *sights, size_t threads, uint64_t *ret_end)
+int tac_halts_find(const struct tac_sights *sights, struct tac_halts *ret_halts)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < threads; i++)
-        for (size_t k = 0; k < sights[i].count; k++) {
-            const struct tac_sight *s = &sights[i].data[k];
-            if (s->kind != TAC_SIGHT_STILL)
-                continue;
-            if (ret_end)
-                ret_end[n] = s->to_ns;
-            n++;
-        }
-    return n;
-}
-
-int tac_halts_find(const struct tac_sights *sights, size_t threads, struct tac_halts *ret_halts)
-{
-    size_t all = collect(sights, threads, NULL), kept = 0;
-    uint64_t *end = malloc((all + 1) * sizeof *end);
+    size_t kept = 0;
+    uint64_t *end = malloc((sights->count + 1) * sizeof *end);
     if (!end)
         return -ENOMEM;
-    collect(sights, threads, end);
-    qsort(end, all, sizeof *end, tac_compare_u64);
-    for (size_t i = 0; i < all; i++)
+    for (size_t i = 0; i < sights->count; i++)
+        end[i] = sights->data[i].to_ns;
+    qsort(end, sights->count, sizeof *end, tac_compare_u64);
+    for (size_t i = 0; i < sights->count; i++)
         if (!kept || end[i] > end[kept - 1] + SAME_NS)
             end[kept++] = end[i];
     *ret_halts = (struct tac_halts){end, kept};

@@ -17,10 +17,9 @@ struct tac_halts {
     size_t count;
 };
 
-/* Fill *ret_halts, which starts as {0} and is freed with tac_halts_fini(). sights: one list a
- * thread. 0, -ENOMEM. */
-TAC_MUST_CHECK int tac_halts_find(const struct tac_sights *sights, size_t threads,
-                                  struct tac_halts *ret_halts);
+/* Fill *ret_halts, which starts as {0} and is freed with tac_halts_fini(). sights: of
+ * TAC_SIGHT_STILL, in any order. 0, -ENOMEM. */
+TAC_MUST_CHECK int tac_halts_find(const struct tac_sights *sights, struct tac_halts *ret_halts);
 void tac_halts_fini(struct tac_halts *halts);
 
 /* The moment within [from, to] at which halts end, by at least three others that agree on the grid;

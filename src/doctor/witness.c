@@ -70,7 +70,7 @@ static int follow_own(struct tac_witness *w)
     if (!w->lost.count || (~w->has & (TAC_HAS_SCHED | TAC_HAS_SWITCHES)))
         return 0;
     w->own = calloc(w->capture->threads_count + 1, sizeof *w->own);
-    return w->own ? tac_follow(w->capture, false, w->own) : -ENOMEM;
+    return w->own ? tac_follow(w->capture, false, w->own, NULL) : -ENOMEM;
 }
 
 int tac_witness_init(const struct tac_capture *capture, struct tac_witness *witness)
@@ -78,9 +78,10 @@ int tac_witness_init(const struct tac_capture *capture, struct tac_witness *witn
     *witness = (struct tac_witness){.capture = capture, .has = evidence_of(capture)};
     witness->kernel = calloc(capture->threads_count + 1, sizeof *witness->kernel);
     witness->pulses = calloc(capture->threads_count + 1, sizeof *witness->pulses);
-    int error = witness->kernel && witness->pulses
-                    ? tac_follow(capture, witness->has & TAC_HAS_SCHED, witness->kernel)
-                    : -ENOMEM;
+    int error =
+        witness->kernel && witness->pulses
+            ? tac_follow(capture, witness->has & TAC_HAS_SCHED, witness->kernel, &witness->halts)
+            : -ENOMEM;
     if (!error)
         find_pulses(capture, witness->pulses);
     if (!error)
@@ -108,6 +109,8 @@ void tac_witness_fini(struct tac_witness *witness)
     free_sights(witness->kernel, witness->capture->threads_count);
     free_sights(witness->own, witness->capture->threads_count);
     witness->kernel = witness->own = NULL;
+    free(witness->halts.data);
+    witness->halts = (struct tac_sights){0};
     free(witness->pulses);
     witness->pulses = NULL;
     tac_holes_fini(&witness->lost);

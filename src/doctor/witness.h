@@ -18,6 +18,7 @@ struct tac_witness {
     unsigned has;              /* enum tac_evidence_bit, of the recording */
     struct tac_sights *kernel; /* per thread of the capture; sorted by to_ns */
     struct tac_sights *own;    /* the same by own-process events alone; NULL: not needed */
+    struct tac_sights halts;   /* of the machine, of whatever thread; in no order */
     bool *pulses;              /* per thread of the capture: it has a pulse (pulse.h) */
     struct tac_holes lost;     /* in the kernel's events */
     struct tac_holes gaps;     /* in those of the threads */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * test_pulse.c - of a thread's pulse, which mark is late, and by how much: marks on their grid of
- * CPU time are not, however the thread was interrupted, nor those that the kernel left out. */
+ * CPU time are not, however the thread was interrupted, nor those that the kernel left out. And the
+ * verdicts by the other witnesses of a short halt: ticks, and the grid that halts end on. */
 #include "doctor/pulse.h"
 
-#include "fixture.h"
-#include "test.h"
+#include "rules.h"
 
 #include <stdlib.h>
 
@@ -176,6 +176,67 @@ static void the_grid_ends_with_the_thread(void)
     free(spans.data);
 }
 
+/* A tick of its CPU is held up, and the silence around it is too short to show by itself. It is
+ * computation where the ticks come in time, or none is ever seen. */
+static void hypervisor_when_a_tick_is_late(void)
+{
+    enum { LATE, IN_TIME, UNSEEN, WAYS };
+    for (int way = 0; way < WAYS; way++) {
+        struct fixture guest;
+        fixture_open(&guest, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(guest.make, "virtual", "yes");
+        tac_make_meta(guest.make, "tick_ns", "1000000");
+        fixture_cycle(&guest, 0, 10, 2510, (struct tac_make_evidence){.cpu_ns = 2499000});
+        for (int k = 1 - FIXTURE_LATE; k < 0 && way != UNSEEN; k++)
+            fixture_kernel(&guest, k * 1000.0 + 100, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 91000, 0);
+        rules_wake(&guest, 7);
+        fixture_kernel(&guest, 100, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 91000, 0);
+        for (int k = 1; k < 3 && way == IN_TIME; k++)
+            fixture_kernel(&guest, k * 1000.0 + 100, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 1000000, 0);
+        fixture_kernel(&guest, 2450, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO,
+                       way == IN_TIME ? 350000 : 2350000, 0);
+        rules_sleep(&guest, 2511);
+        rules_expect(&guest, way == LATE ? "hypervisor" : "own_work");
+    }
+}
+
+/* Three halts that were seen end 100 ms apart. 100 ms later a silent cycle is too long, or its
+ * timer is late; where they end at other times it has computed, or somebody kept interrupts off. */
+static void hypervisor_when_halts_end_on_a_grid(void)
+{
+    enum { AFTER = 400, US = AFTER * 1000 };
+    static const char *const verdict[] = {"own_work", "hypervisor", "kernel_busy", "hypervisor"};
+    for (int way = 0; way < 4; way++) {
+        bool on_grid = way & 1, timer = way & 2;
+        double wake = timer ? 970 : 7;
+        struct fixture guest;
+        fixture_open(&guest, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(guest.make, "virtual", "yes");
+        tac_make_meta(guest.make, "tick_ns", "1000000");
+        for (int k = 1; k < 4; k++) {
+            double end = 100000.0 * k + 900 + (on_grid ? 20 : 1500) * k;
+            fixture_kernel(&guest, end - 3100, TAC_KERNEL_SWITCH, 0,
+                           (uint64_t)FIXTURE_HOG << 32 | 120, 120);
+            fixture_kernel(&guest, end, TAC_KERNEL_RUNTIME, FIXTURE_HOG, 3100000, 0);
+            fixture_kernel(&guest, end + 10, TAC_KERNEL_SWITCH, FIXTURE_HOG, 120, 1ull << 32 | 120);
+        }
+        uint64_t cpu = timer ? 199000 : 1299000;
+        fixture_cycle(&guest, AFTER, US + wake + 3, US + wake + 3 + (double)(cpu / 1000),
+                      (struct tac_make_evidence){.cpu_ns = cpu});
+        if (timer)
+            fixture_kernel(&guest, US - 200, TAC_KERNEL_SWITCH, 0,
+                           (uint64_t)FIXTURE_HOG << 32 | 120, 120);
+        fixture_kernel(&guest, US + wake, TAC_KERNEL_WAKING, timer ? FIXTURE_HOG : 0,
+                       (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32 | 1);
+        fixture_kernel(&guest, US + wake + 1, TAC_KERNEL_RUNTIME, timer ? FIXTURE_HOG : 0, 1170000,
+                       0);
+        fixture_kernel(&guest, US + wake + 2, TAC_KERNEL_SWITCH, timer ? FIXTURE_HOG : 0,
+                       (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+        rules_sleep(&guest, US + wake + 5 + (double)(cpu / 1000));
+        rules_expect(&guest, verdict[way]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -189,5 +250,7 @@ int main(int argc, char **argv)
     TEST(a_grid_that_has_moved_is_no_halt);
     TEST(nothing_is_claimed_across_a_hole_without_a_word);
     TEST(the_grid_ends_with_the_thread);
+    TEST(hypervisor_when_a_tick_is_late);
+    TEST(hypervisor_when_halts_end_on_a_grid);
     return test_end();
 }

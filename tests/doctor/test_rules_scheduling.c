@@ -517,54 +517,6 @@ static void hypervisor_when_its_cpu_has_no_ticks(void)
     }
 }
 
-/* A tick of its CPU is held up, and the silence around it is too short to show by itself. It is
- * computation where the ticks come in time, or none is ever seen. */
-static void hypervisor_when_a_tick_is_late(void)
-{
-    enum { LATE, IN_TIME, UNSEEN, WAYS };
-    for (int way = 0; way < WAYS; way++) {
-        struct fixture f;
-        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
-        tac_make_meta(f.make, "virtual", "yes");
-        tac_make_meta(f.make, "tick_ns", "1000000");
-        fixture_cycle(&f, 0, 10, 2510, (struct tac_make_evidence){.cpu_ns = 2499000});
-        for (int k = 1 - FIXTURE_LATE; k < 0 && way != UNSEEN; k++)
-            fixture_kernel(&f, k * 1000.0 + 100, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 91000, 0);
-        rules_wake(&f, 7);
-        fixture_kernel(&f, 100, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 91000, 0);
-        for (int k = 1; k < 3 && way == IN_TIME; k++)
-            fixture_kernel(&f, k * 1000.0 + 100, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 1000000, 0);
-        fixture_kernel(&f, 2450, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO,
-                       way == IN_TIME ? 350000 : 2350000, 0);
-        rules_sleep(&f, 2511);
-        rules_expect(&f, way == LATE ? "hypervisor" : "own_work");
-    }
-}
-
-/* Three halts that were seen end 100 ms apart, and 100 ms later a silent cycle is too long; where
- * they end at other times it has computed. */
-static void hypervisor_when_halts_end_on_a_grid(void)
-{
-    enum { AFTER = 400, US = AFTER * 1000 };
-    for (int on_grid = 0; on_grid < 2; on_grid++) {
-        struct fixture f;
-        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
-        tac_make_meta(f.make, "virtual", "yes");
-        tac_make_meta(f.make, "tick_ns", "1000000");
-        for (int k = 1; k < 4; k++) {
-            double end = 100000.0 * k + 900 + (on_grid ? 20 : 1500) * k;
-            fixture_kernel(&f, end - 3100, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_HOG << 32 | 120,
-                           120);
-            fixture_kernel(&f, end, TAC_KERNEL_RUNTIME, FIXTURE_HOG, 3100000, 0);
-            fixture_kernel(&f, end + 10, TAC_KERNEL_SWITCH, FIXTURE_HOG, 120, 1ull << 32 | 120);
-        }
-        fixture_cycle(&f, AFTER, US + 10, US + 1310, (struct tac_make_evidence){.cpu_ns = 1299000});
-        rules_wake(&f, US + 7);
-        rules_sleep(&f, US + 1311);
-        rules_expect(&f, on_grid ? "hypervisor" : "own_work");
-    }
-}
-
 /* A normal thread wakes up on an idle CPU and is left alone for 8 ms: while the CPU takes
  * interrupts the quota of the group is used up; without a sign of life the machine was not run. */
 static void throttled_when_the_quota_of_the_group_is_used_up(void)
@@ -641,8 +593,6 @@ int main(int argc, char **argv)
     TEST(late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu);
     TEST(hypervisor_when_one_cpu_gives_no_sign_of_life);
     TEST(hypervisor_when_its_cpu_has_no_ticks);
-    TEST(hypervisor_when_a_tick_is_late);
-    TEST(hypervisor_when_halts_end_on_a_grid);
     TEST(hypervisor_takes_time_that_nobody_is_charged_for);
     TEST(throttled_when_a_normal_thread_runs_for_ticks);
     TEST(throttled_when_others_have_turn_after_turn);

@@ -14,8 +14,8 @@
  *           that does not tell stolen time lets the CPU clock run on. The same of one CPU, when it
  *           lasted longer than interrupts are ever off.
  *         6 Halts that were seen end on such a grid (halts.h), and this cycle was silent up to one
- *           of its moments, for much longer than it usually computes. Alone, it is no more than
- *           likely.
+ *           of its moments, for much longer than it usually computes; or its timer came late at
+ *           one. Alone, it is no more than likely.
  *
  * The fourth with another one is certain. */
 #include "doctor/evidence.h"
@@ -24,7 +24,7 @@
 
 #include <math.h>
 
-enum { LATE_NS = 500 * 1000, STOLEN_NS = 100 * 1000 };
+enum { LATE_NS = 500 * 1000, STOLEN_NS = 100 * 1000, WITNESS_NS = 200 * 1000 };
 
 /* Ends of other cycles with stolen time, at multiples of 100 ms (+- 2 ms) from this one's. */
 static unsigned on_grid(const struct tac_case *c)
@@ -74,6 +74,12 @@ static void check_late_timer(struct tac_case *c)
         tac_claim(c, TAC_ACCOUNT_LATE_START, still, on_grid(c) ? 0.95 : 0.8,
                   "the timer came %.2f ms late: its CPU left no sign of life, its ticks were due",
                   (double)still / 1e6);
+    else if (stolen * 2 <= late && wake->from_ns > WITNESS_NS &&
+             tac_halts_expected(c->diagnosis->halts, wake->from_ns - WITNESS_NS, wake->from_ns))
+        tac_claim(
+            c, TAC_ACCOUNT_LATE_START, late, 0.8,
+            "the timer came %.2f ms late, just when the host ends its halts here (each 100 ms)",
+            (double)late / 1e6);
 }
 
 /* What the cycle's thread was charged for of the time before it got the CPU at ns: see
@@ -148,7 +154,6 @@ static void claim_still(struct tac_case *c, const struct tac_sight *still, uint6
  * for as long as usual besides. */
 static void check_expected(struct tac_case *c)
 {
-    enum { WITNESS_NS = 200 * 1000 };
     uint64_t from, to, own = c->open_ns[TAC_ACCOUNT_OWN];
     uint64_t end = tac_case_may_be_halted(c, &from, &to)
                        ? tac_halts_expected(c->diagnosis->halts, from, to + WITNESS_NS)
