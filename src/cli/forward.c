@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
+static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 enum {
     PASSED_ON = sizeof passed_on / sizeof *passed_on,
     GROUP_NS = 150000000,

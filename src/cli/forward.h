@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * forward.h - signals that this command gets while a program of the user's runs, passed on to it.
  *
- * SIGINT, SIGTERM and SIGHUP that were sent to this process alone are sent on to the program. Those
- * that were sent to the whole process group (Ctrl-C; timeout(1)) have reached it already: a second
- * one may find its handler at work and break it. Threads: one, the main one. */
+ * SIGINT, SIGTERM, SIGHUP and SIGQUIT that were sent to this process alone are sent on to the
+ * program. Those that were sent to the whole process group (Ctrl-C; timeout(1)) have reached it
+ * already: a second one may find its handler at work and break it. Ctrl-\ ends a program that does
+ * not listen to Ctrl-C any more, and what was recorded of it is still told. Threads: one, the main
+ * one. */
 #ifndef TAC_CLI_FORWARD_H
 #define TAC_CLI_FORWARD_H
 

@@ -17,7 +17,7 @@ got = []
 def handler(number, frame):
     got.append(number)
     time.sleep(0.3)
-for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
     signal.signal(s, handler)
 print("ready", flush=True)
 end = time.monotonic() + 10
@@ -66,7 +66,7 @@ def count(tactus, send, number):
 
 def main():
     cases = [(send, number) for send in (to_tactus, to_group, as_timeout)
-             for number in (signal.SIGINT, signal.SIGTERM)]
+             for number in (signal.SIGINT, signal.SIGTERM)] + [(to_group, signal.SIGQUIT)]
     print(f"1..{len(cases)}")
     bad = 0
     for i, (send, number) in enumerate(cases, 1):

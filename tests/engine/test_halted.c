@@ -53,13 +53,7 @@ static const char looped[] = NODES CABLES("", "") "  - h ~9> f\n  - u ~9> t\n";
 static const char sliding[] = "output: 2\nvoices:\n" SECTION("v") SECTION("w") //
     "cables:\n  - vd -> output[1]\n  - wd -> output[2]\n";
 
-enum {
-    AFTER = 3,
-    POINTS = TAC_SANITIZED ? 6 : 100,
-    EDITS = TAC_SANITIZED ? 3 : 20,
-    FADE_SLICES = 20,
-    LONGEST = 64
-};
+enum { AFTER = 3, POINTS = 100, EDITS = 20, FADE_SLICES = 20, LONGEST = 64 };
 
 static struct tac_engine *one, *two; /* by threads; they play the same */
 
