@@ -34,7 +34,7 @@ TAC_RULE(late_wake) = {
     .means = "The cycle began late: the timer, the device or the thread that wakes it was late, or "
              "(without system-wide evidence) something kept it from its CPU; or it sleeps for a "
              "time, and so falls behind.",
-    .advice = "Record with kernel evidence to see who ran (needs privilege). In a virtual "
+    .advice = "If it was not recorded who ran, record with privilege to see that. In a virtual "
               "machine the host may have stalled it. Check the power "
               "settings (/dev/cpu_dma_latency, governor) and that the thread is SCHED_FIFO. Sleep "
               "until a time (clock_nanosleep with TIMER_ABSTIME), not for one.",
