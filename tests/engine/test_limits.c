@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #ifndef NODES
-#define NODES (TAC_SANITIZED ? 10000 : 100000)
+#define NODES (TAC_SANITIZED ? 3000 : 100000)
 #endif
 
 #define ONE "{block: lfo, rate: 0, depth: 0, centre: 1}"
