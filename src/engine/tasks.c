@@ -26,7 +26,7 @@
 #define MIX_LANE_NS 0.7f /* of each source, beside that */
 #define STEP_NS 10.0f
 #define CHAINED_NS 3.0f
-#define ESTIMATE_AT_LEAST 0.7f /* of what the work may turn out to be */
+#define ESTIMATE_AT_LEAST 0.5f /* of what the work may turn out to be */
 
 struct cluster {
     float cost, ready;

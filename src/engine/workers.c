@@ -227,7 +227,9 @@ static void *help(void *user)
         uint64_t slice = wait_for_slice(crew, h, last);
         if (slice != last) {
             uint64_t called = atomic_load_explicit(&crew->go_at, memory_order_relaxed);
-            atomic_store_explicit(&h->answer, tac_counter() - called, memory_order_relaxed);
+            uint64_t now = tac_counter(); /* which another core's may be ahead of */
+            atomic_store_explicit(&h->answer, now > called ? now - called : 0,
+                                  memory_order_relaxed);
             take_part(crew, h->worker, slice);
         }
         last = slice;
