@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * perfetto.h - the parts of the Perfetto exporter: packets and tracks (perfetto.c), kernel
- * events (perfetto_kernel.c), call stacks (perfetto_stacks.c), marks (perfetto_marks.c). Internal
- * to capture.
+ * perfetto.h - the parts of the Perfetto exporter: the events of threads (perfetto.c), of the
+ * kernel (perfetto_kernel.c), call stacks (perfetto_stacks.c), marks (perfetto_marks.c), and the
+ * packets and tracks that all of them write (perfetto_tracks.c). Internal to capture.
  *
  * Field numbers: protos/perfetto/trace of the Perfetto project. */
 #ifndef TAC_CAPTURE_PERFETTO_H
@@ -71,9 +71,12 @@ struct tac_perfetto {
     FILE *file;
     const struct tac_capture *c; /* during an event */
     struct tac_proto p;
-    struct tac_idmap seen;   /* uuids of tracks that are described */
     struct tac_list threads; /* struct thread of perfetto.c */
     bool has_system, failed;
+    /* perfetto_tracks.c */
+    struct tac_idmap seen;       /* uuids of tracks that are described */
+    struct tac_list dropped;     /* bool, a thread: its next packet says that some are missing */
+    struct tac_list mark_tracks; /* char *: names, of perfetto_marks.c */
     /* perfetto_kernel.c */
     struct tac_proto bundle; /* the FtraceEventBundle that is being filled */
     uint32_t bundle_cpu;
@@ -83,7 +86,6 @@ struct tac_perfetto {
     struct tac_idmap frames;  /* by address */
     struct tac_list mappings; /* struct mapping of perfetto_stacks.c */
     uint64_t callstacks, strings;
-    struct tac_list mark_tracks; /* char *: perfetto_marks.c */
 };
 
 static inline uint64_t tac_perfetto_uuid(enum tac_perfetto_kind kind, uint64_t index)
@@ -99,8 +101,10 @@ void tac_perfetto_packet_end(struct tac_perfetto *o);
 size_t tac_perfetto_event(struct tac_perfetto *o, uint64_t ns, int type, uint64_t track);
 void tac_perfetto_event_end(struct tac_perfetto *o, size_t at);
 void tac_perfetto_annotate(struct tac_perfetto *o, const char *name, uint64_t value);
-
 void tac_perfetto_annotate_text(struct tac_perfetto *o, const char *name, const char *text);
+/* Events of the thread are missing before the next one. */
+void tac_perfetto_dropped(struct tac_perfetto *o, uint32_t thread);
+void tac_perfetto_tracks_fini(struct tac_perfetto *o);
 
 void tac_perfetto_kernel(struct tac_perfetto *o, const struct tac_format_kernel *k);
 void tac_perfetto_kernel_lost(struct tac_perfetto *o, const struct tac_capture_gap *gap);
@@ -111,7 +115,6 @@ void tac_perfetto_kernel_stack(struct tac_perfetto *o, const struct tac_event *e
 void tac_perfetto_stacks_fini(struct tac_perfetto *o);
 
 void tac_perfetto_mark(void *me, const struct tac_capture *c, const struct tac_export_mark *mark);
-const char *tac_perfetto_mark_track(const struct tac_perfetto *o, uint32_t index); /* its name */
 void tac_perfetto_marks_fini(struct tac_perfetto *o);
 
 #endif

@@ -21,11 +21,6 @@ static uint32_t track_named(struct tac_perfetto *o, const char *name)
     return (uint32_t)o->mark_tracks.count - 1;
 }
 
-const char *tac_perfetto_mark_track(const struct tac_perfetto *o, uint32_t i)
-{
-    return ((char **)o->mark_tracks.data)[i];
-}
-
 void tac_perfetto_mark(void *me, const struct tac_capture *c, const struct tac_export_mark *m)
 {
     struct tac_perfetto *o = me;
