@@ -97,7 +97,7 @@ bool tac_reader_widen_gaps(struct tac_reader *reader);
 /* lost.c: whether events of the type come from the buffer of their thread alone. */
 bool tac_reader_is_of_thread(uint16_t type);
 
-/* recording.c: index of the first kernel event at or after ns; they are sorted. */
+/* reader.c: index of the first kernel event at or after ns; they are sorted. */
 size_t tac_reader_kernel_at(const struct tac_reader *reader, uint64_t ns);
 
 /* spared.c: what happened between two accounts of a thread, as a cycle's. */
@@ -108,7 +108,7 @@ void tac_reader_account(struct tac_capture_cycle *cycle, const struct tac_reader
  * yet. False when memory ran out. */
 bool tac_reader_settle_spared(struct tac_reader *reader);
 
-/* recording.c: look-ups want modules and symbols sorted: after chunks of this kind, or 0: all. */
+/* reader.c: look-ups want modules and symbols sorted: after chunks of this kind, or 0: all. */
 bool tac_reader_sort_names(struct tac_reader *reader, uint16_t kind);
 
 /* let reader->pub show the arrays as they are; false when one failed. */

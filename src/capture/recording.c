@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * recording.c - opens a recording: scan, define, read events, sort, publish; and the look-ups. */
+ * recording.c - opens a recording: scan, define, read events, sort, publish. */
 #include "capture/capture.h"
 
 #include "capture/bulk.h"
@@ -12,53 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define LISTS(X)                                                                                   \
-    X(meta)                                                                                        \
-    X(threads)                                                                                     \
-    X(sources)                                                                                     \
-    X(sites)                                                                                       \
-    X(cycles)                                                                                      \
-    X(zones)                                                                                       \
-    X(memory)                                                                                      \
-    X(locks)                                                                                       \
-    X(holds)                                                                                       \
-    X(plots)                                                                                       \
-    X(messages)                                                                                    \
-    X(flows)                                                                                       \
-    X(stacks)                                                                                      \
-    X(kernel)                                                                                      \
-    X(kernel_stacks)                                                                               \
-    X(symbols)                                                                                     \
-    X(gaps)                                                                                        \
-    X(modules)
-
-void tac_reader_free(struct tac_reader *r)
-{
-    if (!r)
-        return;
-    char **keeps = r->keeps.data;
-    for (size_t i = 0; i < r->keeps.count; i++)
-        free(keeps[i]);
-#define X(name) tac_list_fini(&r->name);
-    LISTS(X)
-#undef X
-    tac_list_fini(&r->keeps);
-    tac_list_fini(&r->chunks);
-    tac_list_fini(&r->pairs);
-    tac_list_fini(&r->comms);
-    tac_list_fini(&r->lanes);
-    tac_list_fini(&r->accounts);
-    tac_list_fini(&r->spared);
-    tac_clockmap_fini(&r->clock);
-    tac_zip_free(r->zip);
-    tac_unwind_close(r->unwind);
-    tac_idmap_fini(&r->site_of);
-    tac_idmap_fini(&r->comm_of);
-    free(r->scratch);
-    tac_bulk_free(r->owned, r->owned_bytes);
-    free(r);
-}
 
 void tac_capture_close(struct tac_capture *capture)
 {
@@ -77,22 +30,6 @@ static bool sort_zones(struct tac_reader *r)
             z[i].parent = place[z[i].parent];
     tac_list_fini(&moved);
     return true;
-}
-
-bool tac_reader_sort_names(struct tac_reader *r, uint16_t kind)
-{
-    bool good = true;
-    if (!kind || kind == TAC_CHUNK_MODULE)
-        good = tac_list_sort(&r->modules, sizeof(struct tac_capture_module), NULL);
-    if (!kind || kind == TAC_CHUNK_SYMBOLS)
-        good = tac_list_sort(&r->symbols, sizeof(struct tac_capture_symbol), NULL) && good;
-    return good;
-}
-
-size_t tac_reader_kernel_at(const struct tac_reader *r, uint64_t ns)
-{
-    return tac_capture_lower(r->kernel.data, r->kernel.count, sizeof(struct tac_capture_kernel),
-                             offsetof(struct tac_capture_kernel, ns), ns);
 }
 
 static bool sort_all(struct tac_reader *r)
@@ -183,24 +120,6 @@ static void mark_stacks(struct tac_reader *r)
                 break;
             }
     }
-}
-
-bool tac_reader_show(struct tac_reader *r)
-{
-    bool failed = r->keeps.failed || r->comms.failed || r->pairs.failed || r->lanes.failed ||
-                  r->accounts.failed || r->spared.failed;
-#define X(list)                                                                                    \
-    r->pub.list = r->list.data;                                                                    \
-    r->pub.list##_count = r->list.count;                                                           \
-    failed = failed || r->list.failed;
-    LISTS(X)
-#undef X
-    const struct tac_format_clock *pairs = r->clock.pairs.data;
-    r->pub.counter_hz = r->clock.hz;
-    r->pub.clock_pairs = r->clock.pairs.count;
-    if (r->clock.pairs.count)
-        r->pub.boot_offset_ns = pairs[r->clock.pairs.count - 1].boot_ns;
-    return !failed;
 }
 
 static void map_threads(struct tac_reader *r)
@@ -352,61 +271,4 @@ int tac_capture_check(const char *path, struct tac_error *err)
     result = tac_chunkfile_next(&file, &head, &payload, err);
     tac_chunkfile_close(&file);
     return result < 0 ? result : 0;
-}
-
-const char *tac_capture_meta(const struct tac_capture *capture, const char *key)
-{
-    for (size_t i = capture->meta_count; i > 0; i--)
-        if (!strcmp(capture->meta[i - 1].key, key))
-            return capture->meta[i - 1].value;
-    return NULL;
-}
-
-uint32_t tac_capture_thread_of(const struct tac_capture *capture, uint32_t tid, uint64_t ns)
-{
-    for (size_t i = 0; i < capture->threads_count; i++)
-        if (capture->threads[i].tid == tid && capture->threads[i].begin_ns <= ns &&
-            ns <= capture->threads[i].end_ns)
-            return (uint32_t)i;
-    return TAC_CAPTURE_NONE;
-}
-
-const struct tac_capture_module *tac_capture_module_in(const struct tac_capture *capture,
-                                                       uint32_t pid, uint64_t address)
-{
-    for (size_t i = TAC_CAPTURE_LOWER(capture, modules, start, address + 1); i; i--) {
-        const struct tac_capture_module *m = &capture->modules[i - 1];
-        if (m->pid == pid && address < m->end)
-            return m;
-    }
-    return NULL;
-}
-
-const struct tac_capture_module *tac_capture_module_of(const struct tac_capture *capture,
-                                                       uint64_t address)
-{
-    return tac_capture_module_in(capture, 0, address);
-}
-
-const char *tac_capture_symbol_of(const struct tac_capture *capture, uint64_t address)
-{
-    size_t i = TAC_CAPTURE_LOWER(capture, symbols, address, address + 1);
-    return i ? capture->symbols[i - 1].name : NULL;
-}
-
-size_t tac_capture_lower(const void *array, size_t count, size_t stride, size_t offset, uint64_t ns)
-{
-    size_t low = 0;
-    while (count) {
-        size_t half = count / 2;
-        uint64_t at;
-        memcpy(&at, (const char *)array + (low + half) * stride + offset, sizeof at);
-        if (at < ns) {
-            low += half + 1;
-            count -= half + 1;
-        } else {
-            count = half;
-        }
-    }
-    return low;
 }
