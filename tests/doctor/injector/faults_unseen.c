@@ -110,12 +110,15 @@ static void prepare_full(void)
     fcntl(full[1], F_SETFL, 0);
 }
 
+/* A strike that began while this thread was kept from running waits for it all the same. */
 static void help_full(void)
 {
+    static unsigned served;
     char block[8192];
-    unsigned at = atomic_load(&tick) + 1;
+    unsigned now_at = atomic_load(&tick), at = now_at + !(is_struck(now_at) && now_at != served);
     once_fifo(50);
-    if (is_struck(at)) {
+    if (is_struck(at) && at != served) {
+        served = at;
         uint64_t planned = release_of(at) + period_ns / 10 + strike_ns(at);
         wait_until(planned);
         if (read(full[0], block, sizeof block) < 0)
