@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_pulse.c - of a thread's pulse, which mark is late, and by how much: marks on their grid of
  * CPU time are not, however the thread was interrupted, nor those that the kernel left out. And the
- * verdicts by the other witnesses of a short halt: ticks, and the grid that halts end on. */
+ * verdicts by the other witnesses of a halt: ticks, and the grid that halts end on. */
 #include "doctor/pulse.h"
 
 #include "rules.h"
@@ -176,6 +176,62 @@ static void the_grid_ends_with_the_thread(void)
     free(spans.data);
 }
 
+/* A normal thread is charged for 50 ms in one piece while the recorder's helper stands still: no
+ * tick came on that CPU. */
+static void hypervisor_when_one_cpu_gives_no_sign_of_life(void)
+{
+    enum { HELPER = 778, AFTER = FIXTURE_CYCLES - FIXTURE_LATE, US = AFTER * 1000 };
+    struct fixture guest;
+    fixture_open(&guest, FIXTURE_CLOCK | FIXTURE_SCHED);
+    tac_make_meta(guest.make, "virtual", "yes");
+    tac_make_meta(guest.make, "helper_tid", "778");
+    tac_make_meta(guest.make, "drain_ms", "2");
+    fixture_cycle(&guest, AFTER, US + 50010, US + 50210,
+                  (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_kernel(&guest, US - 900, TAC_KERNEL_SWITCH, 0, (uint64_t)HELPER << 32 | 120, 120);
+    fixture_kernel(&guest, US - 700, TAC_KERNEL_SWITCH, HELPER, (uint64_t)FIXTURE_HOG << 32 | 120,
+                   1ull << 32 | 120);
+    fixture_kernel(&guest, US + 50006, TAC_KERNEL_WAKING, FIXTURE_HOG,
+                   (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32 | 1);
+    fixture_kernel(&guest, US + 50008, TAC_KERNEL_RUNTIME, FIXTURE_HOG, 50700000, 0);
+    fixture_kernel(&guest, US + 50009, TAC_KERNEL_SWITCH, FIXTURE_HOG,
+                   (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
+    rules_sleep(&guest, US + 50211);
+    rules_expect(&guest, "hypervisor");
+}
+
+/* The thread stands ready, or computes, while its CPU has no tick and charges 50 ms in one piece;
+ * with ticks, or on a CPU that never has any (nohz_full), it is what it looks like. */
+static void hypervisor_when_its_cpu_has_no_ticks(void)
+{
+    enum { AFTER = FIXTURE_CYCLES - FIXTURE_LATE, US = AFTER * 1000, LONG_US = 50000 };
+    for (int i = 0; i < 6; i++) {
+        bool ready = i & 1, ticks = i & 2, tickless = i & 4;
+        struct fixture guest;
+        fixture_open(&guest, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(guest.make, "virtual", "yes");
+        tac_make_meta(guest.make, "nohz_full", tickless ? "1-3" : "(null)");
+        uint64_t cpu = ready ? 199000 : (LONG_US + 199) * 1000;
+        fixture_cycle(&guest, AFTER, US + 10, US + LONG_US + 210,
+                      (struct tac_make_evidence){.cpu_ns = cpu, .involuntary = ready});
+        rules_wake(&guest, US + 7);
+        uint32_t runs = ready ? FIXTURE_HOG : FIXTURE_AUDIO;
+        if (ready)
+            fixture_kernel(&guest, US + 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO,
+                           (uint64_t)FIXTURE_HOG << 32 | 10, 19);
+        for (unsigned k = 1; k < 13 && ticks; k++)
+            fixture_kernel(&guest, US + 100 + k * 4000, TAC_KERNEL_RUNTIME, runs, 4000000, 0);
+        fixture_kernel(&guest, US + LONG_US + 95, TAC_KERNEL_RUNTIME, runs,
+                       ticks ? 1900000 : LONG_US * 1000, 0);
+        if (ready)
+            fixture_kernel(&guest, US + LONG_US + 100, TAC_KERNEL_SWITCH, FIXTURE_HOG,
+                           (uint64_t)FIXTURE_AUDIO << 32 | 19, 10);
+        rules_sleep(&guest, US + LONG_US + 211);
+        bool halted = !ticks && !tickless;
+        rules_expect(&guest, halted ? "hypervisor" : ready ? "preempted" : "own_work");
+    }
+}
+
 /* A tick of its CPU is held up, and the silence around it is too short to show by itself. It is
  * computation where the ticks come in time, or none is ever seen. */
 static void hypervisor_when_a_tick_is_late(void)
@@ -250,6 +306,8 @@ int main(int argc, char **argv)
     TEST(a_grid_that_has_moved_is_no_halt);
     TEST(nothing_is_claimed_across_a_hole_without_a_word);
     TEST(the_grid_ends_with_the_thread);
+    TEST(hypervisor_when_one_cpu_gives_no_sign_of_life);
+    TEST(hypervisor_when_its_cpu_has_no_ticks);
     TEST(hypervisor_when_a_tick_is_late);
     TEST(hypervisor_when_halts_end_on_a_grid);
     return test_end();

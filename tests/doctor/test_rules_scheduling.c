@@ -462,61 +462,6 @@ static void stopped_leaves_other_sleeps_what_is_theirs(void)
     fixture_close(&f);
 }
 
-/* The same while a normal thread was charged for the 50 ms in one piece: no tick came on that CPU.
- */
-static void hypervisor_when_one_cpu_gives_no_sign_of_life(void)
-{
-    enum { HELPER = 778, AFTER = FIXTURE_CYCLES - FIXTURE_LATE, US = AFTER * 1000 };
-    struct fixture f;
-    fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
-    tac_make_meta(f.make, "virtual", "yes");
-    tac_make_meta(f.make, "helper_tid", "778");
-    tac_make_meta(f.make, "drain_ms", "2");
-    fixture_cycle(&f, AFTER, US + 50010, US + 50210, (struct tac_make_evidence){.cpu_ns = 199000});
-    fixture_kernel(&f, US - 900, TAC_KERNEL_SWITCH, 0, (uint64_t)HELPER << 32 | 120, 120);
-    fixture_kernel(&f, US - 700, TAC_KERNEL_SWITCH, HELPER, (uint64_t)FIXTURE_HOG << 32 | 120,
-                   1ull << 32 | 120);
-    fixture_kernel(&f, US + 50006, TAC_KERNEL_WAKING, FIXTURE_HOG,
-                   (uint64_t)FIXTURE_AUDIO << 32 | 19, 1ull << 32 | 1);
-    fixture_kernel(&f, US + 50008, TAC_KERNEL_RUNTIME, FIXTURE_HOG, 50700000, 0);
-    fixture_kernel(&f, US + 50009, TAC_KERNEL_SWITCH, FIXTURE_HOG,
-                   (uint64_t)FIXTURE_AUDIO << 32 | 19, 120);
-    rules_sleep(&f, US + 50211);
-    rules_expect(&f, "hypervisor");
-}
-
-/* The thread stands ready, or computes, while its CPU has no tick and charges 50 ms in one piece;
- * with ticks, or on a CPU that never has any (nohz_full), it is what it looks like. */
-static void hypervisor_when_its_cpu_has_no_ticks(void)
-{
-    enum { AFTER = FIXTURE_CYCLES - FIXTURE_LATE, US = AFTER * 1000, LONG_US = 50000 };
-    for (int i = 0; i < 6; i++) {
-        bool ready = i & 1, ticks = i & 2, tickless = i & 4;
-        struct fixture f;
-        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
-        tac_make_meta(f.make, "virtual", "yes");
-        tac_make_meta(f.make, "nohz_full", tickless ? "1-3" : "(null)");
-        uint64_t cpu = ready ? 199000 : (LONG_US + 199) * 1000;
-        fixture_cycle(&f, AFTER, US + 10, US + LONG_US + 210,
-                      (struct tac_make_evidence){.cpu_ns = cpu, .involuntary = ready});
-        rules_wake(&f, US + 7);
-        uint32_t runs = ready ? FIXTURE_HOG : FIXTURE_AUDIO;
-        if (ready)
-            fixture_kernel(&f, US + 100, TAC_KERNEL_SWITCH, FIXTURE_AUDIO,
-                           (uint64_t)FIXTURE_HOG << 32 | 10, 19);
-        for (unsigned k = 1; k < 13 && ticks; k++)
-            fixture_kernel(&f, US + 100 + k * 4000, TAC_KERNEL_RUNTIME, runs, 4000000, 0);
-        fixture_kernel(&f, US + LONG_US + 95, TAC_KERNEL_RUNTIME, runs,
-                       ticks ? 1900000 : LONG_US * 1000, 0);
-        if (ready)
-            fixture_kernel(&f, US + LONG_US + 100, TAC_KERNEL_SWITCH, FIXTURE_HOG,
-                           (uint64_t)FIXTURE_AUDIO << 32 | 19, 10);
-        rules_sleep(&f, US + LONG_US + 211);
-        bool halted = !ticks && !tickless;
-        rules_expect(&f, halted ? "hypervisor" : ready ? "preempted" : "own_work");
-    }
-}
-
 /* A normal thread wakes up on an idle CPU and is left alone for 8 ms: while the CPU takes
  * interrupts the quota of the group is used up; without a sign of life the machine was not run. */
 static void throttled_when_the_quota_of_the_group_is_used_up(void)
@@ -591,8 +536,6 @@ int main(int argc, char **argv)
     TEST(recorder_blames_itself);
     TEST(hypervisor_when_no_cpu_gives_a_sign_of_life);
     TEST(late_wake_is_no_freezer_when_the_helper_waits_for_a_cpu);
-    TEST(hypervisor_when_one_cpu_gives_no_sign_of_life);
-    TEST(hypervisor_when_its_cpu_has_no_ticks);
     TEST(hypervisor_takes_time_that_nobody_is_charged_for);
     TEST(throttled_when_a_normal_thread_runs_for_ticks);
     TEST(throttled_when_others_have_turn_after_turn);
