@@ -102,7 +102,7 @@ static bool goes_on(const struct tac_layout *l, const struct tac_segment *step)
  * others, and in which the program is not seen to do anything else, is that. */
 static uint64_t stood_still(const struct tac_layout *l, double price)
 {
-    enum { MANY_TIMES = 8, LONG_MAX = 1024 };
+    enum { MANY_TIMES = 3, LONG_MAX = 1024 };
     uint64_t usual = usual_step(l), sum = 0;
     struct tac_segment step;
     struct row row = {0};
