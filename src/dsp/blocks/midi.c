@@ -3,7 +3,7 @@
  *
  * The engine reads the file into a list of events (struct tac_song). This block walks a position in
  * time along it, by the file's own tempo or by the patch's, and sends what it passes. Repeating, or
- * standing still at the end, lets go of every key that is held. Latency 0. State: 4 KiB. */
+ * standing still at the end, lets go of every key that is held. Latency 0. State: 824 bytes. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 

@@ -13,7 +13,7 @@
  * Quality  at the pitch of the file its own samples, bit for bit; else distortion below -105 dB.
  *          Pitched up, what is left out folds to below 18 kHz at less than -90 dB
  *          (tests/dsp/test_sampler.c).
- * Latency  0. State: 5 KiB a lane. */
+ * Latency  0. State: 16 KiB, and 5 KiB a lane. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 #include "dsp/tables.h"
