@@ -4,6 +4,7 @@
  * What a plan would take is played through with the costs that it was made with: each task begins
  * when its thread is free and what it reads from is done. So the figures do not depend on how many
  * processors there are, or on what else runs. */
+#include "base/sanitized.h"
 #include "engine/internal.h"
 #include "rig_engine.h"
 #include "test.h"
@@ -97,11 +98,13 @@ static struct account play_through(const struct tac_plan *p)
 
 static void the_longest_way_is_little_more_than_a_share(void)
 {
+    /* where blocks take what they never take, the delays may be most of it */
+    const double most = TAC_SANITIZED || test_emulated() ? 1.5 : 1.82;
     const struct {
         const char *patch;
         uint32_t threads;
         double least; /* how many times shorter than the sum */
-    } goals[] = {{voices, 1, 0.99}, {voices, 2, 1.9}, {voices, 4, 3.5}, {strips(), 2, 1.82}};
+    } goals[] = {{voices, 1, 0.99}, {voices, 2, 1.9}, {voices, 4, 3.5}, {strips(), 2, most}};
     for (size_t i = 0; i < sizeof goals / sizeof *goals; i++) {
         struct tac_engine *e = rig_open_threads(goals[i].patch, goals[i].threads);
         REQUIRE(e);
