@@ -130,8 +130,11 @@ static void *arena_at(size_t offset)
 static void choose_lazy_pages(const struct tac_heap_config *config, char *base, size_t populated)
 {
     size_t arena = tac_mem.units << TAC_UNIT_SHIFT, from = arena;
-    if (config->huge > 0)
-        madvise(arena_at(0), arena, MADV_HUGEPAGE);
+    if (config->huge > 0) { /* with the end of the tables, which shares one with the first MiB */
+        char *before = (char *)arena_at(0) - ARENA_ALIGN;
+        before = before > base ? before : base;
+        madvise(before, (size_t)((char *)arena_at(arena) - before), MADV_HUGEPAGE);
+    }
     if (config->huge >= 0)
         return;
     if (!config->size_bytes && sysconf(_SC_PAGESIZE) == HUGE_PAGE)
