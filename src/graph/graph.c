@@ -1,16 +1,38 @@
 /* SPDX-License-Identifier: MIT
- * graph.c - life of a graph: from a file or a text to the checked structure, and its end. */
+ * graph.c - a graph as a structure that grows and ends, and the blocks that only a graph has. */
 #include "graph/graph.h"
 
-#include "graph/read.h"
+#include "dsp/block.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+const struct tac_block tac_graph_block_input = {
+    .name = "input",
+    .group = "io",
+    .doc = "The channels that come in from the device.",
+    .out = {{"out", "what comes in", TAC_PORT_SIGNAL, 0}},
+};
+
+const struct tac_block tac_graph_block_output = {
+    .name = "output",
+    .group = "io",
+    .doc = "The channels that go out to the device.",
+    .in = {{"in", "what goes out", TAC_PORT_SIGNAL, 0}},
+};
+
+const struct tac_block tac_graph_block_voices = {
+    .name = "voices",
+    .group = "control",
+    .doc = "Gives each note to a voice.",
+    .in = {{"notes", "notes to play", TAC_PORT_NOTES, 0}},
+    .out = {{"pitch", "of the voice, in semitones", TAC_PORT_SIGNAL, 0},
+            {"gate", "1 while the key is held", TAC_PORT_SIGNAL, 0},
+            {"velocity", "of the last note, 0 to 1", TAC_PORT_SIGNAL, 0}},
+    .param = {{"glide", "time to slide to a new pitch", TAC_UNIT_S, 0, 10, 0, TAC_CURVE_STEP, NULL},
+              {"detune", "spread of unison voices, from the lowest to the highest",
+               TAC_UNIT_SEMITONES, 0, 12, 0.2f, TAC_CURVE_STEP, NULL}},
+};
 
 void tac_graph_free(struct tac_graph *graph)
 {
@@ -76,125 +98,4 @@ int tac_graph_append_cable(struct tac_graph *graph, const struct tac_graph_cable
         return -ENOMEM;
     graph->cable[graph->cable_count++] = *cable;
     return 0;
-}
-
-int tac_graph_arrange(struct tac_graph *graph)
-{
-    struct tac_error unsaid;
-    for (uint32_t i = 0; i < graph->node_count; i++)
-        graph->node[i].cable_count = 0;
-    return tac_graph_sort(&(struct tac_graph_reader){graph, &unsaid, NULL});
-}
-
-static int read_text(const char *text, size_t bytes, const char *name, const char *folder,
-                     struct tac_graph_mistakes *mistakes, struct tac_graph **ret_graph,
-                     struct tac_error *err)
-{
-    struct tac_graph *graph = calloc(1, sizeof *graph);
-    if (!graph)
-        return tac_error_set(err, -ENOMEM, name, 0, 0, "out of memory");
-    struct tac_stash text_stash = {0}; /* the tree: dropped when the graph is made */
-    struct tac_graph_reader reader = {graph, err, mistakes};
-    struct tac_yaml *root = NULL;
-    graph->file = tac_stash_string(&graph->stash, name, strlen(name));
-    graph->folder = tac_stash_string(&graph->stash, folder, strlen(folder));
-    int code = tac_yaml_parse(text, bytes, name, &text_stash, &root, err);
-    if (code >= 0)
-        code = graph->file && graph->folder
-                   ? tac_graph_read_patch(&reader, root)
-                   : tac_error_set(err, -ENOMEM, name, 0, 0, "out of memory");
-    if (mistakes)
-        tac_names_fini(&mistakes->wrong); /* its names are of the tree */
-    tac_stash_fini(&text_stash);
-    if (code < 0) {
-        tac_graph_free(graph);
-        return code;
-    }
-    *ret_graph = graph;
-    return 0;
-}
-
-int tac_graph_read(const char *text, size_t bytes, const char *name, const char *folder,
-                   struct tac_graph **ret_graph, struct tac_error *err)
-{
-    return read_text(text, bytes, name, folder, NULL, ret_graph, err);
-}
-
-/* What is no file could keep the reader waiting for ever. */
-static int refuse_other(int fd, const char *path, struct tac_error *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return tac_error_set(err, -errno, path, 0, 0, "cannot be read: %s", strerror(errno));
-    if (S_ISREG(st.st_mode))
-        return 0;
-    return tac_error_set(err, -EINVAL, path, 0, 0, "is %s; a patch is read from a file",
-                         S_ISDIR(st.st_mode)    ? "a directory"
-                         : S_ISFIFO(st.st_mode) ? "a pipe"
-                                                : "a device or a socket");
-}
-
-static int open_file(const char *path, FILE **ret_file, struct tac_error *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return tac_error_set(err, -errno, path, 0, 0, "cannot be opened: %s", strerror(errno));
-    int code = refuse_other(fd, path, err);
-    FILE *file = code < 0 ? NULL : fdopen(fd, "rb");
-    if (!file)
-        close(fd);
-    if (!file && code >= 0)
-        return tac_error_set(err, -ENOMEM, path, 0, 0, "out of memory");
-    *ret_file = file;
-    return code;
-}
-
-int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes, struct tac_error *err)
-{
-    FILE *file = NULL;
-    int code = open_file(path, &file, err);
-    if (code < 0)
-        return code;
-    char *text = malloc(TAC_YAML_BYTES_MAX + 1);
-    size_t bytes = text ? fread(text, 1, TAC_YAML_BYTES_MAX + 1, file) : 0;
-    int failed = text ? (ferror(file) ? errno : 0) : ENOMEM;
-    fclose(file);
-    if (failed) {
-        free(text);
-        return tac_error_set(err, -failed, path, 0, 0, "cannot be read: %s", strerror(failed));
-    }
-    *ret_text = text;
-    *ret_bytes = bytes;
-    return 0;
-}
-
-static int read_file(const char *path, struct tac_graph_mistakes *mistakes,
-                     struct tac_graph **ret_graph, struct tac_error *err)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    int code = tac_graph_load_text(path, &text, &bytes, err);
-    if (code < 0)
-        return code;
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
-    code = folder ? read_text(text, bytes, path, folder, mistakes, ret_graph, err)
-                  : tac_error_set(err, -ENOMEM, path, 0, 0, "out of memory");
-    free(folder);
-    free(text);
-    return code;
-}
-
-int tac_graph_open(const char *path, struct tac_graph **ret_graph, struct tac_error *err)
-{
-    return read_file(path, NULL, ret_graph, err);
-}
-
-int tac_graph_check(const char *path, tac_graph_tell tell, void *user, struct tac_error *err)
-{
-    struct tac_graph_mistakes mistakes = {.tell = tell, .user = user};
-    struct tac_graph *graph = NULL;
-    int code = read_file(path, &mistakes, &graph, err);
-    tac_graph_free(graph);
-    return code < 0 && !mistakes.count ? code : mistakes.count;
 }

@@ -204,7 +204,7 @@ static inline int tac_graph_first(int before, int code)
     return before < 0 ? before : code;
 }
 
-/* Fill reader->err for a place in the text; returns code. */
+/* wrong.c: fill reader->err for a place in the text; returns code. */
 int tac_graph_fail(const struct tac_graph_reader *r, int code, unsigned line, unsigned column,
                    const char *format, ...) TAC_PRINTF(5, 6);
 
@@ -212,6 +212,10 @@ int tac_graph_fail(const struct tac_graph_reader *r, int code, unsigned line, un
  * wrong and told, its absence is not told again. */
 int tac_graph_need_node(const struct tac_graph_reader *r, const char *name, unsigned line,
                         unsigned column, uint32_t *ret_node);
+
+/* The text has a node of that name, or nodes, and what it says of it is wrong and told. */
+void tac_graph_note_wrong(const struct tac_graph_reader *r, const char *name);
+void tac_graph_note_all_wrong(const struct tac_graph_reader *r, const struct tac_yaml *nodes);
 
 /* values.c: parameters and options of a node from its map. */
 int tac_graph_read_values(const struct tac_graph_reader *r, struct tac_graph_node *node,

@@ -9,101 +9,9 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { NEAR_NODES = 1000 }; /* so many are looked at for one that was meant */
-
-const struct tac_block tac_graph_block_input = {
-    .name = "input",
-    .group = "io",
-    .doc = "The channels that come in from the device.",
-    .out = {{"out", "what comes in", TAC_PORT_SIGNAL, 0}},
-};
-
-const struct tac_block tac_graph_block_output = {
-    .name = "output",
-    .group = "io",
-    .doc = "The channels that go out to the device.",
-    .in = {{"in", "what goes out", TAC_PORT_SIGNAL, 0}},
-};
-
-const struct tac_block tac_graph_block_voices = {
-    .name = "voices",
-    .group = "control",
-    .doc = "Gives each note to a voice.",
-    .in = {{"notes", "notes to play", TAC_PORT_NOTES, 0}},
-    .out = {{"pitch", "of the voice, in semitones", TAC_PORT_SIGNAL, 0},
-            {"gate", "1 while the key is held", TAC_PORT_SIGNAL, 0},
-            {"velocity", "of the last note, 0 to 1", TAC_PORT_SIGNAL, 0}},
-    .param = {{"glide", "time to slide to a new pitch", TAC_UNIT_S, 0, 10, 0, TAC_CURVE_STEP, NULL},
-              {"detune", "spread of unison voices, from the lowest to the highest",
-               TAC_UNIT_SEMITONES, 0, 12, 0.2f, TAC_CURVE_STEP, NULL}},
-};
-
-int tac_graph_fail(const struct tac_graph_reader *r, int code, unsigned line, unsigned column,
-                   const char *format, ...)
-{
-    char text[TAC_ERROR_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    tac_error_set(r->err, code, r->graph->file, line, column, "%s", text);
-    if (r->mistakes && r->mistakes->count++ < TAC_GRAPH_MISTAKES_MAX)
-        r->mistakes->tell(r->mistakes->user, r->err);
-    return code;
-}
-
-static bool is_wrong(const struct tac_graph_reader *r, const char *name)
-{
-    return r->mistakes && tac_names_find(&r->mistakes->wrong, name) >= 0;
-}
-
-/* The text has a node of that name, and what it says of it is wrong and told. */
-static void note_wrong(const struct tac_graph_reader *r, const char *name)
-{
-    if (r->mistakes && !is_wrong(r, name))
-        (void)tac_names_add(&r->mistakes->wrong, name,
-                            0); /* without room a mistake is told twice */
-}
-
-static void note_all_wrong(const struct tac_graph_reader *r, const struct tac_yaml *nodes)
-{
-    for (const struct tac_yaml *n = nodes && nodes->kind == TAC_YAML_MAP ? nodes->first : NULL; n;
-         n = n->next)
-        note_wrong(r, n->key);
-}
-
-/* What was probably meant; the search costs too much to be made for mistakes that nobody is told.
- */
-static const char *ask_node(const struct tac_graph_reader *r, const char *name,
-                            char ask[TAC_NEAREST_TEXT_MAX])
-{
-    struct tac_nearest near = tac_nearest_begin(name);
-    bool told = !r->mistakes || r->mistakes->count < TAC_GRAPH_MISTAKES_MAX;
-    for (uint32_t i = 0; told && i < r->graph->node_count && i < NEAR_NODES; i++)
-        tac_nearest_try(&near, r->graph->node[i].name);
-    return tac_nearest_ask(&near, ask);
-}
-
-int tac_graph_need_node(const struct tac_graph_reader *r, const char *name, unsigned line,
-                        unsigned column, uint32_t *ret_node)
-{
-    int64_t index = tac_graph_find(r->graph, name);
-    if (index >= 0) {
-        *ret_node = (uint32_t)index;
-        return 0;
-    }
-    if (is_wrong(r, name))
-        return -TAC_E_UNKNOWN;
-    char ask[TAC_NEAREST_TEXT_MAX];
-    return tac_graph_fail(r, -TAC_E_UNKNOWN, line, column, "there is no node '%.60s'%s", name,
-                          !strcmp(name, "input") ? "; give the patch 'input: CHANNELS'"
-                                                 : ask_node(r, name, ask));
-}
 
 static int no_memory(const struct tac_graph_reader *r)
 {
@@ -253,7 +161,7 @@ static int read_node(const struct tac_graph_reader *r, uint32_t section, const s
         code = add_node(r, map->key, tac_blocks_get((uint32_t)code), code, map->key_line,
                         map->key_column, &index);
     if (code < 0) {
-        note_wrong(r, map->key);
+        tac_graph_note_wrong(r, map->key);
         return code;
     }
     struct tac_graph_node *n = &r->graph->node[index];
@@ -353,8 +261,8 @@ static int read_section(const struct tac_graph_reader *r, uint32_t index,
         code = add_node(r, map->key, &tac_graph_block_voices, -1, map->key_line, map->key_column,
                         &s->node);
     if (code < 0) {
-        note_wrong(r, map->key);
-        note_all_wrong(r, map->kind == TAC_YAML_MAP ? tac_yaml_get(map, "nodes") : NULL);
+        tac_graph_note_wrong(r, map->key);
+        tac_graph_note_all_wrong(r, map->kind == TAC_YAML_MAP ? tac_yaml_get(map, "nodes") : NULL);
     }
     if (code < 0 || !tac_graph_goes_on(r, strange))
         return tac_graph_first(strange, code);
@@ -408,7 +316,7 @@ static int read_channels(const struct tac_graph_reader *r, const struct tac_yaml
     int code = tac_graph_read_count(r, value, least, TAC_GRAPH_CHANNELS_MAX, ret_channels);
     if (code < 0) {
         *ret_channels = 0;
-        note_wrong(r, value->key);
+        tac_graph_note_wrong(r, value->key);
     }
     return code;
 }
