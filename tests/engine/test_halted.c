@@ -2,6 +2,7 @@
  * test_halted.c - a helper that is stopped at any instruction of a slice, and goes on when its
  * task has long been recovered, changes nothing of what is heard; nor does an edit meanwhile. */
 #include "halt.h"
+#include "mem/step.h"
 #include "rig_engine.h"
 
 /* Two chains; the longer is the audio thread's. */
@@ -216,9 +217,73 @@ static void a_helper_that_halts_as_signals_rest_hears_them_move(void)
     free_both();
 }
 
+/* ---- one mix, at each of its instructions ---------------------------------------------------- */
+
+enum { LANES = 16 };
+
+static struct {
+    struct tac_mix mix;
+    struct tac_mix_source source;
+    struct tac_signal target;
+    _Atomic uint64_t rows;
+    float signal[LONGEST * LANES], out[LONGEST * (LANES + 1)], row[LANES];
+} mixed;
+
+static void put_at_rest(void)
+{
+    mixed.source = (struct tac_mix_source){
+        .signal = {mixed.signal, 0, 1, 0}, .count = LANES, .kind = TAC_MIX_WHOLE};
+    mixed.target = (struct tac_signal){mixed.out, LANES, 1, 0};
+    mixed.mix = (struct tac_mix){.out = mixed.out,
+                                 .row = mixed.row,
+                                 .rows = &mixed.rows,
+                                 .lanes = LANES,
+                                 .count = 1,
+                                 .target = &mixed.target,
+                                 .source = &mixed.source};
+    atomic_store(&mixed.rows, 1);
+}
+
+/* As a section does it: readers are told, then it is counted. */
+static void begin_to_move(void)
+{
+    mixed.source.signal.stride = LANES;
+    atomic_fetch_add(&mixed.rows, 1);
+}
+
+/* Every instruction, where the others are halted at some of them. */
+static void a_signal_that_begins_to_move_within_a_mix_is_heard_in_the_next(void)
+{
+    const char *why = step_supported();
+    if (why)
+        SKIP(why);
+    struct tac_io io = {.frames = LONGEST};
+    void (*run)(void *, const struct tac_io *) = tac_mix_run;
+    uintptr_t function, nothing;
+    long at = 0;
+    memcpy(&function, &run, sizeof function);
+    for (int i = 0; i < LONGEST * LANES; i++)
+        mixed.signal[i] = (float)i;
+    step_stopped = begin_to_move;
+    do {
+        put_at_rest();
+        step_stop_at = ++at;
+        step_call((void *)function, (uintptr_t)&mixed.mix, (uintptr_t)&io, &nothing);
+        step_stop_at = 0;
+        bool moves = atomic_load(&mixed.rows) > 1;
+        tac_mix_run(&mixed.mix, &io);
+        CHECK_MSG(!moves || !memcmp(mixed.target.data, mixed.signal, sizeof mixed.signal),
+                  "it began at instruction %ld", at);
+        if (!moves)
+            break;
+    } while (!test_bad);
+    CHECK_MSG(at > 10, "a mix of %ld instructions", at);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
+    TEST(a_signal_that_begins_to_move_within_a_mix_is_heard_in_the_next);
     TEST(a_helper_that_halts_anywhere_changes_nothing);
     TEST(a_helper_that_halts_as_signals_rest_hears_them_move);
     TEST(edits_find_states_that_were_moved_meanwhile);
