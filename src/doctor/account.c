@@ -306,3 +306,14 @@ int tac_layout_cut(struct tac_layout *layout)
     free(edges);
     return r;
 }
+
+uint64_t tac_layout_move(struct tac_layout *l, const struct tac_nominal *nominal,
+                         enum tac_account from, enum tac_account to, uint64_t want)
+{
+    uint64_t keep = nominal ? (uint64_t)nominal->ns[from] : 0;
+    uint64_t have = l->ns[from] > keep ? l->ns[from] - keep : 0;
+    uint64_t moved = want < have ? want : have;
+    l->ns[from] -= moved;
+    l->ns[to] += moved;
+    return moved;
+}

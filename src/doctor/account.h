@@ -133,6 +133,11 @@ struct tac_nominal {
     double often_own_ns;
 };
 
+/* Move up to want ns, leaving at least what a cycle in time has on the account (nominal NULL:
+ * nothing). Returns how much was moved. */
+uint64_t tac_layout_move(struct tac_layout *layout, const struct tac_nominal *nominal,
+                         enum tac_account from, enum tac_account to, uint64_t want);
+
 /* Cut [release, end] into segments by the sights and sum up ns[]. The sights, release, previous and
  * cycle must be set. 0, -ENOMEM. */
 int tac_layout_cut(struct tac_layout *layout);

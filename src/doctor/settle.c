@@ -10,18 +10,6 @@
  * undisturbed cycles the clocks agree within 1 us. */
 enum { SLACK_NS = 20000, STEAL_NS = 50000, SURPLUS_NS = 100000, SWITCH_NS = 10000 };
 
-/* Move up to want ns, leaving at least what a cycle in time has on the account. */
-uint64_t tac_layout_move(struct tac_layout *l, const struct tac_nominal *nominal,
-                         enum tac_account from, enum tac_account to, uint64_t want)
-{
-    uint64_t keep = nominal ? (uint64_t)nominal->ns[from] : 0;
-    uint64_t have = l->ns[from] > keep ? l->ns[from] - keep : 0;
-    uint64_t moved = want < have ? want : have;
-    l->ns[from] -= moved;
-    l->ns[to] += moved;
-    return moved;
-}
-
 /* A wake-up that asks for a switch spares the scheduler the next reading of its clock: the woken
  * thread is charged from then on, although another CPU's interrupt has yet to come through, or the
  * one in front to leave the kernel (Linux, wakeup_preempt() in kernel/sched/core.c). So a way back
