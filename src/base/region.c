@@ -16,33 +16,37 @@ static size_t page_bytes(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-enum { HUGE_BYTES = 1 << 21 };
+void *tac_region_map(size_t bytes, int protection)
+{
+    unsigned char *base =
+        mmap(NULL, bytes + TAC_HUGE_BYTES, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)base % TAC_HUGE_BYTES;
+    if (before)
+        munmap(base, before);
+    munmap(base + before + bytes, TAC_HUGE_BYTES - before);
+    return base + before;
+}
 
 /* A huge page begins at a multiple of its size: elsewhere the ends of a region, up to one such page
  * in all, would be small ones. */
 static void *map(size_t bytes, bool huge)
 {
-    size_t spare = huge ? HUGE_BYTES : 0;
-    unsigned char *base =
-        mmap(NULL, bytes + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED || !huge)
-        return base;
-    size_t before = -(uintptr_t)base % HUGE_BYTES;
-    if (before)
-        munmap(base, before);
-    if (spare - before)
-        munmap(base + before + bytes, spare - before);
-    return base + before;
+    if (huge)
+        return tac_region_map(bytes, PROT_READ | PROT_WRITE);
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return base != MAP_FAILED ? base : NULL;
 }
 
 int tac_region_open(size_t bytes, unsigned flags, struct tac_region *ret_region)
 {
     size_t page = page_bytes();
-    if (!bytes || bytes > PTRDIFF_MAX - page - HUGE_BYTES)
+    if (!bytes || bytes > PTRDIFF_MAX - page - TAC_HUGE_BYTES)
         return -EINVAL;
     bytes = tac_align_up(bytes, page);
     void *base = map(bytes, flags & TAC_REGION_HUGE);
-    if (base == MAP_FAILED)
+    if (!base)
         return -ENOMEM;
     madvise(base, bytes, flags & TAC_REGION_HUGE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     int locked = 0;

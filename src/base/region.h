@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+enum { TAC_HUGE_BYTES = 1 << 21 }; /* a huge page, where small ones have 4 KiB */
+
 enum tac_region_flags {
     TAC_REGION_POPULATE = 1, /* touch every page now */
     TAC_REGION_LOCK = 2,     /* mlock; implies populate. Failure: -TAC_E_MEMLOCK, nothing mapped */
@@ -24,6 +26,11 @@ struct tac_region {
 
 /* Map bytes (> 0) of zeroed memory. Returns 0, -ENOMEM, -EINVAL or -TAC_E_MEMLOCK. */
 int tac_region_open(size_t bytes, unsigned flags, struct tac_region *ret_region);
+
+/* Address space of so many bytes (whole pages) that begins at a multiple of TAC_HUGE_BYTES, for who
+ * wants to grow it or to move it; protection: as of mmap, PROT_NONE only reserves it. NULL: no
+ * room. */
+void *tac_region_map(size_t bytes, int protection);
 
 /* Unmap; a zeroed or closed region is fine. */
 void tac_region_close(struct tac_region *region);

@@ -4,13 +4,16 @@
 #include "capture/bulk.h"
 
 #include "base/bits.h"
+#include "base/check.h"
+#include "base/region.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { HUGE_BYTES = 1 << 21, LONG_FROM = 2 * HUGE_BYTES };
+enum { LONG_FROM = 2 * TAC_HUGE_BYTES, SMALL_PAGE = 4096 };
 
 static bool is_long(size_t bytes)
 {
@@ -19,26 +22,14 @@ static bool is_long(size_t bytes)
 
 static size_t mapped(size_t bytes)
 {
-    return tac_align_up(bytes, HUGE_BYTES);
+    return tac_align_up(bytes, TAC_HUGE_BYTES);
 }
 
-/* Address space of a multiple of a huge page, beginning at one. */
-static char *map(size_t bytes, int protection)
-{
-    char *base = mmap(NULL, bytes + HUGE_BYTES, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED)
-        return NULL;
-    size_t before = -(uintptr_t)base % HUGE_BYTES;
-    if (before)
-        munmap(base, before);
-    munmap(base + before + bytes, HUGE_BYTES - before);
-    return base + before;
-}
-
+/* Where small pages are larger, as on some arm64, a huge one has 32 or 512 MiB. */
 static void *first(size_t bytes)
 {
-    void *block = map(mapped(bytes), PROT_READ | PROT_WRITE);
-    if (block)
+    void *block = tac_region_map(mapped(bytes), PROT_READ | PROT_WRITE);
+    if (block && sysconf(_SC_PAGESIZE) == SMALL_PAGE)
         madvise(block, mapped(bytes), MADV_HUGEPAGE);
     return block;
 }
@@ -46,9 +37,9 @@ static void *first(size_t bytes)
 /* Where it is, if what follows is free; else elsewhere, over space that is reserved for it. */
 static void *grow(void *block, size_t old_bytes, size_t bytes)
 {
-    if (bytes <= old_bytes || mremap(block, old_bytes, bytes, 0) != MAP_FAILED)
+    if (bytes == old_bytes || mremap(block, old_bytes, bytes, 0) != MAP_FAILED)
         return block;
-    void *to = map(bytes, PROT_NONE);
+    void *to = tac_region_map(bytes, PROT_NONE);
     if (!to)
         return NULL;
     /* the reservation is gone either way, or was only address space */
@@ -58,7 +49,8 @@ static void *grow(void *block, size_t old_bytes, size_t bytes)
 
 void *tac_bulk_resize(void *block, size_t old_bytes, size_t bytes)
 {
-    if (bytes > PTRDIFF_MAX - 2 * (size_t)HUGE_BYTES)
+    TAC_ASSERT(bytes >= old_bytes);
+    if (bytes > PTRDIFF_MAX - 2 * (size_t)TAC_HUGE_BYTES)
         return NULL;
     if (is_long(old_bytes))
         return grow(block, mapped(old_bytes), mapped(bytes));

@@ -13,9 +13,9 @@
 
 #include <stddef.h>
 
-/* A block of `bytes` (> 0), which begins as the old one did (NULL, 0: none) and takes its place; a
- * long one does not become shorter. The rest is not zeroed. NULL: not enough memory, and the old
- * one stays. */
+/* A block of `bytes` (> 0, and not less than before), which begins as the old one did (NULL, 0:
+ * none) and takes its place. The rest is not zeroed. NULL: not enough memory, and the old one
+ * stays. */
 void *tac_bulk_resize(void *block, size_t old_bytes, size_t bytes);
 
 /* bytes: as it was last asked for. NULL is fine. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * lookup.c - what a recording says of a key, a thread, an address, a time. All but those of keys
- * and threads, of which there are few, are binary searches. */
+ * lookup.c - what a recording says of a key, a thread, an address, a time. Keys, threads and the
+ * modules that begin below an address are gone through, as there are few; the rest are binary
+ * searches. */
 #include "capture/capture.h"
 
 #include <string.h>

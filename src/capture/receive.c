@@ -388,6 +388,13 @@ static int serve(struct tac_receive *r, struct connection *c)
 
 /* ---- who comes ---- */
 
+/* What it said while we were busy with others was not read yet. */
+static bool is_silent(const struct connection *c)
+{
+    char byte;
+    return c->state == CHUNKS && !c->waits && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
 /* Where there is none, of the greeted the one that has said nothing for longest: who holds a place
  * must use it. A recorder that was only stopped comes back and goes on. */
 static struct connection *free_place(struct tac_receive *r)
@@ -398,7 +405,7 @@ static struct connection *free_place(struct tac_receive *r)
         struct connection *c = &r->connection[i];
         if (c->state == FREE)
             return c;
-        if (c->state == CHUNKS && !c->waits && c->until_ns < least_ns) {
+        if (c->until_ns < least_ns && is_silent(c)) {
             silent = c;
             least_ns = c->until_ns;
         }

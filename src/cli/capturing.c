@@ -26,6 +26,7 @@ enum { SESSIONS = 256, PUMP_MS = 100, AFTER_MS = 2000, NOBODY_MS = 2000, STRANGE
 /* Those who were sent away: a line at once and then one in ten seconds, lest they fill the
  * terminal; more are counted. */
 struct strangers {
+    const char *what; /* happened to them */
     uint64_t until_ns, more;
 };
 
@@ -110,26 +111,26 @@ static bool may_say(struct strangers *s)
     return true;
 }
 
-static void say_more(const struct capture *c, struct strangers *s, const char *what)
+static void say_more(const struct capture *c, struct strangers *s)
 {
     if (s->more)
         fprintf(stderr, "tactus %s: %llu more %s\n", command_of(c->config),
-                (unsigned long long)s->more, what);
+                (unsigned long long)s->more, s->what);
     s->more = 0;
 }
 
-/* Whether it is worth a line now. */
-static bool is_news(struct capture *c, enum tac_receive_news what)
+/* Whether a line may be said of it now, behind those that were counted before it. */
+static bool make_way(struct capture *c, enum tac_receive_news what)
 {
-    if (what == TAC_RECEIVE_REFUSED && may_say(&c->refused)) {
-        say_more(c, &c->refused, "were refused");
-        return true;
-    }
-    if (what == TAC_RECEIVE_GARBAGE && may_say(&c->garbage)) {
-        say_more(c, &c->garbage, "sent no recording");
-        return true;
-    }
-    return what != TAC_RECEIVE_REFUSED && what != TAC_RECEIVE_GARBAGE && !c->config->argv;
+    struct strangers *s = what == TAC_RECEIVE_REFUSED   ? &c->refused
+                          : what == TAC_RECEIVE_GARBAGE ? &c->garbage
+                                                        : NULL;
+    if (!s)
+        return !c->config->argv;
+    if (!may_say(s))
+        return false;
+    say_more(c, s);
+    return true;
 }
 
 static void news(void *owner, enum tac_receive_news what, uint32_t pid)
@@ -143,7 +144,7 @@ static void news(void *owner, enum tac_receive_news what, uint32_t pid)
         [TAC_RECEIVE_GARBAGE] = "sent something that is no recording; the connection was ended",
     };
     const char *command = command_of(c->config);
-    if (!is_news(c, what))
+    if (!make_way(c, what))
         return;
     if (what == TAC_RECEIVE_CAME && c->config->begun)
         fprintf(stderr, "tactus %s: %s\n", command, c->config->begun);
@@ -369,6 +370,8 @@ int tac_capturing_run(const struct tac_capturing *k, struct tac_capturing_result
     if (!c)
         return tac_error_set(err, -ENOMEM, NULL, 0, 0, "not enough memory");
     c->config = k;
+    c->refused.what = "were refused";
+    c->garbage.what = "sent no recording";
     struct tac_receive_config r = {.token = k->argv ? NULL : k->token,
                                    .owner = c,
                                    .begin = begin,
@@ -391,8 +394,8 @@ int tac_capturing_run(const struct tac_capturing *k, struct tac_capturing_result
     ret_result->kernel_lost = c->kernel_stats.lost;
     ret_result->refused = stats.refused;
     ret_result->garbage = stats.garbage;
-    say_more(c, &c->refused, "were refused");
-    say_more(c, &c->garbage, "sent no recording");
+    say_more(c, &c->refused);
+    say_more(c, &c->garbage);
     bool nothing = !c->sessions;
     error = close_all(c, error, err);
     free(c);

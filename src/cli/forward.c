@@ -3,10 +3,10 @@
  *
  * The kernel does not tell whether a signal was sent to one process or to its group. So a sentinel
  * is made: a process of our group that does nothing and has these signals blocked. A signal to the
- * group is pending there, too; one to us alone is not. After each it is told to forget what is
- * pending. When no sentinel can be made, everything is passed on.
+ * group is pending there, too; one to us alone is not. After each it is told to forget that one.
+ * When no sentinel can be made, everything is passed on.
  *
- * The handler uses async-signal-safe functions alone. */
+ * The handler uses async-signal-safe functions alone, and one signal waits for the other's. */
 #include "cli/forward.h"
 
 #include "base/clock.h"
@@ -34,8 +34,7 @@ static volatile sig_atomic_t program_pid;
 static pid_t sentinel;
 static int forget_fd = -1;
 static char status_path[40];
-static int group_number;  /* the signal that the group got last, */
-static uint64_t group_ns; /* and when */
+static uint64_t group_ns[NSIG]; /* when the group got each last; 0: not yet */
 
 /* The word of pending signals in the sentinel; 0 when it cannot be read. */
 static unsigned long long pending(void)
@@ -59,15 +58,14 @@ static bool group_got(int number)
 {
     if (forget_fd < 0)
         return false;
-    if (number == group_number && tac_clock_ns() - group_ns < TWICE_NS)
+    if (group_ns[number] && tac_clock_ns() - group_ns[number] < TWICE_NS)
         return true; // ours of the group, behind the one that was sent to us alone
     nanosleep(&(struct timespec){0, GROUP_NS}, NULL);
     bool got = pending() >> (number - 1) & 1;
-    if (got) {
-        group_number = number;
-        group_ns = tac_clock_ns();
-    }
-    return write(forget_fd, "", 1) == 1 && got;
+    if (got)
+        group_ns[number] = tac_clock_ns();
+    unsigned char forget = (unsigned char)number;
+    return write(forget_fd, &forget, 1) == 1 && got;
 }
 
 static void pass_on(int number)
@@ -78,17 +76,25 @@ static void pass_on(int number)
     errno = saved;
 }
 
-/* Forget what is pending whenever told to; end when the other side has. */
+static void forget(int number)
+{
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    while (sigtimedwait(&one, NULL, &(struct timespec){0, 0}) > 0)
+        ;
+}
+
+/* Forget a signal that is pending whenever told to; end when the other side has. */
 static _Noreturn void be_sentinel(int fd)
 {
-    char byte;
+    unsigned char number;
     dup2(fd, 0);                /* nothing else that the command has open may be kept open by us */
     if (close_range(1, ~0U, 0)) /* older than Linux 5.9 */
         for (int i = 1; i < 1024; i++)
             close(i);
-    while (read(0, &byte, 1) == 1)
-        while (sigtimedwait(&signals, NULL, &(struct timespec){0, 0}) > 0)
-            ;
+    while (read(0, &number, 1) == 1)
+        forget(number);
     _exit(0);
 }
 
@@ -117,7 +123,7 @@ void tac_forward_start(void)
         sigaddset(&signals, passed_on[i]);
     pthread_sigmask(SIG_BLOCK, &signals, &mask_before);
     make_sentinel();
-    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = pass_on, .sa_mask = signals, .sa_flags = SA_RESTART};
     for (int i = 0; i < PASSED_ON; i++)
         sigaction(passed_on[i], &action, &before[i]);
 }

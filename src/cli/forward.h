@@ -11,7 +11,8 @@
 
 #include <sys/types.h>
 
-/* Before fork. Signals wait until tac_forward_to(). */
+/* Before fork. Signals of this thread wait until tac_forward_to(); what comes to another one before
+ * that is lost. */
 void tac_forward_start(void);
 
 /* After fork: the program that gets them; 0 in the child, where all is again as before. */

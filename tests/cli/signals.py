@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Signals reach a program that runs under tactus once: when sent to tactus alone, to the whole group
-as Ctrl-C does, and to both as timeout(1) does.
+as Ctrl-C does, to both as timeout(1) does, and two of them in a row.
 
 usage: signals.py TACTUS    Prints TAP.
 """
@@ -41,6 +41,12 @@ def as_timeout(pid, number):
     os.killpg(pid, number)
 
 
+def two_to_group(pid, number):
+    os.killpg(pid, number)
+    time.sleep(0.03)
+    os.killpg(pid, signal.SIGHUP)
+
+
 def sent_at_once(send, pid, number):
     """False when the sender was held up between its two signals: then they are two."""
     begin = time.monotonic()
@@ -66,19 +72,21 @@ def count(tactus, send, number):
 
 def main():
     cases = [(send, number) for send in (to_tactus, to_group, as_timeout)
-             for number in (signal.SIGINT, signal.SIGTERM)] + [(to_group, signal.SIGQUIT)]
+             for number in (signal.SIGINT, signal.SIGTERM)] + [(to_group, signal.SIGQUIT), (two_to_group, signal.SIGINT)]
     print(f"1..{len(cases)}")
     bad = 0
     for i, (send, number) in enumerate(cases, 1):
         made = False
         while not made:
             first, rest, status, made = count(sys.argv[1], send, number)
-        good = first == "ready" and rest == "1" and status == 0
+        wanted = "2" if send == two_to_group else "1"
+        good = first == "ready" and rest == wanted and status == 0
         bad += not good
         if not good:
             print(f"# {first!r} {rest!r} {status}")
-        print(f"{'ok' if good else 'not ok'} {i} - {signal.Signals(number).name} {send.__name__} arrives once",
-              flush=True)
+        times = "once" if wanted == "1" else "and another, each once"
+        print(f"{'ok' if good else 'not ok'} {i} - {signal.Signals(number).name} {send.__name__} "
+              f"arrives {times}", flush=True)
     return 1 if bad else 0
 
 

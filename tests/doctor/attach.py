@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""`tactus doctor --pid` on a running program that listens, and the verdicts in an export.
+"""`tactus doctor --pid` on a running program that listens, the verdicts in an export, and a program
+that is ended by force.
 
 usage: attach.py TACTUS PROVE_TARGET
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,30 @@ def record(tactus, target, recording):
     raise RuntimeError(result.stderr.decode())
 
 
+def send(child, number):
+    os.killpg(child.pid, number)
+    time.sleep(.3)
+
+
+def end_by_force(tactus, target, recording):
+    """What is told of a program that ignores Ctrl-C and gets Ctrl-\\; None: Ctrl-C had ended it."""
+    words = ["sh", "-c", 'ulimit -c 0; trap "" INT; exec "$0" "$@"', target, "compute", "30000"]
+    with subprocess.Popen([tactus, "doctor", "--json", "-o", recording, "--", *words],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as child:
+        try:
+            while child.poll() is None and not os.path.exists(recording):
+                time.sleep(.05)
+            time.sleep(1)
+            send(child, signal.SIGINT)
+            ended = child.poll() is not None
+            send(child, signal.SIGQUIT)
+            told = json.loads(child.communicate(timeout=60)[0])
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+    return None if ended else told["runs"][0]
+
+
 def main():
     tactus, target = sys.argv[1:3]
     cases = []
@@ -35,6 +61,8 @@ def main():
         run = record(tactus, target, recording)
         own = sum(m["verdicts"][0]["rule"] == "own_work" for m in run["misses"])
         cases.append(("a running program is judged", run["judged"] > 100 and own >= 5))
+        if not cases[0][1]:
+            print("#", run["judged"], "judged:", [m["verdicts"][0]["rule"] for m in run["misses"]])
         subprocess.run([tactus, "export", recording, "-o", export], check=True, timeout=60)
         with open(export, "rb") as file:
             said = file.read().count(b"late by ")
@@ -47,6 +75,8 @@ def main():
         errors = missing.stderr.splitlines()
         cases.append(("no such process is told in one line",
                       missing.returncode == 3 and len(errors) == 1 and b"4194303" in errors[0]))
+        told = end_by_force(tactus, target, os.path.join(folder, "force.tac"))
+        cases.append(("what Ctrl-\\ ends is judged", told is not None and told["judged"] > 10))
     for i, (name, good) in enumerate(cases, 1):
         print(f"{'ok' if good else 'not ok'} {i} - {name}")
     print(f"1..{len(cases)}")

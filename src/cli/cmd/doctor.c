@@ -30,8 +30,9 @@ enum {
 };
 
 /* By default: where one costs most, in a guest whose timers go by the host (bench_samples: some 50
- * us), less than 5 % of a thread. Not a part of the usual periods, lest it finds the same place. */
-enum { SAMPLES_HZ = 800 };
+ * us), less than 5 % of a thread. A prime: the usual periods are not multiples of its own, so
+ * samples do not find the same place again and again. */
+enum { SAMPLES_HZ = 797 };
 
 static int write_html(const struct tac_runs *runs, const char *path)
 {
@@ -296,9 +297,9 @@ TAC_CMD(doctor) = {
                               "memory, huge pages, governor, kernel; with the commands that mend."},
             [OPTION_SAMPLES] = {"samples", 0, "[=HZ]",
                                 "With a program: ask the kernel where its audio threads compute, "
-                                "so often a second of their CPU time (800). Names the function "
+                                "so often a second of their CPU time (797). Names the function "
                                 "that took long; each sample costs the thread a few us, in a "
-                                "virtual machine some 50: 800 of them 4 % of its time. More show "
+                                "virtual machine some 50: 797 of them 4 % of its time. More show "
                                 "more of late cycles that last a ms or two."},
         },
     .operands_min = 0,
