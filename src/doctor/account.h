@@ -128,6 +128,7 @@ struct tac_nominal {
     double faults_own; /* of these, outside memory functions */
     double fault_ns;   /* the price of one, see TAC_FAULT_NS */
     double major_ns;   /* the same for major ones */
+    bool is_virtual;   /* a host may have to provide the page behind the page */
     /* Own time that so many cycles have, late ones too, that halts of the host do not explain them
      * (in a virtual machine); 0: there are not as many. */
     double often_own_ns;

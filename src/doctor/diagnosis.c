@@ -147,6 +147,7 @@ static void take_medians(struct tac_work *w, size_t source, double *value)
         nominal->ns[a] = median_of(w, source, a, value, &count);
     nominal->faults_minor = median_of(w, source, FAULTS, value, &count);
     nominal->faults_own = median_of(w, source, OWN_FAULTS, value, &count);
+    nominal->is_virtual = tac_evidence_is_virtual(w->diagnosis->capture);
     w->diagnosis->sources[source].nominal_ns =
         (uint64_t)median_of(w, source, WHOLE, value, &nominal->cycles);
 }

@@ -176,7 +176,8 @@ void tac_layout_settle_faults(struct tac_layout *l, const struct tac_nominal *no
     uint64_t in_calls = cost_in_calls(l, price, has);
     cost = cost > in_calls ? cost - in_calls : 0;
     uint64_t seen = l->ns[TAC_ACCOUNT_FAULT]; /* with its begin and end */
-    cost = (cost > seen ? cost - seen : 0) + stood_still(l, price);
+    cost = cost > seen ? cost - seen : 0;
+    cost += nominal && nominal->is_virtual ? stood_still(l, price) : 0;
     cost -= tac_layout_move(l, nominal, TAC_ACCOUNT_OWN, TAC_ACCOUNT_FAULT, cost);
     tac_layout_move(l, nominal, TAC_ACCOUNT_ALLOCATOR, TAC_ACCOUNT_FAULT, cost);
 }
