@@ -28,9 +28,9 @@ struct off_cpu {
     uint64_t charged_ns; /* of these may be on the thread's clock all the same */
 };
 
-static uint64_t longest_interrupt(const struct tac_layout *l, uint64_t from_ns, uint64_t to_ns)
+static uint64_t longest_interrupt(const struct tac_layout *l)
 {
-    uint64_t longest = 0;
+    uint64_t longest = 0, from_ns = l->cycle->begin_ns, to_ns = l->cycle->end_ns;
     for (size_t i = 0; i < l->sights.count; i++) {
         const struct tac_sight *s = &l->sights.data[i];
         if (s->kind != TAC_SIGHT_IRQ && s->kind != TAC_SIGHT_SOFTIRQ)
@@ -45,6 +45,7 @@ static uint64_t longest_interrupt(const struct tac_layout *l, uint64_t from_ns, 
 static struct off_cpu time_off_cpu(const struct tac_layout *l)
 {
     struct off_cpu off = {0};
+    uint64_t most = WAKE_CHARGED_NS + longest_interrupt(l);
     for (size_t i = 0; i < l->sights.count; i++) {
         const struct tac_sight *s = &l->sights.data[i];
         if (s->kind != TAC_SIGHT_ASLEEP && s->kind != TAC_SIGHT_READY)
@@ -56,7 +57,6 @@ static struct off_cpu time_off_cpu(const struct tac_layout *l)
         off.charged_ns += SWITCH_NS;
         if (!may_be_charged(s) || !span)
             continue;
-        uint64_t most = WAKE_CHARGED_NS + longest_interrupt(l, from, to);
         off.charged_ns += s->who || span < most ? span : most;
     }
     return off;
