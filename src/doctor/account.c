@@ -48,6 +48,20 @@ int tac_sights_add(struct tac_sights *sights, struct tac_sight sight)
     return r;
 }
 
+static int compare_ends(const void *a, const void *b)
+{
+    const struct tac_sight *x = a, *y = b;
+    if (x->to_ns != y->to_ns)
+        return x->to_ns < y->to_ns ? -1 : 1;
+    return x->from_ns < y->from_ns ? -1 : x->from_ns > y->from_ns;
+}
+
+void tac_sights_sort(struct tac_sights *sights)
+{
+    if (sights->count)
+        qsort(sights->data, sights->count, sizeof *sights->data, compare_ends);
+}
+
 void tac_layout_fini(struct tac_layout *layout)
 {
     free(layout->sights.data);

@@ -60,6 +60,7 @@ enum tac_sight_flags {
     TAC_SIGHT_HARD = 1,   /* READY: the wake-up came from an interrupt */
     TAC_SIGHT_WOKEN = 2,  /* READY: it was woken, not pre-empted */
     TAC_SIGHT_CHOSEN = 4, /* READY: the scheduler gave the CPU to `who` while this one was ready */
+    TAC_SIGHT_DEVICE = 8, /* READY: with HARD, in an interrupt that is no timer's */
 };
 
 /* Kernel priorities: 0..99 real-time, lower is more urgent; from 100 on normal. */
@@ -86,6 +87,8 @@ struct tac_sights {
 
 /* 0 or -ENOMEM. */
 int tac_sights_add(struct tac_sights *sights, struct tac_sight sight);
+/* By their ends, then by their begins. */
+void tac_sights_sort(struct tac_sights *sights);
 
 struct tac_segment {
     uint64_t from_ns, to_ns;

@@ -3,6 +3,7 @@
 #include "doctor/follow.h"
 
 #include "doctor/evidence.h"
+#include "doctor/prio.h"
 #include "doctor/pulse.h"
 #include "doctor/still.h"
 #include "doctor/tick.h"
@@ -10,8 +11,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { FOLLOWED_MAX = 64, CPUS_MAX = 1024, PRIO_SLOTS = 8192, NEAR_NS = 2000, EARLY_NS = 50000 };
+enum { FOLLOWED_MAX = 64, CPUS_MAX = 1024, NEAR_NS = 2000, EARLY_NS = 50000 };
 static_assert(FOLLOWED_MAX <= 64, "a bit each in who_is_there()");
 
 enum state { RUNNING, ASLEEP, READY, UNKNOWN };
@@ -26,11 +28,6 @@ struct followed {
     struct tac_sight inner[TAC_SIGHT_SPANS]; /* open IRQ, MMAP ... by kind; from_ns 0: none */
     uint64_t *proof;                         /* moments at which it ran, rising */
     size_t proofs;
-};
-
-struct prio {
-    uint32_t tid;
-    uint8_t prio;
 };
 
 /* A time without any event on a CPU, and (a bit each) which followed threads had it or stood ready
@@ -53,24 +50,9 @@ struct walk {
     struct silence silence[CPUS_MAX];
     struct tac_sight interrupt[CPUS_MAX][2]; /* what is open there: IRQ, SOFTIRQ; from_ns 0: none */
     bool is_virtual;
-    struct prio prio[PRIO_SLOTS];
+    struct tac_prios prios;
     int error;
 };
-
-/* ---- priorities, as far as they were seen ---- */
-
-static void learn_prio(struct walk *w, uint32_t tid, uint32_t prio)
-{
-    if (tid)
-        w->prio[tid % PRIO_SLOTS] =
-            (struct prio){tid, (uint8_t)(prio < TAC_PRIO_UNKNOWN ? prio : TAC_PRIO_UNKNOWN)};
-}
-
-static uint8_t prio_of(const struct walk *w, uint32_t tid)
-{
-    const struct prio *p = &w->prio[tid % PRIO_SLOTS];
-    return p->tid == tid && tid ? p->prio : TAC_PRIO_UNKNOWN;
-}
 
 /* ---- states ---- */
 
@@ -97,6 +79,18 @@ static uint64_t first_proof(const struct followed *f, uint64_t from, uint64_t to
 /* An interrupt that has the CPU when a thread becomes ready for it stands in front of it from then
  * on, and no longer than it waits. */
 static const uint8_t interrupts[] = {TAC_SIGHT_IRQ, TAC_SIGHT_SOFTIRQ};
+
+/* A CPU that switches is in none, whatever became of its end. After a loss no end is known, nor to
+ * those that wait behind it. */
+static void forget_interrupts(struct walk *w, uint32_t cpu, bool is_lost)
+{
+    if (cpu < CPUS_MAX)
+        memset(w->interrupt[cpu], 0, sizeof w->interrupt[cpu]);
+    for (size_t i = 0; i < w->count; i++)
+        for (size_t k = 0; k < sizeof interrupts; k++)
+            if (w->followed[i].cpu == cpu && (is_lost || w->followed[i].state != READY))
+                w->followed[i].inner[interrupts[k]].from_ns = 0;
+}
 
 static void begin_behind(const struct walk *w, struct followed *f, uint64_t ns)
 {
@@ -135,8 +129,8 @@ static void enter(const struct walk *w, struct followed *f, enum state state,
     f->state = state;
     f->now = sight;
     f->now.kind = state == ASLEEP ? TAC_SIGHT_ASLEEP : TAC_SIGHT_READY;
-    f->now.prio = prio_of(w, sight.who);
-    f->now.own_prio = prio_of(w, f->tid);
+    f->now.prio = tac_prios_of(&w->prios, sight.who);
+    f->now.own_prio = tac_prios_of(&w->prios, f->tid);
     if (state == READY)
         begin_behind(w, f, sight.from_ns);
 }
@@ -185,7 +179,7 @@ static void switch_in(struct walk *w, struct followed *f, const struct tac_captu
     /* whoever it takes the CPU from had it before, whatever was believed */
     if (f->state == READY && !f->now.who && e->tid) {
         f->now.who = e->tid;
-        f->now.prio = prio_of(w, e->tid);
+        f->now.prio = tac_prios_of(&w->prios, e->tid);
     }
     wake_early(f);
     leave(w, f, e->ns);
@@ -208,8 +202,9 @@ static void switch_out(struct walk *w, struct followed *f, const struct tac_capt
 static void on_switch(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
 {
     uint32_t next = (uint32_t)(e->a >> 32);
-    learn_prio(w, next, (uint32_t)e->a);
-    learn_prio(w, e->tid, (uint32_t)e->b);
+    tac_prios_learn(&w->prios, next, (uint32_t)e->a);
+    tac_prios_learn(&w->prios, e->tid, (uint32_t)e->b);
+    forget_interrupts(w, e->cpu, false);
     struct followed *out = follow(w, e->tid), *in = follow(w, next);
     if (in)
         switch_in(w, in, e);
@@ -229,19 +224,33 @@ static uint32_t runner(const struct walk *w, uint32_t cpu)
     return cpu < CPUS_MAX ? w->on_cpu[cpu] : 0;
 }
 
+/* Whether the CPU is in an interrupt that is no timer's. The CPU's own timer leaves no event on x86
+ * (elsewhere it may, and then counts as a device), and in the soft interrupts of timers nothing
+ * else runs. */
+static bool is_in_device(const struct walk *w, uint32_t cpu)
+{
+    enum { TIMER = 1, HRTIMER = 8 };
+    if (cpu >= CPUS_MAX)
+        return false;
+    const struct tac_sight *hard = &w->interrupt[cpu][0], *soft = &w->interrupt[cpu][1];
+    return hard->from_ns || (soft->from_ns && soft->detail != TIMER && soft->detail != HRTIMER);
+}
+
 static void on_waking(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
 {
     uint32_t target = (uint32_t)(e->a >> 32), cpu = (uint32_t)(e->b >> 32);
-    learn_prio(w, target, (uint32_t)e->a);
+    tac_prios_learn(&w->prios, target, (uint32_t)e->a);
     struct followed *f = follow(w, target);
     if (!f)
         return;
     bool hard = e->b & 1, unfair = cpu < CPUS_MAX && w->unfair[cpu];
+    bool device = hard && is_in_device(w, e->cpu);
     struct tac_sight woken = {.from_ns = e->ns,
                               .index = index,
                               .who = runner(w, cpu),
                               .detail = hard ? 0 : e->tid,
-                              .flags = TAC_SIGHT_WOKEN | (hard ? TAC_SIGHT_HARD : 0)};
+                              .flags = TAC_SIGHT_WOKEN | (hard ? TAC_SIGHT_HARD : 0) |
+                                       (device ? TAC_SIGHT_DEVICE : 0)};
     if (f->state == RUNNING)
         f->early = woken;
     if (f->state != ASLEEP)
@@ -305,19 +314,24 @@ static uint64_t who_is_there(const struct walk *w, uint32_t cpu)
     return there;
 }
 
+static void keep_halt(struct walk *w, const struct tac_sight *s)
+{
+    if (w->halts && w->error == 0 && s->kind == TAC_SIGHT_STILL)
+        w->error = tac_sights_add(w->halts, *s);
+}
+
 static void note_still(struct walk *w, const struct silence *s, uint32_t charged)
 {
+    struct tac_sight still = {
+        .from_ns = s->from_ns, .to_ns = s->to_ns, .index = TAC_SIGHT_NONE, .kind = TAC_SIGHT_STILL};
+    keep_halt(w, &still);
     for (size_t i = 0; i < w->count; i++) {
         struct followed *f = &w->followed[i];
         bool waits = f->state == READY && f->now.from_ns < s->to_ns;
         if (!(s->there >> i & 1) || (!waits && f->tid != charged))
             continue;
-        uint64_t since = waits && f->now.from_ns > s->from_ns ? f->now.from_ns : s->from_ns;
-        note(w, f,
-             (struct tac_sight){.from_ns = since,
-                                .to_ns = s->to_ns,
-                                .index = TAC_SIGHT_NONE,
-                                .kind = TAC_SIGHT_STILL});
+        still.from_ns = waits && f->now.from_ns > s->from_ns ? f->now.from_ns : s->from_ns;
+        note(w, f, still);
     }
 }
 
@@ -442,7 +456,9 @@ static void on_event(struct walk *w, const struct tac_capture_kernel *e, uint32_
         return;
     }
     on_sign_of_life(w, e);
-    if (e->type == TAC_KERNEL_WAKING)
+    if (e->type == TAC_KERNEL_LOST)
+        forget_interrupts(w, e->cpu, true);
+    else if (e->type == TAC_KERNEL_WAKING)
         on_waking(w, e, index);
     else if (e->type == TAC_KERNEL_MIGRATE)
         on_migrate(w, e, index);
@@ -492,14 +508,6 @@ static int find_proofs(struct walk *w)
     return 0;
 }
 
-static int compare_ends(const void *a, const void *b)
-{
-    const struct tac_sight *x = a, *y = b;
-    if (x->to_ns != y->to_ns)
-        return x->to_ns < y->to_ns ? -1 : 1;
-    return x->from_ns < y->from_ns ? -1 : x->from_ns > y->from_ns;
-}
-
 static bool gives_a_sign(const struct walk *w, const struct followed *f, uint64_t from, uint64_t to)
 {
     const struct tac_capture *c = w->capture;
@@ -510,12 +518,6 @@ static bool gives_a_sign(const struct walk *w, const struct followed *f, uint64_
         if (c->kernel[i].tid == f->tid)
             return true;
     return false;
-}
-
-static void keep_halts(struct walk *w, const struct tac_sights *found)
-{
-    for (size_t i = 0; i < found->count && w->halts && w->error == 0; i++)
-        w->error = tac_sights_add(w->halts, found->data[i]);
 }
 
 /* A thread's own timer, and the tick of the CPU that it has, tell of halts that are too short to
@@ -530,6 +532,7 @@ static void note_late_timers(struct walk *w)
         w->error = tac_tick_find(w->capture, &late);
     for (size_t k = 0; k < late.count; k++) {
         const struct tac_sight *s = &late.data[k];
+        keep_halt(w, s);
         for (size_t i = 0; i < w->count; i++) {
             struct followed *f = &w->followed[i];
             bool is_long = !w->system_wide && s->to_ns - s->from_ns > TAC_STILL_CPU_NS;
@@ -537,7 +540,6 @@ static void note_late_timers(struct walk *w)
                 note(w, f, *s);
         }
     }
-    keep_halts(w, &late);
     free(late.data);
 }
 
@@ -549,15 +551,14 @@ static void walk_events(struct walk *w)
     struct tac_sights still = {0};
     if (w->error == 0 && w->system_wide)
         w->error = tac_still_find(c, &still);
-    keep_halts(w, &still);
+    for (size_t k = 0; k < still.count; k++)
+        keep_halt(w, &still.data[k]);
     note_late_timers(w);
     for (size_t i = 0; i < w->count; i++) {
         leave(w, &w->followed[i], c->end_ns);
         for (size_t k = 0; k < still.count; k++)
             note(w, &w->followed[i], still.data[k]);
-        struct tac_sights *s = &w->sights[w->followed[i].thread];
-        if (s->count)
-            qsort(s->data, s->count, sizeof *s->data, compare_ends);
+        tac_sights_sort(&w->sights[w->followed[i].thread]);
     }
     free(still.data);
 }

@@ -12,8 +12,8 @@
 
 /* Fill sights[thread] of every thread of the capture that has cycles (at most 64), sorted by to_ns.
  * system_wide: believe SWITCH and WAKING; otherwise OUT and IN, and where there are SWITCHes, too,
- * nothing else. ret_halts (may be NULL): all TAC_SIGHT_STILL that were found, of whatever thread,
- * in no order. 0, -ENOMEM. Cost: O(kernel events x followed threads). */
+ * nothing else. ret_halts (may be NULL): all TAC_SIGHT_STILL that were found, of whatever thread
+ * or of a CPU, in no order. 0, -ENOMEM. Cost: O(kernel events x followed threads). */
 int tac_follow(const struct tac_capture *capture, bool system_wide, struct tac_sights *sights,
                struct tac_sights *ret_halts);
 

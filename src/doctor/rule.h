@@ -103,10 +103,12 @@ static inline bool tac_sight_is_real_time(const struct tac_sight *s)
     return s->own_prio < TAC_PRIO_NORMAL;
 }
 
-/* The wake-up of the cycle when a timer sent it, later than least_ns after the release, or NULL;
- * and the sleep that it ended, or NULL. */
+/* The last wake-up before the cycle began, when an interrupt sent it, later than least_ns after the
+ * release, or NULL; and the sleep that it ended, or NULL. It is a timer's where no other interrupt
+ * is seen to be open. */
 struct tac_timed_wake {
     const struct tac_sight *wake, *sleep;
+    bool is_timer;
 };
 struct tac_timed_wake tac_case_late_timer(const struct tac_case *c, uint64_t least_ns);
 
@@ -114,7 +116,7 @@ struct tac_timed_wake tac_case_late_timer(const struct tac_case *c, uint64_t lea
  * it is due when the program wanted. */
 static inline bool tac_timed_wake_is_wanted(const struct tac_case *c, struct tac_timed_wake timed)
 {
-    return timed.sleep && timed.sleep->from_ns > c->layout->release_ns;
+    return timed.is_timer && timed.sleep && timed.sleep->from_ns > c->layout->release_ns;
 }
 
 /* How many sights of the kind lie in the cycle. ret_first may be NULL. */

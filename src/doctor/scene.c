@@ -224,18 +224,30 @@ uint64_t tac_case_slept(const struct tac_case *c, uint32_t tid, uint64_t from_ns
     return sum + (since ? to_ns - since : 0);
 }
 
+/* A wake-up, and not the rest of a wait that another thread or CPU has cut off. */
+static bool is_wake(const struct tac_case *c, const struct tac_sight *s)
+{
+    return s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_WOKEN &&
+           s->index < c->capture->kernel_count &&
+           c->capture->kernel[s->index].type == TAC_KERNEL_WAKING;
+}
+
 struct tac_timed_wake tac_case_late_timer(const struct tac_case *c, uint64_t least_ns)
 {
-    struct tac_timed_wake timed = {NULL, NULL};
+    struct tac_timed_wake timed = {0};
     const struct tac_sights *all = &c->layout->sights;
-    for (size_t i = 0; i < all->count && !timed.wake; i++) {
-        const struct tac_sight *s = &all->data[i];
-        if (s->kind == TAC_SIGHT_READY && s->flags & TAC_SIGHT_HARD &&
-            s->from_ns > c->layout->release_ns + least_ns && s->from_ns <= c->cycle->begin_ns)
-            timed.wake = s;
-    }
-    for (size_t i = 0; i < all->count && timed.wake; i++)
-        if (all->data[i].kind == TAC_SIGHT_ASLEEP && all->data[i].to_ns == timed.wake->from_ns)
+    const struct tac_sight *wake = NULL;
+    for (size_t i = 0; i < all->count; i++)
+        if (is_wake(c, &all->data[i]) && all->data[i].from_ns <= c->cycle->begin_ns &&
+            (!wake || all->data[i].from_ns >= wake->from_ns))
+            wake = &all->data[i];
+    if (!wake || !(wake->flags & TAC_SIGHT_HARD) ||
+        wake->from_ns <= c->layout->release_ns + least_ns)
+        return timed;
+    timed.wake = wake;
+    timed.is_timer = !(wake->flags & TAC_SIGHT_DEVICE);
+    for (size_t i = 0; i < all->count; i++)
+        if (all->data[i].kind == TAC_SIGHT_ASLEEP && all->data[i].to_ns == wake->from_ns)
             timed.sleep = &all->data[i];
     return timed;
 }

@@ -110,27 +110,47 @@ static void kernel_busy_although_the_one_in_front_was_not_charged(void)
 }
 
 /* The thread goes to sleep behind the release, for two periods: its timer is not late, whoever had
- * the CPU meanwhile. */
+ * the CPU meanwhile. Of a device nothing is known but that it was late. */
 static void late_wake_by_a_sleep_for_a_time(void)
+{
+    for (int device = 0; device < 2; device++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        fixture_cycle(&f, 0, 10, 1100, (struct tac_make_evidence){.cpu_ns = 1089000});
+        fixture_cycle(&f, 1, 3110, 3310, (struct tac_make_evidence){.cpu_ns = 199000});
+        rules_wake(&f, 7);
+        fixture_kernel(&f, 1101, TAC_KERNEL_SWITCH, FIXTURE_AUDIO,
+                       (uint64_t)FIXTURE_HOG << 32 | 120, 1ull << 32 | 19);
+        fixture_kernel(&f, 3100, TAC_KERNEL_SOFTIRQ_BEGIN, FIXTURE_HOG, device ? 3 : 1, 0);
+        fixture_kernel(&f, 3102, TAC_KERNEL_WAKING, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                       1ull << 32 | 1);
+        fixture_kernel(&f, 3103, TAC_KERNEL_SOFTIRQ_END, FIXTURE_HOG, device ? 3 : 1, 0);
+        fixture_kernel(&f, 3105, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+                       120);
+        rules_sleep(&f, 3311);
+        fixture_judge(&f);
+        const struct tac_miss *m = fixture_miss(&f, 1);
+        REQUIRE(m);
+        CHECK_STR(m->verdict[0].rule->name, "late_wake");
+        CHECK(device == !strstr(m->verdict[0].text, "a sleep for a time"));
+        fixture_close(&f);
+    }
+}
+
+/* An interrupt whose end was lost is over where its CPU switches. */
+static void kernel_busy_behind_an_interrupt_whose_end_was_lost(void)
 {
     struct fixture f;
     fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
-    fixture_cycle(&f, 0, 10, 1100, (struct tac_make_evidence){.cpu_ns = 1089000});
-    fixture_cycle(&f, 1, 3110, 3310, (struct tac_make_evidence){.cpu_ns = 199000});
-    rules_wake(&f, 7);
-    fixture_kernel(&f, 1101, TAC_KERNEL_SWITCH, FIXTURE_AUDIO, (uint64_t)FIXTURE_HOG << 32 | 120,
-                   1ull << 32 | 19);
-    fixture_kernel(&f, 3102, TAC_KERNEL_WAKING, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+    fixture_cycle(&f, 0, 1910, 2110, (struct tac_make_evidence){.cpu_ns = 199000});
+    fixture_kernel(&f, -500, TAC_KERNEL_IRQ_BEGIN, 0, 5, 0);
+    fixture_kernel(&f, -200, TAC_KERNEL_SWITCH, 0, (uint64_t)FIXTURE_HOG << 32 | 120, 120);
+    fixture_kernel(&f, 7, TAC_KERNEL_WAKING, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
                    1ull << 32 | 1);
-    fixture_kernel(&f, 3105, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
+    fixture_kernel(&f, 1909, TAC_KERNEL_SWITCH, FIXTURE_HOG, (uint64_t)FIXTURE_AUDIO << 32 | 19,
                    120);
-    rules_sleep(&f, 3311);
-    fixture_judge(&f);
-    const struct tac_miss *m = fixture_miss(&f, 1);
-    REQUIRE(m);
-    CHECK_STR(m->verdict[0].rule->name, "late_wake");
-    CHECK(strstr(m->verdict[0].text, "a sleep for a time") != NULL);
-    fixture_close(&f);
+    rules_sleep(&f, 2111);
+    rules_expect(&f, "kernel_busy");
 }
 
 /* Interrupts were off from the last moment on at which the CPU is seen to take them. */
@@ -545,6 +565,7 @@ int main(int argc, char **argv)
     TEST(kernel_busy_when_a_normal_thread_delays_the_start);
     TEST(kernel_busy_although_the_one_in_front_was_not_charged);
     TEST(late_wake_by_a_sleep_for_a_time);
+    TEST(kernel_busy_behind_an_interrupt_whose_end_was_lost);
     TEST(kernel_busy_is_no_longer_than_interrupts_were_off);
     TEST(interrupts_hard_and_soft);
     TEST(softirq_that_had_the_cpu_before);

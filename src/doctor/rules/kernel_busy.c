@@ -37,7 +37,8 @@ static void check_late_timer(struct tac_case *c)
 {
     struct tac_timed_wake timed = tac_case_late_timer(c, SHORT_NS);
     const struct tac_sight *s = timed.wake;
-    if (!s || !s->who || !tac_sight_is_real_time(s) || tac_timed_wake_is_wanted(c, timed))
+    if (!s || !timed.is_timer || !s->who || !tac_sight_is_real_time(s) ||
+        tac_timed_wake_is_wanted(c, timed))
         return;
     uint32_t cpu = c->capture->kernel[s->index].cpu;
     uint64_t shut = s->from_ns - last_open(c, cpu, c->layout->release_ns, s->from_ns);
