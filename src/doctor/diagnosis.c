@@ -191,7 +191,7 @@ static void price_faults(struct tac_work *w, size_t source, double *value)
 }
 
 /* A host halts a machine wherever it is, and for some of its halts there is no witness. Cycles that
- * are three times as many as the halts that were seen, and one more, are not that. */
+ * are three for each halt that was seen, and three more, are not that. */
 static double often_own(const struct tac_work *w, size_t source, double *value)
 {
     const struct tac_diagnosis *d = w->diagnosis;

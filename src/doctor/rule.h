@@ -154,8 +154,8 @@ uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from
                            uint64_t to_ns);
 
 /* Whether a halt of a virtual machine, without a witness, may be what looks like own time above
- * usual: much of it may lie in one stretch without any event of the thread, and such cycles are not
- * so many that they are the program's. The stretch. */
+ * usual: much of it may lie in one stretch without any event or zone of the thread, outside
+ * recorded calls, and such cycles are not so many that they are the program's. The stretch. */
 bool tac_case_may_be_halted(const struct tac_case *c, uint64_t *ret_from_ns, uint64_t *ret_to_ns);
 
 /* The heap operation that the thread (index in threads) was in at ns, or began last before it; NULL

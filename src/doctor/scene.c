@@ -5,6 +5,9 @@
 #include "doctor/rule.h"
 #include "doctor/still.h"
 #include "doctor/tick.h"
+#include "doctor/witness.h"
+
+#include <stdlib.h>
 
 /* Heap operations begin in order; one that is longer than this before the window is not looked for.
  */
@@ -310,28 +313,48 @@ uint64_t tac_case_unticked(const struct tac_case *c, uint32_t cpu, uint64_t from
     return sum;
 }
 
-/* The longest time on the account of own work without an event of the kernel that tells of the
- * thread. */
-static struct tac_segment longest_silence(const struct tac_case *c)
+/* When the thread next gives a sign behind ns: an event of the kernel that tells of it, or one of
+ * the rising signs; to_ns when none comes before. */
+static uint64_t next_sign(const struct tac_case *c, const uint64_t *sign, size_t count, uint64_t ns,
+                          uint64_t to_ns)
 {
     const struct tac_capture *cap = c->capture;
     uint32_t tid = cap->threads[c->cycle->thread].tid;
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sign[middle] <= ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < count && sign[low] < to_ns)
+        to_ns = sign[low];
+    for (size_t k = TAC_CAPTURE_LOWER(cap, kernel, ns, ns + 1);
+         k < cap->kernel_count && cap->kernel[k].ns < to_ns; k++)
+        if (cap->kernel[k].tid == tid)
+            return cap->kernel[k].ns;
+    return to_ns;
+}
+
+/* The longest time on the account of own work, and in no call, without a sign of the thread. */
+static struct tac_segment longest_silence(const struct tac_case *c)
+{
     struct tac_segment longest = {0};
+    uint64_t *sign;
+    size_t count;
+    if (tac_witness_signs(c->capture, c->layout, &sign, &count) < 0)
+        return longest;
     for (size_t i = 0; i < c->layout->segments; i++) {
-        struct tac_segment rest = c->layout->segment[i];
-        if (rest.account != TAC_ACCOUNT_OWN)
-            continue;
-        size_t k = TAC_CAPTURE_LOWER(cap, kernel, ns, rest.from_ns);
-        for (bool is_end = false; !is_end; k++) {
-            is_end = k == cap->kernel_count || cap->kernel[k].ns >= rest.to_ns;
-            uint64_t at = is_end ? rest.to_ns : cap->kernel[k].ns;
-            if (!is_end && cap->kernel[k].tid != tid)
-                continue;
-            if (at - rest.from_ns > longest.to_ns - longest.from_ns)
-                longest = (struct tac_segment){.from_ns = rest.from_ns, .to_ns = at};
-            rest.from_ns = at;
+        const struct tac_segment *s = &c->layout->segment[i];
+        bool is_own = s->account == TAC_ACCOUNT_OWN && s->sight == TAC_SIGHT_NONE;
+        for (uint64_t from = s->from_ns, to; is_own && from < s->to_ns; from = to) {
+            to = next_sign(c, sign, count, from, s->to_ns);
+            if (to - from > longest.to_ns - longest.from_ns)
+                longest = (struct tac_segment){.from_ns = from, .to_ns = to};
         }
     }
+    free(sign);
     return longest;
 }
 

@@ -248,6 +248,24 @@ static size_t zones_within(const struct tac_capture *c, const struct tac_capture
     return n;
 }
 
+int tac_witness_signs(const struct tac_capture *capture, const struct tac_layout *l,
+                      uint64_t **ret_signs, size_t *ret_count)
+{
+    size_t n = zones_within(capture, l->cycle, NULL);
+    uint64_t *sign = malloc((n + 2 * l->sights.count + 1) * sizeof *sign);
+    if (!sign)
+        return -ENOMEM;
+    zones_within(capture, l->cycle, sign);
+    for (size_t i = 0; i < l->sights.count; i++) {
+        sign[n++] = l->sights.data[i].from_ns;
+        sign[n++] = l->sights.data[i].to_ns;
+    }
+    qsort(sign, n, sizeof *sign, tac_compare_u64);
+    *ret_signs = sign;
+    *ret_count = n;
+    return 0;
+}
+
 /* Long stretches without a sign of the thread, summed up. */
 static uint64_t sum_of_silence(const uint64_t *sign, size_t count, uint64_t from_ns, uint64_t to_ns)
 {
@@ -281,16 +299,11 @@ int tac_witness_silence(const struct tac_witness *w, struct tac_layout *l, unsig
     if (has & TAC_HAS_SCHED || w->pulses[cycle->thread] ||
         cycle->end_ns - cycle->begin_ns < TAC_STILL_CPU_NS || !tac_evidence_is_virtual(w->capture))
         return 0;
-    size_t n = zones_within(w->capture, cycle, NULL);
-    uint64_t *sign = malloc((n + 2 * l->sights.count + 1) * sizeof *sign);
-    if (!sign)
-        return -ENOMEM;
-    zones_within(w->capture, cycle, sign);
-    for (size_t i = 0; i < l->sights.count; i++) {
-        sign[n++] = l->sights.data[i].from_ns;
-        sign[n++] = l->sights.data[i].to_ns;
-    }
-    qsort(sign, n, sizeof *sign, tac_compare_u64);
+    uint64_t *sign;
+    size_t n;
+    int r = tac_witness_signs(w->capture, l, &sign, &n);
+    if (r < 0)
+        return r;
     for (int a = TAC_ACCOUNT_OWN; a <= TAC_ACCOUNT_ALLOCATOR; a++)
         l->silent_ns[a] = silence_of(l, (enum tac_account)a, sign, n);
     free(sign);

@@ -32,6 +32,12 @@ void tac_witness_fini(struct tac_witness *witness);
  * evidence that there was for this cycle (bits of has), or -ENOMEM. */
 int tac_witness_cycle(const struct tac_witness *witness, struct tac_layout *layout);
 
+/* When something was seen of the cycle's thread: begins and ends of its zones and of all sights,
+ * rising. *ret_signs is freed with free(). 0, -ENOMEM. */
+TAC_MUST_CHECK int tac_witness_signs(const struct tac_capture *capture,
+                                     const struct tac_layout *layout, uint64_t **ret_signs,
+                                     size_t *ret_count);
+
 /* How long nothing was seen of the thread in a virtual machine, where that shows nothing: needs the
  * segments of tac_layout_cut. has: what tac_witness_cycle returned. 0, -ENOMEM. */
 int tac_witness_silence(const struct tac_witness *witness, struct tac_layout *layout, unsigned has);

@@ -407,7 +407,7 @@ static void blocking_call_when_it_provides_the_pages_ahead(void)
  * such cycles are not, nor is one in which the thread gives signs. */
 static void own_work_is_possible_at_most_where_a_halt_would_look_the_same(void)
 {
-    enum { ONE, MANY, SIGNS, BARE, WAYS };
+    enum { ONE, MANY, SIGNS, BARE, ZONES, WAYS };
     for (int way = 0; way < WAYS; way++) {
         struct fixture f;
         fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
@@ -422,6 +422,9 @@ static void own_work_is_possible_at_most_where_a_halt_would_look_the_same(void)
                 fixture_kernel(&f, from + 100 * sign, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 100000, 0);
             rules_sleep(&f, from + 1301);
         }
+        for (int zone = 0; zone < 4 && way == ZONES; zone++)
+            tac_make_zone(f.make, f.audio, TAC_CAT_APP, "step", fixture_ns(300.0 * zone + 50),
+                          fixture_ns(300.0 * zone + 300));
         fixture_judge(&f);
         CHECK_STR(fixture_verdict(&f), "own_work");
         const struct tac_miss *m = fixture_miss(&f, 0);

@@ -6,8 +6,8 @@
  * there, so that the reader knows where to look.
  *
  * A host that halts a virtual machine for a moment, and does not tell, leaves the same: the
- * thread's clock goes on. Where the extra time may lie in one stretch without any event of the
- * thread or its CPU, and cycles like this are so few that halts may be all of them, it is possible
+ * thread's clock goes on. Where the extra time may lie in one stretch without any event or zone of
+ * the thread, and cycles like this are so few that halts may be all of them, it is possible
  * at most, and the words say so. */
 #include "doctor/rule.h"
 
