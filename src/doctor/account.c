@@ -118,16 +118,24 @@ static enum tac_account account_asleep(const struct sweep *s, uint32_t *ret_sigh
     return TAC_ACCOUNT_BLOCKED;
 }
 
+/* The machine, or the CPU; what proves it before what makes it likely. */
+static bool is_halted(const struct sweep *s, uint32_t *ret_sight)
+{
+    uint8_t kind = s->open[TAC_SIGHT_STILL] ? TAC_SIGHT_STILL : TAC_SIGHT_HALTING;
+    if (!s->open[kind])
+        return false;
+    *ret_sight = s->top[kind];
+    return true;
+}
+
 /* Before the cycle began: released, and not yet at work. A sleep that can be interrupted is the
  * wait for the release itself; any other (stopped, or deep in the kernel) is a block. */
 static enum tac_account account_before(const struct sweep *s, uint64_t ns, uint32_t *ret_sight)
 {
     if (ns < s->layout->previous_ns)
         return TAC_ACCOUNT_CARRIED;
-    if (s->open[TAC_SIGHT_STILL]) {
-        *ret_sight = s->top[TAC_SIGHT_STILL];
+    if (is_halted(s, ret_sight))
         return TAC_ACCOUNT_HYPERVISOR;
-    }
     if (s->open[TAC_SIGHT_IRQ] || s->open[TAC_SIGHT_SOFTIRQ]) {
         *ret_sight = s->top[s->open[TAC_SIGHT_IRQ] ? TAC_SIGHT_IRQ : TAC_SIGHT_SOFTIRQ];
         return TAC_ACCOUNT_INTERRUPT;
@@ -203,10 +211,8 @@ static enum tac_account account_within(const struct sweep *s, uint32_t *ret_sigh
         {TAC_SIGHT_MEMORY, TAC_ACCOUNT_ALLOCATOR}, {TAC_SIGHT_MMAP, TAC_ACCOUNT_BLOCKED},
         {TAC_SIGHT_LOCK, TAC_ACCOUNT_BLOCKED},
     };
-    if (s->open[TAC_SIGHT_STILL]) {
-        *ret_sight = s->top[TAC_SIGHT_STILL];
+    if (is_halted(s, ret_sight))
         return TAC_ACCOUNT_HYPERVISOR;
-    }
     if (s->open[TAC_SIGHT_ASLEEP] || comes_back(s)) {
         *ret_sight = s->top[s->open[TAC_SIGHT_ASLEEP] ? TAC_SIGHT_ASLEEP : TAC_SIGHT_READY];
         return account_asleep(s, ret_sight);

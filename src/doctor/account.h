@@ -45,9 +45,11 @@ enum tac_sight_kind {
     TAC_SIGHT_COMPACT,
     TAC_SIGHT_FAULTING, /* the kernel provides a page; detail: address */
     TAC_SIGHT_GAP,
-    TAC_SIGHT_STILL,                   /* no CPU of the machine ran; detail: CPUs that prove it,
-                                          0: that of the thread alone did not run */
-    TAC_SIGHT_SPANS,                   /* kinds above have a duration, kinds below are moments */
+    TAC_SIGHT_STILL,   /* no CPU of the machine ran; detail: CPUs that prove it, 0: that of the
+                          thread alone did not run. who (0: none): by a timer of this thread, or
+                          the tick of its CPU; detail: how late that was, ns, 0: the whole span */
+    TAC_SIGHT_HALTING, /* of a STILL before its tick was due: it began somewhere in this */
+    TAC_SIGHT_SPANS,   /* kinds above have a duration, kinds below are moments */
     TAC_SIGHT_FAULT = TAC_SIGHT_SPANS, /* detail: address */
     TAC_SIGHT_PAGES,                   /* detail: order */
     TAC_SIGHT_SIGNAL,                  /* detail: number */

@@ -8,8 +8,17 @@
 #include <stdlib.h>
 
 /* Ends that were seen lay within 60 us of each other's grid; a witness comes some microseconds
- * after the end. Ends nearer than SAME are of one halt, told by several witnesses. */
-enum { GRID_NS = 100 * 1000 * 1000, NEAR_NS = 200 * 1000, SAME_NS = 1000 * 1000, LEAST = 3 };
+ * after the end. Ends nearer than SAME are of one halt, told by several witnesses. The clocks of
+ * host and machine drift apart by up to 50 us a second, so only the halts around count. Of more
+ * than MOST of them no half can be on a grid. */
+enum {
+    GRID_NS = 100 * 1000 * 1000,
+    NEAR_NS = 200 * 1000,
+    SAME_NS = 1000 * 1000,
+    LEAST = 3,
+    GRIDS = 30, /* as far as this to either side */
+    MOST = 2 * (2 * GRIDS + 2)
+};
 
 int tac_halts_find(const struct tac_sights *sights, struct tac_halts *ret_halts)
 {
@@ -39,16 +48,42 @@ static uint64_t phase(uint64_t first, uint64_t second)
     return (second % GRID_NS + GRID_NS - first % GRID_NS) % GRID_NS;
 }
 
+static size_t first_behind(const struct tac_halts *halts, uint64_t ns)
+{
+    size_t low = 0, high = halts->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (halts->end_ns[middle] < ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* How many of count halts lie on the grid of the one that ends at ns, itself included. */
+static size_t agree_with(const uint64_t *end_ns, size_t count, uint64_t ns)
+{
+    size_t agree = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t apart = phase(ns, end_ns[i]);
+        agree += apart <= NEAR_NS || apart >= GRID_NS - NEAR_NS;
+    }
+    return agree;
+}
+
 uint64_t tac_halts_expected(const struct tac_halts *halts, uint64_t from_ns, uint64_t to_ns)
 {
-    for (size_t i = 0; i < halts->count; i++) {
-        uint64_t at = from_ns + phase(from_ns, halts->end_ns[i]);
-        size_t agree = 0;
-        for (size_t k = 0; k < halts->count && at <= to_ns; k++) {
-            uint64_t apart = phase(halts->end_ns[i], halts->end_ns[k]);
-            agree += apart <= NEAR_NS || apart >= GRID_NS - NEAR_NS;
-        }
-        if (agree >= LEAST)
+    const uint64_t around_ns = (uint64_t)GRIDS * GRID_NS;
+    size_t first = first_behind(halts, from_ns > around_ns ? from_ns - around_ns : 0);
+    const uint64_t *end_ns = halts->end_ns + first;
+    size_t count = first_behind(halts, to_ns + around_ns) - first;
+    if (count < LEAST || count > MOST)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = from_ns + phase(from_ns, end_ns[i]);
+        size_t agree = at <= to_ns ? agree_with(end_ns, count, end_ns[i]) : 0;
+        if (agree >= LEAST && agree * 2 >= count)
             return at;
     }
     return 0;

@@ -2,7 +2,9 @@
  * test_pulse.c - of a thread's pulse, which mark is late, and by how much: marks on their grid of
  * CPU time are not, however the thread was interrupted, nor those that the kernel left out. And the
  * verdicts by the other witnesses of a halt: ticks, and the grid that halts end on. */
+#include "doctor/halts.h"
 #include "doctor/pulse.h"
+#include "doctor/tick.h"
 
 #include "rules.h"
 
@@ -243,8 +245,10 @@ static void hypervisor_when_a_tick_is_late(void)
         tac_make_meta(guest.make, "virtual", "yes");
         tac_make_meta(guest.make, "tick_ns", "1000000");
         fixture_cycle(&guest, 0, 10, 2510, (struct tac_make_evidence){.cpu_ns = 2499000});
-        for (int k = 1 - FIXTURE_LATE; k < 0 && way != UNSEEN; k++)
-            fixture_kernel(&guest, k * 1000.0 + 100, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 91000, 0);
+        for (int k = 1 - FIXTURE_LATE; k < FIXTURE_CYCLES - FIXTURE_LATE && way != UNSEEN; k++)
+            if (k < 0 || k > 8)
+                fixture_kernel(&guest, k * 1000.0 + 100, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 91000,
+                               0);
         rules_wake(&guest, 7);
         fixture_kernel(&guest, 100, TAC_KERNEL_RUNTIME, FIXTURE_AUDIO, 91000, 0);
         for (int k = 1; k < 3 && way == IN_TIME; k++)
@@ -256,14 +260,163 @@ static void hypervisor_when_a_tick_is_late(void)
     }
 }
 
+/* ---- ticks, by hand ---- */
+
+enum { TICK_NS = 4000000, TICKS_MAX = 4000, RUNNER = 9, OTHER = 8 };
+
+/* On a kernel of 250 ticks a second whose first bin edges lie as far behind the tick as charges. */
+static const uint64_t first_tick_ns = 1000ull * TICK_NS + TICK_NS / 64 * 5 - 6000;
+
+static struct tac_capture_kernel ticks[TICKS_MAX];
+static size_t ticks_count;
+
+static void put_tick(uint64_t ns, enum tac_kernel_type type, uint32_t tid, uint64_t a)
+{
+    ticks[ticks_count++] =
+        (struct tac_capture_kernel){.ns = ns, .type = (uint16_t)type, .tid = tid, .a = a, .b = 120};
+}
+
+static void start_ticks(void)
+{
+    ticks_count = 0;
+    put_tick(first_tick_ns - 1000000, TAC_KERNEL_SWITCH, 0, (uint64_t)RUNNER << 32 | 120);
+}
+
+/* A charge comes 3 to 15 us behind its tick. */
+static uint64_t charge_ns(unsigned k)
+{
+    return first_tick_ns + (uint64_t)k * TICK_NS + 3000 + (uint64_t)k * 7919 % 12000;
+}
+
+static size_t find_ticks(void)
+{
+    struct tac_capture_meta meta[] = {{.key = "tick_ns", .value = "4000000"}};
+    struct tac_capture_thread thread = {.tid = RUNNER, .begin_ns = 1, .end_ns = UINT64_MAX};
+    const struct tac_capture capture = {.threads = &thread,
+                                        .threads_count = 1,
+                                        .kernel = ticks,
+                                        .kernel_count = ticks_count,
+                                        .meta = meta,
+                                        .meta_count = 1};
+    spans = (struct tac_sights){0};
+    CHECK(tac_tick_find(&capture, &spans) == 0);
+    return spans.count;
+}
+
+static void ticks_that_come_a_little_early_are_not_late(void)
+{
+    start_ticks();
+    for (unsigned k = 0; k < 400; k++)
+        put_tick(charge_ns(k), TAC_KERNEL_RUNTIME, RUNNER, TICK_NS);
+    CHECK(find_ticks() == 0);
+    free(spans.data);
+}
+
+/* From when it was due to when it came is known; what is before that may be of the halt. */
+static void a_late_tick_ends_a_halt(void)
+{
+    start_ticks();
+    for (unsigned k = 0; k < 400; k++)
+        put_tick(charge_ns(k) + (k == 300 ? 2500000 : 0), TAC_KERNEL_RUNTIME, RUNNER, TICK_NS);
+    REQUIRE(find_ticks() == 2);
+    const struct tac_sight *halting = &spans.data[0], *still = &spans.data[1];
+    CHECK(halting->kind == TAC_SIGHT_HALTING && still->kind == TAC_SIGHT_STILL);
+    CHECK(halting->to_ns == still->from_ns && still->to_ns == charge_ns(300) + 2500000);
+    CHECK_NEAR((double)(still->from_ns - first_tick_ns), 300.0 * TICK_NS, 20000);
+    CHECK_NEAR((double)(halting->to_ns - halting->from_ns), 2500000, 20000);
+    free(spans.data);
+}
+
+/* One of five leaves no event: one that is missing shows nothing. */
+static void ticks_that_often_leave_no_event_show_nothing(void)
+{
+    start_ticks();
+    for (unsigned k = 0; k < 400; k++)
+        if (k % 5 != 1)
+            put_tick(first_tick_ns + (uint64_t)k * TICK_NS + 9000, TAC_KERNEL_RUNTIME, RUNNER,
+                     TICK_NS);
+    CHECK(find_ticks() == 0);
+    free(spans.data);
+}
+
+/* It takes the CPU from another one in each of its cycles, whose period is the tick's: that charges
+ * more evenly than ticks do. A cycle that does not is not late. */
+static void charges_of_switches_are_no_grid(void)
+{
+    start_ticks();
+    for (unsigned k = 0; k < 400; k++) {
+        put_tick(charge_ns(k), TAC_KERNEL_RUNTIME, RUNNER, TICK_NS / 2);
+        if (k % 20 == 19)
+            continue;
+        uint64_t ns = first_tick_ns + (uint64_t)k * TICK_NS + TICK_NS / 2;
+        put_tick(ns, TAC_KERNEL_RUNTIME, RUNNER, TICK_NS / 2);
+        put_tick(ns + 2000, TAC_KERNEL_SWITCH, RUNNER, (uint64_t)OTHER << 32 | 120);
+        put_tick(ns + 9000, TAC_KERNEL_RUNTIME, OTHER, 7000);
+        put_tick(ns + 10000, TAC_KERNEL_SWITCH, OTHER, (uint64_t)RUNNER << 32 | 120);
+    }
+    CHECK(find_ticks() == 0);
+    free(spans.data);
+}
+
+/* ---- the grid that halts end on ---- */
+
+static const uint64_t second_ns = 1000000000;
+
+static uint64_t at_random(uint64_t *seed, uint64_t below)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (*seed >> 33) * below >> 31;
+}
+
+/* Many halts at any time agree by chance, but not half of those of some seconds. */
+static void halts_at_any_time_are_no_grid(void)
+{
+    uint64_t seed = 1;
+    struct tac_sights found = {0};
+    struct tac_halts halts = {0};
+    for (int i = 0; i < 300; i++)
+        CHECK(tac_sights_add(
+                  &found,
+                  (struct tac_sight){.to_ns = second_ns + at_random(&seed, 60 * second_ns)}) == 0);
+    REQUIRE(tac_halts_find(&found, &halts) == 0);
+    unsigned expected = 0;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t ns = second_ns + at_random(&seed, 60 * second_ns);
+        expected += tac_halts_expected(&halts, ns, ns + 1300000) != 0;
+    }
+    CHECK_MSG(expected == 0, "%u of 1000 stretches", expected);
+    tac_halts_fini(&halts);
+    free(found.data);
+}
+
+/* The machine's clock goes 40 us a second slower than the host's. */
+static void the_grid_of_halts_drifts(void)
+{
+    const uint64_t grid_ns = 100000000, drifted_ns = 100004000;
+    struct tac_sights found = {0};
+    struct tac_halts halts = {0};
+    for (uint64_t k = 10; k < 610; k++)
+        if (k % 3)
+            CHECK(tac_sights_add(&found, (struct tac_sight){.to_ns = k * drifted_ns}) == 0);
+    REQUIRE(tac_halts_find(&found, &halts) == 0);
+    uint64_t late_ns = 600 * drifted_ns;
+    CHECK(tac_halts_expected(&halts, late_ns - 300000, late_ns + 300000) != 0);
+    CHECK(tac_halts_expected(&halts, 600 * grid_ns - 300000, 600 * grid_ns + 300000) == 0);
+    tac_halts_fini(&halts);
+    free(found.data);
+}
+
 /* Three halts that were seen end 100 ms apart. 100 ms later a silent cycle is too long, or its
- * timer is late; where they end at other times it has computed, or somebody kept interrupts off. */
+ * timer is late; where they end at other times it has computed, or somebody kept interrupts off.
+ * It has computed as well where it went on for long behind that time. */
 static void hypervisor_when_halts_end_on_a_grid(void)
 {
     enum { AFTER = 400, US = AFTER * 1000 };
-    static const char *const verdict[] = {"own_work", "hypervisor", "kernel_busy", "hypervisor"};
-    for (int way = 0; way < 4; way++) {
-        bool on_grid = way & 1, timer = way & 2;
+    static const char *const verdict[] = {"own_work",   "hypervisor", "kernel_busy",
+                                          "hypervisor", "own_work",   "blocking_call"};
+    enum { LONG = 4, CALL, WAYS };
+    for (int way = 0; way < WAYS; way++) {
+        bool on_grid = way & 1 || way == LONG, timer = way & 2;
         double wake = timer ? 970 : 7;
         struct fixture guest;
         fixture_open(&guest, FIXTURE_CLOCK | FIXTURE_SCHED);
@@ -276,7 +429,10 @@ static void hypervisor_when_halts_end_on_a_grid(void)
             fixture_kernel(&guest, end, TAC_KERNEL_RUNTIME, FIXTURE_HOG, 3100000, 0);
             fixture_kernel(&guest, end + 10, TAC_KERNEL_SWITCH, FIXTURE_HOG, 120, 1ull << 32 | 120);
         }
-        uint64_t cpu = timer ? 199000 : 1299000;
+        uint64_t cpu = timer ? 199000 : way == LONG ? 2099000 : 1299000;
+        if (way == CALL)
+            tac_make_zone(guest.make, guest.audio, TAC_CAT_CALL, "write", fixture_ns(US + 20),
+                          fixture_ns(US + 1290));
         fixture_cycle(&guest, AFTER, US + wake + 3, US + wake + 3 + (double)(cpu / 1000),
                       (struct tac_make_evidence){.cpu_ns = cpu});
         if (timer)
@@ -309,6 +465,12 @@ int main(int argc, char **argv)
     TEST(hypervisor_when_one_cpu_gives_no_sign_of_life);
     TEST(hypervisor_when_its_cpu_has_no_ticks);
     TEST(hypervisor_when_a_tick_is_late);
+    TEST(ticks_that_come_a_little_early_are_not_late);
+    TEST(a_late_tick_ends_a_halt);
+    TEST(ticks_that_often_leave_no_event_show_nothing);
+    TEST(charges_of_switches_are_no_grid);
+    TEST(halts_at_any_time_are_no_grid);
+    TEST(the_grid_of_halts_drifts);
     TEST(hypervisor_when_halts_end_on_a_grid);
     return test_end();
 }

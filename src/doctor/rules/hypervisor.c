@@ -14,8 +14,9 @@
  *           that does not tell stolen time lets the CPU clock run on. The same of one CPU, when it
  *           lasted longer than interrupts are ever off.
  *         6 Halts that were seen end on such a grid (halts.h), and this cycle was silent up to one
- *           of its moments, for much longer than it usually computes; or its timer came late at
- *           one. Alone, it is no more than likely.
+ *           of its moments, for much longer than it usually computes, and did behind it no more
+ *           than it usually computes; or what wakes it came late at one. Alone, it is no more than
+ *           likely.
  *
  * The fourth with another one is certain. */
 #include "doctor/evidence.h"
@@ -24,24 +25,38 @@
 
 #include <math.h>
 
-enum { LATE_NS = 500 * 1000, STOLEN_NS = 100 * 1000, WITNESS_NS = 200 * 1000 };
+enum {
+    LATE_NS = 500 * 1000,
+    STOLEN_NS = 100 * 1000,
+    WITNESS_NS = 200 * 1000,
+    USUAL_MAX_NS = 1000 * 1000
+};
 
-/* Ends of other cycles with stolen time, at multiples of 100 ms (+- 2 ms) from this one's. */
-static unsigned on_grid(const struct tac_case *c)
+static bool is_halted(const struct tac_case *c, const struct tac_miss *m)
+{
+    for (unsigned k = 0; k < m->count; k++)
+        if (m->verdict[k].rule == c->rule && m->verdict[k].ns * 2 >= m->late_ns)
+            return true;
+    return false;
+}
+
+/* Whether most other cycles with stolen time in the ten seconds before end at multiples of 100 ms
+ * (+- 2 ms) from this one's, two at least. */
+static bool on_grid(const struct tac_case *c)
 {
     const struct tac_diagnosis *d = c->diagnosis;
-    unsigned count = 0;
-    for (size_t i = 0; i < d->misses_count; i++) {
+    size_t grid = 0, all = 0;
+    for (size_t i = d->misses_count; i-- > 0;) {
         const struct tac_miss *m = &d->misses[i];
-        for (unsigned k = 0; k < m->count; k++) {
-            if (m->verdict[k].rule != c->rule || m->verdict[k].ns * 2 < m->late_ns)
-                continue;
-            double apart = (double)(c->cycle->end_ns - c->capture->cycles[m->cycle].end_ns);
-            double phase = fabs(remainder(apart, 1e8));
-            count += apart > 5e7 && phase < 2e6;
-        }
+        double apart = (double)c->cycle->end_ns - (double)c->capture->cycles[m->cycle].end_ns;
+        if (apart > 1e10)
+            break;
+        if (apart < 5e7 || !is_halted(c, m))
+            continue;
+        all++;
+        grid += fabs(remainder(apart, 1e8)) < 2e6;
     }
-    return count;
+    return grid >= 2 && grid * 2 > all;
 }
 
 static bool behind_idle(const struct tac_case *c, const struct tac_sight *s)
@@ -59,27 +74,28 @@ static void check_late_timer(struct tac_case *c)
     if (!wake || late < LATE_NS || tac_timed_wake_is_wanted(c, timed))
         return;
     if (!wake->who) {
-        tac_claim(c, TAC_ACCOUNT_LATE_START, late, on_grid(c) ? 0.95 : 0.8,
-                  "the timer came %.2f ms late although the CPU was idle", (double)late / 1e6);
+        if (timed.is_timer)
+            tac_claim(c, TAC_ACCOUNT_LATE_START, late, on_grid(c) ? 0.95 : 0.8,
+                      "the timer came %.2f ms late although the CPU was idle", (double)late / 1e6);
         return;
     }
+    const char *what = timed.is_timer ? "timer" : "interrupt that wakes it";
     uint64_t stolen = tac_case_uncharged(c, wake->who, c->layout->release_ns, wake->from_ns);
     if (stolen * 2 > late)
         tac_claim(c, TAC_ACCOUNT_LATE_START, stolen, on_grid(c) ? 0.98 : 0.85,
-                  "the timer came %.2f ms late; the thread that had the CPU was not charged for it",
-                  (double)stolen / 1e6);
+                  "the %s came %.2f ms late; the thread that had the CPU was not charged for it",
+                  what, (double)stolen / 1e6);
     uint32_t cpu = c->capture->kernel[wake->index].cpu;
     uint64_t still = tac_case_unticked(c, cpu, c->layout->release_ns, wake->from_ns);
     if (stolen * 2 <= late && still * 2 > late)
         tac_claim(c, TAC_ACCOUNT_LATE_START, still, on_grid(c) ? 0.95 : 0.8,
-                  "the timer came %.2f ms late: its CPU left no sign of life, its ticks were due",
-                  (double)still / 1e6);
+                  "the %s came %.2f ms late: its CPU left no sign of life, its ticks were due",
+                  what, (double)still / 1e6);
     else if (stolen * 2 <= late && wake->from_ns > WITNESS_NS &&
              tac_halts_expected(c->diagnosis->halts, wake->from_ns - WITNESS_NS, wake->from_ns))
-        tac_claim(
-            c, TAC_ACCOUNT_LATE_START, late, 0.8,
-            "the timer came %.2f ms late, just when the host ends its halts here (each 100 ms)",
-            (double)late / 1e6);
+        tac_claim(c, TAC_ACCOUNT_LATE_START, late, 0.8,
+                  "the %s came %.2f ms late, just when the host ends its halts here (each 100 ms)",
+                  what, (double)late / 1e6);
 }
 
 /* What the cycle's thread was charged for of the time before it got the CPU at ns: see
@@ -150,14 +166,23 @@ static void claim_still(struct tac_case *c, const struct tac_sight *still, uint6
                   (double)ns / 1e6);
 }
 
+/* How much before the end of the silence the halt may have ended: behind it the thread computes no
+ * more than usual. */
+static uint64_t before_end(const struct tac_case *c)
+{
+    double usual = c->nominal->ns[TAC_ACCOUNT_OWN];
+    return WITNESS_NS + (usual < USUAL_MAX_NS ? (uint64_t)usual : USUAL_MAX_NS);
+}
+
 /* No witness but the grid. A halt begins after the thread's last sign, and the thread has computed
  * for as long as usual besides. */
 static void check_expected(struct tac_case *c)
 {
-    uint64_t from, to, own = c->open_ns[TAC_ACCOUNT_OWN];
-    uint64_t end = tac_case_may_be_halted(c, &from, &to)
-                       ? tac_halts_expected(c->diagnosis->halts, from, to + WITNESS_NS)
-                       : 0;
+    uint64_t from, to, own = c->open_ns[TAC_ACCOUNT_OWN], end = 0;
+    if (tac_case_may_be_halted(c, &from, &to)) {
+        uint64_t least = to - from > before_end(c) ? to - before_end(c) : from;
+        end = tac_halts_expected(c->diagnosis->halts, least, to + WITNESS_NS);
+    }
     if (end > to)
         end = to;
     if (end && (end - from) * 2 > own)
@@ -165,6 +190,18 @@ static void check_expected(struct tac_case *c)
                   "nothing was seen of it for %.2f ms, up to when the host ends its halts here "
                   "(each 100 ms)",
                   (double)(end - from) / 1e6);
+}
+
+static bool is_still(const struct tac_case *c, const struct tac_sight *s)
+{
+    (void)c;
+    return s->kind == TAC_SIGHT_STILL;
+}
+
+static bool is_halting(const struct tac_case *c, const struct tac_sight *s)
+{
+    (void)c;
+    return s->kind == TAC_SIGHT_HALTING;
 }
 
 static void check(struct tac_case *c)
@@ -177,10 +214,16 @@ static void check(struct tac_case *c)
     if (!c->open_ns[TAC_ACCOUNT_HYPERVISOR])
         return;
     const struct tac_sight *still;
-    uint64_t halted = tac_case_time(c, TAC_ACCOUNT_HYPERVISOR, TAC_SIGHT_STILL, &still);
-    bool grid = on_grid(c) > 0;
+    uint64_t halted = tac_case_sum(c, TAC_ACCOUNT_HYPERVISOR, is_still, &still);
+    bool grid = on_grid(c);
     if (still)
         claim_still(c, still, halted, grid);
+    halted = tac_case_sum(c, TAC_ACCOUNT_HYPERVISOR, is_halting, &still);
+    if (still)
+        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, halted, 0.7,
+                  "the tick of its CPU came late, although it had it, and the halt may have begun "
+                  "%.2f ms before that was due",
+                  (double)halted / 1e6);
     uint64_t ns = c->open_ns[TAC_ACCOUNT_HYPERVISOR];
     tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.99 : 0.85,
               "for %.2f ms the virtual CPU was not run by the host%s", (double)ns / 1e6,
