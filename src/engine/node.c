@@ -235,7 +235,7 @@ float tac_node_bank_ns(const struct tac_node *node)
     uint64_t count = atomic_load_explicit(&node->cost.count, memory_order_relaxed);
     uint64_t sum = atomic_load_explicit(&node->cost.sum, memory_order_relaxed);
     uint64_t worst = atomic_load_explicit(&node->cost.worst, memory_order_relaxed);
-    if (!tac_node_is_timed(node))
+    if (count < TIMED_LEAST)
         return node->learned_ns;
     sum -= worst < sum ? worst : sum;
     return (float)(tac_costs_ns((double)sum / (double)(count - 1)) / node->banks);
