@@ -8,6 +8,8 @@
 #include "test.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <time.h>
 
 enum { FRAMES = 20000, CHANNELS = 2 };
 
@@ -201,12 +203,21 @@ static void an_edit_wakes_and_they_sleep_again(void)
 /* ---- a helper that is lost with banks of which some sleep --------------------------------------
  */
 
+/* A helper that stops does nothing more, so its place for copies stays as it is. Ours goes on with
+ * its other tasks in the slice, hence a place of this task's own. */
+static unsigned char *of_helper;
+
 /* As a helper leaves it that stops before the task is done: a copy of the states that are awake,
  * and something of its own where they were. */
 static uint32_t stop_in(struct tac_engine *e, struct tac_task *task)
 {
     const struct tac_slot *slot = e->playing->slot + task->slot.first;
     uint32_t sleeping = 0;
+    while (atomic_load(&e->workers->crew->helper[1].inside))
+        nanosleep(&(struct timespec){0, 20000}, NULL);
+    of_helper = task->snapshot;
+    const struct tac_slot *last = slot + task->slot.count - 1;
+    task->snapshot = malloc(last->at + last->bytes);
     for (uint32_t i = 0; i < task->slot.count; i++) {
         unsigned char *state = slot[i].node->state[slot[i].bank];
         sleeping += tac_doze_sleeps(slot[i].doze);
@@ -220,8 +231,10 @@ static uint32_t stop_in(struct tac_engine *e, struct tac_task *task)
 }
 
 /* It goes on: the places that it wrote to are free again. */
-static void come_back(struct tac_engine *e, const struct tac_task *task)
+static void come_back(struct tac_engine *e, struct tac_task *task)
 {
+    free(task->snapshot);
+    task->snapshot = of_helper;
     const struct tac_slot *slot = e->playing->slot + task->slot.first;
     for (uint32_t i = 0; i < task->slot.count; i++)
         atomic_fetch_sub(&slot[i].node->held, 1);
