@@ -53,7 +53,17 @@ static bool is_done(const struct hand *h, const struct tac_task *task)
            tac_task_word(h->slice, TAC_TASK_AUDIO_DONE);
 }
 
-/* A helper that has begun the task and goes on later must find nothing that it can spoil. */
+/* To be counted before the task is taken over: from then on the helper may give them back. */
+static void count_held(struct hand *h, const struct tac_task *task, uint32_t by)
+{
+    const struct tac_slot *slot = h->plan->slot + task->slot.first;
+    for (uint32_t i = 0; i < task->slot.count; i++)
+        atomic_fetch_add_explicit(&slot[i].node->held, by, memory_order_relaxed);
+    atomic_fetch_add_explicit(&h->crew->away, by, memory_order_relaxed);
+}
+
+/* A helper that has begun the task and goes on later must find nothing that it can spoil. It leaves
+ * the slice then: what remains of its tasks is not left to it. */
 static void move_states(struct hand *h, struct tac_task *task)
 {
     struct tac_slot *slot = h->plan->slot + task->slot.first;
@@ -66,11 +76,10 @@ static void move_states(struct hand *h, struct tac_task *task)
             n->block->forget(n->spare[slot[i].bank]);
         n->state[slot[i].bank] = n->spare[slot[i].bank];
         n->spare[slot[i].bank] = left;
-        atomic_fetch_add_explicit(&n->held, 1, memory_order_relaxed);
     }
     task->flip++;
     tac_task_point(h->plan, task, TAC_BY_AUDIO);
-    atomic_fetch_add_explicit(&h->crew->away, 1, memory_order_relaxed);
+    h->looks[task->worker] = LOOKS;
     atomic_fetch_add_explicit(&h->crew->lost, 1, memory_order_release);
 }
 
@@ -81,12 +90,18 @@ static bool take(struct hand *h, struct tac_task *task, bool by_force)
     bool begun = word >> 4 >= h->slice;
     if (begun && (!by_force || (word & 15) >= TAC_TASK_AUDIO_DONE))
         return false;
+    bool lost = begun && (word & 15) == TAC_TASK_HELPER;
+    if (lost)
+        count_held(h, task, 1);
     /* acquire: the states as the last runner left them, or the copy that a helper made of them */
     if (!atomic_compare_exchange_strong_explicit(&task->word, &word,
                                                  tac_task_word(h->slice, TAC_TASK_AUDIO),
-                                                 memory_order_acq_rel, memory_order_relaxed))
+                                                 memory_order_acq_rel, memory_order_relaxed)) {
+        if (lost)
+            count_held(h, task, -1u);
         return false;
-    if ((word & 15) == TAC_TASK_HELPER)
+    }
+    if (lost)
         move_states(h, task);
     return true;
 }
@@ -240,23 +255,25 @@ static bool take_cause(struct hand *h, const uint32_t *list, uint32_t i)
 {
     uint32_t cause = find_cause(h, list[i]);
     struct tac_task *task = &h->plan->task[cause];
-    if (cause == list[i] || is_begun(h, task) || is_at_work(h, task->worker) ||
-        !take(h, task, false))
+    if (cause == list[i] || is_begun(h, task))
+        return false;
+    skip_done(h);
+    look_at(h, task->worker, h->plan->worker_task + h->plan->worker[task->worker].first);
+    if (is_at_work(h, task->worker) || !take(h, task, false))
         return false;
     run_mine(h, task);
     atomic_fetch_add_explicit(&h->workers->taken, 1, memory_order_relaxed);
     return true;
 }
 
-/* The i-th of our own tasks is not ready. */
+/* Until the i-th of our own tasks is ready. */
 static void wait_for_task(struct hand *h, const uint32_t *list, uint32_t i)
 {
-    if (take_cause(h, list, i))
-        return;
-    h->own = 0;
     for (uint32_t k = i; k < h->plan->worker[0].count; k++)
         h->own += atomic_load_explicit(&h->plan->task[list[k]].cost, memory_order_relaxed);
-    lend_hand(h);
+    while (!tac_task_is_ready(h->plan, &h->plan->task[list[i]], h->slice))
+        if (!take_cause(h, list, i))
+            lend_hand(h);
     h->own = 0;
 }
 
@@ -285,7 +302,7 @@ static uint64_t run_together(struct tac_workers *w, struct tac_plan *plan,
     atomic_store_explicit(&crew->go, h.slice, memory_order_release);
     for (uint32_t i = 0; i < plan->worker[0].count; i++) {
         struct tac_task *task = &plan->task[list[i]];
-        while (!tac_task_is_ready(plan, task, h.slice))
+        if (!tac_task_is_ready(plan, task, h.slice))
             wait_for_task(&h, list, i);
         run_mine(&h, task);
     }

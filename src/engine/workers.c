@@ -100,10 +100,11 @@ static bool run_task(struct tac_crew *crew, uint32_t worker, struct tac_plan *pl
     plan->frame_io[worker]->frames = run.frames;
     uint64_t took = tac_run_task(&run, task);
     uint64_t mine = tac_task_word(slice, TAC_TASK_HELPER);
-    /* release: who reads the task's signals finds them complete */
+    /* release: who reads the task's signals finds them complete; acquire: a loss was counted before
+     * it is taken back */
     if (atomic_compare_exchange_strong_explicit(&task->word, &mine,
                                                 tac_task_word(slice, TAC_TASK_HELPER_DONE),
-                                                memory_order_release, memory_order_relaxed)) {
+                                                memory_order_acq_rel, memory_order_acquire)) {
         tac_run_count(task, took);
         share->tasks++;
         share->ticks += took;
