@@ -6,7 +6,8 @@
  *           the task up; else it begins a task. Joining only tasks that no source comes after keeps
  *           the tasks in an order without loops. Banks of one group stay together where that does
  *           not make a loop.
- *           What many wait for is in tasks of its own.
+ *           What many wait for, with more to do than fits into a task, is in small tasks of its
+ *           own: neither held up by what comes before it, nor by what one of them does with it.
  *           What is surely too little to share is one task, as with one thread.
  * Costs     what nodes took when they ran (node.h), else what their block took once on its own.
  *           They decide who runs what, never what is computed.
@@ -34,16 +35,23 @@ struct cluster {
     bool spring; /* part of it is read by many */
 };
 
+/* What is behind a unit. */
+struct behind {
+    uint32_t readers, latest; /* that read it; the last of them that was counted */
+    float readers_ns;         /* what they take, with what waits for one of them alone */
+    float alone_ns;           /* what the unit takes, with what waits for it alone */
+};
+
 struct forming {
     struct tac_units *u;
     struct tac_plan *plan;
     struct cluster *cluster;
     uint32_t clusters;
     float full_ns;
-    uint32_t newest[2];   /* by anchored */
-    uint32_t *readers;    /* of units */
-    uint32_t *home;       /* by section and group of banks: the task of its voices */
-    uint32_t *home_first; /* [sections] */
+    uint32_t newest[2][2]; /* by anchored and by spring */
+    struct behind *behind; /* of units */
+    uint32_t *home;        /* by section and group of banks: the task of its voices */
+    uint32_t *home_first;  /* [sections] */
 };
 
 static void estimate(struct tac_units *u, struct tac_piece *unit);
@@ -135,9 +143,11 @@ static bool begins_later(const struct forming *f, const struct tac_piece *unit, 
     return f->cluster[task].ready > ready + f->full_ns / 4;
 }
 
+/* What it holds up would fill more than a task. */
 static bool is_spring(const struct forming *f, const struct tac_piece *unit)
 {
-    return f->readers[unit - f->u->unit] > READERS_EACH * f->plan->threads;
+    const struct behind *b = &f->behind[unit - f->u->unit];
+    return b->readers > READERS_EACH * f->plan->threads && b->readers_ns > f->full_ns;
 }
 
 /* What many wait for is not held up by what one of them does with it. */
@@ -180,9 +190,17 @@ static uint32_t beside(const struct forming *f, const struct tac_piece *unit)
     return f->u->unit[tac_unit_of(f->u, unit->node, unit->bank - 1)].task;
 }
 
+/* Springs are together while that is small. */
+static bool fits_newest(const struct forming *f, const struct tac_piece *unit, uint32_t newest)
+{
+    return (!is_spring(f, unit) || f->cluster[newest].cost + unit->cost_ns <= SMALLEST_NS) &&
+           fits(f, unit, newest) && !begins_later(f, unit, newest);
+}
+
 static uint32_t choose(struct forming *f, const struct tac_piece *unit)
 {
-    uint32_t source = latest_source(f, unit), newest = f->newest[unit->anchored];
+    uint32_t *latest = &f->newest[unit->anchored][is_spring(f, unit)];
+    uint32_t source = latest_source(f, unit), newest = *latest;
     uint32_t same = beside(f, unit);
     if (same != TAC_GRAPH_NONE && (source == TAC_GRAPH_NONE || same >= source) &&
         f->cluster[same].anchored == unit->anchored)
@@ -190,10 +208,10 @@ static uint32_t choose(struct forming *f, const struct tac_piece *unit)
     if (source != TAC_GRAPH_NONE && fits(f, unit, source))
         return source;
     if (newest != TAC_GRAPH_NONE && (source == TAC_GRAPH_NONE || newest >= source) &&
-        fits(f, unit, newest) && !begins_later(f, unit, newest))
+        fits_newest(f, unit, newest))
         return newest;
     f->cluster[f->clusters] = (struct cluster){.anchored = unit->anchored};
-    f->newest[unit->anchored] = f->clusters;
+    *latest = f->clusters;
     return f->clusters++;
 }
 
@@ -213,6 +231,27 @@ static void join(struct forming *f, struct tac_piece *unit)
     }
 }
 
+/* From the end on, so that all that reads the unit has been here. Several cables may come from one
+ * source. */
+static void look_behind(struct forming *f, uint32_t at)
+{
+    const struct tac_piece *unit = &f->u->unit[at];
+    const uint32_t *pred = f->u->pred + unit->pred.first;
+    float alone_ns = f->behind[at].alone_ns += unit->cost_ns;
+    bool one = true;
+    for (uint32_t k = 0; k < unit->pred.count; k++) {
+        struct behind *b = &f->behind[pred[k]];
+        one = one && pred[k] == pred[0];
+        if (b->readers && b->latest == at)
+            continue;
+        b->readers++;
+        b->latest = at;
+        b->readers_ns += alone_ns;
+    }
+    if (one && unit->pred.count)
+        f->behind[pred[0]].alone_ns += alone_ns;
+}
+
 /* The output is no task: its operations close the slice. */
 static void form(struct forming *f)
 {
@@ -221,9 +260,9 @@ static void form(struct forming *f)
         struct tac_piece *unit = &f->u->unit[f->u->order[i]];
         estimate(f->u, unit);
         all += (double)unit->cost_ns;
-        for (uint32_t k = 0; k < unit->pred.count; k++)
-            f->readers[f->u->pred[unit->pred.first + k]]++;
     }
+    for (uint32_t i = f->u->ordered; i-- > 0;)
+        look_behind(f, f->u->order[i]);
     f->plan->est_ns = all;
     double least = f->plan->always ? 2 * (double)SMALLEST_NS
                                    : (double)TAC_SHARED_LEAST_NS * (double)ESTIMATE_AT_LEAST;
@@ -231,7 +270,7 @@ static void form(struct forming *f)
     f->full_ns = (float)(all / (f->plan->threads * TASKS_EACH));
     f->full_ns = f->full_ns < SMALLEST_NS ? SMALLEST_NS : f->full_ns;
     f->full_ns = f->full_ns > LARGEST_NS ? LARGEST_NS : f->full_ns;
-    f->newest[0] = f->newest[1] = TAC_GRAPH_NONE;
+    memset(f->newest, 0xff, sizeof f->newest); /* TAC_GRAPH_NONE */
     if (one)
         f->cluster[f->clusters++] = (struct cluster){.cost = (float)all, .anchored = true};
     for (uint32_t i = 0; i < f->u->units; i++)
@@ -338,8 +377,8 @@ static int form_all(struct forming *f, struct tac_units *u, struct tac_plan *pla
 {
     int code = take_homes(f);
     f->cluster = calloc(u->units + 1, sizeof *f->cluster);
-    f->readers = calloc(u->units + 1, sizeof *f->readers);
-    if (code < 0 || !f->cluster || !f->readers)
+    f->behind = calloc(u->units + 1, sizeof *f->behind);
+    if (code < 0 || !f->cluster || !f->behind)
         return -ENOMEM;
     form(f);
     plan->tasks = f->clusters;
@@ -362,7 +401,7 @@ int tac_tasks_form(struct tac_units *u, struct tac_plan *plan)
     struct forming f = {.u = u, .plan = plan};
     int code = form_all(&f, u, plan);
     free(f.cluster);
-    free(f.readers);
+    free(f.behind);
     free(f.home);
     free(f.home_first);
     return code;

@@ -117,6 +117,73 @@ static void the_longest_way_is_little_more_than_a_share(void)
     }
 }
 
+/* ---- what many wait for --------------------------------------------------------------------- */
+
+static uint32_t task_of(const struct tac_plan *p, const char *node)
+{
+    for (uint32_t t = 0; t < p->tasks; t++) {
+        const struct tac_task_copy *copy = &p->task[t].copy[TAC_BY_AUDIO];
+        for (uint32_t i = copy->op.first; i < copy->op.first + copy->op.count; i++)
+            if (!strcmp(p->graph->node[p->op[TAC_BY_AUDIO][i].node].name, node))
+                return t;
+    }
+    return UINT32_MAX;
+}
+
+static void what_many_wait_for_is_behind_nothing_else(void)
+{
+    static char text[STRIPS * 500];
+    const char *nodes = strchr(strips(), '\n') + 1, *cables = strstr(nodes, "cables:\n");
+    snprintf(text, sizeof text,
+             "nodes:\n  x: {block: ladder, channels: 2}\n%.*scables:\n  - x -> output\n%s",
+             (int)(cables - nodes), nodes, strchr(cables, '\n') + 1);
+    struct tac_engine *e = rig_open_threads(text, 2);
+    REQUIRE(e);
+    const struct tac_plan *p = e->latest;
+    CHECK(task_of(p, "n") < p->tasks && task_of(p, "x") < p->tasks);
+    CHECK_MSG(task_of(p, "n") != task_of(p, "x"), "a task of %g ns",
+              (double)p->task[task_of(p, "n")].estimate_ns);
+    tac_engine_free(e);
+}
+
+/* Five readers each, which take less than the hand-over. */
+static void little_that_is_waited_for_is_in_large_tasks(void)
+{
+    enum { ROWS = 200, READERS = 5 };
+    static char text[ROWS * 600];
+    char *at = text + sprintf(text, "nodes:\n");
+    for (int i = 0; i < ROWS; i++) {
+        at += sprintf(at, "  l%d: {block: lfo}\n", i);
+        for (int k = 0; k < READERS; k++)
+            at += sprintf(at, "  g%d_%d: {block: gain}\n", i, k);
+    }
+    at += sprintf(at, "cables:\n");
+    for (int i = 0; i < ROWS; i++)
+        for (int k = 0; k < READERS; k++)
+            at += sprintf(at, "  - l%d.out -> g%d_%d -> output\n", i, i, k);
+    struct tac_engine *e = rig_open_threads(text, 2);
+    REQUIRE(e);
+    struct account a = play_through(e->latest);
+    CHECK_MSG(a.tasks <= a.sum / 500, "%u tasks of %.0f ns in all", a.tasks, a.sum);
+    tac_engine_free(e);
+}
+
+/* As many cables as would be many readers. */
+static void a_reader_by_several_cables_is_one(void)
+{
+    static const char text[] = "nodes:\n  m: {block: noise}\n  f: {block: ladder, channels: 8}\n"
+                               "  g: {block: ladder, channels: 64}\n"
+                               "  h: {block: ladder, channels: 64}\n"
+                               "cables:\n  - m -> f.in[1]\n  - m -> f.in[2]\n  - m -> f.in[3]\n"
+                               "  - m -> f.in[4]\n  - m -> f.in[5]\n  - f.out[1] -> g -> h\n"
+                               "  - h.out[1] -> output\n";
+    struct tac_engine *e = rig_open_threads(text, 2);
+    REQUIRE(e);
+    const struct tac_plan *p = e->latest;
+    CHECK(task_of(p, "m") < p->tasks && task_of(p, "m") == task_of(p, "f"));
+    tac_engine_free(e);
+}
+
 /* What it has been told is what it has done, if it is there at all: who begins late finds less. */
 static void threads_and_tasks_give_an_account(void)
 {
@@ -161,6 +228,9 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(the_longest_way_is_little_more_than_a_share);
+    TEST(what_many_wait_for_is_behind_nothing_else);
+    TEST(little_that_is_waited_for_is_in_large_tasks);
+    TEST(a_reader_by_several_cables_is_one);
     TEST(threads_and_tasks_give_an_account);
     return test_end();
 }
