@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * shares.c - gives each task to a thread.
  *
- * Order    List scheduling: tasks by the length of the longest path to the end, each to the thread
- *          on which it ends first, with a charge for a hand-over. A helper comes a little later to
- *          a slice than the audio thread, which begins it.
+ * Order    List scheduling: tasks by the length of the longest path to the end; one that is in no
+ *          strand to the thread on which it ends first, with a charge for a hand-over. A helper
+ *          comes a little later to a slice than the audio thread, which begins it.
  * Strands  Tasks that wait for the same, and are about as urgent, go together: each thread gets a
  *          stretch of neighbours, as long as its time allows. They could be dealt out one by one
  *          and would end no later by account. But a processor fetches ahead what lies beyond the
  *          states and buffers that it goes through; where that is the other's, the line has to come
  *          back, and each border between two threads costs both of them some microseconds.
- *          A strand begins with the thread that the one before it ended with. Time is set aside for
- *          what only the audio thread may run.
+ *          A strand begins with the thread that the one before it ended with. Strands leave the
+ *          audio thread time for what only it may run; a task that is in none does not, as that may
+ *          wait for just this task.
  * Costs    decide who runs what, never what is computed.
- * Threads: control. Cost: tasks x (threads + log tasks) + edges. Source: H. Topcuoglu, S. Hariri,
- * M.-Y. Wu 2002, "Performance-effective and low-complexity task scheduling for heterogeneous
- * computing". */
+ * Threads: control. Cost: tasks x (threads + log tasks) + edges x (threads + log tasks), as tasks
+ * with as many sources are compared by these, + strands x threads^2.
+ * Source: H. Topcuoglu, S. Hariri, M.-Y. Wu 2002, "Performance-effective and low-complexity task
+ * scheduling for heterogeneous computing". */
 #include "engine/work.h"
 
 #include <errno.h>
@@ -140,12 +142,15 @@ static float find_level(const struct shares *s, float work)
 {
     float level = 0;
     for (bool all[TAC_WORKERS_MAX] = {0}, changed = true; changed;) {
-        float sum = work, parts = 0;
+        float sum = work;
+        uint32_t parts = 0;
         for (uint32_t w = 0; w < s->plan->threads; w++) {
             sum += all[w] ? 0 : s->start[w];
             parts += !all[w];
         }
-        level = sum / parts;
+        if (!parts) /* the work is nothing beside the times */
+            break;
+        level = sum / (float)parts;
         changed = false;
         for (uint32_t w = 0; w < s->plan->threads; w++)
             if (!all[w] && s->start[w] >= level)
