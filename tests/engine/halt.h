@@ -7,6 +7,10 @@
  * the chosen instruction, until halt_release(). Before that, the calling thread steps on only while
  * the helper waits for it. So where it is stopped does not depend on the scheduler.
  *
+ * halt_early: the helper goes on as soon as the task in which it halts has been taken from it,
+ * before the calling thread has read the copies that it left; and has done what it does before that
+ * one goes on.
+ *
  * One engine with two threads at a time. x86-64 only, not under an emulator, valgrind or
  * ThreadSanitizer (which delays signals): halt_supported() says so. Cost: 1 to 30 us a step. */
 #ifndef TAC_TESTS_HALT_H
@@ -37,12 +41,15 @@ static struct {
     uint64_t before; /* number of the slice before */
     long at, count;
     bool waited; /* the calling thread did, in the slice: it had called the helper */
+    const struct tac_task *task; /* in which the helper has halted, or NULL */
     _Atomic int state, released;
     _Atomic pid_t helper;
 } halt;
 
 /* Called once while the other thread waits in the slice, or NULL. */
 static void (*halt_meanwhile)(void);
+
+static bool halt_early;
 
 #if defined(__x86_64__)
 enum { HALT_TRAP_FLAG = 0x100 };
@@ -68,8 +75,8 @@ static bool halt_is_done(const struct tac_task *task, uint64_t slice)
     return atomic_load(&task->word) >= tac_task_word(slice, TAC_TASK_AUDIO_DONE);
 }
 
-/* The helper needs the calling thread: there is no slice yet, or the next of its tasks reads from
- * one of that thread's that is not done. */
+/* The helper needs the calling thread: there is no slice yet, or it is between two tasks and the
+ * next reads from one of that thread's that is not done. */
 static bool halt_is_stuck(void)
 {
     const struct tac_plan *plan = atomic_load(&halt.crew->plan);
@@ -78,15 +85,27 @@ static bool halt_is_stuck(void)
         return true;
     const uint32_t *list = plan->worker_task + plan->worker[1].first;
     uint32_t i = 0;
-    while (i < plan->worker[1].count && atomic_load(&plan->task[list[i]].word) >> 4 >= slice)
+    while (i < plan->worker[1].count &&
+           (halt_is_done(&plan->task[list[i]], slice) ||
+            atomic_load(&plan->task[list[i]].word) == tac_task_word(slice, TAC_TASK_AUDIO)))
         i++;
-    if (i == plan->worker[1].count)
+    if (i == plan->worker[1].count || atomic_load(&plan->task[list[i]].word) >> 4 == slice)
         return false;
     struct tac_range pred = plan->task[list[i]].pred;
     for (const uint32_t *p = plan->pred + pred.first; p < plan->pred + pred.first + pred.count; p++)
         if (!plan->task[*p].worker && !halt_is_done(&plan->task[*p], slice))
             return true;
     return false;
+}
+
+static const struct tac_task *halt_find_task(void)
+{
+    const struct tac_plan *plan = atomic_load(&halt.crew->plan);
+    uint64_t word = tac_task_word(atomic_load(&halt.crew->go), TAC_TASK_HELPER);
+    for (uint32_t t = 0; t < plan->tasks; t++)
+        if (atomic_load(&plan->task[t].word) == word)
+            return &plan->task[t];
+    return NULL;
 }
 
 /* The helper, after an instruction. */
@@ -103,12 +122,25 @@ static void halt_step_helper(greg_t *flags)
     bool through = atomic_load(&h->seen) == atomic_load(&halt.crew->go) && !atomic_load(&h->inside);
     if (halt.count < halt.at && !through)
         return;
+    halt.task = through ? NULL : halt_find_task();
     if (!through)
         atomic_store(&halt.state, HALT_HALTED);
     while (!through && !atomic_load(&halt.released))
         halt_nap();
     *flags &= ~HALT_TRAP_FLAG;
     atomic_store(&halt.state, through ? HALT_THROUGH : HALT_GONE_ON);
+}
+
+/* The calling thread, while the helper has halted in a task: true when that was taken. */
+static bool halt_hurry(void)
+{
+    enum { NAPS = 1000 }; /* who waits for us in the slice would wait for ever */
+    if ((atomic_load(&halt.task->word) & 15) == TAC_TASK_HELPER)
+        return false;
+    atomic_store(&halt.released, 1);
+    for (int i = 0; i < NAPS && atomic_load(&halt.crew->helper[1].inside); i++)
+        halt_nap();
+    return true;
 }
 
 static void halt_step(int signal, siginfo_t *info, void *context)
@@ -125,6 +157,8 @@ static void halt_step(int signal, siginfo_t *info, void *context)
         halt.waited = true;
         if (halt_meanwhile)
             halt_meanwhile();
+        if (halt_early && halt.task && !halt_hurry())
+            return;
         *flags &= ~HALT_TRAP_FLAG;
     }
 }
@@ -146,6 +180,7 @@ static void halt_process(struct tac_engine *e, long at, float *const *out, uint3
     halt.at = at;
     halt.count = 0;
     halt.waited = false;
+    halt.task = NULL;
     atomic_store(&halt.state, HALT_OFF);
     atomic_store(&halt.released, 0);
     pthread_kill(halt.crew->helper[1].thread, SIGUSR2);
