@@ -13,7 +13,7 @@
  *          True peak: the largest sample at four times the rate (half_band.h).
  * Source   ITU-R BS.1770-4; EBU Tech 3341. Corners: 1681.97 Hz, Q 0.7072, 4 dB; 38.14 Hz, Q 0.5.
  * Quality  within 0.1 LU of libebur128, peak within 0.1 dB (tests/dsp/test_meter.c).
- * Latency  0 of what passes through; readings come 100 ms late. State: 13 KB a lane. */
+ * Latency  0 of what passes through; readings come 100 ms late. State: 13 KiB a lane. */
 #include "dsp/block.h"
 #include "dsp/half_band.h"
 #include "dsp/svf_core.h"
