@@ -56,6 +56,19 @@ TAC_ALWAYS_INLINE uint32_t tac_hint_seen(const tac_hint_node *node)
     return (uint32_t)atomic_load(node);
 }
 
+/* The same, asked once. Written out, since compilers load what is atomic apart from comparing it.
+ */
+TAC_ALWAYS_INLINE bool tac_hint_is_empty(const tac_hint_node *node)
+{
+#if defined(__x86_64__) && !TAC_SANITIZED
+    bool empty;
+    __asm__ volatile("cmpl $0, %1" : "=@cce"(empty) : "m"(*node) : "memory");
+    return empty;
+#else
+    return !tac_hint_seen(node);
+#endif
+}
+
 /* Numbers of children are taken modulo 32, which a shift does by itself. */
 TAC_ALWAYS_INLINE uint64_t tac_hint_bit(unsigned i)
 {
@@ -100,23 +113,35 @@ TAC_ALWAYS_INLINE tac_hint_node *tac_hint_at(char *set, unsigned depth, unsigned
     return (tac_hint_node *)(void *)(set + offset + tac_hint_level(depth, d));
 }
 
-/* Where number i stands in all trees: worked out once for all that is done with it. */
+/* Where number i stands in the tree of set k, and so in all trees: worked out once for all that is
+ * done with it. */
 struct tac_hint_path {
-    char *nodes;
-    tac_hint_node *crown;
-    size_t offset[3];
-    unsigned i;
+    struct tac_hints *hints;
+    tac_hint_node *node[3];
+    unsigned child[3]; /* its number in the node of each level */
+    unsigned k, root, i;
 };
 
 TAC_ALWAYS_INLINE struct tac_hint_path tac_hint_path_of(struct tac_hints *h, unsigned depth,
-                                                        unsigned i)
+                                                        unsigned k, unsigned i)
 {
-    struct tac_hint_path path = {.nodes = h->nodes, .i = i};
+    struct tac_hint_path path = {.hints = h, .k = k, .root = depth < 3 ? 0 : i >> 15, .i = i};
+    char *set = tac_hint_set(h->nodes, k);
 #pragma GCC unroll 3
-    for (unsigned d = 0; d < depth; d++)
-        path.offset[d] = tac_hint_place(depth, d, i);
-    path.crown = depth < 3 ? h->crown : h->crown + 2 * (i >> 15);
+    for (unsigned d = 0; d < depth; d++) {
+        path.node[d] = tac_hint_at(set, depth, d, tac_hint_place(depth, d, i));
+        bool is_last = depth < 3 && d == depth - 1; /* the root, and the only one */
+        path.child[d] = is_last ? i >> 5 * d : i >> 5 * d & 31;
+    }
     return path;
+}
+
+TAC_ALWAYS_INLINE tac_hint_node *tac_hint_crown(const struct tac_hint_path *path, unsigned k)
+{
+    size_t at = (size_t)2 * path->root + (k >> 5);
+    if (!__builtin_constant_p(at)) /* lest compilers add where the crown is before they multiply */
+        __asm__("" : "+r"(at));
+    return &path->hints->crown[at];
 }
 
 /* x without the bit of child i. Written out, since compilers take four instructions where they
@@ -124,7 +149,7 @@ TAC_ALWAYS_INLINE struct tac_hint_path tac_hint_path_of(struct tac_hints *h, uns
 TAC_ALWAYS_INLINE uint64_t tac_hint_without(uint64_t x, unsigned i)
 {
 #if defined(__x86_64__)
-    __asm__("btr %q1, %0" : "+r"(x) : "r"(i & 31) : "cc");
+    __asm__("btr %q1, %0" : "+r"(x) : "r"(i) : "cc");
     return x;
 #else
     return x & ~tac_hint_bit(i);
@@ -134,7 +159,7 @@ TAC_ALWAYS_INLINE uint64_t tac_hint_without(uint64_t x, unsigned i)
 TAC_ALWAYS_INLINE uint64_t tac_hint_with(uint64_t x, unsigned i)
 {
 #if defined(__x86_64__)
-    __asm__("bts %q1, %0" : "+r"(x) : "r"(i & 31) : "cc");
+    __asm__("bts %q1, %0" : "+r"(x) : "r"(i) : "cc");
     return x;
 #else
     return x | tac_hint_bit(i);
@@ -162,37 +187,32 @@ TAC_ALWAYS_INLINE void tac_hint_drop(tac_hint_node *node, uint64_t before, unsig
 TAC_ALWAYS_INLINE bool tac_hint_remove(tac_hint_node *node, unsigned i, const tac_hint_node *below)
 {
     uint64_t before = atomic_load(node);
-    if (tac_hint_seen(below))
+    if (!tac_hint_is_empty(below))
         return false;
     tac_hint_drop(node, before, i);
     return true;
 }
 
+/* Into set k, which may be another than that of the path. */
 TAC_ALWAYS_INLINE void tac_hints_add(const struct tac_hint_path *path, unsigned depth, unsigned k)
 {
     uint64_t one = 1ull << 32;
     __asm__("" : "+r"(one)); /* lest compilers make it anew for each node */
-    char *set = tac_hint_set(path->nodes, k);
+    ptrdiff_t away = (ptrdiff_t)k - (ptrdiff_t)path->k;
 #pragma GCC unroll 3
     for (unsigned d = 0; d < depth; d++)
-        tac_hint_announce(tac_hint_at(set, depth, d, path->offset[d]), path->i >> 5 * d, one);
-    tac_hint_announce(&path->crown[k >> 5], k, one);
+        tac_hint_announce(path->node[d] + away, path->child[d], one);
+    tac_hint_announce(tac_hint_crown(path, k), k & 31, one);
 }
 
-/* The node of level d on the path, in the tree of set k that begins there, may be empty: say so
- * further up. */
-TAC_ALWAYS_INLINE void tac_hints_fold(const struct tac_hint_path *path, char *set, unsigned depth,
-                                      unsigned d, unsigned k)
+/* The node of level d on the path may be empty: say so further up. */
+TAC_ALWAYS_INLINE void tac_hints_fold(const struct tac_hint_path *path, unsigned depth, unsigned d)
 {
-    const tac_hint_node *below = tac_hint_at(set, depth, d, path->offset[d]);
 #pragma GCC unroll 3
-    for (d++; d < depth; d++) {
-        tac_hint_node *node = tac_hint_at(set, depth, d, path->offset[d]);
-        if (!tac_hint_remove(node, path->i >> 5 * d, below))
+    for (d++; d < depth; d++)
+        if (!tac_hint_remove(path->node[d], path->child[d], path->node[d - 1]))
             return;
-        below = node;
-    }
-    tac_hint_remove(&path->crown[k >> 5], k, below);
+    tac_hint_remove(tac_hint_crown(path, path->k), path->k & 31, path->node[depth - 1]);
 }
 
 /* Sets that have members under the root, perhaps. */
@@ -201,27 +221,25 @@ TAC_ALWAYS_INLINE uint64_t tac_hints_sets(const struct tac_hints *h, unsigned ro
     return tac_hint_seen(&h->crown[2 * root]) | atomic_load(&h->crown[2 * root + 1]) << 32;
 }
 
-/* What a search comes to: a member (level -1), or a number below the empty node that misled it. */
-struct tac_hints_found {
-    int level;
-    unsigned i;
-};
-
-/* The lowest member of set k under a root. */
-TAC_ALWAYS_INLINE struct tac_hints_found tac_hints_find(const struct tac_hints *h, unsigned depth,
-                                                        unsigned k, unsigned root)
+/* The lowest member of set k under a root, and -1; or the level of the empty node on the way to a
+ * number, which misled the search. */
+TAC_ALWAYS_INLINE int tac_hints_find(struct tac_hints *h, unsigned depth, unsigned k, unsigned root,
+                                     struct tac_hint_path *ret_path)
 {
     char *set = tac_hint_set(h->nodes, k);
-    unsigned i = root << 5 * depth;
+    struct tac_hint_path *path = ret_path;
+    *path = (struct tac_hint_path){.hints = h, .k = k, .root = root, .i = root << 5 * depth};
 #pragma GCC unroll 3
     for (int d = (int)depth - 1; d >= 0; d--) {
-        size_t offset = tac_hint_place(depth, (unsigned)d, i);
-        uint32_t seen = tac_hint_seen(tac_hint_at(set, depth, (unsigned)d, offset));
+        size_t offset = tac_hint_place(depth, (unsigned)d, path->i);
+        path->node[d] = tac_hint_at(set, depth, (unsigned)d, offset);
+        uint32_t seen = tac_hint_seen(path->node[d]);
         if (TAC_UNLIKELY(!seen))
-            return (struct tac_hints_found){d, i};
-        i += (unsigned)__builtin_ctz(seen) << 5 * d;
+            return d;
+        path->child[d] = (unsigned)__builtin_ctz(seen);
+        path->i += path->child[d] << 5 * d;
     }
-    return (struct tac_hints_found){-1, i};
+    return -1;
 }
 
 #endif

@@ -15,20 +15,20 @@
 #include <string.h>
 
 /* Less than was accounted for: it ends there, or did not grow. */
-static __attribute__((noinline)) size_t grown_less(size_t from, size_t end, size_t most)
+static __attribute__((noinline)) size_t grown_less(size_t unit, size_t n, size_t end, size_t most)
 {
-    tac_units_return(most - (end ? end : from));
+    tac_units_return(most - (end ? end : unit + n));
     return end;
 }
 
-/* From `from` to `end`, at least, of the arena's units. Where it ends then; 0: it cannot. */
-static inline size_t grow(const size_t *open, size_t unit, size_t from, size_t end)
+/* From n units to up to `end`, at least, of the arena's. Where it ends then; 0: it cannot. */
+static inline size_t grow(const size_t *open, size_t unit, size_t n, size_t end)
 {
-    size_t most = tac_spans_grown(from, end);
+    size_t from = unit + n, most = tac_spans_grown(from, end);
     if (TAC_UNLIKELY(most > tac_mem.units) || !tac_units_account(most - from, open))
         return 0;
     end = tac_spans_grow(&tac_mem.spans, from, end, unit);
-    if (TAC_UNLIKELY(end != most) && !grown_less(from, end, most))
+    if (TAC_UNLIKELY(end != most) && !grown_less(unit, n, end, most))
         return 0;
     tac_units_fresh(unit, end - unit);
     return end;
@@ -39,7 +39,7 @@ static inline bool resize(struct tac_heap *heap, struct tac_large *large, size_t
 {
     size_t n = tac_spans_round((bytes + TAC_UNIT_BYTES - 1) >> TAC_UNIT_SHIFT), old = large->units;
     if (n > old) {
-        size_t end = grow(&(size_t){tac_large_open(heap)}, unit, unit + old, unit + n);
+        size_t end = grow(&(size_t){tac_large_open(heap)}, unit, old, unit + n);
         if (TAC_UNLIKELY(!end))
             return false;
         n = end - unit;

@@ -11,10 +11,14 @@ static size_t divide_up(size_t n, unsigned shift)
     return (n + ((size_t)1 << shift) - 1) >> shift;
 }
 
-/* Rarely asked. */
-bool tac_span_is_member(struct tac_span_level *level, unsigned k, unsigned w)
+void tac_span_unset_changed(struct tac_span_level *level, unsigned depth, unsigned k, unsigned w)
 {
-    return tac_bitrun_longest(atomic_load(&level->word[w])) == k;
+    struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, k, w);
+    uint64_t before = atomic_load(path.node[0]);
+    if (tac_bitrun_longest(atomic_load(&level->word[w])) == k)
+        return;
+    tac_hint_drop(path.node[0], before, path.child[0]);
+    tac_hints_fold(&path, depth, 0);
 }
 
 /* ---- Searching ---- */
@@ -48,10 +52,10 @@ TAC_ALWAYS_INLINE long try_run(struct tac_span_level *level, unsigned depth, uns
                                uint64_t sets, struct want want, unsigned *ret_n)
 {
     unsigned k = tac_bit_lowest(sets);
-    struct tac_hints_found found = tac_hints_find(&level->sets, depth, k, root);
-    if (TAC_UNLIKELY(found.level >= 0))
+    struct tac_hint_path path;
+    if (TAC_UNLIKELY(tac_hints_find(&level->sets, depth, k, root, &path) >= 0))
         return -1;
-    unsigned w = found.i, n = want.some && k >= want.some ? want.some : want.n;
+    unsigned w = path.i, n = want.some && k >= want.some ? want.some : want.n;
     uint64_t value = atomic_load_explicit(&level->word[w], memory_order_relaxed);
     uint64_t starts = tac_bitrun_starts(value, n) & want.aligned;
     if (TAC_UNLIKELY(!starts))
@@ -61,10 +65,12 @@ TAC_ALWAYS_INLINE long try_run(struct tac_span_level *level, unsigned depth, uns
     if (TAC_UNLIKELY(!atomic_compare_exchange_strong(&level->word[w], &value, left)))
         return -1;
     unsigned longest = tac_bitrun_longest(left);
-    if (longest != k)
-        tac_span_publish(level, depth, w, left, k, longest);
-    else if (TAC_UNLIKELY(atomic_load(&level->shown[w]) != k))
+    if (longest != k) {
+        tac_span_set(level, &path, depth, longest);
+        tac_span_unset(level, &path, depth, left);
+    } else if (TAC_UNLIKELY(atomic_load(&level->shown[w]) != k)) {
         announce_again(level, depth, w, left, k);
+    }
     if (want.some)
         *ret_n = n;
     return (long)w * 64 + at;
@@ -74,18 +80,18 @@ TAC_ALWAYS_INLINE long try_run(struct tac_span_level *level, unsigned depth, uns
 TAC_ALWAYS_INLINE void mend(struct tac_span_level *level, unsigned depth, unsigned root, unsigned k,
                             struct want want)
 {
-    struct tac_hints_found found = tac_hints_find(&level->sets, depth, k, root);
-    struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, found.i);
-    if (found.level >= 0) {
+    struct tac_hint_path path;
+    int misled = tac_hints_find(&level->sets, depth, k, root, &path);
+    if (misled >= 0) {
         for (unsigned d = 0; d < depth; d++)
-            if (d == (unsigned)found.level)
-                tac_hints_fold(&path, tac_hint_set(path.nodes, k), depth, d, k);
+            if (d == (unsigned)misled)
+                tac_hints_fold(&path, depth, d);
         return;
     }
     unsigned n = want.some && k >= want.some ? want.some : want.n;
-    uint64_t value = tac_span_value(level, found.i);
+    uint64_t value = tac_span_value(level, path.i);
     if (!(tac_bitrun_starts(value, n) & want.aligned)) /* a hint too many */
-        tac_span_unset(level, &path, depth, k, value);
+        tac_span_unset(level, &path, depth, value);
 }
 
 /* After a try in vain. */
@@ -170,6 +176,8 @@ TAC_ALWAYS_INLINE long take_new(struct tac_spans *spans, unsigned n, bool high, 
     long w = take_1(spans, (struct want){1, 1, 0, ~0ull, false}, deep);
     if (w < 0 && (w = split_top(spans, 1, deep)) < 0)
         return -1;
+    if (n - 1 > 62)
+        __builtin_unreachable();
     uint64_t rest = high ? ~0ull >> n : ~0ull << n;
     tac_span_fresh(&spans->level[0], tac_span_depth(0, deep), (unsigned)w, rest, 64 - n);
     return (w << 6) + (high ? 64 - (long)n : 0);

@@ -103,8 +103,8 @@ TAC_ALWAYS_INLINE bool claim_words(struct tac_spans *spans, size_t from, size_t 
 TAC_ALWAYS_INLINE size_t with_rest(struct tac_spans *spans, size_t from, size_t end, bool deep)
 {
     const unsigned used = from & 63;
-    if (!used || TAC_LIKELY(claim_rest(&spans->level[0], tac_span_depth(0, deep), from >> 6,
-                                       ~0ull << used, 64 - used)))
+    if (TAC_LIKELY(claim_rest(&spans->level[0], tac_span_depth(0, deep), from >> 6, ~0ull << used,
+                              64 - used)))
         return end;
     size_t first = (from | 63) + 1;
     tac_spans_give(spans, first, end - first);
@@ -117,7 +117,7 @@ TAC_ALWAYS_INLINE size_t grow_among(struct tac_spans *spans, size_t from, size_t
     if (!tac_span_claim_word(&spans->level[0], tac_span_depth(0, deep), (unsigned)(end >> 6),
                              ~(~0ull << (end & 63))))
         return 0;
-    return with_rest(spans, from, end, deep);
+    return from & 63 ? with_rest(spans, from, end, deep) : end;
 }
 
 /* The same into words that are free as a whole. */
@@ -126,10 +126,11 @@ TAC_ALWAYS_INLINE size_t grow_words(struct tac_spans *spans, size_t from, size_t
     size_t whole = (end + 63) >> 6;
     if (!claim_words(spans, (from + 63) >> 6, whole, deep))
         return 0;
+    __asm__("" : "+r"(end)); /* or compilers keep what they made of it until here */
     if (from & 63)
-        return with_rest(spans, from, whole << 6, deep);
+        return with_rest(spans, from, (end + 63) & ~(size_t)63, deep);
     if (end & 63)
-        keep_behind(&spans->level[0], tac_span_depth(0, deep), whole - 1, end & 63);
+        keep_behind(&spans->level[0], tac_span_depth(0, deep), end >> 6, end & 63);
     return end;
 }
 

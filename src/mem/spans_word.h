@@ -65,23 +65,43 @@ TAC_ALWAYS_INLINE uint64_t tac_span_value(const struct tac_span_level *level, si
     return atomic_load_explicit(&level->word[w], memory_order_relaxed);
 }
 
-/* Does the word belong into set k? */
-bool tac_span_is_member(struct tac_span_level *level, unsigned k, unsigned w);
+/* The word is not in set k any more, unless it belongs there again: after a change by others. */
+void tac_span_unset_changed(struct tac_span_level *level, unsigned depth, unsigned k, unsigned w);
 
-/* The word of the path, which had the value when it was looked at last, is not in the set any more,
+/* Has word w the value? Written out as tac_hint_is_empty is. */
+TAC_ALWAYS_INLINE bool tac_span_has(const struct tac_span_level *level, size_t w, uint64_t value)
+{
+#if defined(__x86_64__) && !TAC_SANITIZED
+    bool same;
+    __asm__ volatile("cmpq %1, %2" : "=@cce"(same) : "r"(value), "m"(level->word[w]) : "memory");
+    return same;
+#else
+    return atomic_load(&level->word[w]) == value;
+#endif
+}
+
+/* The word of the path, which had the value when it was looked at last, is not in its set any more,
  * unless it changed again. */
 TAC_ALWAYS_INLINE void tac_span_unset(struct tac_span_level *level,
-                                      const struct tac_hint_path *path, unsigned depth, unsigned k,
+                                      const struct tac_hint_path *path, unsigned depth,
                                       uint64_t value)
 {
-    char *set = tac_hint_set(path->nodes, k);
-    tac_hint_node *node = tac_hint_at(set, depth, 0, path->offset[0]);
-    uint64_t before = atomic_load(node);
-    if (TAC_UNLIKELY(atomic_load(&level->word[path->i]) != value) &&
-        tac_span_is_member(level, k, path->i))
+    uint64_t before = atomic_load(path->node[0]);
+    if (TAC_UNLIKELY(!tac_span_has(level, path->i, value))) {
+        tac_span_unset_changed(level, depth, path->k, path->i);
         return;
-    tac_hint_drop(node, before, path->i);
-    tac_hints_fold(path, set, depth, 0, k);
+    }
+    tac_hint_drop(path->node[0], before, path->child[0]);
+    tac_hints_fold(path, depth, 0);
+}
+
+/* The word of the path has a new value and belongs into set k (0: none) now. */
+TAC_ALWAYS_INLINE void tac_span_set(struct tac_span_level *level, const struct tac_hint_path *path,
+                                    unsigned depth, unsigned k)
+{
+    atomic_store_explicit(&level->shown[path->i], (unsigned char)k, memory_order_relaxed);
+    if (k)
+        tac_hints_add(path, depth, k);
 }
 
 /* Word w, which was in the set `before` (0: none), has a new value and belongs into set k (0: none)
@@ -89,17 +109,18 @@ TAC_ALWAYS_INLINE void tac_span_unset(struct tac_span_level *level,
 TAC_ALWAYS_INLINE void tac_span_publish(struct tac_span_level *level, unsigned depth, unsigned w,
                                         uint64_t value, unsigned before, unsigned k)
 {
-    struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, w);
-    atomic_store_explicit(&level->shown[w], (unsigned char)k, memory_order_relaxed);
-    if (k)
-        tac_hints_add(&path, depth, k);
+    bool is_new = __builtin_constant_p(before) && !before;
+    struct tac_hint_path path = tac_hint_path_of(&level->sets, depth, is_new ? k : before, w);
+    tac_span_set(level, &path, depth, k);
     if (before && before != k)
-        tac_span_unset(level, &path, depth, before, value);
+        tac_span_unset(level, &path, depth, value);
 }
 
 TAC_ALWAYS_INLINE unsigned tac_span_shown(const struct tac_span_level *level, unsigned w)
 {
-    return atomic_load_explicit(&level->shown[w], memory_order_relaxed);
+    unsigned k = atomic_load_explicit(&level->shown[w], memory_order_relaxed);
+    __asm__("" : "+r"(k)); /* or compilers keep it as a byte as well */
+    return k;
 }
 
 /* Free bits of a word whose unit of the next level is in our hands: nobody else changes it. k is
@@ -147,8 +168,8 @@ bool tac_span_claim_again(struct tac_span_level *level, unsigned depth, unsigned
 TAC_ALWAYS_INLINE bool tac_span_claim_word(struct tac_span_level *level, unsigned depth, unsigned w,
                                            uint64_t mask)
 {
-    uint64_t value = atomic_load(&level->word[w]), left = value & ~mask;
-    if (~value & mask)
+    uint64_t value = atomic_load(&level->word[w]), left = value ^ mask;
+    if (left & mask)
         return false;
     if (TAC_UNLIKELY(!atomic_compare_exchange_strong(&level->word[w], &value, left)))
         return tac_span_claim_again(level, depth, w, mask);

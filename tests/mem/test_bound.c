@@ -25,11 +25,10 @@
 enum kind { OWN, OTHER, FIRST, RESIZE, HOT_MALLOC, HOT_FREE, KINDS };
 static const char *const kind_name[KINDS] = {"own",    "other",      "first",
                                              "resize", "hot malloc", "hot free"};
-static const long near_limits[KINDS] = {250, 400, 400, 400, 15, 20};
-static const long deep_limits[KINDS] = {250, 400, 400, 420, 15, 20};
+static const long native_limits[KINDS] = {250, 400, 400, 400, 15, 20};
 /* Compiled for any arm64: atomic operations are calls, which ask for the processor first. */
 static const long logged_limits[KINDS] = {250, 510, 450, 465, 17, 27};
-static const long *limits = deep_limits;
+static const long *limits = native_limits;
 
 static struct {
     long calls, sum, most;
@@ -468,8 +467,8 @@ int main(int argc, char **argv)
         scale = atoi(argv[2]);
     /* the reservation takes half of the address space that there is */
     struct rlimit space = {(size_t)2 << 30, (size_t)2 << 30};
-    if (argc > 3 && strcmp(argv[3], "near") == 0 && setrlimit(RLIMIT_AS, &space) == 0)
-        limits = near_limits;
+    if (argc > 3 && strcmp(argv[3], "near") == 0 && setrlimit(RLIMIT_AS, &space))
+        return 1;
     if (step_is_logged())
         count_in_log();
     tac_heap_thread_attach();
