@@ -99,7 +99,7 @@ static struct account play_through(const struct tac_plan *p)
 static void the_longest_way_is_little_more_than_a_share(void)
 {
     /* where blocks take what they never take, the delays may be most of it */
-    const double most = TAC_SANITIZED || test_emulated() ? 1.5 : 1.82;
+    const double most = TAC_SANITIZED || test_emulated() ? 1.35 : 1.82;
     const struct {
         const char *patch;
         uint32_t threads;
@@ -171,12 +171,14 @@ static void little_that_is_waited_for_is_in_large_tasks(void)
 /* As many cables as would be many readers. */
 static void a_reader_by_several_cables_is_one(void)
 {
-    static const char text[] = "nodes:\n  m: {block: noise}\n  f: {block: ladder, channels: 8}\n"
+    static const char text[] = "nodes:\n  m: {block: noise}\n  f: {block: gain, channels: 8}\n"
                                "  g: {block: ladder, channels: 64}\n"
                                "  h: {block: ladder, channels: 64}\n"
                                "cables:\n  - m -> f.in[1]\n  - m -> f.in[2]\n  - m -> f.in[3]\n"
                                "  - m -> f.in[4]\n  - m -> f.in[5]\n  - f.out[1] -> g -> h\n"
                                "  - h.out[1] -> output\n";
+    if (TAC_SANITIZED || test_emulated())
+        SKIP("blocks take more than fits into a task");
     struct tac_engine *e = rig_open_threads(text, 2);
     REQUIRE(e);
     const struct tac_plan *p = e->latest;
