@@ -49,7 +49,7 @@ struct walk {
     bool unfair[CPUS_MAX];            /* it was chosen although a real-time thread was ready */
     struct silence silence[CPUS_MAX];
     struct tac_sight interrupt[CPUS_MAX][2]; /* what is open there: IRQ, SOFTIRQ; from_ns 0: none */
-    bool is_virtual;
+    bool is_virtual, timer_is_silent;        /* its interrupts leave no events */
     struct tac_prios prios;
     int error;
 };
@@ -224,16 +224,17 @@ static uint32_t runner(const struct walk *w, uint32_t cpu)
     return cpu < CPUS_MAX ? w->on_cpu[cpu] : 0;
 }
 
-/* Whether the CPU is in an interrupt that is no timer's. The CPU's own timer leaves no event on x86
- * (elsewhere it may, and then counts as a device), and in the soft interrupts of timers nothing
- * else runs. */
+/* Whether the CPU is in an interrupt that is no timer's. The CPU's own timer leaves no event on
+ * x86, but on others, so there the soft interrupts have to tell; in those of timers nothing else
+ * runs. */
 static bool is_in_device(const struct walk *w, uint32_t cpu)
 {
     enum { TIMER = 1, HRTIMER = 8 };
     if (cpu >= CPUS_MAX)
         return false;
     const struct tac_sight *hard = &w->interrupt[cpu][0], *soft = &w->interrupt[cpu][1];
-    return hard->from_ns || (soft->from_ns && soft->detail != TIMER && soft->detail != HRTIMER);
+    return (w->timer_is_silent && hard->from_ns) ||
+           (soft->from_ns && soft->detail != TIMER && soft->detail != HRTIMER);
 }
 
 static void on_waking(struct walk *w, const struct tac_capture_kernel *e, uint32_t index)
@@ -574,6 +575,8 @@ int tac_follow(const struct tac_capture *capture, bool system_wide, struct tac_s
     w->halts = ret_halts;
     w->system_wide = system_wide;
     w->is_virtual = tac_evidence_is_virtual(capture);
+    const char *machine = tac_capture_meta(capture, "machine");
+    w->timer_is_silent = !machine || !strcmp(machine, "x86_64");
     for (size_t i = 0; i < capture->kernel_count; i++) {
         uint16_t type = capture->kernel[i].type;
         w->ends_of_faults |= type == TAC_KERNEL_FAULT_MINOR || type == TAC_KERNEL_FAULT_MAJOR;

@@ -45,7 +45,7 @@ static uint64_t longest_interrupt(const struct tac_layout *l)
 static struct off_cpu time_off_cpu(const struct tac_layout *l)
 {
     struct off_cpu off = {0};
-    uint64_t most = WAKE_CHARGED_NS + longest_interrupt(l);
+    uint64_t interrupt = longest_interrupt(l); /* stands behind one way back alone */
     for (size_t i = 0; i < l->sights.count; i++) {
         const struct tac_sight *s = &l->sights.data[i];
         if (s->kind != TAC_SIGHT_ASLEEP && s->kind != TAC_SIGHT_READY)
@@ -57,7 +57,11 @@ static struct off_cpu time_off_cpu(const struct tac_layout *l)
         off.charged_ns += SWITCH_NS;
         if (!may_be_charged(s) || !span)
             continue;
-        off.charged_ns += s->who || span < most ? span : most;
+        uint64_t most = WAKE_CHARGED_NS + interrupt;
+        uint64_t charged = s->who || span < most ? span : most;
+        off.charged_ns += charged;
+        if (!s->who && charged > WAKE_CHARGED_NS)
+            interrupt -= charged - WAKE_CHARGED_NS;
     }
     return off;
 }

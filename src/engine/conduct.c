@@ -255,12 +255,15 @@ static bool take_cause(struct hand *h, const uint32_t *list, uint32_t i)
 {
     uint32_t cause = find_cause(h, list[i]);
     struct tac_task *task = &h->plan->task[cause];
-    if (cause == list[i] || is_begun(h, task))
+    if (cause == list[i])
         return false;
-    skip_done(h);
+    skip_done(h); /* no task that is not begun stands before a front from now on */
+    if (is_begun(h, task))
+        return false;
     look_at(h, task->worker, h->plan->worker_task + h->plan->worker[task->worker].first);
     if (is_at_work(h, task->worker) || !take(h, task, false))
         return false;
+    h->looks[task->worker] = LOOKS; /* what is done of its list is not its own work */
     run_mine(h, task);
     atomic_fetch_add_explicit(&h->workers->taken, 1, memory_order_relaxed);
     return true;

@@ -9,13 +9,14 @@
  * Tasks     With one thread the plan is one task. With more, operations are clustered by cost into
  *           tasks of a few microseconds (tasks.c), and each is given to the audio thread or to a
  *           helper (shares.c). A helper's task is laid out twice: once for the helper, once for the
- * audio thread, which can run every task itself. The two copies share parameters and the states of
- * nodes, but no buffer; so whatever a helper that was stopped in mid-task writes when it goes on,
- * nobody reads (workers.h). Short cuts An operation with skip stands for those that follow it: the
- * same bits for less. It is used when nothing but sound is asked for; where each operation counts
- * (timed, traced and checked slices), it is passed over and they run. Sameness  Which operations
- * there are, and the order of every sum, depends on the graph alone and not on costs or threads. So
- * the sound has the same bits for any number of threads.
+ *           audio thread, which can run every task itself. The two copies share parameters and the
+ *           states of nodes, but no buffer; so whatever a helper that was stopped in mid-task
+ *           writes when it goes on, nobody reads (workers.h).
+ * Short cuts An operation with skip stands for those that follow it: the same bits for less. It is
+ *           used when nothing but sound is asked for; where each operation counts (timed, traced
+ *           and checked slices), it is passed over and they run.
+ * Sameness  Which operations there are, and the order of every sum, depends on the graph alone and
+ *           not on costs or threads. So the sound has the same bits for any number of threads.
  *
  * Invariants
  *   I1  every pointer of an operation is valid for the life of the plan, states and rows included

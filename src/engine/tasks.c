@@ -6,8 +6,9 @@
  *           the task up; else it begins a task. Joining only tasks that no source comes after keeps
  *           the tasks in an order without loops. Banks of one group stay together where that does
  *           not make a loop.
- *           What many wait for, with more to do than fits into a task, is in small tasks of its
- *           own: neither held up by what comes before it, nor by what one of them does with it.
+ *           What many wait for, with more to do than fits into a task, is not held up by what one
+ *           of them does with it; and what of that waits for nothing itself is in small tasks of
+ *           its own, not behind others.
  *           What is surely too little to share is one task, as with one thread.
  * Costs     what nodes took when they ran (node.h), else what their block took once on its own.
  *           They decide who runs what, never what is computed.

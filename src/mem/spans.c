@@ -128,7 +128,10 @@ static TAC_SPAN_NOINLINE long take_far(struct tac_span_level *level, struct want
                                        unsigned *ret_n)
 {
     unsigned n = want.n;
-    long at = take_run(level, 3, 1, sets_for(level, 1, want.sure), want, &n);
+    uint64_t sets = sets_for(level, 1, want.sure);
+    if (!sets)
+        return -1;
+    long at = take_run(level, 3, 1, sets, want, &n);
     *ret_n = n;
     return at;
 }
@@ -176,6 +179,7 @@ TAC_ALWAYS_INLINE long take_new(struct tac_spans *spans, unsigned n, bool high, 
     long w = take_1(spans, (struct want){1, 1, 0, ~0ull, false}, deep);
     if (w < 0 && (w = split_top(spans, 1, deep)) < 0)
         return -1;
+    TAC_ASSERT_SLOW(n - 1 <= 62);
     if (n - 1 > 62)
         __builtin_unreachable();
     uint64_t rest = high ? ~0ull >> n : ~0ull << n;

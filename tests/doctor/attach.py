@@ -29,6 +29,11 @@ def record(tactus, target, recording):
     raise RuntimeError(result.stderr.decode())
 
 
+def listen_again():
+    """What a shell starts in the background ignores it, and all below that."""
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
 def send(child, number):
     os.killpg(child.pid, number)
     time.sleep(.3)
@@ -38,7 +43,8 @@ def end_by_force(tactus, target, recording):
     """What is told of a program that ignores Ctrl-C and gets Ctrl-\\; None: Ctrl-C had ended it."""
     words = ["sh", "-c", 'ulimit -c 0; trap "" INT; exec "$0" "$@"', target, "compute", "30000"]
     with subprocess.Popen([tactus, "doctor", "--json", "-o", recording, "--", *words],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as child:
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                          preexec_fn=listen_again) as child:
         try:
             while child.poll() is None and not os.path.exists(recording):
                 time.sleep(.05)

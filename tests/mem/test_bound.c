@@ -466,9 +466,12 @@ int main(int argc, char **argv)
     if (argc > 2)
         scale = atoi(argv[2]);
     /* the reservation takes half of the address space that there is */
-    struct rlimit space = {(size_t)2 << 30, (size_t)2 << 30};
-    if (argc > 3 && strcmp(argv[3], "near") == 0 && setrlimit(RLIMIT_AS, &space))
-        return 1;
+    struct rlimit space;
+    getrlimit(RLIMIT_AS, &space);
+    space.rlim_cur = space.rlim_max < (rlim_t)2 << 30 ? space.rlim_max : (rlim_t)2 << 30;
+    bool near = argc > 3 && strcmp(argv[3], "near") == 0;
+    if (near && setrlimit(RLIMIT_AS, &space))
+        perror("# the address space cannot be limited");
     if (step_is_logged())
         count_in_log();
     tac_heap_thread_attach();

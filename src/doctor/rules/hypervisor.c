@@ -73,20 +73,21 @@ static void check_late_timer(struct tac_case *c)
     uint64_t late = c->open_ns[TAC_ACCOUNT_LATE_START];
     if (!wake || late < LATE_NS || tac_timed_wake_is_wanted(c, timed))
         return;
-    if (!wake->who) {
-        if (timed.is_timer)
-            tac_claim(c, TAC_ACCOUNT_LATE_START, late, on_grid(c) ? 0.95 : 0.8,
-                      "the timer came %.2f ms late although the CPU was idle", (double)late / 1e6);
+    if (!wake->who && timed.is_timer) {
+        tac_claim(c, TAC_ACCOUNT_LATE_START, late, on_grid(c) ? 0.95 : 0.8,
+                  "the timer came %.2f ms late although the CPU was idle", (double)late / 1e6);
         return;
     }
     const char *what = timed.is_timer ? "timer" : "interrupt that wakes it";
-    uint64_t stolen = tac_case_uncharged(c, wake->who, c->layout->release_ns, wake->from_ns);
+    uint64_t stolen =
+        wake->who ? tac_case_uncharged(c, wake->who, c->layout->release_ns, wake->from_ns) : 0;
     if (stolen * 2 > late)
         tac_claim(c, TAC_ACCOUNT_LATE_START, stolen, on_grid(c) ? 0.98 : 0.85,
                   "the %s came %.2f ms late; the thread that had the CPU was not charged for it",
                   what, (double)stolen / 1e6);
     uint32_t cpu = c->capture->kernel[wake->index].cpu;
-    uint64_t still = tac_case_unticked(c, cpu, c->layout->release_ns, wake->from_ns);
+    uint64_t still =
+        wake->who ? tac_case_unticked(c, cpu, c->layout->release_ns, wake->from_ns) : 0;
     if (stolen * 2 <= late && still * 2 > late)
         tac_claim(c, TAC_ACCOUNT_LATE_START, still, on_grid(c) ? 0.95 : 0.8,
                   "the %s came %.2f ms late: its CPU left no sign of life, its ticks were due",
@@ -213,17 +214,17 @@ static void check(struct tac_case *c)
     }
     if (!c->open_ns[TAC_ACCOUNT_HYPERVISOR])
         return;
-    const struct tac_sight *still;
+    const struct tac_sight *still, *halting;
     uint64_t halted = tac_case_sum(c, TAC_ACCOUNT_HYPERVISOR, is_still, &still);
+    uint64_t before = tac_case_sum(c, TAC_ACCOUNT_HYPERVISOR, is_halting, &halting);
     bool grid = on_grid(c);
-    if (still)
-        claim_still(c, still, halted, grid);
-    halted = tac_case_sum(c, TAC_ACCOUNT_HYPERVISOR, is_halting, &still);
-    if (still)
-        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, halted, 0.7,
+    if (still) /* what may be a part of the halt has the same verdict, which is as sure as that */
+        claim_still(c, still, halted, grid && before * 4 <= halted);
+    if (halting)
+        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, before, 0.7,
                   "the tick of its CPU came late, although it had it, and the halt may have begun "
                   "%.2f ms before that was due",
-                  (double)halted / 1e6);
+                  (double)before / 1e6);
     uint64_t ns = c->open_ns[TAC_ACCOUNT_HYPERVISOR];
     tac_claim(c, TAC_ACCOUNT_HYPERVISOR, ns, grid ? 0.99 : 0.85,
               "for %.2f ms the virtual CPU was not run by the host%s", (double)ns / 1e6,
