@@ -165,6 +165,7 @@ static void random_operations_keep_units_apart(void)
     operate_at_random(9000);
     operate_at_random(30000);
     operate_at_random(70000);
+    operate_at_random(((size_t)1 << 21) + 5000); /* the crown of level 0 has two roots */
 }
 
 struct worker {
