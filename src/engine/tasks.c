@@ -237,8 +237,10 @@ static void join(struct forming *f, struct tac_piece *unit)
 static void look_behind(struct forming *f, uint32_t at)
 {
     const struct tac_piece *unit = &f->u->unit[at];
-    const uint32_t *pred = f->u->pred + unit->pred.first;
     float alone_ns = f->behind[at].alone_ns += unit->cost_ns;
+    if (!unit->pred.count)
+        return;
+    const uint32_t *pred = f->u->pred + unit->pred.first;
     bool one = true;
     for (uint32_t k = 0; k < unit->pred.count; k++) {
         struct behind *b = &f->behind[pred[k]];
@@ -249,7 +251,7 @@ static void look_behind(struct forming *f, uint32_t at)
         b->latest = at;
         b->readers_ns += alone_ns;
     }
-    if (one && unit->pred.count)
+    if (one)
         f->behind[pred[0]].alone_ns += alone_ns;
 }
 
