@@ -50,15 +50,7 @@ static uint64_t phase(uint64_t first, uint64_t second)
 
 static size_t first_behind(const struct tac_halts *halts, uint64_t ns)
 {
-    size_t low = 0, high = halts->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (halts->end_ns[middle] < ns)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return tac_capture_lower(halts->end_ns, halts->count, sizeof *halts->end_ns, 0, ns);
 }
 
 /* How many of count halts lie on the grid of the one that ends at ns, itself included. */
