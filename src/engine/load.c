@@ -194,8 +194,7 @@ int tac_engine_load(struct tac_engine *e, const char *path, struct tac_error *er
     int code = tac_graph_load_text(path, &text, &bytes, err);
     if (code < 0)
         return code;
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
+    char *folder = tac_graph_folder_of(path);
     if (folder) {
         code = load(e, text, bytes, path, folder, err);
     } else {

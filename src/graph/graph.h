@@ -158,6 +158,10 @@ int tac_graph_check(const char *path, tac_graph_tell tell, void *user, struct ta
 int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes,
                         struct tac_error *err);
 
+/* The folder of a file, with its slash; "" when the path has none. The caller frees it; NULL: no
+ * memory. */
+char *tac_graph_folder_of(const char *path);
+
 /* Room for so many more nodes, with their names, and cables. -ENOMEM. */
 int tac_graph_reserve(struct tac_graph *graph, uint32_t nodes, uint32_t cables);
 

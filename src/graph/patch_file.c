@@ -94,6 +94,12 @@ int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes, st
     return 0;
 }
 
+char *tac_graph_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
+}
+
 static int read_file(const char *path, struct tac_graph_mistakes *mistakes,
                      struct tac_graph **ret_graph, struct tac_error *err)
 {
@@ -102,8 +108,7 @@ static int read_file(const char *path, struct tac_graph_mistakes *mistakes,
     int code = tac_graph_load_text(path, &text, &bytes, err);
     if (code < 0)
         return code;
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
+    char *folder = tac_graph_folder_of(path);
     code = folder ? read_text(text, bytes, path, folder, mistakes, ret_graph, err)
                   : tac_error_set(err, -ENOMEM, path, 0, 0, "out of memory");
     free(folder);
