@@ -144,8 +144,8 @@ TAC_ALWAYS_INLINE tac_hint_node *tac_hint_crown(const struct tac_hint_path *path
     return &path->hints->crown[at];
 }
 
-/* x without the bit of child i. Written out, since compilers take four instructions where they
- * share the constant with other places. */
+/* x without the bit of child i, which is below 32. Written out, since compilers take four
+ * instructions where they share the constant with other places. */
 TAC_ALWAYS_INLINE uint64_t tac_hint_without(uint64_t x, unsigned i)
 {
 #if defined(__x86_64__)
