@@ -262,13 +262,20 @@ static void add_part(struct parts *p, const struct tac_verdict *from, uint64_t n
     while (i < p->count && p->part[i].rule != from->rule)
         i++;
     struct tac_verdict *part = &p->part[i];
-    bool is_new = i == p->count;
-    uint64_t before_ns = is_new ? 0 : part->ns, before_carried_ns = is_new ? 0 : part->carried_ns;
-    p->count += is_new;
-    if (is_new || ns > before_ns) /* the larger one gives the words */
-        *part = *from;
-    part->ns = before_ns + ns;
-    part->carried_ns = before_carried_ns + carried_ns;
+    struct tac_verdict added = *from;
+    added.ns = ns;
+    added.carried_ns = carried_ns;
+    if (i == p->count) {
+        p->part[p->count++] = added;
+        return;
+    }
+    bool is_larger = ns > part->ns; /* it gives the words */
+    struct tac_verdict both = is_larger ? added : *part;
+    both.confidence =
+        is_larger ? tac_claim_confidence(&added, part) : tac_claim_confidence(part, &added);
+    both.ns = part->ns + ns;
+    both.carried_ns = part->carried_ns + carried_ns;
+    *part = both;
 }
 
 /* The largest go into the miss; what the list has no room for is added to the first. */

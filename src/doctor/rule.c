@@ -8,6 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+double tac_claim_confidence(const struct tac_verdict *larger, const struct tac_verdict *smaller)
+{
+    bool matters = smaller->ns * 4 > smaller->ns + larger->ns;
+    return matters && smaller->confidence < larger->confidence ? smaller->confidence
+                                                               : larger->confidence;
+}
+
 uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, double confidence,
                    const char *format, ...)
 {
@@ -21,20 +28,20 @@ uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, do
     if (!v && c->claims == TAC_CLAIMS_MAX)
         return 0;
     c->open_ns[account] -= granted;
-    if (v) { /* one verdict a rule and cycle; the larger part gives the words */
-        if (granted <= v->ns) {
-            v->ns += granted;
-            return granted;
-        }
-        granted += v->ns;
+    struct tac_verdict part = {
+        .rule = c->rule, .ns = granted, .place = TAC_CAPTURE_NONE, .confidence = confidence};
+    if (v && granted <= v->ns) { /* one verdict a rule and cycle; the larger part gives the words */
+        v->confidence = tac_claim_confidence(v, &part);
+        v->ns += granted;
+        return granted;
+    }
+    if (v) {
+        part.confidence = tac_claim_confidence(&part, v);
+        part.ns += v->ns;
     } else {
         v = &c->claim[c->claims++];
     }
-    v->rule = c->rule;
-    v->ns = granted;
-    v->carried_ns = 0;
-    v->place = TAC_CAPTURE_NONE;
-    v->confidence = confidence;
+    *v = part;
     va_list args;
     va_start(args, format);
     vsnprintf(v->text, sizeof v->text, format, args);

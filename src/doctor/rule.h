@@ -60,6 +60,10 @@ extern const size_t tac_rules_count;
 uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, double confidence,
                    const char *format, ...) TAC_PRINTF(5, 6);
 
+/* How sure two parts are together that have one verdict: as the larger, unless the smaller is more
+ * than a fourth of both, and less sure. */
+double tac_claim_confidence(const struct tac_verdict *larger, const struct tac_verdict *smaller);
+
 /* Say by which event of the cycle the last claim of this rule came about: a sight of kind MEMORY,
  * LOCK or CALL, whose call stack then tells where in the program. NULL is fine. */
 void tac_claim_by(struct tac_case *c, const struct tac_sight *sight);
@@ -112,12 +116,13 @@ struct tac_timed_wake {
 };
 struct tac_timed_wake tac_case_late_timer(const struct tac_case *c, uint64_t least_ns);
 
-/* Whether the thread went to sleep only after the release. Then the timer is not known to be late:
- * it is due when the program wanted. */
-static inline bool tac_timed_wake_is_wanted(const struct tac_case *c, struct tac_timed_wake timed)
-{
-    return timed.is_timer && timed.sleep && timed.sleep->from_ns > c->layout->release_ns;
-}
+/* Whether the thread went to sleep only after the release, or the cycles before began as late. Then
+ * the timer is not known to be late: it is due when the program wanted. */
+bool tac_timed_wake_is_wanted(const struct tac_case *c, struct tac_timed_wake timed);
+
+/* Whether each of the three cycles before began about as late as this one, or later, although none
+ * had to wait for the end of another: one that sleeps for a time falls behind like that. */
+bool tac_case_falls_behind(const struct tac_case *c);
 
 /* How many sights of the kind lie in the cycle. ret_first may be NULL. */
 size_t tac_case_count(const struct tac_case *c, unsigned kind, const struct tac_sight **ret_first);

@@ -255,6 +255,43 @@ struct tac_timed_wake tac_case_late_timer(const struct tac_case *c, uint64_t lea
     return timed;
 }
 
+/* The cycle before `at` on this one's source, among those that began not long before. */
+static const struct tac_capture_cycle *cycle_before(const struct tac_case *c,
+                                                    const struct tac_capture_cycle *at)
+{
+    enum { NEAR = 64 };
+    for (unsigned i = 0; i < NEAR && at-- > c->capture->cycles; i++)
+        if (at->source == c->cycle->source)
+            return at;
+    return NULL;
+}
+
+bool tac_case_falls_behind(const struct tac_case *c)
+{
+    enum { BEFORE = 3 };
+    uint64_t period = c->cycle->deadline_ns - c->layout->release_ns;
+    uint64_t late = c->cycle->begin_ns - c->layout->release_ns;
+    const struct tac_capture_cycle *at = cycle_before(c, c->cycle);
+    if (!at || at->end_ns > c->layout->release_ns + late / 4)
+        return false;
+    for (unsigned i = 0; i < BEFORE; i++) {
+        const struct tac_capture_cycle *older = cycle_before(c, at);
+        uint64_t release = at->deadline_ns - period;
+        if (!older || at->deadline_ns < period || at->begin_ns < release + late / 4 * 3 ||
+            older->end_ns > release + late / 4)
+            return false;
+        at = older;
+    }
+    return true;
+}
+
+bool tac_timed_wake_is_wanted(const struct tac_case *c, struct tac_timed_wake timed)
+{
+    return timed.is_timer &&
+           ((timed.sleep && timed.sleep->from_ns > c->layout->release_ns) ||
+            (timed.wake->from_ns > c->layout->previous_ns && tac_case_falls_behind(c)));
+}
+
 bool tac_case_is_started(const struct tac_case *c, uint32_t tid)
 {
     const struct tac_birth *b = tac_kin_birth(c->diagnosis->kin, tid, c->cycle->end_ns);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * calls_waits.c - sleeps, and waits for descriptors, signals and processes.
  *
- * A thread that waits for its blocking stream by poll and the like is not late: its cycle ends
- * there and begins anew (hook_alsa.c). */
+ * A sleep for a time says what it asked for, so that a timer that came late can be told from it. A
+ * thread that waits for its blocking stream by poll and the like is not late: its cycle ends there
+ * and begins anew (hook_alsa.c). */
 #include "watch/calls.h"
 #include "watch/descriptors.h"
 
@@ -17,12 +18,30 @@
 #include <time.h>
 #include <unistd.h>
 
-WRAP(int, nanosleep, (const struct timespec *t, struct timespec *left), (t, left))
-WRAP(int, clock_nanosleep,
-     (clockid_t clock, int flags, const struct timespec *t, struct timespec *left),
-     (clock, flags, t, left))
-WRAP(int, usleep, (useconds_t us), (us))
-WRAP(unsigned, sleep, (unsigned s), (s))
+/* asked_ns: 0 when it sleeps until a time. */
+#define SLEEP(type, name, asked_ns, params, args)                                                  \
+    TAC_WATCH_EXPORT type name params                                                              \
+    {                                                                                              \
+        TAC_WATCH_SITE(site, #name);                                                               \
+        struct tac_watch_call call = tac_watch_call_begin(&site, TAC_WATCH_CALLER);                \
+        if (call.thread && call.zone.lane)                                                         \
+            tac_zone_value(asked_ns);                                                              \
+        type result = TAC_WATCH_REAL(name) args;                                                   \
+        tac_watch_call_end(&call);                                                                 \
+        return result;                                                                             \
+    }
+
+static inline uint64_t ns_of(const struct timespec *t)
+{
+    return t ? (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_nsec : 0;
+}
+
+SLEEP(int, nanosleep, ns_of(t), (const struct timespec *t, struct timespec *left), (t, left))
+SLEEP(int, clock_nanosleep, flags &TIMER_ABSTIME ? 0 : ns_of(t),
+      (clockid_t clock, int flags, const struct timespec *t, struct timespec *left),
+      (clock, flags, t, left))
+SLEEP(int, usleep, (uint64_t)us * 1000, (useconds_t us), (us))
+SLEEP(unsigned, sleep, (uint64_t)s * 1000000000, (unsigned s), (s))
 WRAP(int, pause, (void), ())
 WRAP(int, sched_yield, (void), ())
 WRAP(int, sigwait, (const sigset_t *set, int *number), (set, number))

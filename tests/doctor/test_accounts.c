@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * test_accounts.c - the book-keeping: nothing is lost, nothing is counted twice, chains inherit. */
-#include "fixture.h"
+#include "rules.h"
 
 #include "test.h"
 
@@ -153,6 +153,42 @@ static void the_largest_cause_is_kept(void)
     fixture_close(&f);
 }
 
+/* The timer of one cycle is late, on an idle CPU: that is the host. Or each cycle begins later than
+ * the one before, until one is late: its timer is set by a sleep for a time. */
+static void a_program_that_falls_behind_has_no_late_timer(void)
+{
+    for (int drifts = 0; drifts < 2; drifts++) {
+        struct fixture f;
+        fixture_open(&f, FIXTURE_CLOCK | FIXTURE_SCHED);
+        tac_make_meta(f.make, "virtual", "yes");
+        for (int i = 0; i < 7; i++) {
+            double at = 1000 * i + (drifts || i == 6 ? 500 + 50 * i : 10);
+            fixture_cycle(&f, (unsigned)i, at, at + 230,
+                          (struct tac_make_evidence){.cpu_ns = 199000});
+            rules_wake(&f, at - 3);
+            rules_sleep(&f, at + 231);
+        }
+        fixture_judge(&f);
+        REQUIRE(f.diagnosis->misses_count == 1);
+        const struct tac_verdict *v = &f.diagnosis->misses[0].verdict[0];
+        CHECK_STR(v->rule->name, drifts ? "late_wake" : "hypervisor");
+        CHECK(drifts == !!strstr(v->text, "falls behind"));
+        fixture_close(&f);
+    }
+}
+
+/* Two parts of one verdict: the guessed one counts where it is much of it. */
+static void a_verdict_is_as_sure_as_its_parts(void)
+{
+    struct tac_verdict sure = {.ns = 3000, .confidence = 0.95};
+    struct tac_verdict guess = {.ns = 900, .confidence = 0.7};
+    CHECK(tac_claim_confidence(&sure, &guess) == 0.95);
+    guess.ns = 1100;
+    CHECK(tac_claim_confidence(&sure, &guess) == 0.7);
+    sure.confidence = 0.6;
+    CHECK(tac_claim_confidence(&sure, &guess) == 0.6);
+}
+
 static void a_cycle_late_by_a_little_is_late(void)
 {
     struct fixture f;
@@ -226,6 +262,8 @@ int main(int argc, char **argv)
     TEST(shares_of_causes_sum_to_one);
     TEST(two_causes_are_not_merged);
     TEST(the_largest_cause_is_kept);
+    TEST(a_program_that_falls_behind_has_no_late_timer);
+    TEST(a_verdict_is_as_sure_as_its_parts);
     TEST(a_cycle_late_by_a_little_is_late);
     TEST(all_cycles_late_still_says_own_work);
     TEST(usual_faults_of_the_heap_count_once);

@@ -71,6 +71,13 @@ static const char *describe_waker(const struct tac_case *c, const struct tac_sig
     return text;
 }
 
+/* What a sleep for a time asked for; 0: it is none, or that is not recorded. */
+static uint64_t asked_of(const struct tac_case *c, const struct tac_sight *call)
+{
+    const struct tac_capture_zone *z = &c->capture->zones[call->index];
+    return strstr(c->capture->sites[z->site].name, "sleep") ? z->value : 0;
+}
+
 /* Ready, behind a thread or process that the call started. */
 static bool is_behind_its_own(const struct tac_case *c, const struct tac_sight *s)
 {
@@ -145,20 +152,23 @@ static void check(struct tac_case *c)
     const struct tac_sight *call = longest_call(c);
     if (!call)
         return;
-    char waker[160], calls[128], seen[160];
+    char waker[160], calls[128], seen[160], asked[48] = "";
     const char *name = c->capture->sites[c->capture->zones[call->index].site].name;
     describe_waker(c, call, waker, sizeof waker);
     describe_calls(c, call, name, calls, sizeof calls);
     tac_case_seen(c, call->from_ns, call->to_ns, seen, sizeof seen);
-    uint64_t length = call->to_ns - call->from_ns;
+    uint64_t length = call->to_ns - call->from_ns, wanted = asked_of(c, call);
+    bool is_overslept = wanted && length > wanted + wanted / 4;
+    if (is_overslept)
+        snprintf(asked, sizeof asked, ", where it asked for %.0f us", (double)wanted / 1e3);
     bool switches = c->has & (TAC_HAS_SWITCHES | TAC_HAS_SCHED);
     uint64_t asleep =
         switches ? tac_case_time(c, TAC_ACCOUNT_BLOCKED, TAC_SIGHT_CALL, NULL) : length;
     uint64_t ran = tac_case_time(c, TAC_ACCOUNT_OWN, TAC_SIGHT_CALL, NULL);
     /* that the machine did not draw it out, the system's events alone tell */
-    double sure = c->has & TAC_HAS_SCHED ? 0.95 : 0.9;
-    tac_claim(c, TAC_ACCOUNT_BLOCKED, asleep, sure, "slept in %s, which took %.0f us%s%s", name,
-              (double)length / 1e3, waker, seen);
+    double sure = is_overslept ? 0.8 : c->has & TAC_HAS_SCHED ? 0.95 : 0.9;
+    tac_claim(c, TAC_ACCOUNT_BLOCKED, asleep, sure, "slept in %s, which took %.0f us%s%s%s", name,
+              (double)length / 1e3, asked, waker, seen);
     tac_claim(c, TAC_ACCOUNT_OWN, ran, 0.85, "%s%s%s", calls, waker, seen);
     tac_claim(c, TAC_ACCOUNT_RUNNABLE,
               tac_case_sum(c, TAC_ACCOUNT_RUNNABLE, is_behind_its_own, NULL), 0.9,

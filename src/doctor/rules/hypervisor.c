@@ -218,10 +218,10 @@ static void check(struct tac_case *c)
     uint64_t halted = tac_case_sum(c, TAC_ACCOUNT_HYPERVISOR, is_still, &still);
     uint64_t before = tac_case_sum(c, TAC_ACCOUNT_HYPERVISOR, is_halting, &halting);
     bool grid = on_grid(c);
-    if (still) /* what may be a part of the halt has the same verdict, which is as sure as that */
-        claim_still(c, still, halted, grid && before * 4 <= halted);
+    if (still)
+        claim_still(c, still, halted, grid);
     if (halting)
-        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, before, 0.7,
+        tac_claim(c, TAC_ACCOUNT_HYPERVISOR, before, 0.8,
                   "the tick of its CPU came late, although it had it, and the halt may have begun "
                   "%.2f ms before that was due",
                   (double)before / 1e6);

@@ -13,6 +13,14 @@ static void check(struct tac_case *c)
         return;
     bool sched = c->has & TAC_HAS_SCHED;
     struct tac_timed_wake timed = tac_case_late_timer(c, 0);
+    if (sched && timed.wake && timed.is_timer && tac_case_falls_behind(c)) {
+        tac_claim(
+            c, TAC_ACCOUNT_LATE_START, ns, 0.85,
+            "began %.0f us after it could have, and so did the cycles before: it sleeps for a "
+            "time and falls behind, where a sleep until a time would keep the pace",
+            (double)(c->cycle->begin_ns - c->layout->release_ns) / 1e3);
+        return;
+    }
     if (sched && timed.wake && tac_timed_wake_is_wanted(c, timed)) {
         tac_claim(c, TAC_ACCOUNT_LATE_START, ns, 0.8,
                   "went to sleep %.0f us after it could have begun, and its timer woke it %.0f us "

@@ -13,6 +13,7 @@
 static void strike_sleep(uint64_t want_ns)
 {
     TAC_ZONE_AT(TAC_CAT_CALL, 1, "nanosleep");
+    TAC_ZONE_VALUE(want_ns);
     sleep_ns(want_ns);
 }
 

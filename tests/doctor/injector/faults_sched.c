@@ -28,9 +28,10 @@
 static void press_from(const char *fault, unsigned at, uint64_t from_ns)
 {
     wait_until(from_ns);
-    uint64_t from = now();
+    uint64_t from = now(), planned = from + strike_ns(at);
     spin(strike_ns(at));
-    injector_outside(fault, from, now());
+    injector_outside(fault, from, planned);
+    injector_done(planned);
 }
 
 /* Takes the CPU in the middle of a struck cycle. */
@@ -60,20 +61,25 @@ static void help_early(void)
 /* ---- no priority ---- */
 
 /* Always wants to run; notes when it does: a pause of its clock is a turn of somebody else. */
-static void help_rival(void)
+static void take_turns(const char *fault, uint64_t until_ns)
 {
     enum { PAUSE_NS = 50000 };
-    uint64_t from = now(), last = from, end = from + period_ns * 8;
-    while (last < end) {
+    uint64_t from = now(), last = from;
+    while (last < until_ns) {
         uint64_t at = now();
         if (at - last > PAUSE_NS) {
             if (last - from > PAUSE_NS)
-                injector_outside("normal", from, last);
+                injector_outside(fault, from, last);
             from = at;
         }
         last = at;
     }
-    injector_outside("normal", from, last);
+    injector_outside(fault, from, last);
+}
+
+static void help_rival(void)
+{
+    take_turns("normal", now() + period_ns * 8);
 }
 
 /* ---- the budget ---- */
@@ -92,7 +98,7 @@ static void *starve(void *unused)
 {
     pin(1);
     while (atomic_load(&running))
-        spin(1000000);
+        take_turns("fair", now() + period_ns * 8);
     return unused;
 }
 
