@@ -6,6 +6,7 @@
 #include "tactus/trace.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,7 +161,8 @@ static void sum_causes(struct tac_diagnosis *d)
     for (size_t i = 0; i < tac_rules_count && d->causes[i].rule; i++) {
         struct tac_cause *c = &d->causes[i];
         c->share = all ? (double)c->lost_ns / (double)all : 0;
-        c->confidence = c->lost_ns ? c->confidence / (double)c->lost_ns : 0;
+        /* in thousandths: the mean of equal ones is that, and not a last bit less */
+        c->confidence = c->lost_ns ? round(1e3 * c->confidence / (double)c->lost_ns) / 1e3 : 0;
         d->causes_count++;
     }
 }
