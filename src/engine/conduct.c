@@ -9,15 +9,8 @@
 #include <string.h>
 
 enum {
-    PATIENCE_US = 10,  /* beyond twice what a task takes */
-    LOOKS = 64,        /* at a helper that is between two tasks, until it counts as stopped */
-    TRIAL_MS = 30,     /* helpers that slept need 10 ms to notice */
-    REVIEW_MS = 4000,  /* and again, when they paid */
-    PROBE_SLICES = 48, /* alone, to know what that takes, where there is time for it */
-    PROBE_WARMS = 16,  /* of these, until the helpers sleep and the caches have what is needed */
-    PROBE_MOST_NS = 100000,
-    APART_SLICES = 1024, /* alone after a failed trial, doubled each time */
-    APART_DOUBLINGS = 6,
+    PATIENCE_US = 10, /* beyond twice what a task takes */
+    LOOKS = 64,       /* at a helper that is between two tasks, until it counts as stopped */
     REFRESH_TASKS = 16,
 };
 
@@ -34,7 +27,7 @@ struct hand {
     uint64_t own;                    /* counter ticks of its own tasks that are to come */
     uint32_t wait;                   /* task that is waited for */
     uint64_t since, now;             /* counter: since when, and when it was looked at last */
-    uint64_t tasks, waited;          /* done; counter ticks */
+    uint64_t tasks, waited, helped;  /* done; counter ticks; what helpers' tasks take */
 };
 
 static void run_mine(struct hand *h, struct tac_task *task)
@@ -166,14 +159,25 @@ static bool steal_from(struct hand *h, uint32_t worker)
     return false;
 }
 
+/* A task that is done, and counts once. */
+static void pass_by(struct hand *h, const struct tac_task *task)
+{
+    uint64_t word = atomic_load_explicit(&task->word, memory_order_relaxed);
+    if ((word & 15) == TAC_TASK_HELPER_DONE)
+        h->helped += atomic_load_explicit(&task->cost, memory_order_relaxed);
+}
+
 static void skip_done(struct hand *h)
 {
     h->left = 0;
     for (uint32_t w = 1; w < h->plan->threads; w++) {
         const uint32_t *list = h->plan->worker_task + h->plan->worker[w].first;
-        while (h->front[w] < h->plan->worker[w].count &&
-               is_done(h, &h->plan->task[list[h->front[w]]]))
-            h->front[w]++;
+        for (; h->front[w] < h->plan->worker[w].count; h->front[w]++) {
+            const struct tac_task *task = &h->plan->task[list[h->front[w]]];
+            if (!is_done(h, task))
+                break;
+            pass_by(h, task);
+        }
         h->left += h->front[w] < h->plan->worker[w].count;
     }
 }
@@ -280,9 +284,8 @@ static void wait_for_task(struct hand *h, const uint32_t *list, uint32_t i)
     h->own = 0;
 }
 
-/* Returns counter ticks that went by waiting for helpers. */
-static uint64_t run_together(struct tac_workers *w, struct tac_plan *plan,
-                             const struct tac_run *run)
+static struct tac_worth_slice run_together(struct tac_workers *w, struct tac_plan *plan,
+                                           const struct tac_run *run)
 {
     struct tac_crew *crew = w->crew;
     struct hand h = {.workers = w,
@@ -291,6 +294,7 @@ static uint64_t run_together(struct tac_workers *w, struct tac_plan *plan,
                      .run = *run,
                      .slice = crew->slice,
                      .wait = TAC_GRAPH_NONE};
+    uint64_t began = tac_counter();
     const uint32_t *list = plan->worker_task + plan->worker[0].first;
     crew->frames = run->frames;
     crew->timed = run->timed;
@@ -300,7 +304,7 @@ static uint64_t run_together(struct tac_workers *w, struct tac_plan *plan,
     atomic_store_explicit(&plan->slice, h.slice, memory_order_relaxed);
     if (atomic_load_explicit(&crew->plan, memory_order_relaxed) != plan)
         atomic_store(&crew->plan, plan);
-    atomic_store_explicit(&crew->go_at, tac_counter(), memory_order_relaxed);
+    atomic_store_explicit(&crew->go_at, began, memory_order_relaxed);
     /* release: parameters, notes and what the opening operations wrote */
     atomic_store_explicit(&crew->go, h.slice, memory_order_release);
     for (uint32_t i = 0; i < plan->worker[0].count; i++) {
@@ -312,7 +316,10 @@ static uint64_t run_together(struct tac_workers *w, struct tac_plan *plan,
     for (skip_done(&h); h.left; skip_done(&h))
         lend_hand(&h);
     tac_labour_add(&w->labour.tasks, h.tasks);
-    return h.waited + (h.now - h.since);
+    return (struct tac_worth_slice){.began = began,
+                                    .took = tac_counter() - began,
+                                    .helped = h.helped,
+                                    .waited = h.waited + (h.now - h.since)};
 }
 
 static void run_alone(struct tac_workers *w, const struct tac_run *run)
@@ -346,69 +353,14 @@ static bool pays(const struct tac_crew *crew, const struct tac_plan *plan, uint6
     return sum ? sum > least : plan->est_ns > TAC_SHARED_LEAST_NS;
 }
 
-static bool goes_alone(struct tac_workers *w, const struct tac_plan *plan, uint64_t sum)
+static enum tac_worth_way choose_way(const struct tac_workers *w, const struct tac_plan *plan,
+                                     uint64_t sum)
 {
     if (plan->threads < 2 || plan->tasks == plan->worker[0].count)
-        return true;
+        return TAC_WORTH_ALONE;
     if (w->crew->config.always)
-        return false;
-    if (!pays(w->crew, plan, sum))
-        return true;
-    return w->apart_left > 0;
-}
-
-static void begin_trial(struct tac_workers *w, uint64_t ms)
-{
-    w->trial_left = TAC_CREW_TRY_SLICES;
-    w->trial_end = tac_counter() + ms * 1000 * w->crew->ticks_per_us;
-    w->together = 0;
-    w->apart = 0;
-    w->probe_left = PROBE_SLICES;
-}
-
-/* A hiccup is no trend. */
-static void add_to_mean(uint64_t *mean, uint64_t took)
-{
-    took = *mean && took > 2 * *mean ? 2 * *mean : took;
-    *mean = *mean ? *mean + took / 16 - *mean / 16 : took;
-}
-
-/* Slices with helpers are held against slices without; where it would be too long without, against
- * what the tasks take one after another. */
-static void judge(struct tac_workers *w, uint64_t took, uint64_t sum)
-{
-    add_to_mean(&w->together, took);
-    if (w->trial_left)
-        w->trial_left--;
-    if (w->trial_left || tac_counter() < w->trial_end || !sum)
-        return;
-    uint64_t apart = w->apart ? w->apart : sum;
-    if (w->together * 100 > apart * 97) {
-        w->apart_left = (uint64_t)APART_SLICES << w->failures;
-        w->failures += w->failures < APART_DOUBLINGS;
-        begin_trial(w, TRIAL_MS);
-    } else {
-        w->failures = 0;
-        begin_trial(w, REVIEW_MS);
-    }
-}
-
-static bool probes(struct tac_workers *w, uint64_t sum)
-{
-    if (w->crew->config.always || !w->probe_left || !sum ||
-        sum > (uint64_t)PROBE_MOST_NS * w->crew->ticks_per_us / 1000)
-        return false;
-    w->probe_left--;
-    return true;
-}
-
-/* The first slices of a probe bring helpers to sleep and states into the nearest cache. */
-static void run_probe(struct tac_workers *w, const struct tac_run *run)
-{
-    uint64_t begin = tac_counter();
-    run_alone(w, run);
-    if (w->probe_left < PROBE_SLICES - PROBE_WARMS)
-        add_to_mean(&w->apart, tac_counter() - begin);
+        return TAC_WORTH_TOGETHER;
+    return pays(w->crew, plan, sum) ? tac_worth_choose(&w->worth, sum) : TAC_WORTH_ALONE;
 }
 
 /* Helpers sleep when nobody in the crew calls them. */
@@ -424,23 +376,22 @@ static void tell_helpers(struct tac_workers *w, bool alone)
 /* Returns counter ticks that went by waiting for helpers. */
 static uint64_t run_slice(struct tac_workers *w, struct tac_run *run, uint64_t sum)
 {
-    run->alone = goes_alone(w, run->plan, sum);
-    bool probe = !run->alone && probes(w, sum);
-    tell_helpers(w, run->alone || probe);
-    if (run->alone) {
-        run_alone(w, run);
-        if (w->apart_left && --w->apart_left == 0)
-            begin_trial(w, TRIAL_MS);
-        return 0;
+    enum tac_worth_way way = choose_way(w, run->plan, sum);
+    run->alone = way != TAC_WORTH_TOGETHER;
+    tell_helpers(w, run->alone);
+    if (way == TAC_WORTH_TOGETHER) {
+        struct tac_worth_slice slice = run_together(w, run->plan, run);
+        if (!w->crew->config.always)
+            tac_worth_went_together(&w->worth, &slice);
+        return slice.waited;
     }
-    if (probe) {
-        run->alone = true;
-        run_probe(w, run);
-        return 0;
-    }
-    uint64_t begin = tac_counter(), waited = run_together(w, run->plan, run);
-    judge(w, tac_counter() - begin, sum);
-    return waited;
+    uint64_t begin = way == TAC_WORTH_PROBE ? tac_counter() : 0;
+    run_alone(w, run);
+    if (way == TAC_WORTH_PROBE)
+        tac_worth_probed(&w->worth, tac_counter() - begin);
+    else
+        tac_worth_went_alone(&w->worth);
+    return 0;
 }
 
 void tac_workers_run(struct tac_workers *w, struct tac_plan *plan, uint32_t frames)
@@ -537,8 +488,6 @@ void tac_workers_enter(struct tac_workers *w, struct tac_plan *plan)
     struct tac_crew *crew = w->crew;
     if (plan->lost_before != atomic_load_explicit(&crew->lost, memory_order_relaxed))
         point_again(plan);
-    if (!crew->config.always)
-        w->apart_left = 0;
-    begin_trial(w, TRIAL_MS);
+    tac_worth_begin(&w->worth, tac_counter());
     atomic_store(&crew->plan, plan);
 }

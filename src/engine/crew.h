@@ -8,10 +8,9 @@
 #include "base/sanitized.h"
 #include "engine/run.h"
 #include "engine/workers.h"
+#include "engine/worth.h"
 
 #include <pthread.h>
-
-enum { TAC_CREW_TRY_SLICES = 128 };
 
 /* A lost helper reads what others write, to no effect; ThreadSanitizer cannot know that. */
 enum { TAC_CREW_FOREVER = TAC_SANITIZED_THREAD };
@@ -67,14 +66,10 @@ struct tac_crew {
  * but for what is atomic. */
 struct tac_workers {
     struct tac_crew *crew;
-    uint64_t together, apart; /* counter ticks of a slice with helpers and without: running means */
-    uint64_t trial_left, trial_end; /* slices, counter: until helpers are judged */
-    uint64_t apart_left;            /* slices that are still run alone */
-    uint32_t probe_left;            /* slices to run alone for comparison */
-    uint32_t failures;              /* trials in a row that did not pay */
-    uint32_t time_next;             /* slices that are timed node by node, out of turn */
-    uint64_t turn;                  /* its own slices */
-    uint64_t cycle;                 /* of the crew, in which it began last */
+    struct tac_worth worth; /* whether helpers pay */
+    uint32_t time_next;     /* slices that are timed node by node, out of turn */
+    uint64_t turn;          /* its own slices */
+    uint64_t cycle;         /* of the crew, in which it began last */
     _Atomic uint32_t alone;
     _Atomic uint64_t taken;
     struct tac_labour labour; /* of the audio thread, for this engine */

@@ -320,6 +320,7 @@ int tac_workers_new(const struct tac_workers_config *config, struct tac_workers 
     }
     w->vault = vault;
     w->cycle = UINT64_MAX;
+    w->worth.ticks_per_us = w->crew->ticks_per_us;
     atomic_fetch_add(&w->crew->members, 1);
     *ret_workers = w;
     return 0;
@@ -376,7 +377,7 @@ void tac_workers_get(const struct tac_workers *w, struct tac_workers_count *ret_
     for (uint32_t i = 1; i < crew->config.threads; i++) {
         const struct tac_helper *h = &crew->helper[i];
         ret_count->helping +=
-            go && atomic_load_explicit(&h->seen, memory_order_relaxed) + TAC_CREW_TRY_SLICES >= go;
+            go && atomic_load_explicit(&h->seen, memory_order_relaxed) + TAC_WORTH_TRY_SLICES >= go;
         ret_count->answer_ns =
             tac_costs_ns((double)atomic_load_explicit(&h->answer, memory_order_relaxed));
         ret_count->given += atomic_load_explicit(&h->labour.tasks, memory_order_relaxed);

@@ -21,8 +21,8 @@
  *           then fails to write "done", gives the spare places back, and leaves the slice, as
  *           there is one place for copies to each helper. Only tasks without such places held are
  *           given to helpers.
- * Alone     Where helpers would not pay, the audio thread runs all: with little to do, or when the
- *           slices with helpers have measurably not been faster. Tried again now and then.
+ * Alone     Where helpers would not pay, the audio thread runs all: with little to do, or when they
+ *           brought too little (worth.h). Tried again now and then.
  * Sleep     Between cycles helpers sleep; they wake by timer before the next cycle is due, by as
  *           much as they have been woken late before, and spin until it begins. So the audio thread
  *           never calls the kernel for them. With no cycle in sight they look now and then, at last

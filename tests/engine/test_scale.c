@@ -6,6 +6,7 @@
  * processors there are, or on what else runs. */
 #include "base/sanitized.h"
 #include "engine/internal.h"
+#include "engine/worth.h"
 #include "rig_engine.h"
 #include "test.h"
 
@@ -226,6 +227,99 @@ static void threads_and_tasks_give_an_account(void)
     tac_engine_free(e);
 }
 
+/* ---- whether helpers are worth it: times are told ----------------------------------------------
+ */
+
+enum { US = 1000, MS = 1000 * US, ALONE = 80 * US, TOGETHER = 50 * US }; /* counter ticks */
+
+struct play {
+    struct tac_worth worth;
+    uint64_t now;
+    uint64_t apart; /* slices that ran alone, no probes */
+};
+
+/* So long, with slices of these lengths. sum: unknown or too long to be probed when 0. */
+static void play_worth(struct play *p, uint64_t ticks, uint64_t alone, struct tac_worth_slice slice,
+                       uint64_t sum)
+{
+    p->apart = 0;
+    for (uint64_t end = p->now + ticks; p->now < end;) {
+        enum tac_worth_way way = tac_worth_choose(&p->worth, sum);
+        slice.began = p->now;
+        if (way == TAC_WORTH_TOGETHER)
+            tac_worth_went_together(&p->worth, &slice);
+        else if (way == TAC_WORTH_PROBE)
+            tac_worth_probed(&p->worth, alone);
+        else
+            tac_worth_went_alone(&p->worth);
+        p->apart += way == TAC_WORTH_ALONE;
+        p->now += way == TAC_WORTH_TOGETHER ? slice.took : alone;
+    }
+}
+
+static const struct tac_worth_slice useful = {.took = TOGETHER, .helped = ALONE / 2};
+static const struct tac_worth_slice absent = {.took = ALONE};
+
+static struct play begin_play(uint64_t sum)
+{
+    struct play p = {.worth = {.ticks_per_us = US}};
+    tac_worth_begin(&p.worth, 0);
+    play_worth(&p, 500ull * MS, ALONE, useful, sum);
+    CHECK(p.apart == 0 && p.worth.paid);
+    return p;
+}
+
+static void a_helper_that_comes_no_more_is_noticed_soon(void)
+{
+    for (int probes = 0; probes < 2; probes++) {
+        struct play p = begin_play(probes ? ALONE : 0);
+        play_worth(&p, 40 * MS, ALONE, absent, probes ? ALONE : 0);
+        CHECK_MSG(p.apart > 0, "it was called for 40 ms, %d", probes);
+        play_worth(&p, 60000ull * MS, ALONE, absent, probes ? ALONE : 0);
+        CHECK_MSG(p.apart * ALONE > 59000ull * MS, "%llu slices alone",
+                  (unsigned long long)p.apart);
+        play_worth(&p, 8000ull * MS, ALONE, useful, probes ? ALONE : 0);
+        play_worth(&p, 8000ull * MS, ALONE, useful, probes ? ALONE : 0);
+        CHECK_MSG(p.apart == 0, "it is back: %llu slices alone", (unsigned long long)p.apart);
+    }
+}
+
+static void a_helper_that_is_away_now_and_then_is_called_on(void)
+{
+    struct play p = begin_play(0);
+    for (int i = 0; i < 300 && !test_bad; i++) {
+        play_worth(&p, 5 * MS, ALONE, absent, 0);
+        CHECK(p.apart == 0);
+        play_worth(&p, 5 * MS, ALONE, useful, 0);
+        CHECK(p.apart == 0);
+    }
+}
+
+/* It comes, does half of the work, and is waited for as long as that would have taken. */
+static void a_helper_that_is_waited_for_too_long_is_not_called(void)
+{
+    struct play p = begin_play(0);
+    struct tac_worth_slice slow = {.took = 81 * US, .helped = ALONE / 2, .waited = 30 * US};
+    play_worth(&p, 10000ull * MS, ALONE, slow, 0);
+    CHECK(p.apart * ALONE > 9000ull * MS);
+    p = begin_play(ALONE);
+    slow = (struct tac_worth_slice){.took = 79 * US,
+                                    .helped = 60 * US}; /* what is shared takes longer */
+    play_worth(&p, 10000ull * MS, ALONE, slow, ALONE);
+    CHECK(p.apart * ALONE > 9000ull * MS);
+}
+
+/* Slices with helpers take longer than those without did before. */
+static void more_to_do_is_no_helper_lost(void)
+{
+    struct play p = begin_play(ALONE / 2);
+    struct tac_worth_slice more = {.took = 2 * TOGETHER, .helped = ALONE};
+    play_worth(&p, 3000ull * MS, 2 * ALONE, more, ALONE / 2);
+    CHECK(p.apart == 0 && p.worth.paid);
+    play_worth(&p, 3000ull * MS, ALONE, useful, ALONE / 2);
+    CHECK(p.apart == 0 && p.worth.paid);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -234,5 +328,9 @@ int main(int argc, char **argv)
     TEST(little_that_is_waited_for_is_in_large_tasks);
     TEST(a_reader_by_several_cables_is_one);
     TEST(threads_and_tasks_give_an_account);
+    TEST(a_helper_that_comes_no_more_is_noticed_soon);
+    TEST(a_helper_that_is_away_now_and_then_is_called_on);
+    TEST(a_helper_that_is_waited_for_too_long_is_not_called);
+    TEST(more_to_do_is_no_helper_lost);
     return test_end();
 }
