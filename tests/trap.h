@@ -63,6 +63,13 @@ void free(void *block)
     __libc_free(block);
 }
 
+/* A breach to plant: two calls that no compiler takes for nothing. */
+static inline void breach_heap(void)
+{
+    void *volatile block = malloc(100);
+    free(block);
+}
+
 /* For the calling thread. a, b: two more system calls that are allowed. */
 static int forbid_system_calls_but(long a, long b)
 {

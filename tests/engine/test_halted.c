@@ -63,7 +63,7 @@ static const char sliding[] = "output: 2\nvoices:\n" SECTION("v") SECTION("w") /
 static const char rows[] = "output: 2\nnodes:\n" ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6) //
     "cables:\n" LED(1) LED(2) LED(3) LED(4) LED(5) LED(6);
 
-enum { AFTER = 3, POINTS = 100, EDITS = 20, LOSSES = 8, FADE_SLICES = 20, LONGEST = 64 };
+enum { AFTER = 3, POINTS = 60, EDITS = 20, LOSSES = 8, FADE_SLICES = 20, LONGEST = 64 };
 
 static struct tac_engine *one, *two; /* by threads; they play the same */
 

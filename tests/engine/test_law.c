@@ -164,7 +164,7 @@ static void obey_or_die(const char *sound, int plant)
         _exit(NO_FILTER);
     rig_play(e, 0, 16384, 61);
     if (plant == 1)
-        free(malloc((size_t)plant * 100));
+        breach_heap();
     if (plant == 2)
         getppid();
     syscall(SYS_exit_group, 0);
