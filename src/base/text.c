@@ -120,6 +120,18 @@ void tac_text_add_html(struct tac_text *text, const char *string)
     }
 }
 
+void tac_text_clean(char *text)
+{
+    for (unsigned char *s = (unsigned char *)text; *s;) {
+        size_t n = utf8_length(s);
+        bool space = *s == '\n' || *s == '\t' || *s == '\r';
+        bool steers = *s < 0x20 || *s == 0x7F || (n == 2 && *s == 0xC2 && s[1] < 0xA0);
+        if (space || steers || !n)
+            memset(s, space ? ' ' : '?', n ? n : 1);
+        s += n ? n : 1;
+    }
+}
+
 const char *tac_text_string(const struct tac_text *text)
 {
     return text->data ? text->data : "";

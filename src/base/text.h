@@ -30,6 +30,10 @@ void tac_text_add_json(struct tac_text *text, const char *string);
 /* Text for HTML content and double-quoted attributes. */
 void tac_text_add_html(struct tac_text *text, const char *string);
 
+/* Make a stranger's text fit for one line of a terminal, in place and in its length: signs that
+ * steer it and bytes that are no UTF-8 become '?', line feeds and tabs spaces. */
+void tac_text_clean(char *text);
+
 /* The text, never NULL. */
 const char *tac_text_string(const struct tac_text *text);
 

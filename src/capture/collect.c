@@ -87,7 +87,7 @@ static void message(struct tac_reader *r, const struct tac_event *e)
     const struct tac_capture_site *sites = r->sites.data;
     if (e->type == TAC_REC_TEXT)
         *m = (struct tac_capture_message){
-            e->ns, 0, tac_reader_keep(r, (const char *)e->data, e->payload & 0xff), e->thread};
+            e->ns, 0, tac_reader_keep_text(r, (const char *)e->data, e->payload & 0xff), e->thread};
     else
         *m = (struct tac_capture_message){e->ns, tac_event_data(e, 0).counter,
                                           e->site < r->sites.count ? sites[e->site].name : "?",

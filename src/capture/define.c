@@ -3,6 +3,8 @@
  * chunk, strings end where the payload does. */
 #include "capture/reader.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,14 @@ const char *tac_reader_keep(struct tac_reader *r, const char *text, size_t bytes
     return copy;
 }
 
+const char *tac_reader_keep_text(struct tac_reader *r, const char *text, size_t bytes)
+{
+    const char *kept = tac_reader_keep(r, text, bytes);
+    if (*kept)
+        tac_text_clean(((char **)r->keeps.data)[r->keeps.count - 1]);
+    return kept;
+}
+
 static void define_meta(struct tac_reader *r, const char *text, size_t bytes)
 {
     for (size_t at = 0; at < bytes;) {
@@ -31,8 +41,9 @@ static void define_meta(struct tac_reader *r, const char *text, size_t bytes)
         const char *equals = memchr(text + at, '=', length);
         struct tac_capture_meta *m = equals ? tac_list_add(&r->meta, sizeof *m) : NULL;
         if (m) {
-            m->key = tac_reader_keep(r, text + at, (size_t)(equals - (text + at)));
-            m->value = tac_reader_keep(r, equals + 1, length - (size_t)(equals - (text + at)) - 1);
+            m->key = tac_reader_keep_text(r, text + at, (size_t)(equals - (text + at)));
+            m->value =
+                tac_reader_keep_text(r, equals + 1, length - (size_t)(equals - (text + at)) - 1);
             r->flight = r->flight || (!strcmp(m->key, "flight_s") && strcmp(m->value, "0") != 0);
         }
         at += length + 1;
@@ -53,8 +64,8 @@ static void define_module(struct tac_reader *r, uint32_t pid, const char *text, 
                    &found.end, &found.offset, build_id, path) == 5) {
             struct tac_capture_module *m = tac_list_add(&r->modules, sizeof *m);
             found.build_id =
-                strcmp(build_id, "-") ? tac_reader_keep(r, build_id, strlen(build_id)) : "";
-            found.path = tac_reader_keep(r, path, strlen(path));
+                strcmp(build_id, "-") ? tac_reader_keep_text(r, build_id, strlen(build_id)) : "";
+            found.path = tac_reader_keep_text(r, path, strlen(path));
             found.pid = pid;
             if (m)
                 *m = found;
@@ -76,7 +87,8 @@ static void define_symbols(struct tac_reader *r, const char *text, size_t bytes)
         if (sscanf(line, "%" SCNx64 " %255[^\n]", &address, name) == 2) {
             struct tac_capture_symbol *s = tac_list_add(&r->symbols, sizeof *s);
             if (s)
-                *s = (struct tac_capture_symbol){address, tac_reader_keep(r, name, strlen(name))};
+                *s = (struct tac_capture_symbol){address,
+                                                 tac_reader_keep_text(r, name, strlen(name))};
         }
         at += length + 1;
     }
@@ -99,7 +111,7 @@ uint32_t tac_reader_site(struct tac_reader *r, uint64_t id)
 static const char *take_string(struct tac_reader *r, const char **at, const char *end)
 {
     size_t n = strnlen(*at, (size_t)(end - *at));
-    const char *text = n ? tac_reader_keep(r, *at, n) : "";
+    const char *text = n ? tac_reader_keep_text(r, *at, n) : "";
     *at += n;
     *at += *at < end;
     return text;
@@ -174,7 +186,7 @@ static void define_lane(struct tac_reader *r, const struct tac_reader_chunk *c)
                                          .begin_ns = time_of(r, body.counter),
                                          .end_ns = TAC_CAPTURE_OPEN};
     }
-    t->name = tac_reader_keep(r, body.name, strnlen(body.name, sizeof body.name));
+    t->name = tac_reader_keep_text(r, body.name, strnlen(body.name, sizeof body.name));
     t->dropped = c->head.dropped > t->dropped ? c->head.dropped : t->dropped;
     t->suppressed = c->head.suppressed > t->suppressed ? c->head.suppressed : t->suppressed;
     if (c->head.kind == TAC_CHUNK_LANE_END)
@@ -190,7 +202,7 @@ static void define_source(struct tac_reader *r, const struct tac_reader_chunk *c
     struct tac_capture_source *s = tac_list_add(&r->sources, sizeof *s);
     if (s)
         *s = (struct tac_capture_source){
-            body.id, tac_reader_keep(r, body.name, strnlen(body.name, sizeof body.name)),
+            body.id, tac_reader_keep_text(r, body.name, strnlen(body.name, sizeof body.name)),
             body.period_ns};
 }
 

@@ -81,6 +81,8 @@ void tac_reader_define(struct tac_reader *reader, const struct tac_reader_chunk 
 uint32_t tac_reader_site(struct tac_reader *reader, uint64_t id);
 uint32_t tac_reader_thread(struct tac_reader *reader, uint32_t lane); /* made when not defined */
 const char *tac_reader_keep(struct tac_reader *reader, const char *text, size_t bytes);
+/* The same through tac_text_clean: what a recording names may be shown on a terminal. */
+const char *tac_reader_keep_text(struct tac_reader *reader, const char *text, size_t bytes);
 
 /* events.c: the events of a plain chunk to reader->taker; and what the last chunks left untold. */
 void tac_reader_events(struct tac_reader *reader, const struct tac_reader_chunk *chunk);

@@ -42,6 +42,17 @@ static void human_numbers(void)
     CHECK_STR(tac_text_duration(2.5e9, b, sizeof b), "2.50 s");
 }
 
+static void a_strangers_text_steers_no_terminal(void)
+{
+    char text[] = "a\x1b[31m\nb\xc2\x9b"
+                  "2J\xc3\xa4\x9b\x7f\te\xe2\x82";
+    tac_text_clean(text);
+    CHECK_STR(text, "a?[31m b??2J\xc3\xa4?? e??");
+    char empty[] = "";
+    tac_text_clean(empty);
+    CHECK_STR(empty, "");
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -49,5 +60,6 @@ int main(int argc, char **argv)
     TEST(json_escapes_and_repairs);
     TEST(html_escapes);
     TEST(human_numbers);
+    TEST(a_strangers_text_steers_no_terminal);
     return test_end();
 }
