@@ -67,6 +67,11 @@ int tac_export_chunk(struct tac_export *x, const struct tac_format_chunk *head, 
     return x->error;
 }
 
+uint64_t tac_export_bytes(const struct tac_export *x)
+{
+    return x->format->bytes(x->me);
+}
+
 const struct tac_capture *tac_export_capture(const struct tac_export *x)
 {
     return tac_walk_capture(x->walk);

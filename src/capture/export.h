@@ -27,6 +27,8 @@ struct tac_export_format {
     void (*event)(void *me, const struct tac_capture *c, const struct tac_event *event);
     /* Write a mark, whose times are on the clock of c; NULL: the format has no place for them. */
     void (*mark)(void *me, const struct tac_capture *c, const struct tac_export_mark *mark);
+    /* What was written so far; may lag behind by what waits in memory. */
+    uint64_t (*bytes)(const void *me);
     /* Write the rest, close and free; also after failure (c is NULL then). 0 or -errno. */
     int (*close)(void *me, const struct tac_capture *c);
 };
@@ -56,6 +58,7 @@ void tac_export_mark(struct tac_export *export, const struct tac_capture *c,
 /* All chunks of a file; *ret_problems: enum tac_capture_problem; may be NULL. Then close. */
 TAC_MUST_CHECK int tac_export_read(struct tac_export *export, const char *recording,
                                    uint32_t *ret_problems, struct tac_error *err);
+uint64_t tac_export_bytes(const struct tac_export *export); /* written so far */
 /* What the recording turned out to be; good until close. */
 const struct tac_capture *tac_export_capture(const struct tac_export *export);
 TAC_MUST_CHECK int tac_export_close(struct tac_export *export, struct tac_error *err);

@@ -141,7 +141,7 @@ static void finish_chunk(struct tac_outlet *o, const struct tac_format_chunk *he
     }
     if (o->export) {
         o->error = tac_export_chunk(o->export, head, payload);
-        o->stats.bytes += sizeof *head + head->bytes;
+        o->stats.bytes = tac_export_bytes(o->export);
     } else {
         o->error = write_zipped(o, head, payload);
     }

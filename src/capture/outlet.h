@@ -28,7 +28,7 @@ struct tac_outlet_config {
 };
 
 struct tac_outlet_stats {
-    uint64_t chunks, bytes; /* given, and written where it is a recording */
+    uint64_t chunks, bytes; /* given, and written */
     uint64_t misses, kept;  /* late cycles seen; times that the flight recorder wrote */
     uint64_t left_out;      /* chunks beyond bytes_max */
 };

@@ -5,6 +5,7 @@
  * with that counter, which costs the traced threads less than CLOCK_MONOTONIC, and become
  * nanoseconds here by clock pairs that are taken as they are read. */
 #include "base/clock.h"
+#include "base/cpulist.h"
 #include "capture/clockmap.h"
 #include "capture/ftrace.h"
 #include "capture/kernel_tier.h"
@@ -161,22 +162,11 @@ static void switch_on_stacks(struct state *s, uint32_t want, char *text, size_t 
 /* "0-3,6" to the kernel's hexadecimal groups of 32, highest first. */
 static int cpu_mask(const char *list, char *ret_text, size_t size)
 {
-    uint32_t group[CPUS_MAX / 32] = {0};
-    while (*list) {
-        char *end;
-        unsigned long first = strtoul(list, &end, 10), last = first;
-        if (end != list && *end == '-') {
-            list = end + 1;
-            last = strtoul(list, &end, 10);
-        }
-        if (end == list || (*end && *end != ',') || last < first || last >= CPUS_MAX)
-            return -EINVAL;
-        for (unsigned long cpu = first; cpu <= last; cpu++)
-            group[cpu / 32] |= 1u << cpu % 32;
-        list = end + (*end == ',');
-    }
+    uint32_t group[TAC_CPULIST_MAX / 32] = {0};
+    if (!tac_cpulist_parse(list, group))
+        return -EINVAL;
     size_t n = 0;
-    for (int i = CPUS_MAX / 32 - 1; i >= 0; i--)
+    for (int i = TAC_CPULIST_MAX / 32 - 1; i >= 0; i--)
         n += (size_t)snprintf(ret_text + n, size - n, "%x%s", group[i], i ? "," : "");
     return 0;
 }
@@ -184,7 +174,7 @@ static int cpu_mask(const char *list, char *ret_text, size_t size)
 /* A mask wider than the machine is refused by some kernels: try it from its lowest group up. */
 static int set_cpus(const struct state *s, const char *list)
 {
-    char text[CPUS_MAX / 32 * 10];
+    char text[TAC_CPULIST_MAX / 32 * 10];
     const char *at = text;
     int error = cpu_mask(list, text, sizeof text);
     while (!error && tac_tracefs_write(s->instance, "tracing_cpumask", at)) {

@@ -45,6 +45,17 @@ static void begin(struct tac_zonestats *z, const struct tac_event *e, struct tac
     *added = (struct open_zone){e->ns, 0, e->site};
 }
 
+/* Whether the zone behind the last that is open is open among those before it. Recursion is rare,
+ * and then as deep as the nesting of zones. */
+static bool is_within_itself(const struct tac_list *open)
+{
+    const struct open_zone *o = open->data;
+    for (size_t i = open->count; i > 0; i--)
+        if (o[i - 1].site == o[open->count].site)
+            return true;
+    return false;
+}
+
 static void end(struct tac_zonestats *z, uint64_t ns, struct tac_list *open)
 {
     if (!open->count)
@@ -57,7 +68,7 @@ static void end(struct tac_zonestats *z, uint64_t ns, struct tac_list *open)
         return;
     }
     s->count++;
-    s->total_ns += took;
+    s->total_ns += is_within_itself(open) ? 0 : took;
     s->self_ns += took > o->inside_ns ? took - o->inside_ns : 0;
     tac_histogram_add(s->histogram, took);
     if (open->count)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * zonestat.h - what the zones of one name cost together, counted while events come.
  *
- * Self time is the duration without the zones directly inside. Memory: one histogram for each site
+ * Self time is the duration without the zones directly inside; the total of a zone that is open
+ * within itself is that of the outermost. Memory: one histogram for each site
  * that has zones. */
 #ifndef TAC_CAPTURE_ZONESTAT_H
 #define TAC_CAPTURE_ZONESTAT_H

@@ -33,6 +33,7 @@ struct strangers {
 struct capture {
     const struct tac_capturing *config;
     struct tac_receive *receive;
+    struct tac_recording_file file;
     struct tac_outlet *first, *more[SESSIONS];
     uint32_t sessions;
     struct strangers refused, garbage;
@@ -238,13 +239,18 @@ static int start_program(struct capture *c, struct tac_error *err)
 
 /* ---- the loop ---- */
 
+static void keep_all(struct capture *c)
+{
+    tac_outlet_keep(c->first);
+    for (uint32_t i = 1; i < c->sessions; i++)
+        tac_outlet_keep(c->more[i]);
+}
+
 static int pump(struct capture *c, int extra_fd, int ms)
 {
     if (keep_wanted) {
         keep_wanted = 0;
-        tac_outlet_keep(c->first);
-        for (uint32_t i = 1; i < c->sessions; i++)
-            tac_outlet_keep(c->more[i]);
+        keep_all(c);
     }
     return tac_receive_pump(c->receive, extra_fd, ms);
 }
@@ -325,8 +331,10 @@ static int open_all(struct capture *c, struct tac_receive_config *r, struct tac_
     snprintf(c->address, sizeof c->address, "unix:@tactus-capture.%d", (int)getpid());
     snprintf(address, sizeof address, "listen:%s", c->address);
     int error = tac_net_parse(k->argv ? address : k->address, &r->address, err);
-    if (!error)
+    if (!error) {
+        tac_recording_file_set_aside(&c->file, k->outlet.path);
         error = tac_outlet_open(&k->outlet, err, &c->first);
+    }
     if (!error)
         error = tac_receive_open(r, err, &c->receive);
     return error;
@@ -339,8 +347,8 @@ static int close_all(struct capture *c, int error, struct tac_error *err)
         error = error ? error : closed;
     }
     int closed = tac_outlet_close(c->first, error ? NULL : err);
-    if (c->first && !c->sessions) /* the kernel's account alone is no recording */
-        tac_recording_file_remove(c->config->outlet.path);
+    if (c->first || c->file.before[0]) /* the kernel's account alone is no recording */
+        tac_recording_file_settle(&c->file, c->sessions);
     tac_receive_close(c->receive);
     return error ? error : closed;
 }
@@ -384,6 +392,8 @@ int tac_capturing_run(const struct tac_capturing *k, struct tac_capturing_result
         error = run(c, r.address.listens, err);
         stop_kernel(c);
     }
+    if (c->first && !k->outlet.on_miss) /* of a flight recorder, what it still holds */
+        keep_all(c);
     struct tac_receive_stats stats =
         c->receive ? tac_receive_stats(c->receive) : (struct tac_receive_stats){0};
     if (c->first)

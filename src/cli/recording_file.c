@@ -2,39 +2,59 @@
  * recording_file.c - see recording_file.h. */
 #include "cli/recording_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int absolute(const char *path, char *full, size_t size, struct tac_error *err)
+static int absolute(struct tac_recording_file *file, const char *path)
 {
     char folder[PATH_MAX] = "";
     if (path[0] != '/' && !getcwd(folder, sizeof folder))
-        return tac_error_set(err, -errno, NULL, 0, 0, "the current folder: %s", strerror(errno));
-    int n = snprintf(full, size, "%s%s%s", folder, folder[0] ? "/" : "", path);
-    if (n < 0 || (size_t)n >= size)
-        return tac_error_set(err, -ENAMETOOLONG, path, 0, 0, "the path is too long");
-    return 0;
+        return -errno;
+    int n = snprintf(file->path, sizeof file->path, "%s%s%s", folder, folder[0] ? "/" : "", path);
+    return n < 0 || (size_t)n >= sizeof file->path ? -ENAMETOOLONG : 0;
 }
 
-int tac_recording_file_prepare(const char *path, char *full, size_t size, struct tac_error *err)
+void tac_recording_file_set_aside(struct tac_recording_file *file, const char *path)
 {
     struct stat st;
-    int r = absolute(path, full, size, err);
+    *file = (struct tac_recording_file){.before = ""};
+    if (absolute(file, path) < 0 || lstat(file->path, &st) || !S_ISREG(st.st_mode) || !st.st_size ||
+        access(file->path, W_OK))
+        return;
+    /* a name of our own: what has another already is somebody's */
+    snprintf(file->before, sizeof file->before, "%s.before-XXXXXX", file->path);
+    int fd = mkostemp(file->before, O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 && !rename(file->path, file->before))
+        return;
+    if (fd >= 0)
+        unlink(file->before);
+    file->before[0] = 0; /* it is written over, as asked for */
+}
+
+int tac_recording_file_prepare(struct tac_recording_file *file, const char *path,
+                               struct tac_error *err)
+{
+    struct stat st;
+    int r = absolute(file, path);
     if (r < 0)
-        return r;
-    if (!lstat(full, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return tac_error_set(err, r, path, 0, 0, "the path: %s", strerror(-r));
+    if (!lstat(file->path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return tac_error_set(err, -EINVAL, path, 0, 0,
                              "this is a device or a link; name a plain file for the recording");
-    int fd = open(full, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    int fd = open(file->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
     if (fd < 0)
         return tac_error_set(err, -errno, path, 0, 0, "cannot be written: %s", strerror(errno));
     close(fd);
-    tac_recording_file_remove(full);
+    tac_recording_file_set_aside(file, path);
+    unlink(file->path); /* empty, or it could not be moved */
     return 0;
 }
 
@@ -66,9 +86,28 @@ int tac_recording_file_append(const char *path, const char *from, struct tac_err
     return 0;
 }
 
-void tac_recording_file_remove(const char *path)
+/* A format that is a folder has plain files in it and nothing else. */
+static void remove_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    while (folder && (entry = readdir(folder)))
+        unlinkat(dirfd(folder), entry->d_name, 0);
+    if (folder)
+        closedir(folder);
+    rmdir(path);
+}
+
+void tac_recording_file_settle(struct tac_recording_file *file, bool recorded)
 {
     struct stat st;
-    if (!lstat(path, &st) && S_ISREG(st.st_mode))
-        unlink(path);
+    if (!recorded && !lstat(file->path, &st)) {
+        if (S_ISREG(st.st_mode))
+            unlink(file->path);
+        else if (S_ISDIR(st.st_mode))
+            remove_folder(file->path);
+    }
+    if (file->before[0] && (recorded || rename(file->before, file->path)))
+        unlink(file->before);
+    file->before[0] = 0;
 }

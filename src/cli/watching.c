@@ -40,14 +40,15 @@ static int launch(const struct tac_watching *w, const char *path, int *ret_statu
 
 int tac_watching_run(const struct tac_watching *watching, int *ret_status, struct tac_error *err)
 {
-    char path[PATH_MAX], kernel_path[PATH_MAX + 16];
+    struct tac_recording_file file;
+    char kernel_path[PATH_MAX + 16];
     int r = tac_preloadable_check(watching->argv[0], err);
     if (r == 0)
-        r = tac_recording_file_prepare(watching->path, path, sizeof path, err);
+        r = tac_recording_file_prepare(&file, watching->path, err);
     if (r < 0)
         return r;
     /* a file of our own beside the recording: what has the name already is somebody's */
-    snprintf(kernel_path, sizeof kernel_path, "%s.kernel-XXXXXX", path);
+    snprintf(kernel_path, sizeof kernel_path, "%s.kernel-XXXXXX", file.path);
     int fd = watching->no_kernel ? -1 : mkostemp(kernel_path, O_CLOEXEC);
     if (fd >= 0)
         close(fd);
@@ -55,13 +56,15 @@ int tac_watching_run(const struct tac_watching *watching, int *ret_status, struc
     struct tac_kernel *kernel = NULL;
     if (fd >= 0 && tac_kernel_start(&config, NULL, &kernel) < 0)
         kernel = NULL; /* the file has a line that says so */
-    r = launch(watching, path, ret_status, err);
+    r = launch(watching, file.path, ret_status, err);
     (void)!tac_kernel_stop(kernel, NULL); /* what it could write is there */
     if (fd >= 0) {
-        int joined = tac_recording_file_append(path, kernel_path, err);
+        int joined = tac_recording_file_append(file.path, kernel_path, err);
         r = r < 0 ? r : joined;
     }
-    if (r == 0 && access(path, R_OK))
+    bool recorded = !access(file.path, R_OK);
+    tac_recording_file_settle(&file, recorded);
+    if (r == 0 && !recorded)
         return tac_error_set(err, -TAC_E_UNKNOWN, NULL, 0, 0,
                              "nothing was recorded: the program opened no audio stream that is "
                              "known (JACK, ALSA, PipeWire, PortAudio) and registered no thread");

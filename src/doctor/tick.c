@@ -2,6 +2,8 @@
  * tick.c - see tick.h. */
 #include "doctor/tick.h"
 
+#include "base/cpulist.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -26,18 +28,12 @@ uint64_t tac_tick_told(const struct tac_capture *capture)
     return ns >= TICK_NS_MIN && ns <= TICK_NS_MAX ? ns : 0;
 }
 
-/* A list of the kernel's: "1-3,7". */
 bool tac_tick_is_on(const struct tac_capture *capture, uint32_t cpu)
 {
     const char *list = tac_capture_meta(capture, "nohz_full");
-    for (char *end; list && *list >= '0' && *list <= '9'; list = *end == ',' ? end + 1 : NULL) {
-        unsigned long from = strtoul(list, &end, 10), to = from;
-        if (*end == '-')
-            to = strtoul(end + 1, &end, 10);
-        if (cpu >= from && cpu <= to)
-            return false;
-    }
-    return true;
+    uint32_t group[TAC_CPULIST_MAX / 32] = {0};
+    return !list || !tac_cpulist_parse(list, group) || cpu >= TAC_CPULIST_MAX ||
+           !(group[cpu / 32] >> cpu % 32 & 1);
 }
 
 enum { REAL_TIME, NORMAL, KINDS };

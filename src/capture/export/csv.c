@@ -73,6 +73,12 @@ static void write_all(struct csv *o, const struct tac_capture *c)
         fprintf(o->file, "\"(events lost)\",\"\",0,0,%" PRIu64 ",0,0,0,0,0,0,0,0\n", o->stats.lost);
 }
 
+static uint64_t bytes(const void *me)
+{
+    off_t n = ftello(((const struct csv *)me)->file);
+    return n > 0 ? (uint64_t)n : 0;
+}
+
 static int close_file(void *me, const struct tac_capture *c)
 {
     struct csv *o = me;
@@ -94,5 +100,6 @@ TAC_EXPORT(csv) = {
     .doc = "statistics of zones, one line a name",
     .open = open_file,
     .event = event,
+    .bytes = bytes,
     .close = close_file,
 };

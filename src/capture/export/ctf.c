@@ -454,6 +454,11 @@ static int open_folder(const char *path, const struct tac_export_options *option
     return 0;
 }
 
+static uint64_t bytes(const void *me)
+{
+    return ((const struct tac_ctf *)me)->bytes;
+}
+
 static int close_folder(void *me, const struct tac_capture *c)
 {
     struct tac_ctf *o = me;
@@ -494,5 +499,6 @@ TAC_EXPORT(ctf) = {
     .doc = "Common Trace Format 1.8, a folder: babeltrace2, Trace Compass",
     .open = open_folder,
     .event = event,
+    .bytes = bytes,
     .close = close_folder,
 };

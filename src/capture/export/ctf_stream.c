@@ -38,6 +38,7 @@ void tac_ctf_write_packet(struct tac_ctf *o, struct tac_ctf_stream *s)
     s->n = TAC_CTF_CONTEXT_BYTES;
     s->packets++;
     o->packets++;
+    o->bytes += content;
 }
 
 struct tac_ctf_stream *tac_ctf_stream_of(struct tac_ctf *o, int id, uint32_t number)

@@ -41,7 +41,7 @@ struct tac_ctf {
     struct tac_idmap place;  /* id << 32 | number -> index + 1 */
     struct tac_list streams; /* struct tac_ctf_stream * */
     struct tac_frames frames;
-    uint64_t packets;
+    uint64_t packets, bytes; /* written */
     int error;
 };
 

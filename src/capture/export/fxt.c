@@ -491,6 +491,12 @@ static int open_file(const char *path, const struct tac_export_options *options,
     return 0;
 }
 
+static uint64_t bytes(const void *me)
+{
+    off_t n = ftello(((const struct fxt *)me)->file);
+    return n > 0 ? (uint64_t)n : 0;
+}
+
 static int close_file(void *me, const struct tac_capture *c)
 {
     struct fxt *o = me;
@@ -515,5 +521,6 @@ TAC_EXPORT(fxt) = {
     .doc = "Fuchsia's trace format: Tracy's import-fuchsia, Perfetto",
     .open = open_file,
     .event = event,
+    .bytes = bytes,
     .close = close_file,
 };

@@ -337,6 +337,12 @@ static void write_rest(struct tac_perfetto *o)
             write_cycle(o, &t[i].cycle[--t[i].cycles], TAC_CAPTURE_OPEN);
 }
 
+static uint64_t bytes(const void *me)
+{
+    off_t n = ftello(((const struct tac_perfetto *)me)->file);
+    return n > 0 ? (uint64_t)n : 0;
+}
+
 static int close_file(void *me, const struct tac_capture *c)
 {
     struct tac_perfetto *o = me;
@@ -365,5 +371,6 @@ TAC_EXPORT(perfetto) = {
     .open = open_file,
     .event = event,
     .mark = tac_perfetto_mark,
+    .bytes = bytes,
     .close = close_file,
 };

@@ -3,6 +3,7 @@
  * it, in one recording or straight into another tool's format. */
 #include "cli/cmd.h"
 
+#include "base/cpulist.h"
 #include "base/text.h"
 #include "cli/capturing.h"
 #include "trace/format.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     OPT_OUTPUT,
@@ -145,8 +147,10 @@ static bool read_kernel_words(const char *text, struct tac_capturing *k)
 static void report(const struct tac_capturing *k, const struct tac_capturing_result *r)
 {
     char size[16];
+    struct stat st; /* an export writes its rest when it is closed */
+    bool file = !stat(k->outlet.path, &st) && S_ISREG(st.st_mode);
     fprintf(stderr, "tactus capture: recorded to %s, %s", k->outlet.path,
-            tac_text_bytes((double)r->outlet.bytes, size, sizeof size));
+            tac_text_bytes(file ? (double)st.st_size : (double)r->outlet.bytes, size, sizeof size));
     if (r->sessions > 1)
         fprintf(stderr, ", and %u more beside it", r->sessions - 1);
     if (r->kernel_events)
@@ -170,6 +174,9 @@ static int run(const struct tac_cmd_args *args)
     if (!read_origin(args, &k, address, sizeof address) || !read_limits(args, &k) ||
         !read_kernel_words(args->option[OPT_KERNEL], &k))
         return TAC_EXIT_USAGE;
+    if (k.kernel_config.cpus && !tac_cpulist_parse(k.kernel_config.cpus, NULL))
+        return tac_cmd_fail(TAC_EXIT_USAGE, "--cpus %s: write them like 0-3,6",
+                            k.kernel_config.cpus);
     if (!k.outlet.path)
         return tac_cmd_fail(TAC_EXIT_USAGE, "say where to: -o FILE");
     if (!read_token(args->option[OPT_TOKEN], token, &k.token))
@@ -201,9 +208,9 @@ TAC_CMD(capture) = {
         "must give a token.\n\n"
         "FILE may end in the suffix of a format of tactus export (.pftrace): it is written while "
         "the recording comes, in constant memory.\n\n"
-        "With --flight, only the last SECONDS are kept, in memory. With --on-miss they are written "
-        "when a cycle ended late, with as much after it, so that it can stay on for days; SIGUSR1 "
-        "makes it write at any time.",
+        "With --flight, only the last SECONDS are kept, in memory, and written at the end. With "
+        "--on-miss they are written instead when a cycle ended late, with as much after it, so "
+        "that it can stay on for days; SIGUSR1 makes it write at any time.",
     .exits = "The program's own status, or 128 + the signal that ended it; 2 wrong usage; 3 it "
              "could not be done, one line on standard error says why.",
     .option = {{"output", 'o', "FILE", "The recording to write."},
@@ -218,7 +225,8 @@ TAC_CMD(capture) = {
                {"seconds", 0, "N", "End after so long; a program gets SIGINT then."},
                {"flight", 0, "SECONDS", "Flight recorder: keep only so much, 1 to 3600."},
                {"on-miss", 0, NULL, "With --flight: write around late cycles."},
-               {"max-size", 0, "MIB", "Write no more events once FILE has so many MiB."},
+               {"max-size", 0, "MIB",
+                "Write no more events once FILE has so many MiB; what was under way still comes."},
                {"no-kernel", 0, NULL, "Leave the kernel's account out."},
                {"kernel", 0, "WHAT",
                 "More or less of it: faults (page faults of all), disks, stacks (of the kernel, "

@@ -4,6 +4,7 @@
 
 #include "capture/export.h"
 #include "capture/parts.h"
+#include "cli/clashes.h"
 #include "doctor/marks.h"
 
 #include <errno.h>
@@ -85,6 +86,9 @@ static int run(const struct tac_cmd_args *args)
     const struct tac_export_format *format = choose(args->option[OPT_FORMAT], output);
     if (!format)
         return TAC_EXIT_USAGE;
+    if (tac_clashes_same(args->operand[0], output))
+        return tac_cmd_fail(TAC_EXIT_USAGE, "%s: this is the recording itself; name another file",
+                            output);
     int r = export_all(format, args, &problems, &err);
     if (r < 0)
         return tac_cmd_fail_error(&err);

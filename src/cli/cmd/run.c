@@ -56,9 +56,9 @@ static void set_heap(const struct tac_cmd_args *args, struct setting *s)
     add(s, s->heap);
 }
 
-static int report_recording(const char *path)
+static int report_recording(const char *path, bool recorded)
 {
-    if (!access(path, R_OK)) {
+    if (recorded) {
         fprintf(stderr, "tactus: recorded to %s; tactus doctor %s reads it\n", path, path);
         return TAC_EXIT_OK;
     }
@@ -74,7 +74,7 @@ static int run(const struct tac_cmd_args *args)
     bool tactus = !strcmp(heap, "tactus");
     struct tac_error err = {0};
     struct setting s = {.heap = ""};
-    char full[PATH_MAX] = "";
+    struct tac_recording_file file;
     if (!tactus && strcmp(heap, "system") != 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "--heap: '%s' is neither tactus nor system", heap);
     if (!size_is_good(args->option[OPTION_SIZE]))
@@ -83,12 +83,12 @@ static int run(const struct tac_cmd_args *args)
         return tac_cmd_fail(TAC_EXIT_USAGE, "--debug goes with neither --record nor --heap system");
     if (tac_preloadable_check(args->operand[0], &err) < 0)
         return tac_cmd_fail_error(&err);
-    if (record && tac_recording_file_prepare(record, full, sizeof full, &err) < 0)
+    if (record && tac_recording_file_prepare(&file, record, &err) < 0)
         return tac_cmd_fail_error(&err);
     if (tactus)
         set_heap(args, &s);
     if (record) {
-        snprintf(s.watch, sizeof s.watch, "TACTUS_WATCH=heap=%s,record=%s", heap, full);
+        snprintf(s.watch, sizeof s.watch, "TACTUS_WATCH=heap=%s,record=%s", heap, file.path);
         add(&s, s.watch);
     }
     struct tac_launch launch = {
@@ -99,10 +99,13 @@ static int run(const struct tac_cmd_args *args)
                                                 : TAC_PRELOAD_NONE,
         .env = s.line,
     };
-    int status;
-    if (tac_launch_run(&launch, &status, &err) < 0)
+    int status, launched = tac_launch_run(&launch, &status, &err);
+    bool recorded = record && !access(file.path, R_OK);
+    if (record)
+        tac_recording_file_settle(&file, recorded);
+    if (launched < 0)
         return tac_cmd_fail_error(&err);
-    int code = record ? report_recording(full) : TAC_EXIT_OK;
+    int code = record ? report_recording(file.path, recorded) : TAC_EXIT_OK;
     return status ? status : code;
 }
 

@@ -212,6 +212,11 @@ static int compare(const struct reading *now, const char *path)
 static int run(const struct tac_cmd_args *args)
 {
     struct reading r;
+    if ((args->option[OPT_COMPARE] != NULL) + (args->option[OPT_HISTOGRAM] != NULL) +
+            (args->option[OPT_CATEGORIES] != NULL) >
+        1)
+        return tac_cmd_fail(TAC_EXIT_USAGE,
+                            "--compare, --histogram and --categories are one or the other");
     int code = read_zones(args->operand[0], &r);
     if (code)
         return code;
@@ -236,7 +241,8 @@ TAC_CMD(zones) = {
     .summary = "what each zone of a recording costs, or two compared",
     .synopsis = "RECORDING [--compare EARLIER | --histogram ZONE | --categories]",
     .text = "One line for each zone name, the largest total first: how often, the time in it, the "
-            "time in it without the zones inside, and the median, the 99th percentile and the "
+            "time in it without the zones inside (of one that is open within itself, "
+            "the outermost counts for the first), and the median, the 99th percentile and the "
             "maximum of one zone. Quantiles are exact to 3 %. Where events were lost, a line says "
             "how many.",
     .option = {{"compare", 0, "EARLIER",
