@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * lookup.c - what a recording says of a key, a thread, an address, a time. Keys, threads and the
- * modules that begin below an address are gone through, as there are few; the rest are binary
- * searches. */
+ * lookup.c - what a recording says of a key, a thread, an address, a time. Keys and threads are
+ * gone through, as there are few; the rest are binary searches. Modules of all processes lie
+ * together and over each other: of those that begin below an address the nearest MODULES_BELOW are
+ * looked at, so that a recording with a million of them takes no hours. */
 #include "capture/capture.h"
 
 #include <string.h>
+
+enum { MODULES_BELOW = 4096 };
 
 const char *tac_capture_meta(const struct tac_capture *capture, const char *key)
 {
@@ -26,7 +29,8 @@ uint32_t tac_capture_thread_of(const struct tac_capture *capture, uint32_t tid, 
 const struct tac_capture_module *tac_capture_module_in(const struct tac_capture *capture,
                                                        uint32_t pid, uint64_t address)
 {
-    for (size_t i = TAC_CAPTURE_LOWER(capture, modules, start, address + 1); i; i--) {
+    size_t i = TAC_CAPTURE_LOWER(capture, modules, start, address + 1);
+    for (size_t end = i > MODULES_BELOW ? i - MODULES_BELOW : 0; i > end; i--) {
         const struct tac_capture_module *m = &capture->modules[i - 1];
         if (m->pid == pid && address < m->end)
             return m;

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 enum {
-    CONNECTIONS = 16,
+    CONNECTIONS = 24,
+    LIVE = 16, /* of them; the rest is for those who have yet to show that they know the token */
     SESSIONS = 256,
     GREETING_MS = 5000,
     SILENT_MS = 5000, /* a recorder says the time ten times a second */
@@ -193,6 +194,33 @@ static struct session *session_of(struct tac_receive *r, const struct tac_wire_h
     return s;
 }
 
+/* What it said while we were busy with others was not read yet. */
+static bool is_silent(const struct connection *c)
+{
+    char byte;
+    return c->state == CHUNKS && !c->waits && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+/* Where all are taken, the one that has said nothing for longest goes: who holds a place must use
+ * it. A recorder that was only stopped comes back and goes on. */
+static bool make_place(struct tac_receive *r)
+{
+    struct connection *silent = NULL;
+    uint64_t least_ns = tac_clock_ns();
+    if (r->stats.live < LIVE)
+        return true;
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct connection *c = &r->connection[i];
+        if (c->until_ns < least_ns && is_silent(c)) {
+            silent = c;
+            least_ns = c->until_ns;
+        }
+    }
+    if (silent)
+        part(r, silent, false);
+    return silent != NULL;
+}
+
 static void take_hello(struct tac_receive *r, struct connection *c)
 {
     struct tac_wire_hello hello;
@@ -217,8 +245,9 @@ static void take_hello(struct tac_receive *r, struct connection *c)
         if (&r->connection[i] != c && r->connection[i].state == CHUNKS &&
             r->connection[i].session == s)
             part(r, &r->connection[i], false);
-    c->frames = malloc(FRAMES_BYTES);
-    c->squeeze = tac_squeeze_new();
+    bool has_place = make_place(r);
+    c->frames = has_place ? malloc(FRAMES_BYTES) : NULL;
+    c->squeeze = has_place ? tac_squeeze_new() : NULL;
     if (!c->frames || !c->squeeze) {
         refuse(r, c, TAC_WIRE_BUSY);
         return;
@@ -388,31 +417,12 @@ static int serve(struct tac_receive *r, struct connection *c)
 
 /* ---- who comes ---- */
 
-/* What it said while we were busy with others was not read yet. */
-static bool is_silent(const struct connection *c)
-{
-    char byte;
-    return c->state == CHUNKS && !c->waits && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
-}
-
-/* Where there is none, of the greeted the one that has said nothing for longest: who holds a place
- * must use it. A recorder that was only stopped comes back and goes on. */
 static struct connection *free_place(struct tac_receive *r)
 {
-    struct connection *silent = NULL;
-    uint64_t least_ns = tac_clock_ns();
-    for (int i = 0; i < CONNECTIONS; i++) {
-        struct connection *c = &r->connection[i];
-        if (c->state == FREE)
-            return c;
-        if (c->until_ns < least_ns && is_silent(c)) {
-            silent = c;
-            least_ns = c->until_ns;
-        }
-    }
-    if (silent)
-        part(r, silent, false);
-    return silent;
+    for (int i = 0; i < CONNECTIONS; i++)
+        if (r->connection[i].state == FREE)
+            return &r->connection[i];
+    return NULL;
 }
 
 static void enter(struct connection *c, int fd, enum state state)

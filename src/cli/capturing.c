@@ -23,11 +23,11 @@
 
 enum { SESSIONS = 256, PUMP_MS = 100, AFTER_MS = 2000, NOBODY_MS = 2000, STRANGER_MS = 10000 };
 
-/* Those who were sent away: a line at once and then one in ten seconds, lest they fill the
+/* What others can make us say again and again: so many lines in ten seconds, lest they fill the
  * terminal; more are counted. */
 struct strangers {
     const char *what; /* happened to them */
-    uint64_t until_ns, more;
+    uint64_t lines, said, until_ns, more;
 };
 
 struct capture {
@@ -36,7 +36,7 @@ struct capture {
     struct tac_recording_file file;
     struct tac_outlet *first, *more[SESSIONS];
     uint32_t sessions;
-    struct strangers refused, garbage;
+    struct strangers refused, garbage, comings;
     struct tac_error err; /* of opening one of the others */
     /* the program, on a thread that waits for it */
     pthread_t launcher;
@@ -104,12 +104,14 @@ static const char *command_of(const struct tac_capturing *config)
 static bool may_say(struct strangers *s)
 {
     uint64_t now = tac_clock_ns();
-    if (now < s->until_ns) {
-        s->more++;
-        return false;
+    if (now >= s->until_ns) {
+        s->until_ns = now + (uint64_t)STRANGER_MS * 1000000;
+        s->said = 0;
     }
-    s->until_ns = now + (uint64_t)STRANGER_MS * 1000000;
-    return true;
+    bool may = s->said < s->lines;
+    s->said += may;
+    s->more += !may;
+    return may;
 }
 
 static void say_more(const struct capture *c, struct strangers *s)
@@ -125,10 +127,9 @@ static bool make_way(struct capture *c, enum tac_receive_news what)
 {
     struct strangers *s = what == TAC_RECEIVE_REFUSED   ? &c->refused
                           : what == TAC_RECEIVE_GARBAGE ? &c->garbage
-                                                        : NULL;
-    if (!s)
-        return !c->config->argv;
-    if (!may_say(s))
+                                                        : &c->comings;
+    bool is_ours = s == &c->comings && c->config->argv;
+    if (is_ours || !may_say(s))
         return false;
     say_more(c, s);
     return true;
@@ -378,8 +379,9 @@ int tac_capturing_run(const struct tac_capturing *k, struct tac_capturing_result
     if (!c)
         return tac_error_set(err, -ENOMEM, NULL, 0, 0, "not enough memory");
     c->config = k;
-    c->refused.what = "were refused";
-    c->garbage.what = "sent no recording";
+    c->refused = (struct strangers){.what = "were refused", .lines = 1};
+    c->garbage = (struct strangers){.what = "sent no recording", .lines = 1};
+    c->comings = (struct strangers){.what = "came, left or ended", .lines = 50};
     struct tac_receive_config r = {.token = k->argv ? NULL : k->token,
                                    .owner = c,
                                    .begin = begin,
@@ -406,6 +408,7 @@ int tac_capturing_run(const struct tac_capturing *k, struct tac_capturing_result
     ret_result->garbage = stats.garbage;
     say_more(c, &c->refused);
     say_more(c, &c->garbage);
+    say_more(c, &c->comings);
     bool nothing = !c->sessions;
     error = close_all(c, error, err);
     free(c);

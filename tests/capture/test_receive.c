@@ -193,7 +193,8 @@ static void a_turn_is_bounded(void)
     free(one);
 }
 
-/* Those who greeted and then say nothing keep nobody out for longer than some seconds. */
+/* Those who greeted and then say nothing keep nobody out for longer than some seconds; nobody who
+ * has not greeted takes their place. */
 static void silent_ones_make_room(void)
 {
     enum { PLACES = 16, SILENT_S = 6 };
@@ -204,6 +205,12 @@ static void silent_ones_make_room(void)
         fd[i] = join(r, 100 + (uint64_t)i);
     CHECK(tac_receive_stats(r).live == PLACES && is_closed(fd[PLACES]));
     later_s += SILENT_S;
+    struct tac_net_address a;
+    bool done;
+    int stranger = tac_net_parse(name, &a, NULL) ? -1 : tac_net_connect(&a, &done);
+    CHECK(stranger >= 0 && tac_receive_pump(r, -1, 1000) == 0 &&
+          tac_receive_stats(r).live == PLACES);
+    close(stranger);
     CHECK(send(fd[0], "", 1, MSG_NOSIGNAL) == 1 && tac_receive_pump(r, -1, 1000) == 0);
     fd[PLACES + 1] = join(r, 200);
     CHECK(tac_receive_stats(r).live == PLACES && !is_closed(fd[PLACES + 1]));
