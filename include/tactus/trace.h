@@ -121,7 +121,8 @@ struct tac_trace_config {
                                 use: program, heap (system|tactus), run, patch, config.<name> */
     uint32_t flight_s;    /* > 0: flight recorder. Keep the last flight_s seconds in memory (at most
                              flight_bytes) and write only around late cycles and on
-                             tac_trace_keep(); constant memory and no file growth otherwise */
+                             tac_trace_keep(); constant memory otherwise, and a file that grows by
+                             new names (of sites, threads, modules) alone */
     size_t flight_bytes;  /* 0 = 16 MiB */
     const char *token;    /* of a stream, at most 64 bytes; NULL: the environment's TACTUS_TOKEN */
     size_t stream_bytes;  /* queue of a stream: what is not acknowledged yet; at least 256 KiB;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SUSPEND_NS = 1000000, PUSHED = 8 };
+enum { SUSPEND_NS = 1000000, RATE_NS = 50000000, PUSHED = 8 };
 static const double RATE_TOLERANCE = 500e-6; /* NTP slews by at most 500 ppm */
 
 static const struct tac_format_clock *pair(const struct tac_clockmap *map, size_t i)
@@ -35,14 +35,14 @@ static void keep_monotonic(struct tac_clockmap *map)
     map->pairs.count = kept;
 }
 
-/* Pieces of less than 50 ms are too short for a statement about the rate. */
+/* Pieces of less than RATE_NS are too short for a statement about the rate. */
 static void check_pieces(struct tac_clockmap *map)
 {
     for (size_t i = 1; i < map->pairs.count; i++) {
         const struct tac_format_clock *a = pair(map, i - 1), *b = pair(map, i);
         if ((int64_t)(b->boot_ns - a->boot_ns) > SUSPEND_NS)
             map->problems |= TAC_CAPTURE_SUSPENDED;
-        if (b->ns - a->ns > 50000000 &&
+        if (b->ns - a->ns > RATE_NS &&
             fabs(ticks_per_ns(a, b) * 1e9 / map->hz - 1) > RATE_TOLERANCE)
             map->problems |= TAC_CAPTURE_FREQUENCY;
     }
@@ -104,12 +104,24 @@ static size_t find(struct tac_clockmap *map, uint64_t counter)
     return map->hint = low;
 }
 
+/* The pair up to which the counter is taken as linear from pair i on. What lies before the first,
+ * maybe by hours, needs the rate of more than a short piece. */
+static const struct tac_format_clock *partner(const struct tac_clockmap *map, size_t i,
+                                              uint64_t counter)
+{
+    size_t to = i + 1;
+    while (counter < pair(map, i)->counter && to + 1 < map->pairs.count &&
+           pair(map, to)->ns - pair(map, i)->ns < RATE_NS)
+        to++;
+    return pair(map, to);
+}
+
 uint64_t tac_clockmap_ns(struct tac_clockmap *map, uint64_t counter)
 {
     if (map->pairs.count < 2) /* one pair: take ticks as nanoseconds, and have said so */
         return map->pairs.count ? pair(map, 0)->ns + (counter - pair(map, 0)->counter) : counter;
     size_t i = find(map, counter);
-    const struct tac_format_clock *a = pair(map, i), *b = pair(map, i + 1);
+    const struct tac_format_clock *a = pair(map, i), *b = partner(map, i, counter);
     double offset = (double)(int64_t)(counter - a->counter) / ticks_per_ns(a, b);
     /* what no machine can have been up for is damage; keep the conversion defined */
     if (!(offset > -9e18 && offset < 9e18))

@@ -2,7 +2,8 @@
  * clockmap.h - raw counters to CLOCK_MONOTONIC, piece by piece between the clock pairs.
  *
  * Between two pairs the counter is taken as linear; before the first and after the last, the
- * nearest piece is extended. Pairs that go backwards are left out and told. */
+ * nearest piece is extended, the first ones together when they are short. Pairs that go backwards
+ * are left out and told. */
 #ifndef TAC_CAPTURE_CLOCKMAP_H
 #define TAC_CAPTURE_CLOCKMAP_H
 

@@ -20,7 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { FLIGHT_BYTES = 16 << 20, PAIRS_AT_ONCE = 2 };
+enum { FLIGHT_BYTES = 16 << 20 };
 
 struct tac_outlet {
     struct tac_outlet_config config;
@@ -31,7 +31,7 @@ struct tac_outlet {
     struct tac_misses misses;
     struct tac_outlet_stats stats;
     int error;
-    uint32_t pairs;
+    uint64_t first_pair_ns;
     /* flight recorder */
     unsigned char *ring, *entry;
     size_t first, used, entry_room;
@@ -224,13 +224,12 @@ static void keep(struct tac_outlet *o, uint64_t now)
     }
 }
 
-/* The first clock pairs pass, so that any part of the recording has two. */
-static bool waits(struct tac_outlet *o, const struct tac_format_chunk *head)
+static bool waits(struct tac_outlet *o, const struct tac_format_chunk *head, const void *payload)
 {
     if (!o->ring)
         return false;
-    if (head->kind == TAC_CHUNK_CLOCK)
-        return o->pairs++ >= PAIRS_AT_ONCE;
+    if (head->kind == TAC_CHUNK_CLOCK && head->bytes >= sizeof(struct tac_format_clock))
+        return !tac_clock_is_early(&o->first_pair_ns, payload);
     return tac_chunk_is_evidence(head->kind);
 }
 
@@ -242,7 +241,7 @@ static void put(struct tac_outlet *o, const struct tac_format_chunk *head, const
     o->stats.misses += missed;
     if (missed && o->config.on_miss)
         keep(o, now);
-    if (waits(o, head) && now > o->keep_until_ns)
+    if (waits(o, head, payload) && now > o->keep_until_ns)
         wait_in_ring(o, head, payload, now);
     else
         finish_chunk(o, head, payload);

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { CLOCK_EVERY_NS = 100000000 };
+
 static void write_site(struct tac_session *s, uint64_t address)
 {
     unsigned char payload[TAC_SITE_PAYLOAD_MAX];
@@ -255,6 +257,7 @@ void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
 
 void tac_drain_lane_end(struct tac_session *s, struct tac_lane *lane)
 {
+    (void)tac_drain_clock_if_due(s);
     drain_ring(s, lane);
     drain_perf(s, lane);
     tac_perf_close(lane->perf);
@@ -322,4 +325,16 @@ void tac_drain_clock(struct tac_session *s)
     struct tac_format_clock body = {s->last.counter, s->last.ns, s->last.width, boot_offset_ns()};
     struct tac_format_chunk chunk = {.kind = TAC_CHUNK_CLOCK, .count = 1};
     tac_sink_put(&s->sink, &chunk, &body, sizeof body);
+}
+
+/* What is drained next is at most as far behind the last pair as that is behind the first, so the
+ * rate that follows from them is good enough for it: right after the first comes another, and they
+ * come at growing distances up to CLOCK_EVERY_NS. */
+bool tac_drain_clock_if_due(struct tac_session *s)
+{
+    uint64_t since = tac_clock_ns() - s->last.ns, known = s->last.ns - s->first.ns;
+    if (since <= known && since <= CLOCK_EVERY_NS)
+        return false;
+    tac_drain_clock(s);
+    return true;
 }

@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <string.h>
 
 #define TAC_FORMAT_MAGIC 0x52434154u /* "TACR" */
 #define TAC_FORMAT_VERSION 1u
@@ -86,6 +87,19 @@ struct tac_format_clock {
     uint64_t boot_ns;     /* CLOCK_BOOTTIME - CLOCK_MONOTONIC: a jump tells a suspended machine */
 };
 static_assert(sizeof(struct tac_format_clock) == 32, "clock pair");
+
+#define TAC_CLOCK_EARLY_NS 200000000u
+
+/* A flight recorder writes the pairs of its first moments at once, so that each part of the
+ * recording has a rate to go by; the others wait among the events. first_ns: of the first pair, 0
+ * before it came. */
+static inline int tac_clock_is_early(uint64_t *first_ns, const void *payload)
+{
+    struct tac_format_clock pair;
+    memcpy(&pair, payload, sizeof pair);
+    *first_ns = *first_ns ? *first_ns : pair.ns;
+    return pair.ns - *first_ns < TAC_CLOCK_EARLY_NS;
+}
 
 struct tac_format_site {
     uint64_t id; /* payload of the records that name it */

@@ -20,7 +20,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { CLOCK_EVERY_NS = 100000000, DRAIN_MS = 5, DRAIN_MS_MAX = 1000, GOODBYE_MS = 2000 };
+enum { DRAIN_MS = 5, DRAIN_MS_MAX = 1000, GOODBYE_MS = 2000 };
 enum { SAMPLES_HZ_MAX = 10000, PULSE_NS = 5000000 };
 
 static_assert(TAC_PACK_BYTES_MAX(TAC_DRAIN_RECORDS) <= TAC_WIRE_BYTES_MAX, "fits a connection");
@@ -245,6 +245,12 @@ static void serve_stream(struct tac_session *s)
     }
 }
 
+static void keep_if_wanted(struct tac_session *s)
+{
+    if (atomic_exchange(&keep_wanted, 0))
+        tac_sink_keep(&s->sink, tac_clock_ns());
+}
+
 static void *help(void *arg)
 {
     struct tac_session *s = arg;
@@ -256,17 +262,15 @@ static void *help(void *arg)
     tac_facts_write_line(s, "helper_tid", tid);
     tac_refuge_init(&s->refuge);
     while (!s->stopping) {
-        if (tac_clock_ns() - s->last.ns > CLOCK_EVERY_NS) {
+        if (tac_drain_clock_if_due(s)) {
             s->refuge.is_stale = true; /* threads are bound, and made real-time, at any time */
-            tac_drain_clock(s);
             tac_facts_check_modules(s);
         }
         if (s->refuge.is_stale)
             tac_refuge_look(&s->refuge);
         bool busy = tac_drain_all(s);
         serve_stream(s);
-        if (atomic_exchange(&keep_wanted, 0))
-            tac_sink_keep(&s->sink, tac_clock_ns());
+        keep_if_wanted(s);
         (void)tac_sink_go_on(&s->sink);
         if (busy) {
             tac_control_unlock();
@@ -324,6 +328,7 @@ int tac_trace_start(const struct tac_trace_config *config)
         s->config.meta = s->sink.stream ? (const char *const *)s->meta : NULL;
         s->config.path = s->config.token = NULL;
         session = s;
+        atomic_store(&keep_wanted, 0); /* of the time before */
         tac_lane_appears = lane_appears;
         tac_lane_ends = lane_ends;
         atomic_store(&categories, config->categories ? config->categories : TAC_TRACE_ALL);
@@ -367,9 +372,12 @@ static void send_kept(struct tac_session *s, uint64_t until_ns)
 static void write_closing(struct tac_session *s, uint64_t until_ns)
 {
     struct tac_trace_stats t;
+    keep_if_wanted(s);
     send_kept(s, until_ns);
+    (void)tac_drain_clock_if_due(s);
     tac_drain_all(s);
     send_kept(s, until_ns);
+    s->sink.ends = true;
     tac_drain_clock(s);
     tac_facts_write_modules(s);
     uint32_t count = atomic_load(&tac_lanes_count);

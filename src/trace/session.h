@@ -71,5 +71,7 @@ uint64_t tac_drain_dropped(const struct tac_lane *lane);
 /* One pass over everything; true when some ring was more than half full. */
 bool tac_drain_all(struct tac_session *session);
 void tac_drain_clock(struct tac_session *session);
+/* Before records are drained: true when the clocks were paired anew. */
+bool tac_drain_clock_if_due(struct tac_session *session);
 
 #endif

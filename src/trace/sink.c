@@ -128,6 +128,16 @@ static void keep_entry(struct tac_sink *sink, const struct tac_format_chunk *hea
     ring_in(sink, payload, bytes);
 }
 
+/* Whether the flight recorder keeps a chunk back. Clock pairs wait among the events that they date,
+ * but for the first and the last, which are written whatever happens. */
+static bool waits(struct tac_sink *sink, const struct tac_format_chunk *head, const void *payload)
+{
+    if (tac_chunk_is_evidence(head->kind))
+        return true;
+    return head->kind == TAC_CHUNK_CLOCK && !sink->stream && !sink->ends &&
+           !tac_clock_is_early(&sink->first_pair_ns, payload);
+}
+
 bool tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const void *payload,
                   uint32_t bytes)
 {
@@ -135,12 +145,12 @@ bool tac_sink_put(struct tac_sink *sink, struct tac_format_chunk *head, const vo
     head->bytes = bytes;
     head->crc = 0;
     head->crc = tac_crc32c(tac_crc32c(0, head, sizeof *head), payload, bytes);
-    bool waits = tac_chunk_is_evidence(head->kind);
-    if (waits && sink->ring && tac_clock_ns() > sink->keep_until_ns) {
+    bool back = sink->ring && waits(sink, head, payload);
+    if (back && tac_clock_ns() > sink->keep_until_ns) {
         keep_entry(sink, head, payload, bytes);
         return true;
     }
-    if (waits && !tac_sink_go_on(sink))
+    if (back && !tac_sink_go_on(sink))
         return false; /* older ones come first */
     struct iovec iov[2] = {{head, sizeof *head}, {(void *)(uintptr_t)payload, bytes}};
     return give(sink, head, iov, bytes ? 2 : 1);

@@ -2,9 +2,10 @@
  * sink.h - where chunks go: a file descriptor or a stream, at once or, as a flight recorder, when
  * it matters.
  *
- * Definitions (names, sites, clocks) are always written. With a flight recorder, records and kernel
- * events wait in a byte ring of fixed size and are written only by tac_sink_keep and for a while
- * after it. Threads: the helper; control threads under the control mutex. */
+ * Definitions (names, sites) are always written. With a flight recorder, records, kernel events and
+ * the clock pairs between them wait in a byte ring of fixed size and are written only by
+ * tac_sink_keep and for a while after it; over a stream, where the other end wants to hear that
+ * somebody is there, clock pairs go at once. Threads: the helper; control threads under the control mutex. */
 #ifndef TAC_TRACE_SINK_H
 #define TAC_TRACE_SINK_H
 
@@ -25,6 +26,8 @@ struct tac_sink {
     unsigned char *ring;
     size_t size, first, used;
     uint64_t span_ns, keep_until_ns;
+    uint64_t first_pair_ns; /* of the first clock pair; 0: none came */
+    bool ends;              /* the clock pair that comes is the last */
 };
 
 /* fd stays the caller's. span_ns 0: no flight recorder. 0 or -ENOMEM. */

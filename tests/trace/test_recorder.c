@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -441,6 +442,68 @@ static void flight_recorder_writes_only_around_a_miss(void)
     CHECK(c->zones_count == 1 && c->cycles_count == 1);
 }
 
+static void nap_ms(long ms)
+{
+    nanosleep(&(struct timespec){0, ms * 1000000}, NULL);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* A counter of more or less than 1 GHz is no clock yet: its rate must be known by then. */
+static void a_cycle_in_time_is_no_miss_from_the_first_moment_on(void)
+{
+    enum { AGO_MS = 60 };
+    int source = tac_cycle_source_open("early", 0);
+    REQUIRE(begin((struct tac_trace_config){.flight_s = 1}) == 0);
+    nap_ms(AGO_MS);
+    uint64_t deadline = now_ns() + AGO_MS * 1000000u;
+    tac_cycle_begin(source, deadline, 0);
+    tac_cycle_end(source);
+    bool late = now_ns() > deadline;
+    nap_ms(10);
+    const struct tac_capture *c = finish();
+    REQUIRE(c);
+    if (late)
+        SKIP("this machine stood still for 60 ms");
+    CHECK_MSG(c->cycles_count == 0, "%zu", c->cycles_count);
+}
+
+/* On one that is too slow, the cycle would look as if it had ended before it began. */
+static void a_late_cycle_is_a_miss_from_the_first_moment_on(void)
+{
+    int source = tac_cycle_source_open("early", 0);
+    REQUIRE(begin((struct tac_trace_config){.flight_s = 1}) == 0);
+    tac_cycle_begin(source, now_ns() + 1000000, 0);
+    nap_ms(2);
+    tac_cycle_end(source);
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->cycles_count == 1 && c->problems == 0);
+    CHECK(tac_capture_late_ns(&c->cycles[0]) > 0);
+}
+
+static void a_flight_recorder_that_waits_writes_nothing(void)
+{
+    struct stat before, after;
+    REQUIRE(begin((struct tac_trace_config){.flight_s = 1}) == 0);
+    for (int i = 0; i < 60; i++, nap_ms(10)) {
+        flood_zone();
+        if (i == 30)
+            REQUIRE(stat(path, &before) == 0);
+    }
+    CHECK(stat(path, &after) == 0 && after.st_size == before.st_size);
+    tac_trace_keep();
+    uint64_t at = now_ns();
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->problems == 0 && c->zones_count == 60);
+    const struct tac_capture_zone *last = &c->zones[59];
+    CHECK(at - last->end_ns >= 10000000 && at - last->end_ns < 1000000000);
+}
+
 static void wrong_use_is_refused(void)
 {
     CHECK(tac_trace_stop() == -ENOENT);
@@ -477,6 +540,9 @@ int main(int argc, char **argv)
     TEST(categories_choose_at_run_time);
     TEST(sites_made_at_run_time_are_interned);
     TEST(flight_recorder_writes_only_around_a_miss);
+    TEST(a_cycle_in_time_is_no_miss_from_the_first_moment_on);
+    TEST(a_late_cycle_is_a_miss_from_the_first_moment_on);
+    TEST(a_flight_recorder_that_waits_writes_nothing);
     TEST(wrong_use_is_refused);
     tac_capture_close(capture);
     unlink(path);
