@@ -191,11 +191,13 @@ TAC_API void tac_trace_get_stats(struct tac_trace_stats *ret_stats);
  * name). records: size of the ring, rounded up to a power of two, 64 .. 2^20; 0 = 8192 (128 KiB).
  * May be called with or without a session; calling it again changes the name, and outside all zones
  * also the ring, when a larger one is asked for. The ring goes back when the thread ends. 0,
- * -ENOMEM, -TAC_E_LIMIT when 1024 threads are registered. Real-time: no; from its return on, the
- * thread's events are. */
+ * -EINVAL when records is above 2^20, -ENOMEM, -TAC_E_LIMIT when 1024 threads are registered.
+ * Real-time: no; from its return on, the thread's events are. */
 TAC_API int tac_thread_register(const char *name, uint32_t records);
 
-/* Give the ring back early. Later events of the thread are counted as unregistered. */
+/* Give the ring back early. Later events of the thread are counted as unregistered. Inside open
+ * zones it stays the thread's, for their ends, until the thread ends, registers again, or calls
+ * this outside of them. Real-time: no. */
 TAC_API void tac_thread_unregister(void);
 
 /* ---- the ring, as the macros see it; use the macros and functions below -------------------------

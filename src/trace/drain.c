@@ -82,12 +82,12 @@ static uint32_t copy_events(struct tac_session *s, const struct tac_lane *lane, 
 
 uint64_t tac_drain_dropped(const struct tac_lane *lane)
 {
-    return atomic_load(&lane->dropped) - lane->dropped_base + lane->lost_events;
+    return atomic_load(&lane->dropped) - atomic_load(&lane->dropped_base) + lane->lost_events;
 }
 
-static uint64_t suppressed(const struct tac_lane *lane)
+uint64_t tac_drain_suppressed(const struct tac_lane *lane)
 {
-    return atomic_load(&lane->suppressed) - lane->suppressed_base;
+    return atomic_load(&lane->suppressed) - atomic_load(&lane->suppressed_base);
 }
 
 /* Say what a stream had no room for; true when nothing is left to be said. */
@@ -100,7 +100,7 @@ static bool tell_lost(struct tac_session *s, struct tac_lane *lane)
                                      .count = 1,
                                      .sequence = lane->sequence - lane->lost.records,
                                      .dropped = tac_drain_dropped(lane),
-                                     .suppressed = suppressed(lane)};
+                                     .suppressed = tac_drain_suppressed(lane)};
     if (!tac_sink_put(&s->sink, &chunk, &lane->lost, sizeof lane->lost))
         return false;
     lane->lost = (struct tac_format_lost){0};
@@ -137,7 +137,7 @@ static void write_records(struct tac_session *s, struct tac_lane *lane, uint32_t
                                      .count = n,
                                      .sequence = lane->sequence,
                                      .dropped = tac_drain_dropped(lane),
-                                     .suppressed = suppressed(lane)};
+                                     .suppressed = tac_drain_suppressed(lane)};
     lane->sequence += n;
     if (!told || !tac_sink_put(&s->sink, &chunk, s->packed, tac_pack(s->buffer, n, s->packed)))
         lose(s, lane, n, events);
@@ -217,7 +217,7 @@ static void write_lane(struct tac_session *s, struct tac_lane *lane, enum tac_ch
                                      .count = 1,
                                      .sequence = lane->sequence,
                                      .dropped = tac_drain_dropped(lane),
-                                     .suppressed = suppressed(lane)};
+                                     .suppressed = tac_drain_suppressed(lane)};
     tac_sink_put(&s->sink, &chunk, &body, sizeof body);
 }
 
@@ -243,8 +243,8 @@ static void open_perf(struct tac_session *s, struct tac_lane *lane)
 
 void tac_drain_lane_begin(struct tac_session *s, struct tac_lane *lane)
 {
-    lane->dropped_base = atomic_load(&lane->dropped);
-    lane->suppressed_base = atomic_load(&lane->suppressed);
+    atomic_store(&lane->dropped_base, atomic_load(&lane->dropped));
+    atomic_store(&lane->suppressed_base, atomic_load(&lane->suppressed));
     lane->sequence = lane->lost_events = lane->lost_kernel = 0;
     lane->lost = (struct tac_format_lost){0};
     lane->announced = lane->version;
@@ -266,7 +266,7 @@ void tac_drain_lane_end(struct tac_session *s, struct tac_lane *lane)
     (void)tell_lost(s, lane); /* when it cannot, the final count alone tells */
     write_lane(s, lane, TAC_CHUNK_LANE_END);
     s->dropped_ended += tac_drain_dropped(lane);
-    s->suppressed_ended += suppressed(lane);
+    s->suppressed_ended += tac_drain_suppressed(lane);
 }
 
 static void write_sources(struct tac_session *s)

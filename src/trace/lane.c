@@ -58,9 +58,10 @@ void tac_control_wait(pthread_cond_t *cond, const struct timespec *until)
 /* Only the thread that forked lives here, under another number. */
 static void fork_child(void)
 {
+    const struct tac_lane *own = pthread_getspecific(key);
     uint32_t count = atomic_load(&tac_lanes_count);
     for (uint32_t i = 0; i < count; i++)
-        if (&tac_lanes[i]->ring == tac_trace_lane_here)
+        if (tac_lanes[i] == own)
             tac_lanes[i]->tid = (uint32_t)syscall(SYS_gettid);
         else
             tac_lanes[i]->state = TAC_LANE_FREE;
@@ -74,13 +75,34 @@ static void count_up(_Atomic uint64_t *counter, uint64_t n)
                           memory_order_relaxed);
 }
 
-static void put_gap(struct tac_lane *lane)
+/* What the recording does not tell yet. The bases are seen by who sees the recording's mask. */
+struct gap {
+    uint64_t dropped, suppressed;
+};
+
+static uint64_t since(uint64_t count, uint64_t told, uint64_t base)
+{
+    return count - (told > base ? told : base);
+}
+
+static struct gap gap_of(const struct tac_lane *lane)
+{
+    (void)__atomic_load_n(&tac_trace_mask, __ATOMIC_ACQUIRE);
+    return (struct gap){
+        since(atomic_load_explicit(&lane->dropped, memory_order_relaxed), lane->told_dropped,
+              atomic_load_explicit(&lane->dropped_base, memory_order_relaxed)),
+        since(atomic_load_explicit(&lane->suppressed, memory_order_relaxed), lane->told_suppressed,
+              atomic_load_explicit(&lane->suppressed_base, memory_order_relaxed))};
+}
+
+static void put_gap(struct tac_lane *lane, struct gap gap)
 {
     struct tac_trace_lane *ring = &lane->ring;
-    tac_lane_put(ring, 0, tac_trace_counter(), (uint64_t)TAC_REC_GAP << 56 | lane->gap_dropped);
-    tac_lane_put(ring, 1, lane->gap_counter, lane->gap_suppressed);
+    tac_lane_put(ring, 0, tac_trace_counter(), (uint64_t)TAC_REC_GAP << 56 | gap.dropped);
+    tac_lane_put(ring, 1, lane->gap_counter, gap.suppressed);
     tac_lane_publish(ring, 2);
-    lane->gap_dropped = lane->gap_suppressed = 0;
+    lane->told_dropped = atomic_load_explicit(&lane->dropped, memory_order_relaxed);
+    lane->told_suppressed = atomic_load_explicit(&lane->suppressed, memory_order_relaxed);
 }
 
 int tac_trace_room(struct tac_trace_lane *ring, uint32_t n, uint32_t weight)
@@ -94,7 +116,8 @@ int tac_trace_room(struct tac_trace_lane *ring, uint32_t n, uint32_t weight)
     }
     /* pairs with the release store of the helper: what it has read may be overwritten */
     uint32_t tail = atomic_load_explicit(&lane->tail, memory_order_acquire);
-    uint32_t gap = lane->gap_dropped || lane->gap_suppressed ? 2 : 0;
+    struct gap untold = gap_of(lane);
+    uint32_t gap = untold.dropped || untold.suppressed ? 2 : 0;
     uint32_t open = tac_lane_open(ring), limit = tail + ring->mask + 1 - open;
     if (!atomic_load_explicit(&tac_lane_budget, memory_order_relaxed))
         lane->budgeted = 0; /* left over from a session that had one */
@@ -102,7 +125,7 @@ int tac_trace_room(struct tac_trace_lane *ring, uint32_t n, uint32_t weight)
         lane->budgeted && (int32_t)(lane->budget_end - open - ring->head) < (int32_t)(n + gap);
     if (!over && (int32_t)(limit - ring->head) >= (int32_t)(n + gap)) {
         if (gap)
-            put_gap(lane);
+            put_gap(lane, untold);
         uint32_t budget = lane->budget_end - open;
         tac_lane_set_limit(ring, lane->budgeted && (int32_t)(budget - limit) < 0 ? budget : limit);
         return 1;
@@ -110,16 +133,27 @@ int tac_trace_room(struct tac_trace_lane *ring, uint32_t n, uint32_t weight)
     if (!gap)
         lane->gap_counter = tac_trace_counter();
     count_up(over ? &lane->suppressed : &lane->dropped, weight);
-    *(over ? &lane->gap_suppressed : &lane->gap_dropped) += weight;
     tac_lane_set_limit(ring,
                        ring->head); /* so that the next one comes here and writes the gap first */
     return 0;
 }
 
-static void forget(void *unused)
+/* The owner's last word: nothing of it writes into the ring any more. */
+static void give_back(struct tac_lane *lane)
 {
-    (void)unused;
-    tac_thread_unregister();
+    tac_control_lock();
+    lane->end_counter = tac_trace_counter();
+    lane->state = tac_lane_ends ? TAC_LANE_ENDED : TAC_LANE_FREE;
+    if (tac_lane_ends)
+        tac_lane_ends(lane);
+    tac_control_unlock();
+}
+
+/* The thread ends: of zones that are open still, no end comes. */
+static void forget(void *lane)
+{
+    tac_trace_lane_here = &tac_lane_none.ring;
+    give_back(lane);
 }
 
 /* The code of the events that are not inlined: its first run is to fault no page in either. */
@@ -141,19 +175,48 @@ static void init(void)
     pthread_atfork(tac_control_lock, tac_control_unlock, fork_child);
 }
 
+/* Of the free lanes that are large enough, the smallest. */
 static struct tac_lane *find_free(uint32_t records)
 {
+    struct tac_lane *found = NULL;
     uint32_t count = atomic_load(&tac_lanes_count);
-    for (uint32_t i = 0; i < count; i++)
-        if (tac_lanes[i]->state == TAC_LANE_FREE && tac_lanes[i]->ring.mask == records - 1)
-            return tac_lanes[i];
-    return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        struct tac_lane *lane = tac_lanes[i];
+        if (lane->state == TAC_LANE_FREE && lane->ring.mask >= records - 1 &&
+            (!found || lane->ring.mask < found->ring.mask))
+            found = lane;
+    }
+    return found;
+}
+
+/* In the table: behind the last lane or, when it is full, where one lies that is free and too small;
+ * TAC_LANES_MAX: nowhere. */
+static uint32_t find_place(void)
+{
+    uint32_t i = atomic_load(&tac_lanes_count);
+    if (i < TAC_LANES_MAX)
+        return i;
+    for (i = 0; i < TAC_LANES_MAX && tac_lanes[i]->state != TAC_LANE_FREE; i++)
+        continue;
+    return i;
+}
+
+/* With the control mutex held: all who walk the table have it. */
+static void put_in_table(struct tac_lane *lane, uint32_t place)
+{
+    uint32_t count = atomic_load(&tac_lanes_count);
+    if (place < count) {
+        struct tac_region old = tac_lanes[place]->region;
+        tac_region_close(&old);
+    }
+    tac_lanes[place] = lane;
+    atomic_store(&tac_lanes_count, place < count ? count : count + 1);
 }
 
 static int make(uint32_t records, struct tac_lane **ret_lane)
 {
-    uint32_t count = atomic_load(&tac_lanes_count);
-    if (count == TAC_LANES_MAX)
+    uint32_t place = find_place();
+    if (place == TAC_LANES_MAX)
         return -TAC_E_LIMIT;
     size_t head = tac_align_up(sizeof(struct tac_lane), 64);
     size_t bytes = head + (size_t)records * sizeof(struct tac_trace_record);
@@ -166,9 +229,7 @@ static int make(uint32_t records, struct tac_lane **ret_lane)
     lane->region = region;
     lane->ring.mask = records - 1;
     lane->ring.record = (struct tac_trace_record *)(void *)((char *)region.base + head);
-    tac_lanes[count] = lane;
-    /* pairs with the acquire load of who walks the table without the mutex */
-    atomic_store_explicit(&tac_lanes_count, count + 1, memory_order_release);
+    put_in_table(lane, place);
     *ret_lane = lane;
     return 0;
 }
@@ -190,10 +251,11 @@ static void begin(struct tac_lane *lane)
     atomic_store(&lane->tail, head);
     lane->ring.limit = lane->ring.reach = head + lane->ring.mask + 1;
     lane->budgeted = 0;
-    lane->gap_dropped = lane->gap_suppressed = 0;
+    lane->told_dropped = lane->told_suppressed = lane->sequence = 0;
     atomic_store(&lane->dropped, 0);
     atomic_store(&lane->suppressed, 0);
-    lane->dropped_base = lane->suppressed_base = lane->sequence = 0;
+    atomic_store(&lane->dropped_base, 0);
+    atomic_store(&lane->suppressed_base, 0);
     lane->announced = 0;
     lane->id = next_id++;
     lane->tid = (uint32_t)syscall(SYS_gettid);
@@ -218,6 +280,20 @@ static int add(const char *name, uint32_t records)
     return 0;
 }
 
+static bool is_own(const struct tac_lane *lane)
+{
+    return lane != &tac_lane_none && lane != &tac_lane_silent;
+}
+
+/* The calling thread's lane, also one that waits for the ends of zones: it is in use again. */
+static struct tac_lane *lane_here(void)
+{
+    struct tac_lane *kept = pthread_getspecific(key);
+    if (kept)
+        tac_trace_lane_here = &kept->ring;
+    return tac_lane_of(tac_trace_lane_here);
+}
+
 int tac_thread_register(const char *name, uint32_t records)
 {
     pthread_once(&once, init);
@@ -225,17 +301,16 @@ int tac_thread_register(const char *name, uint32_t records)
     records = records < TAC_LANE_RECORDS_MIN ? TAC_LANE_RECORDS_MIN : records;
     if (records > TAC_LANE_RECORDS_MAX)
         return -EINVAL;
-    struct tac_lane *here = tac_lane_of(tac_trace_lane_here);
+    struct tac_lane *here = lane_here();
     /* who was registered by another (the watch library) with a smaller ring gets the one it wants
      */
-    if (here != &tac_lane_none && here != &tac_lane_silent && !tac_lane_open(&here->ring) &&
-        records > here->ring.mask + 1) {
+    if (is_own(here) && !tac_lane_open(&here->ring) && records > here->ring.mask + 1) {
         tac_thread_unregister();
         here = &tac_lane_none;
     }
     int result = 0;
     tac_control_lock();
-    if (here == &tac_lane_none || here == &tac_lane_silent)
+    if (!is_own(here))
         result = add(name, (uint32_t)tac_power_of_two_ceil(records));
     else if (name)
         set_name(here, name);
@@ -245,15 +320,13 @@ int tac_thread_register(const char *name, uint32_t records)
 
 void tac_thread_unregister(void)
 {
-    struct tac_lane *lane = tac_lane_of(tac_trace_lane_here);
-    if (lane == &tac_lane_none || lane == &tac_lane_silent)
+    pthread_once(&once, init);
+    struct tac_lane *lane = lane_here();
+    if (!is_own(lane))
         return;
     tac_trace_lane_here = &tac_lane_none.ring;
+    if (tac_lane_open(&lane->ring))
+        return; /* their ends go into this ring: it stays the thread's */
     pthread_setspecific(key, NULL);
-    tac_control_lock();
-    lane->end_counter = tac_trace_counter();
-    lane->state = tac_lane_ends ? TAC_LANE_ENDED : TAC_LANE_FREE;
-    if (tac_lane_ends)
-        tac_lane_ends(lane);
-    tac_control_unlock();
+    give_back(lane);
 }

@@ -4,14 +4,16 @@
  * A lane is mapped, touched and, where permitted, locked when its thread registers. The owner
  * thread writes the first part; the helper (or, with no session, nobody) moves the tail; the
  * control mutex guards the rest. Lanes are reused after their thread has ended and their rest was
- * drained.
+ * drained. A thread that unregisters inside open zones keeps its lane until it ends, registers
+ * again, or unregisters outside of them: the zones' ends go where their begins went.
  *
  * Invariants
  *   I1  tail <= head <= tail + records (free-running, unsigned).
  *   I2  ring.limit - head never exceeds records - (head - tail) - tac_lane_open(): room for every
  *       owed end.
- *   I3  gap_dropped and gap_suppressed are what dropped and suppressed grew by since the last
- * GAP record; the next event that finds room writes that record first. */
+ *   I3  told_dropped and told_suppressed are what dropped and suppressed were at the last GAP
+ * record. What they have grown by since, or since the recording began when that was later, is a gap:
+ * the next event that finds room writes it first. */
 #ifndef TAC_TRACE_LANE_H
 #define TAC_TRACE_LANE_H
 
@@ -47,7 +49,7 @@ struct tac_lane {
     struct tac_trace_lane ring; /* first: the macros see this */
     uint32_t budget_end;        /* head + open may not pass it; valid when budgeted */
     uint32_t budgeted;
-    uint64_t gap_dropped, gap_suppressed, gap_counter;
+    uint64_t told_dropped, told_suppressed, gap_counter;
     _Atomic uint64_t dropped, suppressed; /* written by the owner alone */
     uint64_t half_ns; /* CLOCK_MONOTONIC, half way from begin to deadline of the cycle begun last */
     uint32_t cycles;  /* begun */
@@ -55,8 +57,8 @@ struct tac_lane {
     _Atomic uint32_t told; /* enum tac_lane_told: set when the lane begins, and by the owner */
     /* the helper's line */
     _Alignas(64) _Atomic uint32_t tail;
-    uint64_t sequence;                      /* records drained since the recording began */
-    uint64_t dropped_base, suppressed_base; /* counters when the session began */
+    uint64_t sequence; /* records drained since the recording began */
+    _Atomic uint64_t dropped_base, suppressed_base; /* counters when it began; the owner reads */
     uint32_t announced; /* version of the name that the recording has; 0: none */
     uint32_t lost_kernel;
     struct tac_format_lost lost; /* what a stream refused and the recording does not tell yet */
@@ -75,7 +77,7 @@ extern struct tac_lane tac_lane_silent; /* the helper's own: does not count */
 extern _Atomic uint64_t tac_lane_unregistered;
 extern _Atomic uint32_t tac_lane_budget; /* of the running session */
 
-/* All lanes in use. Call with the control mutex held. */
+/* All lanes, in use or free. Look with the control mutex held. */
 extern struct tac_lane *tac_lanes[TAC_LANES_MAX];
 extern _Atomic uint32_t tac_lanes_count; /* high-water mark */
 

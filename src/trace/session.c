@@ -352,7 +352,7 @@ static void sum_stats(const struct tac_session *s, struct tac_trace_stats *t)
         if (tac_lanes[i]->state == TAC_LANE_LIVE) {
             t->threads++;
             t->dropped += tac_drain_dropped(tac_lanes[i]);
-            t->suppressed += atomic_load(&tac_lanes[i]->suppressed) - tac_lanes[i]->suppressed_base;
+            t->suppressed += tac_drain_suppressed(tac_lanes[i]);
         }
 }
 

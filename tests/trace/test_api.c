@@ -8,9 +8,11 @@
 #include "tactus/lock.h"
 #include "tactus/pool.h"
 #include "tactus/trace_heap.h"
+#include "trace/lane.h"
 
 #include "test.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -172,6 +174,155 @@ static void cycle_sources_are_many_and_independent(void)
     }
 }
 
+/* ---- recordings, one after another -------------------------------------------------------------
+ */
+
+static void flood(int events)
+{
+    for (int i = 0; i < events; i++)
+        TAC_MESSAGE("flood", 1);
+}
+
+/* Nobody drains, so the ring is full; the recording ends without room for a gap. */
+static void *lose_then_record_anew(void *arg)
+{
+    if (tac_thread_register("loser", 64) || begin((struct tac_trace_config){.drain_ms = 1000}))
+        return NULL;
+    flood(1000);
+    if (tac_trace_stop() < 0 || begin((struct tac_trace_config){.drain_ms = 1000}))
+        return NULL;
+    flood(3);
+    return finish() ? arg : NULL;
+}
+
+static void a_recording_tells_no_losses_of_the_one_before(void)
+{
+    pthread_t thread;
+    void *done = NULL;
+    REQUIRE(pthread_create(&thread, NULL, lose_then_record_anew, path) == 0);
+    pthread_join(thread, &done);
+    REQUIRE(done);
+    CHECK(capture->messages_count == 3);
+    CHECK_MSG(capture->gaps_count == 0, "%zu", capture->gaps_count);
+}
+
+/* ---- threads that come and go ------------------------------------------------------------------
+ */
+
+static void *of_another_thread(void *arg)
+{
+    if (tac_thread_register("another", 64))
+        return NULL;
+    TAC_ZONE("another's");
+    return arg;
+}
+
+static void run(void *(*work)(void *))
+{
+    pthread_t thread;
+    void *done = NULL;
+    REQUIRE(pthread_create(&thread, NULL, work, path) == 0);
+    pthread_join(thread, &done);
+    REQUIRE(done);
+}
+
+static void *unregister_inside_a_zone(void *arg)
+{
+    if (tac_thread_register("leaver", 64))
+        return NULL;
+    {
+        TAC_ZONE("left");
+        tac_thread_unregister();
+        run(of_another_thread);
+        TAC_ZONE("unregistered");
+    }
+    tac_thread_unregister();
+    run(of_another_thread); /* in the ring that is free now */
+    return arg;
+}
+
+static void the_end_of_a_zone_goes_where_its_begin_went(void)
+{
+    REQUIRE(begin((struct tac_trace_config){0}) == 0);
+    run(unregister_inside_a_zone);
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->zones_count == 3);
+    CHECK(c->unregistered == 2 && c->problems == 0);
+    for (size_t i = 0; i < 3; i++)
+        CHECK(c->zones[i].end_ns != TAC_CAPTURE_OPEN && c->zones[i].depth == 0);
+    const struct tac_capture_zone *left = zone_named(c, "left");
+    REQUIRE(left);
+    CHECK_STR(c->threads[left->thread].name, "leaver");
+}
+
+static void *register_again_inside_a_zone(void *arg)
+{
+    if (tac_thread_register("first", 64))
+        return NULL;
+    TAC_ZONE("around");
+    tac_thread_unregister();
+    if (tac_thread_register("second", 0))
+        return NULL;
+    TAC_ZONE("inside");
+    return arg;
+}
+
+static void who_registers_again_inside_a_zone_goes_on_in_its_ring(void)
+{
+    REQUIRE(begin((struct tac_trace_config){0}) == 0);
+    run(register_again_inside_a_zone);
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->zones_count == 2);
+    const struct tac_capture_zone *around = zone_named(c, "around"), *inside;
+    inside = zone_named(c, "inside");
+    REQUIRE(around && inside);
+    CHECK(around->thread == inside->thread && inside->depth == 1);
+    CHECK_STR(c->threads[around->thread].name, "second");
+}
+
+static void *register_with(void *records)
+{
+    int error = tac_thread_register("one of many", *(const uint32_t *)records);
+    uint32_t got = error ? 0 : tac_trace_lane_here->mask + 1;
+    *(uint32_t *)records = got;
+    return NULL;
+}
+
+static uint32_t records_for(uint32_t records)
+{
+    pthread_t thread;
+    if (!pthread_create(&thread, NULL, register_with, &records))
+        pthread_join(thread, NULL);
+    return records;
+}
+
+/* The table is filled by hand with threads that live, but for one free ring. */
+static void a_full_table_of_ended_threads_refuses_nobody(void)
+{
+    static struct tac_lane live = {.state = TAC_LANE_LIVE};
+    uint32_t count = atomic_load(&tac_lanes_count), kept = 0;
+    CHECK(records_for(1024) >= 1024 && records_for(64) >= 64);
+    struct tac_lane *before[TAC_LANES_MAX];
+    memcpy(before, tac_lanes, sizeof before);
+    count = atomic_load(&tac_lanes_count);
+    while (kept < count && tac_lanes[kept]->state != TAC_LANE_FREE)
+        kept++;
+    REQUIRE(kept < count);
+    for (uint32_t i = 0; i < TAC_LANES_MAX; i++)
+        if (i != kept)
+            tac_lanes[i] = &live;
+    atomic_store(&tac_lanes_count, TAC_LANES_MAX);
+    CHECK(records_for(64) == tac_lanes[kept]->ring.mask + 1); /* what is large enough is taken */
+    CHECK(records_for(1 << 15) == 1 << 15 && records_for(64) == 1 << 15);
+    tac_lanes[kept]->state = TAC_LANE_LIVE;
+    CHECK(records_for(64) == 0);
+    before[kept] = tac_lanes[kept];
+    before[kept]->state = TAC_LANE_FREE;
+    memcpy(tac_lanes, before, sizeof before);
+    atomic_store(&tac_lanes_count, count);
+    CHECK(tac_thread_register("too large", (1 << 20) + 1) == -EINVAL);
+}
+
 /* ---- locks -------------------------------------------------------------------------------------
  */
 
@@ -273,6 +424,10 @@ int main(int argc, char **argv)
     TEST(levels_above_the_compiled_one_vanish);
     TEST(zones_nest_as_deep_as_is_promised);
     TEST(cycle_sources_are_many_and_independent);
+    TEST(a_recording_tells_no_losses_of_the_one_before);
+    TEST(the_end_of_a_zone_goes_where_its_begin_went);
+    TEST(who_registers_again_inside_a_zone_goes_on_in_its_ring);
+    TEST(a_full_table_of_ended_threads_refuses_nobody);
     TEST(a_wait_names_the_holder);
     TEST(annotated_locks_come_back);
     TEST(the_heap_and_its_pools_are_heard);

@@ -81,7 +81,7 @@ static void print_gaps(const struct tac_capture *c)
         char from[16], span[16];
         printf("%-24s %12s %12s %10" PRIu64 " %10" PRIu64 "\n",
                g->thread < c->threads_count ? c->threads[g->thread].name : "(kernel events)",
-               tac_text_duration((double)(g->begin_ns - c->begin_ns), from, sizeof from),
+               tac_text_duration((double)(int64_t)(g->begin_ns - c->begin_ns), from, sizeof from),
                tac_text_duration((double)(g->end_ns - g->begin_ns), span, sizeof span),
                g->dropped + g->suppressed, g->damaged);
     }
