@@ -16,17 +16,18 @@ extern "C" {
 
 #define TAC_CYCLE_SOURCES_MAX 65536
 
-/* Register a source of cycles. name is copied (31 bytes kept). period_ns: time between two
- * deadlines; or, of work that comes when it comes, the time that each cycle has from the moment
- * from which it could have begun (deadline minus period_ns); 0 when it varies. Returns the source's
- * id (>= 0), the same for the same name; or -TAC_E_LIMIT, -ENOMEM. Thread: control. Lasts until the
- * process ends. */
+/* Register a source of cycles. name is copied; recordings have its first 31 bytes. period_ns: time
+ * between two deadlines; or, of work that comes when it comes, the time that each cycle has from
+ * the moment from which it could have begun (deadline minus period_ns); 0 when it varies. Returns
+ * the source's id (>= 0), the same for the same whole name; or -EINVAL when name is NULL,
+ * -TAC_E_LIMIT, -ENOMEM. Thread: control. Lasts until the process ends. */
 TAC_API int tac_cycle_source_open(const char *name, uint64_t period_ns);
 
 /* The cycle begins now on the calling thread. deadline_ns: CLOCK_MONOTONIC time by which it must
  * have ended, 0 when not known. frames: how much is to be computed, 0 when that has no meaning.
- * A negative source is ignored. Real-time: yes (with TAC_EVIDENCE_CLOCK alone, or where the kernel
- * refuses TAC_EVIDENCE_PERF: two system calls). */
+ * What can be no source's id (negative, or not below TAC_CYCLE_SOURCES_MAX) is ignored. Real-time:
+ * yes (with TAC_EVIDENCE_CLOCK alone, or where the kernel refuses TAC_EVIDENCE_PERF: two system
+ * calls). */
 TAC_API void tac_cycle_begin(int source, uint64_t deadline_ns, uint32_t frames);
 
 /* It ends now. Same thread. Real-time: yes (with TAC_EVIDENCE_CLOCK two system calls, unless it is

@@ -79,8 +79,9 @@ struct tac_trace_site {
 };
 
 /* A site with a name made at run time (a node of a patch): copied, valid until the process ends;
- * the same (name, category) gives the same site. unit may be NULL. NULL when 65 536 sites or the
- * memory are used up. Thread: any but real-time ones (a lock, memory). */
+ * the same (name, category, unit) gives the same site. unit may be NULL, which is "". NULL when
+ * name is NULL, category is no category, or 65 536 sites or the memory are used up. Thread: any but
+ * real-time ones (a lock, memory). */
 TAC_API const struct tac_trace_site *tac_trace_site_new(const char *name, uint32_t category,
                                                         const char *unit);
 
@@ -115,8 +116,11 @@ struct tac_trace_config {
     uint32_t evidence;         /* TAC_EVIDENCE_... or'ed */
     uint32_t categories;       /* run-time mask; 0 = all */
     uint32_t drain_ms;         /* how often the rings are drained; 0 = 5; 1 .. 1000 */
-    uint32_t events_per_cycle; /* budget between two cycle begins of a thread: what goes beyond is
-                                  suppressed and counted; 0 = no budget */
+    uint32_t events_per_cycle; /* budget between two cycle begins of a thread, in 16-byte records: a
+                                  zone takes 2; a plot, message, heap operation or lock event 2,
+                                  REALLOC 3; a zone's number or text and a flow 1; a text 1 and a
+                                  stack 1 and what they carry. What goes beyond is suppressed and
+                                  counted, in events; cycles are always within. 0 = no budget */
     const char *const *meta; /* "key=value" lines for the header, NULL-terminated, or NULL. Keys in
                                 use: program, heap (system|tactus), run, patch, config.<name> */
     uint32_t flight_s;    /* > 0: flight recorder. Keep the last flight_s seconds in memory (at most
@@ -173,7 +177,8 @@ TAC_API void tac_trace_keep(void);
  * but real-time ones. */
 TAC_API int tac_trace_meta(const char *key, const char *value);
 
-/* Counts since the start of the session. */
+/* Counts since the start of the session. For events of the calling thread, and for others that are
+ * done with theirs: emitted = stored + dropped + suppressed + unregistered. */
 struct tac_trace_stats {
     uint64_t stored;       /* events that went into a ring */
     uint64_t dropped;      /* events lost to full rings */
@@ -301,7 +306,8 @@ static inline __attribute__((always_inline)) void tac_zone_end(struct tac_zone *
                                              __LINE__, category_, level_,   {0, 0}}
 
 /* ---- functions behind the macros; call them directly with sites of your own. All real-time ------
- */
+ * Each looks at the run-time mask itself, for the category of its site, or for the one that its
+ * macro has; the number and the text of a zone are recorded whenever a session records. */
 
 TAC_API void tac_trace_plot(const struct tac_trace_site *site, double value);
 TAC_API void tac_trace_message(const struct tac_trace_site *site, uint64_t value);
@@ -344,7 +350,10 @@ TAC_API void tac_trace_lock_held(const void *lock, int taken);
 TAC_API void tac_trace_lock_taken_at(const void *lock, const void *pc);
 
 /* Return addresses that led to the event just emitted on this thread, innermost first; at most 32
- * are kept. Symbols are found by the reader from the module list in the recording. */
+ * are kept. Symbols are found by the reader from the module list in the recording. When that event
+ * was not recorded (its category is off, or there was no room), the stack is not either, nor goes
+ * to another event; after the macros of zones, plots, messages and flows, which look at the mask
+ * first, ask TAC_TRACE_WANTS before it. */
 TAC_API void tac_trace_stack(void *const *pc, unsigned n);
 
 #ifdef TAC_TRACE_OFF
@@ -373,9 +382,13 @@ TAC_API void tac_trace_stack(void *const *pc, unsigned n);
 /* True when an event of this category and level is compiled in and recorded now. */
 #define TAC_TRACE_WANTS(category, level)                                                           \
     (TAC_TRACE_COMPILED(category, level) ? TAC_TRACE_ON(category) : 0)
+/* True when it is compiled in and a session records anything: the function called looks further. */
+#define TAC_TRACE_RUNS(category, level)                                                            \
+    (TAC_TRACE_COMPILED(category, level) ? __atomic_load_n(&tac_trace_mask, __ATOMIC_RELAXED) : 0)
 
 /* A zone of that name for the macros that name one, to the end of the scope. C: the compiler's
- * cleanup attribute; C++: a destructor. */
+ * cleanup attribute, which pthread_exit() and cancellation heed only in code compiled with
+ * -fexceptions (a zone that they leave otherwise has no end); C++: a destructor. */
 #ifdef __cplusplus
 }
 struct tac_zone_scope : tac_zone {
@@ -466,22 +479,22 @@ extern "C" {
     } while (0)
 #define TAC_MEMORY(op, ptr, old, bytes, begin)                                                     \
     do {                                                                                           \
-        if (TAC_TRACE_WANTS(TAC_CAT_MEMORY, 1))                                                    \
+        if (TAC_TRACE_RUNS(TAC_CAT_MEMORY, 1))                                                     \
             tac_trace_memory(op, ptr, old, bytes, begin);                                          \
     } while (0)
 #define TAC_LOCK_WAITED(lock, holder, begin)                                                       \
     do {                                                                                           \
-        if (TAC_TRACE_WANTS(TAC_CAT_LOCK, 1))                                                      \
+        if (TAC_TRACE_RUNS(TAC_CAT_LOCK, 1))                                                       \
             tac_trace_lock_wait(lock, holder, begin);                                              \
     } while (0)
 #define TAC_LOCK_TAKEN(lock)                                                                       \
     do {                                                                                           \
-        if (TAC_TRACE_WANTS(TAC_CAT_LOCK, 1))                                                      \
+        if (TAC_TRACE_RUNS(TAC_CAT_LOCK, 1))                                                       \
             tac_trace_lock_held(lock, 1);                                                          \
     } while (0)
 #define TAC_LOCK_GIVEN(lock)                                                                       \
     do {                                                                                           \
-        if (TAC_TRACE_WANTS(TAC_CAT_LOCK, 1))                                                      \
+        if (TAC_TRACE_RUNS(TAC_CAT_LOCK, 1))                                                       \
             tac_trace_lock_held(lock, 0);                                                          \
     } while (0)
 #define TAC_THREAD(name) ((void)tac_thread_register(name, 0))

@@ -24,18 +24,23 @@
 
 enum { BLOCK = 64 };
 
-static struct tac_format_source *blocks[TAC_CYCLE_SOURCES_MAX / BLOCK];
+struct source {
+    struct tac_format_source told; /* with the beginning of the name */
+    char *name;                    /* the whole of it */
+};
+
+static struct source *blocks[TAC_CYCLE_SOURCES_MAX / BLOCK];
 _Atomic uint32_t tac_sources_count;
 _Atomic uint32_t tac_cycle_evidence;
 
-static struct tac_format_source *source_at(uint32_t index)
+static struct source *source_at(uint32_t index)
 {
     return &blocks[index / BLOCK][index % BLOCK];
 }
 
 const struct tac_format_source *tac_source_at(uint32_t index)
 {
-    return source_at(index);
+    return &source_at(index)->told;
 }
 
 /* A new last entry, with the control mutex held. */
@@ -47,10 +52,12 @@ static int add_source(uint32_t index, const char *name, uint64_t period_ns)
         blocks[index / BLOCK] = calloc(BLOCK, sizeof **blocks);
     if (!blocks[index / BLOCK])
         return -ENOMEM;
-    struct tac_format_source *s = source_at(index);
-    s->id = index;
-    s->period_ns = period_ns;
-    strncpy(s->name, name, sizeof s->name - 1);
+    struct source *s = source_at(index);
+    s->name = strdup(name);
+    if (!s->name)
+        return -ENOMEM;
+    s->told = (struct tac_format_source){.id = index, .period_ns = period_ns};
+    strncpy(s->told.name, name, sizeof s->told.name - 1);
     /* pairs with the acquire load of the helper */
     atomic_store_explicit(&tac_sources_count, index + 1, memory_order_release);
     return (int)index;
@@ -58,9 +65,11 @@ static int add_source(uint32_t index, const char *name, uint64_t period_ns)
 
 int tac_cycle_source_open(const char *name, uint64_t period_ns)
 {
+    if (!name)
+        return -EINVAL;
     tac_control_lock();
     uint32_t count = atomic_load(&tac_sources_count), i = 0;
-    while (i < count && strncmp(source_at(i)->name, name, sizeof source_at(i)->name - 1))
+    while (i < count && strcmp(source_at(i)->name, name))
         i++;
     int result = i < count ? (int)i : add_source(count, name, period_ns);
     tac_control_unlock();
@@ -159,7 +168,7 @@ static uint32_t choose_evidence(struct tac_trace_lane *ring, int source, uint64_
 static void emit(int source, uint64_t deadline_ns, uint32_t frames, uint32_t begins)
 {
     struct tac_trace_lane *ring = tac_trace_lane_here;
-    if (source < 0 || !TAC_TRACE_ON(TAC_CAT_CYCLE))
+    if ((uint32_t)source >= TAC_CYCLE_SOURCES_MAX || !TAC_TRACE_ON(TAC_CAT_CYCLE))
         return;
     uint32_t wanted = atomic_load_explicit(&tac_cycle_evidence, memory_order_relaxed);
     uint32_t evidence = 0;
@@ -171,7 +180,7 @@ static void emit(int source, uint64_t deadline_ns, uint32_t frames, uint32_t beg
     if (!tac_lane_claim(n))
         return;
     uint64_t type = begins ? TAC_REC_CYCLE_BEGIN : TAC_REC_CYCLE_END;
-    uint64_t word = type << 56 | (uint64_t)evidence << 48 | (uint64_t)(source & 0xffff) << 32;
+    uint64_t word = type << 56 | (uint64_t)evidence << 48 | (uint64_t)source << 32;
     /* the accounts are taken inside the cycle, as close to its edge as can be */
     uint64_t now = tac_trace_counter(), spared = 0;
     if (evidence)

@@ -143,6 +143,19 @@ static void write_records(struct tac_session *s, struct tac_lane *lane, uint32_t
         lose(s, lane, n, events);
 }
 
+uint64_t tac_drain_waiting(const struct tac_lane *lane)
+{
+    uint32_t head = __atomic_load_n(&lane->ring.head, __ATOMIC_ACQUIRE), mask = lane->ring.mask;
+    uint64_t events = 0;
+    for (uint32_t i = atomic_load_explicit(&lane->tail, memory_order_relaxed);
+         (int32_t)(head - i) > 0;) {
+        uint64_t word = lane->ring.record[i & mask].word;
+        events += word >> 56 != TAC_REC_GAP;
+        i += 1 + tac_record_extra(word);
+    }
+    return events;
+}
+
 static void drain_ring(struct tac_session *s, struct tac_lane *lane)
 {
     /* pairs with the release store of the owner */

@@ -5,11 +5,21 @@
 #include "trace/format.h"
 #include "trace/lane.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static uint64_t head_word(enum tac_record_type type, uint64_t payload)
 {
     return (uint64_t)type << 56 | (payload & 0x00ffffffffffffffull);
+}
+
+/* Whether an event of the category is recorded; if not, a stack that follows is not either. */
+static bool wanted(uint32_t category)
+{
+    if (TAC_TRACE_ON(category))
+        return true;
+    tac_lane_refuse(tac_trace_lane_here);
+    return false;
 }
 
 static void emit1(enum tac_record_type type, uint64_t payload, uint64_t counter)
@@ -35,17 +45,19 @@ void tac_trace_plot(const struct tac_trace_site *site, double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    emit2(TAC_REC_PLOT, (uintptr_t)site, bits, 0);
+    if (wanted(site->category))
+        emit2(TAC_REC_PLOT, (uintptr_t)site, bits, 0);
 }
 
 void tac_trace_message(const struct tac_trace_site *site, uint64_t value)
 {
-    emit2(TAC_REC_MESSAGE, (uintptr_t)site, value, 0);
+    if (wanted(site->category))
+        emit2(TAC_REC_MESSAGE, (uintptr_t)site, value, 0);
 }
 
 void tac_trace_text(const char *text, size_t bytes)
 {
-    if (!TAC_TRACE_ON(TAC_CAT_APP))
+    if (!wanted(TAC_CAT_APP))
         return;
     bytes = bytes > TAC_TEXT_BYTES_MAX ? TAC_TEXT_BYTES_MAX : bytes;
     uint32_t extra = (uint32_t)(bytes + 15) / 16;
@@ -64,12 +76,13 @@ void tac_trace_text(const char *text, size_t bytes)
 
 void tac_zone_value(uint64_t value)
 {
-    emit1(TAC_REC_ZONE_VALUE, 0, value);
+    if (tac_trace_mask)
+        emit1(TAC_REC_ZONE_VALUE, 0, value);
 }
 
 void tac_zone_text(const struct tac_trace_site *text)
 {
-    struct tac_trace_lane *ring = tac_lane_claim(1);
+    struct tac_trace_lane *ring = tac_trace_mask ? tac_lane_claim(1) : NULL;
     if (!ring)
         return;
     tac_lane_put(ring, 0, 0, head_word(TAC_REC_ZONE_VALUE, (uintptr_t)text));
@@ -78,13 +91,14 @@ void tac_zone_text(const struct tac_trace_site *text)
 
 void tac_trace_flow(enum tac_trace_flow step, uint64_t id)
 {
-    emit1(TAC_REC_FLOW, (uint64_t)step << 48 | (id & 0xffffffffffffull), tac_trace_counter());
+    if (wanted(TAC_CAT_APP))
+        emit1(TAC_REC_FLOW, (uint64_t)step << 48 | (id & 0xffffffffffffull), tac_trace_counter());
 }
 
 void tac_trace_memory_at(enum tac_memory_op op, const void *ptr, const void *old, size_t bytes,
                          uint64_t begin, uint64_t end)
 {
-    if (!TAC_TRACE_ON(TAC_CAT_MEMORY))
+    if (!wanted(TAC_CAT_MEMORY))
         return;
     uint32_t n = op == TAC_MEMORY_REALLOC ? 3 : 2;
     struct tac_trace_lane *ring = tac_lane_claim(n);
@@ -108,19 +122,19 @@ void tac_trace_memory(enum tac_memory_op op, const void *ptr, const void *old, s
 
 void tac_trace_lock_wait(const void *lock, uint32_t holder, uint64_t begin)
 {
-    if (TAC_TRACE_ON(TAC_CAT_LOCK))
+    if (wanted(TAC_CAT_LOCK))
         emit2(TAC_REC_LOCK_WAIT, holder, (uintptr_t)lock, tac_trace_counter() - begin);
 }
 
 void tac_trace_lock_held(const void *lock, int taken)
 {
-    if (TAC_TRACE_ON(TAC_CAT_LOCK))
+    if (wanted(TAC_CAT_LOCK))
         emit2(TAC_REC_LOCK_HELD, taken != 0, (uintptr_t)lock, 0);
 }
 
 void tac_trace_lock_taken_at(const void *lock, const void *pc)
 {
-    if (TAC_TRACE_ON(TAC_CAT_LOCK))
+    if (wanted(TAC_CAT_LOCK))
         emit2(TAC_REC_LOCK_HELD, TAC_LOCK_TAKEN_AT, (uintptr_t)lock, (uintptr_t)pc);
 }
 
@@ -128,7 +142,7 @@ void tac_trace_stack(void *const *pc, unsigned n)
 {
     n = n > TAC_STACK_MAX ? TAC_STACK_MAX : n;
     uint32_t extra = (n + 1) / 2;
-    if (!tac_trace_mask)
+    if (!tac_trace_mask || !tac_lane_follows(tac_trace_lane_here))
         return;
     struct tac_trace_lane *ring = tac_lane_claim(1 + extra);
     if (!ring)

@@ -68,6 +68,11 @@ static void fork_child(void)
     pthread_mutex_unlock(&control);
 }
 
+static bool is_own(const struct tac_lane *lane)
+{
+    return lane != &tac_lane_none && lane != &tac_lane_silent;
+}
+
 static void count_up(_Atomic uint64_t *counter, uint64_t n)
 {
     /* one writer: no read-modify-write needed */
@@ -105,6 +110,30 @@ static void put_gap(struct tac_lane *lane, struct gap gap)
     lane->told_suppressed = atomic_load_explicit(&lane->suppressed, memory_order_relaxed);
 }
 
+static void refuse(struct tac_lane *lane, enum tac_lane_refused why, uint32_t weight)
+{
+    lane->refused_head = lane->ring.head;
+    lane->refused_why = why;
+    if (why != TAC_LANE_UNWANTED)
+        count_up(why == TAC_LANE_SUPPRESSED ? &lane->suppressed : &lane->dropped, weight);
+}
+
+void tac_lane_refuse(struct tac_trace_lane *ring)
+{
+    struct tac_lane *lane = tac_lane_of(ring);
+    if (is_own(lane))
+        refuse(lane, TAC_LANE_UNWANTED, 0);
+}
+
+bool tac_lane_follows(struct tac_trace_lane *ring)
+{
+    struct tac_lane *lane = tac_lane_of(ring);
+    if (!is_own(lane) || !lane->refused_why || lane->refused_head != ring->head)
+        return true;
+    refuse(lane, lane->refused_why, 1);
+    return false;
+}
+
 int tac_trace_room(struct tac_trace_lane *ring, uint32_t n, uint32_t weight)
 {
     struct tac_lane *lane = tac_lane_of(ring);
@@ -132,7 +161,7 @@ int tac_trace_room(struct tac_trace_lane *ring, uint32_t n, uint32_t weight)
     }
     if (!gap)
         lane->gap_counter = tac_trace_counter();
-    count_up(over ? &lane->suppressed : &lane->dropped, weight);
+    refuse(lane, over ? TAC_LANE_SUPPRESSED : TAC_LANE_DROPPED, weight);
     tac_lane_set_limit(ring,
                        ring->head); /* so that the next one comes here and writes the gap first */
     return 0;
@@ -189,8 +218,8 @@ static struct tac_lane *find_free(uint32_t records)
     return found;
 }
 
-/* In the table: behind the last lane or, when it is full, where one lies that is free and too small;
- * TAC_LANES_MAX: nowhere. */
+/* In the table: behind the last lane or, when it is full, where one lies that is free and too
+ * small; TAC_LANES_MAX: nowhere. */
 static uint32_t find_place(void)
 {
     uint32_t i = atomic_load(&tac_lanes_count);
@@ -252,6 +281,7 @@ static void begin(struct tac_lane *lane)
     lane->ring.limit = lane->ring.reach = head + lane->ring.mask + 1;
     lane->budgeted = 0;
     lane->told_dropped = lane->told_suppressed = lane->sequence = 0;
+    lane->refused_why = TAC_LANE_STORED;
     atomic_store(&lane->dropped, 0);
     atomic_store(&lane->suppressed, 0);
     atomic_store(&lane->dropped_base, 0);
@@ -278,11 +308,6 @@ static int add(const char *name, uint32_t records)
     if (tac_lane_appears)
         tac_lane_appears(lane);
     return 0;
-}
-
-static bool is_own(const struct tac_lane *lane)
-{
-    return lane != &tac_lane_none && lane != &tac_lane_silent;
 }
 
 /* The calling thread's lane, also one that waits for the ends of zones: it is in use again. */

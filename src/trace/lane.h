@@ -12,8 +12,8 @@
  *   I2  ring.limit - head never exceeds records - (head - tail) - tac_lane_open(): room for every
  *       owed end.
  *   I3  told_dropped and told_suppressed are what dropped and suppressed were at the last GAP
- * record. What they have grown by since, or since the recording began when that was later, is a gap:
- * the next event that finds room writes it first. */
+ * record. What they have grown by since, or since the recording began when that was later, is a
+ * gap: the next event that finds room writes it first. */
 #ifndef TAC_TRACE_LANE_H
 #define TAC_TRACE_LANE_H
 
@@ -41,6 +41,9 @@ enum tac_lane_told {
     TAC_LANE_TOLD,
 };
 
+/* Why the owner's last event is not in the ring, which holds while head does not move. */
+enum tac_lane_refused { TAC_LANE_STORED, TAC_LANE_UNWANTED, TAC_LANE_DROPPED, TAC_LANE_SUPPRESSED };
+
 enum tac_lane_state { TAC_LANE_FREE, TAC_LANE_LIVE, TAC_LANE_ENDED };
 
 struct tac_perf; /* perf.h */
@@ -51,13 +54,15 @@ struct tac_lane {
     uint32_t budgeted;
     uint64_t told_dropped, told_suppressed, gap_counter;
     _Atomic uint64_t dropped, suppressed; /* written by the owner alone */
+    uint32_t refused_head;                /* head when an event was refused last */
+    uint32_t refused_why;                 /* enum tac_lane_refused */
     uint64_t half_ns; /* CLOCK_MONOTONIC, half way from begin to deadline of the cycle begun last */
     uint32_t cycles;  /* begun */
     int source;       /* of the last */
     _Atomic uint32_t told; /* enum tac_lane_told: set when the lane begins, and by the owner */
     /* the helper's line */
     _Alignas(64) _Atomic uint32_t tail;
-    uint64_t sequence; /* records drained since the recording began */
+    uint64_t sequence;                              /* records drained since the recording began */
     _Atomic uint64_t dropped_base, suppressed_base; /* counters when it began; the owner reads */
     uint32_t announced; /* version of the name that the recording has; 0: none */
     uint32_t lost_kernel;
@@ -94,6 +99,11 @@ static inline struct tac_lane *tac_lane_of(struct tac_trace_lane *ring)
 {
     return (struct tac_lane *)(void *)ring;
 }
+
+/* Owner: the event that comes is of a category that is not recorded. */
+void tac_lane_refuse(struct tac_trace_lane *ring);
+/* Owner: whether the event before was stored. If not, what would follow it has its fate. */
+bool tac_lane_follows(struct tac_trace_lane *ring);
 
 /* Owner: zones whose end is owed. */
 static inline uint32_t tac_lane_open(const struct tac_trace_lane *ring)

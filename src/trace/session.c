@@ -351,6 +351,7 @@ static void sum_stats(const struct tac_session *s, struct tac_trace_stats *t)
     for (uint32_t i = 0; i < count; i++)
         if (tac_lanes[i]->state == TAC_LANE_LIVE) {
             t->threads++;
+            t->stored += tac_drain_waiting(tac_lanes[i]);
             t->dropped += tac_drain_dropped(tac_lanes[i]);
             t->suppressed += tac_drain_suppressed(tac_lanes[i]);
         }

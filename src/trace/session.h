@@ -69,6 +69,8 @@ void tac_drain_lane_end(struct tac_session *session, struct tac_lane *lane);   /
 /* Events lost to a full ring or a stream without room, since the recording began. */
 uint64_t tac_drain_dropped(const struct tac_lane *lane);
 uint64_t tac_drain_suppressed(const struct tac_lane *lane); /* beyond the budget of cycles */
+/* Events that lie in the ring still. */
+uint64_t tac_drain_waiting(const struct tac_lane *lane);
 /* One pass over everything; true when some ring was more than half full. */
 bool tac_drain_all(struct tac_session *session);
 void tac_drain_clock(struct tac_session *session);

@@ -5,7 +5,8 @@
  * Definitions (names, sites) are always written. With a flight recorder, records, kernel events and
  * the clock pairs between them wait in a byte ring of fixed size and are written only by
  * tac_sink_keep and for a while after it; over a stream, where the other end wants to hear that
- * somebody is there, clock pairs go at once. Threads: the helper; control threads under the control mutex. */
+ * somebody is there, clock pairs go at once. Threads: the helper; control threads under the control
+ * mutex. */
 #ifndef TAC_TRACE_SINK_H
 #define TAC_TRACE_SINK_H
 

@@ -130,7 +130,7 @@ static struct made *make(const char *name, uint32_t category, const char *unit)
 const struct tac_trace_site *tac_trace_site_new(const char *name, uint32_t category,
                                                 const char *unit)
 {
-    if (category >= TAC_CAT_MAX)
+    if (!name || category >= TAC_CAT_MAX)
         return NULL;
     unit = unit ? unit : "";
     struct made **link = &bucket[bucket_of(name, category)], *m;

@@ -112,7 +112,7 @@ static int start_session(void)
     return null < 0 ? -1 : tac_trace_start(&(struct tac_trace_config){.fd = null});
 }
 
-/* What was played so far is in the recording: the recorder counts when it drains. */
+/* What was played so far is in the recording, or in the rings. */
 static void wait_for_recording(void)
 {
     struct tac_trace_stats traced = {0};

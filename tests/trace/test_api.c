@@ -47,6 +47,16 @@ static const struct tac_capture_zone *zone_named(const struct tac_capture *c, co
     return NULL;
 }
 
+/* On a thread of its own, which returns what it is given when all is well. */
+static void run(void *(*work)(void *))
+{
+    pthread_t thread;
+    void *done = NULL;
+    REQUIRE(pthread_create(&thread, NULL, work, path) == 0);
+    pthread_join(thread, &done);
+    REQUIRE(done);
+}
+
 static void texts_and_numbers_belong_to_their_zone(void)
 {
     const struct tac_trace_site *preset = tac_trace_site_new("preset 12", TAC_CAT_APP, NULL);
@@ -174,6 +184,84 @@ static void cycle_sources_are_many_and_independent(void)
     }
 }
 
+static void emit_by_function(const struct tac_trace_site *site)
+{
+    tac_trace_plot(site, 1);
+    tac_trace_message(site, 1);
+    tac_trace_flow(TAC_FLOW_BEGIN, 1);
+    tac_trace_text("text", 4);
+    tac_zone_value(1);
+    tac_zone_text(site);
+}
+
+static void functions_obey_the_session_and_its_categories(void)
+{
+    static const struct tac_trace_site node = {.name = "node", .category = TAC_CAT_NODE};
+    struct tac_trace_stats stats;
+    uint32_t head = tac_trace_lane_here->head;
+    emit_by_function(&node);
+    CHECK(tac_trace_lane_here->head == head);
+    REQUIRE(begin((struct tac_trace_config){.categories = 1u << TAC_CAT_TASK}) == 0);
+    emit_by_function(&node);
+    tac_trace_get_stats(&stats);
+    CHECK_MSG(stats.stored == 2, "%llu", (unsigned long long)stats.stored); /* of any zone */
+    tac_trace_set_categories(1u << TAC_CAT_NODE);
+    emit_by_function(&node);
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->plots_count == 1 && c->messages_count == 1 && c->flows_count == 0);
+}
+
+/* What is in the ring still counts; the helper sleeps for a second. */
+static void counts_are_whole_at_every_moment(void)
+{
+    struct tac_trace_stats stats;
+    REQUIRE(begin((struct tac_trace_config){.drain_ms = 1000}) == 0);
+    for (int i = 1; i < 100; i++) {
+        tac_trace_text("a text that takes three records", 31);
+        tac_trace_get_stats(&stats);
+        CHECK(stats.stored == (uint64_t)i && !stats.dropped);
+    }
+    REQUIRE(finish());
+}
+
+static void *overfill_with_stacks(void *arg)
+{
+    void *pc[1] = {arg};
+    struct tac_trace_stats stats;
+    if (tac_thread_register("stacks", 64) || begin((struct tac_trace_config){.drain_ms = 1000}))
+        return NULL;
+    for (uintptr_t i = 1; i <= 40; i++) {
+        tac_trace_memory(TAC_MEMORY_ALLOC, (void *)i, NULL, 8, tac_trace_counter());
+        tac_trace_stack(pc, 1);
+        pc[0] = (void *)((uintptr_t)pc[0] + 1);
+    }
+    tac_trace_get_stats(&stats);
+    CHECK(stats.stored + stats.dropped == 80 && stats.dropped);
+    return finish() ? arg : NULL;
+}
+
+static void a_stack_shares_the_fate_of_its_event(void)
+{
+    void *pc[1] = {path};
+    REQUIRE(begin((struct tac_trace_config){.categories = 1u << TAC_CAT_LOCK}) == 0);
+    TAC_LOCK_TAKEN(&path);
+    TAC_MEMORY(TAC_MEMORY_ALLOC, path, NULL, 8, tac_trace_counter());
+    tac_trace_stack(pc, 1);
+    TAC_LOCK_GIVEN(&path);
+    tac_trace_stack(pc, 1);
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->holds_count == 2 && c->stacks_count == 1);
+    run(overfill_with_stacks);
+    REQUIRE(capture->memory_count > 0);
+    for (size_t i = 0; i < capture->stacks_count; i++) {
+        uint64_t of = capture->stacks[i].pc[0] - (uintptr_t)path + 1;
+        size_t k = 0;
+        while (k < capture->memory_count && capture->memory[k].ptr != of)
+            k++;
+        CHECK_MSG(k < capture->memory_count, "the event of stack %zu is not there", i);
+    }
+}
+
 /* ---- recordings, one after another -------------------------------------------------------------
  */
 
@@ -197,13 +285,41 @@ static void *lose_then_record_anew(void *arg)
 
 static void a_recording_tells_no_losses_of_the_one_before(void)
 {
-    pthread_t thread;
-    void *done = NULL;
-    REQUIRE(pthread_create(&thread, NULL, lose_then_record_anew, path) == 0);
-    pthread_join(thread, &done);
-    REQUIRE(done);
+    run(lose_then_record_anew);
     CHECK(capture->messages_count == 3);
     CHECK_MSG(capture->gaps_count == 0, "%zu", capture->gaps_count);
+}
+
+static void sources_have_whole_names_and_ids(void)
+{
+    int a = tac_cycle_source_open("a name that is longer than thirty-one bytes: a", 1);
+    int b = tac_cycle_source_open("a name that is longer than thirty-one bytes: b", 2);
+    CHECK(a >= 0 && b >= 0 && a != b);
+    CHECK(tac_cycle_source_open("a name that is longer than thirty-one bytes: a", 1) == a);
+    CHECK(tac_cycle_source_open(NULL, 1) == -EINVAL);
+    REQUIRE(begin((struct tac_trace_config){0}) == 0);
+    int none[] = {-1, TAC_CYCLE_SOURCES_MAX, TAC_CYCLE_SOURCES_MAX + a};
+    for (size_t i = 0; i < 3; i++) {
+        TAC_CYCLE_BEGIN(none[i], 1, 0);
+        TAC_CYCLE_END(none[i]);
+    }
+    TAC_CYCLE_BEGIN(b, 1, 0);
+    TAC_CYCLE_END(b);
+    const struct tac_capture *c = finish();
+    REQUIRE(c && c->cycles_count == 1);
+    CHECK(c->sources[c->cycles[0].source].period_ns == 2);
+    CHECK_STR(c->sources[c->cycles[0].source].name, "a name that is longer than thir");
+}
+
+static void sites_are_told_apart_by_their_units(void)
+{
+    const struct tac_trace_site *hz = tac_trace_site_new("rate", TAC_CAT_APP, "Hz");
+    CHECK(hz && tac_trace_site_new("rate", TAC_CAT_APP, "Hz") == hz);
+    CHECK(tac_trace_site_new("rate", TAC_CAT_APP, "1/min") != hz);
+    CHECK(tac_trace_site_new("rate", TAC_CAT_APP, NULL) ==
+          tac_trace_site_new("rate", TAC_CAT_APP, ""));
+    CHECK(!tac_trace_site_new(NULL, TAC_CAT_APP, NULL));
+    CHECK(!tac_trace_site_new("rate", TAC_CAT_MAX, NULL));
 }
 
 /* ---- threads that come and go ------------------------------------------------------------------
@@ -215,15 +331,6 @@ static void *of_another_thread(void *arg)
         return NULL;
     TAC_ZONE("another's");
     return arg;
-}
-
-static void run(void *(*work)(void *))
-{
-    pthread_t thread;
-    void *done = NULL;
-    REQUIRE(pthread_create(&thread, NULL, work, path) == 0);
-    pthread_join(thread, &done);
-    REQUIRE(done);
 }
 
 static void *unregister_inside_a_zone(void *arg)
@@ -424,6 +531,11 @@ int main(int argc, char **argv)
     TEST(levels_above_the_compiled_one_vanish);
     TEST(zones_nest_as_deep_as_is_promised);
     TEST(cycle_sources_are_many_and_independent);
+    TEST(sources_have_whole_names_and_ids);
+    TEST(sites_are_told_apart_by_their_units);
+    TEST(functions_obey_the_session_and_its_categories);
+    TEST(counts_are_whole_at_every_moment);
+    TEST(a_stack_shares_the_fate_of_its_event);
     TEST(a_recording_tells_no_losses_of_the_one_before);
     TEST(the_end_of_a_zone_goes_where_its_begin_went);
     TEST(who_registers_again_inside_a_zone_goes_on_in_its_ring);
