@@ -67,6 +67,7 @@ int tac_watching_run(const struct tac_watching *watching, int *ret_status, struc
     if (r == 0 && !recorded)
         return tac_error_set(err, -TAC_E_UNKNOWN, NULL, 0, 0,
                              "nothing was recorded: the program opened no audio stream that is "
-                             "known (JACK, ALSA, PipeWire, PortAudio) and registered no thread");
+                             "known (JACK, ALSA, PipeWire, PortAudio) and registered no thread, or "
+                             "did so in a program that it starts without LD_PRELOAD and TACTUS_*");
     return r;
 }

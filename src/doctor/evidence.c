@@ -82,7 +82,9 @@ void tac_evidence_problems(const struct tac_capture *capture, struct tac_text *t
     } list[] = {
         {TAC_CAPTURE_TRUNCATED, "The recording is cut off; what was there is judged."},
         {TAC_CAPTURE_DAMAGED, "Parts of the recording are damaged and were skipped."},
-        {TAC_CAPTURE_NOT_CLOSED, "The recording was not closed: the program died or still runs."},
+        {TAC_CAPTURE_NOT_CLOSED,
+         "The recording was not closed: the program died or still runs, or could not write on "
+         "(a full disk, a limit of its files)."},
         {TAC_CAPTURE_CLOCK_POOR, "The clocks could not be compared well; times may be off."},
         {TAC_CAPTURE_SUSPENDED, "The machine was suspended in between."},
         {TAC_CAPTURE_FREQUENCY, "The processor's counter changed its rate; times may be off."},

@@ -38,6 +38,10 @@ signed_frames_t snd_pcm_writei(snd_pcm_t *pcm, const void *buffer, frames_t fram
 signed_frames_t snd_pcm_writen(snd_pcm_t *pcm, void **buffers, frames_t frames);
 signed_frames_t snd_pcm_readi(snd_pcm_t *pcm, void *buffer, frames_t frames);
 signed_frames_t snd_pcm_readn(snd_pcm_t *pcm, void **buffers, frames_t frames);
+signed_frames_t snd_pcm_mmap_writei(snd_pcm_t *pcm, const void *buffer, frames_t frames);
+signed_frames_t snd_pcm_mmap_writen(snd_pcm_t *pcm, void **buffers, frames_t frames);
+signed_frames_t snd_pcm_mmap_readi(snd_pcm_t *pcm, void *buffer, frames_t frames);
+signed_frames_t snd_pcm_mmap_readn(snd_pcm_t *pcm, void **buffers, frames_t frames);
 signed_frames_t snd_pcm_mmap_commit(snd_pcm_t *pcm, frames_t offset, frames_t frames);
 int snd_pcm_wait(snd_pcm_t *pcm, int timeout_ms);
 int snd_pcm_drain(snd_pcm_t *pcm);
@@ -157,22 +161,24 @@ static void open_cycle(struct stream *s, snd_pcm_t *pcm, bool waited)
         open_cycle(s, pcm, waited);                                                                \
     return r;
 
-TAC_WATCH_EXPORT signed_frames_t snd_pcm_writei(snd_pcm_t *pcm, const void *buffer,
-                                                frames_t frames){
-    TRANSFER(signed_frames_t, ALSA(snd_pcm_writei)(pcm, buffer, frames), frames, false)}
+#define MOVE(name, buffer_type)                                                                    \
+    TAC_WATCH_EXPORT signed_frames_t name(snd_pcm_t *pcm, buffer_type buffer, frames_t frames)     \
+    {                                                                                              \
+        TRANSFER(signed_frames_t, ALSA(name)(pcm, buffer, frames), frames, false)                  \
+    }
 
-TAC_WATCH_EXPORT signed_frames_t snd_pcm_writen(snd_pcm_t *pcm, void **buffers, frames_t frames){
-    TRANSFER(signed_frames_t, ALSA(snd_pcm_writen)(pcm, buffers, frames), frames, false)}
+MOVE(snd_pcm_writei, const void *)
+MOVE(snd_pcm_writen, void **)
+MOVE(snd_pcm_readi, void *)
+MOVE(snd_pcm_readn, void **)
+MOVE(snd_pcm_mmap_writei, const void *)
+MOVE(snd_pcm_mmap_writen, void **)
+MOVE(snd_pcm_mmap_readi, void *)
+MOVE(snd_pcm_mmap_readn, void **)
 
-TAC_WATCH_EXPORT signed_frames_t snd_pcm_readi(snd_pcm_t *pcm, void *buffer, frames_t frames){
-    TRANSFER(signed_frames_t, ALSA(snd_pcm_readi)(pcm, buffer, frames), frames, false)}
-
-TAC_WATCH_EXPORT signed_frames_t snd_pcm_readn(snd_pcm_t *pcm, void **buffers, frames_t frames){
-    TRANSFER(signed_frames_t, ALSA(snd_pcm_readn)(pcm, buffers, frames), frames, false)}
-
-TAC_WATCH_EXPORT signed_frames_t
-    snd_pcm_mmap_commit(snd_pcm_t *pcm, frames_t offset, frames_t frames){
-        TRANSFER(signed_frames_t, ALSA(snd_pcm_mmap_commit)(pcm, offset, frames), frames, true)}
+TAC_WATCH_EXPORT signed_frames_t snd_pcm_mmap_commit(snd_pcm_t *pcm, frames_t offset,
+                                                     frames_t frames){
+    TRANSFER(signed_frames_t, ALSA(snd_pcm_mmap_commit)(pcm, offset, frames), frames, true)}
 
 TAC_WATCH_EXPORT int snd_pcm_wait(snd_pcm_t *pcm, int timeout_ms)
 {

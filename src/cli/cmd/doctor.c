@@ -11,6 +11,7 @@
 #include "doctor/proof.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -150,7 +151,10 @@ static int judge_program(const struct tac_cmd_args *args)
         return tac_cmd_fail_error(&err);
     if (!args->option[OPTION_QUIET])
         warn_of_setup();
-    if (status)
+    if (status > 128 && status <= 128 + SIGRTMAX)
+        fprintf(stderr, "tactus doctor: the program ended with status %d (signal %d: %s)\n", status,
+                status - 128, strsignal(status - 128));
+    else if (status)
         fprintf(stderr, "tactus doctor: the program ended with status %d\n", status);
     if (tac_runs_add(&runs, path, name_of(args->operand[0]), &err) < 0) {
         tac_runs_fini(&runs);

@@ -55,7 +55,7 @@ static void check(struct tac_case *c)
         return;
     const char *zone = hottest_zone(c, &zone_ns);
     char where[96] = "", seen[192] = "";
-    if (zone)
+    if (zone && zone_ns * 4 > own) /* what took a small part does not show where */
         snprintf(where, sizeof where, "; most in zone %s (%.0f us)", zone, (double)zone_ns / 1e3);
     tac_case_sampled(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
     if (!*seen && !slept(c)) /* a stack of a sleep shows no computation */
