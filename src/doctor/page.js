@@ -7,7 +7,7 @@
   const ACCOUNT_COLOUR = ['--own', '--heap', '--heapwait', '--fault', '--blocked', '--others',
     '--irq', '--machine', '--start', '--carried', '--dark', '--dark'];
   const ruleByName = Object.fromEntries(pics.rules.map(r => [r.name, r]));
-  const ruleColour = name => `var(${RULE_COLOUR[name] || '--dark'})`;
+  const ruleColour = name => `var(${colourOfRule(name)})`;
   const verdictColour = v => colourOfVerdict(pics.rules, v);
   const sure = c => c >= .95 ? 'certain' : c >= .8 ? 'likely' : c > 0 ? 'possible' : '';
 
@@ -17,6 +17,8 @@
     if (text !== undefined) e.textContent = text;
     return e;
   };
+  const byCycle = new Map(report.runs.map(run => [run, new Map(run.misses.map(m => [m.cycle, m]))]));
+  const missOf = (run, cycle) => byCycle.get(run).get(cycle);
   const swatch = colour => el('i', {style: `background:${colour}`});
 
   // ---- canvases that follow the width and the colour scheme
@@ -51,6 +53,7 @@
   };
 
   // ---- the strip of all cycles
+  const isLate = verdict => verdict !== ON_TIME && verdict !== NOT_JUDGED;
   const strip = (run, pic, jump) => {
     const data = pic.strip, n = data.length;
     const top = Math.max(1.25, Math.min(4, Math.max(...data.map(d => d[2]), 0) * 1.05));
@@ -78,13 +81,18 @@
       g.fillStyle = css('--deadline');
       g.fillText('deadline', 5, y(1) - 4);
     };
+    // The bar under the pointer; where bars are thinner than it, the fullest late one there.
     const at = event => {
-      const box = canvas.getBoundingClientRect();
-      return data[Math.max(0, Math.min(n - 1, Math.floor((event.clientX - box.left) / box.width * n)))];
+      const box = canvas.getBoundingClientRect(), reach = 3 * n / box.width;
+      const place = (event.clientX - box.left) / box.width * n;
+      const exact = data[Math.max(0, Math.min(n - 1, Math.floor(place)))];
+      const near = isLate(exact[1]) || reach < 1 ? [] :
+        data.slice(Math.max(0, Math.floor(place - reach)), Math.ceil(place + reach)).filter(d => isLate(d[1]));
+      return near.reduce((a, b) => b[2] > a[2] ? b : a, near[0] || exact);
     };
     const canvas = onCanvas(el('canvas', {class: 'strip', role: 'img',
       'aria-label': `Strip of ${run.cycles} cycles; ${run.missed} missed their deadline`,
-      onclick: e => jump(at(e)[0]), onmouseleave: hideTip,
+      onclick: e => jump(...at(e)), onmouseleave: hideTip,
       onmousemove: e => {
         const [cycle, verdict, load] = at(e);
         showTip(e, `cycle ${cycle}: ${(100 * load).toFixed(0)} % of its time\n` +
@@ -195,29 +203,39 @@
     const stage = el('div', {class: 'scroll'}), story = el('ul', {class: 'story'});
     const chips = el('div', {class: 'chips'});
     let shown = 0;
+    const sentences = miss => miss.verdicts.map(v => el('li', {}, swatch(ruleColour(v.rule)), el('b', {}, ns(v.ns)), ' ',
+      ruleByName[v.rule].title, (sure(v.confidence) && ' (' + sure(v.confidence) + ')') + ': ' + v.text));
+    const press = i => [...chips.children].forEach((c, k) => c.setAttribute('aria-pressed', k === i));
     const show = i => {
       shown = i;
-      const t = pic.timelines[i], miss = run.misses[t.miss];
+      const t = pic.timelines[i];
       story.replaceChildren(el('li', {}, `Cycle ${t.cycle}, ${t.at.toFixed(3)} s into the recording, `,
-        el('b', {}, `late by ${time(t.end - t.deadline)}`), ':'),
-      ...(miss ? miss.verdicts.map(v => el('li', {}, swatch(ruleColour(v.rule)), el('b', {}, ns(v.ns)), ' ',
-        ruleByName[v.rule].title, (sure(v.confidence) && ' (' + sure(v.confidence) + ')') + ': ' + v.text)) : []));
+        el('b', {}, `late by ${time(t.end - t.deadline)}`), ':'), ...sentences(missOf(run, t.cycle)));
       stage.replaceChildren(timeline(t, stage.clientWidth || 1000));
-      [...chips.children].forEach((c, k) => c.setAttribute('aria-pressed', k === i));
+      press(i);
+    };
+    // A cycle without a timeline: what is known of it in words.
+    const tell = (cycle, verdict, load) => {
+      const miss = missOf(run, cycle);
+      shown = -1;
+      story.replaceChildren(el('li', {}, `Cycle ${cycle} `, el('b', {}, miss ? `was late by ${ns(miss.late_ns)}`
+        : isLate(verdict) ? 'was late' : verdict === NOT_JUDGED ? 'was not judged' : `was in time: it used ${(100 * load).toFixed(0)} % of it`),
+      miss || !isLate(verdict) ? '; its timeline is not drawn.' : `: ${pics.rules[verdict - 1].title}; ` +
+        'of so many late ones this report lists the worst only.'), ...(miss ? sentences(miss) : []));
+      stage.replaceChildren();
+      press(-1);
     };
     pic.timelines.sort((a, b) => b.end - b.deadline - (a.end - a.deadline));
     pic.timelines.forEach((t, i) => {
-      const miss = run.misses[t.miss];
+      const miss = missOf(run, t.cycle);
       chips.append(el('button', {class: 'chip', type: 'button', onclick: () => show(i)},
-        swatch(miss ? ruleColour(miss.verdicts[0].rule) : 'var(--dark)'), '+' + time(t.end - t.deadline)));
+        swatch(ruleColour(miss.verdicts[0].rule)), '+' + time(t.end - t.deadline)));
     });
-    redraws.push(() => show(shown));
-    const jump = cycle => {
-      let best = 0;
-      pic.timelines.forEach((t, i) => {
-        if (Math.abs(t.cycle - cycle) < Math.abs(pic.timelines[best].cycle - cycle)) best = i;
-      });
-      show(best);
+    redraws.push(() => shown < 0 || show(shown));
+    const jump = (cycle, verdict, load) => {
+      const drawn = pic.timelines.findIndex(t => t.cycle === cycle);
+      if (drawn < 0) tell(cycle, verdict, load);
+      else show(drawn);
       chips.scrollIntoView({behavior: 'smooth', block: 'start'});
     };
     const used = [...new Set(pic.timelines.flatMap(t => t.segments.map(s => s[2])))].sort((a, b) => a - b);
@@ -232,8 +250,7 @@
     const isSmall = c => !c.misses && c.share < .005;
     const large = run.causes.filter(c => !isSmall(c)), small = run.causes.filter(isSmall);
     const row = c => {
-      const worst = pic.timelines.find(t => run.misses[t.miss] &&
-        run.misses[t.miss].verdicts[0].rule === c.rule);
+      const worst = pic.timelines.find(t => missOf(run, t.cycle).verdicts[0].rule === c.rule);
       return el('tr', worst ? {class: 'go', onclick: () => jump(worst.cycle)} : {},
         el('td', {class: 'n'}, (100 * c.share).toFixed(1) + ' %'),
         el('td', {}, swatch(ruleColour(c.rule)), el('b', {}, c.title), sure(c.confidence) && ` \u2014 ${sure(c.confidence)}`,
@@ -325,7 +342,7 @@
   const section = (run, i) => {
     const pic = pics.pictures[i], worst = misses(run, pic);
     const jump = worst ? worst.jump : () => {};
-    const used = [...new Set(pic.strip.map(s => s[1]))].filter(v => v !== ON_TIME && v !== NOT_JUDGED);
+    const used = [...new Set(pic.strip.map(s => s[1]))].filter(isLate);
     const colours = new Map(used.map(v => [pics.rules[v - 1].title, ruleColour(pics.rules[v - 1].name)]));
     return el('section', {}, el('h2', {}, run.name),
       ...run.sources.filter(s => s.cycles).map(s => el('p', {class: 'meta'}, `${s.name}: ${count(s.cycles)} cycles` +

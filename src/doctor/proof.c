@@ -25,8 +25,7 @@ void tac_proof_take(const struct tac_diagnosis *d, struct tac_proof_run *run)
 
 static bool is_machine(unsigned rule)
 {
-    return tac_rules[rule]->blame == TAC_BLAME_MACHINE ||
-           tac_rules[rule]->blame == TAC_BLAME_NOBODY;
+    return tac_rules[rule]->blame == TAC_BLAME_MACHINE;
 }
 
 static unsigned rules(void)
@@ -72,7 +71,7 @@ int tac_proof_cause(const struct tac_proof *p)
             lost += p->before[i].lost_ns[r];
             roots += p->before[i].roots[r];
         }
-        if (lost > most && roots && !is_machine(r)) {
+        if (lost > most && roots && !is_machine(r) && tac_rules[r]->blame != TAC_BLAME_NOBODY) {
             most = lost;
             best = (int)r;
         }

@@ -6,6 +6,8 @@
  * cause fell at least tenfold; every run after lies below every run before, and so do the intervals
  * of chance (95 %, Poisson) of the pooled counts; and no other cause grew beyond such an interval.
  * Causes that speak of the machine (a host that stalls) may grow: they come and go by themselves.
+ * What nobody is blamed for (unexplained, gaps, the recorder) may not: misses that went where
+ * nothing can be seen are not gone.
  * A run with under half of the usual cycles (the upper median of all runs) is no proof of anything:
  * the program ended early, or its server stalled. It is left out and named.
  * Threads: any. Real-time: no. */

@@ -6,6 +6,7 @@
  * them is cut to the longest pieces. */
 #include "doctor/curve.h"
 #include "doctor/evidence.h"
+#include "doctor/listed.h"
 #include "doctor/report_page.h"
 #include "doctor/rule.h"
 #include "doctor/timeline.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRIP_MAX = 3000, WORST_MAX = 10, TIMELINES_MAX = 40 };
+enum { STRIP_MAX = 3000 };
 
 /* ---- the strip of all cycles ---- */
 
@@ -62,52 +63,12 @@ static void add_strip(const struct tac_diagnosis *d, struct tac_text *t)
     tac_text_add(t, "]");
 }
 
-/* ---- which misses get a timeline ---- */
-
-static const struct tac_miss *sort_misses;
-
-static int compare_late(const void *a, const void *b)
-{
-    const struct tac_miss *x = &sort_misses[*(const size_t *)a];
-    const struct tac_miss *y = &sort_misses[*(const size_t *)b];
-    if (x->late_ns != y->late_ns)
-        return x->late_ns < y->late_ns ? 1 : -1;
-    return x->cycle < y->cycle ? -1 : x->cycle > y->cycle;
-}
-
-static void choose(size_t miss, size_t *list, size_t *count)
-{
-    for (size_t i = 0; i < *count; i++)
-        if (list[i] == miss)
-            return;
-    if (*count < TIMELINES_MAX)
-        list[(*count)++] = miss;
-}
-
-/* The worst that were not merely carried over, then the worst of each cause. */
-static int choose_misses(const struct tac_diagnosis *d, size_t *list, size_t *ret_count)
-{
-    size_t *order = malloc((d->misses_count + 1) * sizeof *order);
-    if (!order)
-        return -ENOMEM;
-    for (size_t i = 0; i < d->misses_count; i++)
-        order[i] = i;
-    sort_misses = d->misses;
-    qsort(order, d->misses_count, sizeof *order, compare_late);
-    *ret_count = 0;
-    for (size_t i = 0; i < d->misses_count && *ret_count < WORST_MAX; i++)
-        if (d->misses[order[i]].root == order[i])
-            choose(order[i], list, ret_count);
-    for (size_t i = 0; i < d->causes_count; i++)
-        choose(d->causes[i].worst, list, ret_count);
-    free(order);
-    return 0;
-}
+/* ---- timelines of the worst ---- */
 
 static int add_timelines(const struct tac_diagnosis *d, struct tac_text *t)
 {
-    size_t list[TIMELINES_MAX], count;
-    int r = choose_misses(d, list, &count);
+    size_t list[TAC_DRAWN_MAX], count = tac_listed_drawn(d, list);
+    int r = 0;
     tac_text_add(t, "\"timelines\":[");
     for (size_t i = 0; i < count && r == 0; i++) {
         tac_text_add(t, i ? "," : "");

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * report_json.c - the diagnosis for other programs; the schema stands in docs/verdicts.md. */
 #include "doctor/evidence.h"
+#include "doctor/listed.h"
 #include "doctor/places.h"
 #include "doctor/rule.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
-enum { MISSES_MAX = 2000, PLACES_MAX = 500, FRAMES_MAX = 24 };
+enum { PLACES_MAX = 500, FRAMES_MAX = 24 };
 
 static void add_place_of(uint32_t place, struct tac_text *t)
 {
@@ -40,11 +42,11 @@ static void add_causes(const struct tac_diagnosis *d, struct tac_text *t)
     for (size_t i = 0; i < d->causes_count; i++) {
         const struct tac_cause *c = &d->causes[i];
         tac_text_addf(t,
-                      "%s{\"rule\":\"%s\",\"share\":%.6f,\"lost_ns\":%" PRIu64
+                      "%s{\"rule\":\"%s\",\"blame\":\"%s\",\"share\":%.6f,\"lost_ns\":%" PRIu64
                       ",\"misses\":%zu,\"carried\":%zu,\"worst_ns\":%" PRIu64
                       ",\"confidence\":%.3f,\"title\":",
-                      i ? "," : "", c->rule->name, c->share, c->lost_ns, c->misses, c->carried,
-                      c->worst_ns, c->confidence);
+                      i ? "," : "", c->rule->name, tac_blame_name(c->rule->blame), c->share,
+                      c->lost_ns, c->misses, c->carried, c->worst_ns, c->confidence);
         tac_text_add_json(t, c->rule->title);
         tac_text_add(t, ",\"advice\":");
         tac_text_add_json(t, c->rule->advice);
@@ -70,23 +72,40 @@ static void add_verdicts(const struct tac_miss *m, struct tac_text *t)
     tac_text_add(t, "]");
 }
 
+static void add_miss(const struct tac_diagnosis *d, const struct tac_miss *m, struct tac_text *t)
+{
+    const struct tac_capture *cap = d->capture;
+    const struct tac_capture_cycle *c = &cap->cycles[m->cycle];
+    tac_text_addf(t, "{\"cycle\":%u,\"source\":", m->cycle);
+    tac_text_add_json(t, c->source < d->sources_count ? d->sources[c->source].name : "");
+    tac_text_add(t, ",\"thread\":");
+    tac_text_add_json(t, c->thread < cap->threads_count ? cap->threads[c->thread].name : "");
+    tac_text_addf(t,
+                  ",\"begin_ns\":%" PRIu64 ",\"deadline_ns\":%" PRIu64 ",\"end_ns\":%" PRIu64
+                  ",\"late_ns\":%" PRIu64 ",\"carried_ns\":%" PRIu64 ",\"root\":%u,",
+                  c->begin_ns, c->deadline_ns, c->end_ns, m->late_ns, m->carried_ns,
+                  d->misses[m->root].cycle);
+    add_verdicts(m, t);
+    tac_text_add(t, "}");
+}
+
 static void add_misses(const struct tac_diagnosis *d, struct tac_text *t)
 {
-    size_t count = d->misses_count < MISSES_MAX ? d->misses_count : MISSES_MAX;
+    bool *listed;
+    size_t count, added = 0;
+    if (tac_listed_new(d, &listed, &count) < 0) {
+        t->failed = true;
+        return;
+    }
     tac_text_addf(t, "\"misses_listed\":%zu,\"misses\":[", count);
-    for (size_t i = 0; i < count; i++) {
-        const struct tac_miss *m = &d->misses[i];
-        const struct tac_capture_cycle *c = &d->capture->cycles[m->cycle];
-        tac_text_addf(t,
-                      "%s{\"cycle\":%u,\"begin_ns\":%" PRIu64 ",\"deadline_ns\":%" PRIu64
-                      ",\"end_ns\":%" PRIu64 ",\"late_ns\":%" PRIu64 ",\"carried_ns\":%" PRIu64
-                      ",\"root\":%u,",
-                      i ? "," : "", m->cycle, c->begin_ns, c->deadline_ns, c->end_ns, m->late_ns,
-                      m->carried_ns, d->misses[m->root].cycle);
-        add_verdicts(m, t);
-        tac_text_add(t, "}");
+    for (size_t i = 0; i < d->misses_count; i++) {
+        if (!listed[i])
+            continue;
+        tac_text_add(t, added++ ? "," : "");
+        add_miss(d, &d->misses[i], t);
     }
     tac_text_add(t, "]");
+    free(listed);
 }
 
 static void add_evidence(const struct tac_diagnosis *d, struct tac_text *t)

@@ -121,7 +121,7 @@ static void add_sentence(const struct tac_miss *m, const struct tac_rule *first,
     tac_text_fini(&line);
 }
 
-enum { FRAMES = 24, FRAMES_SHOWN = 5 };
+enum { FRAMES = 24, FRAMES_SHOWN = 5, HAZARDS_SHOWN = 12 };
 
 /* Who is to blame, and the way there. */
 static void add_place(const struct tac_diagnosis *d, uint32_t place, struct tac_text *text)
@@ -206,7 +206,7 @@ static void add_hazards(const struct tac_diagnosis *d, struct tac_text *text)
     if (!d->hazards_count)
         return;
     tac_text_add(text, "\nCalls inside cycles that can make them late, even where they did not:\n");
-    for (size_t i = 0; i < d->hazards_count && i < 12; i++) {
+    for (size_t i = 0; i < d->hazards_count && i < HAZARDS_SHOWN; i++) {
         const struct tac_hazard *h = &d->hazards[i];
         tac_text_addf(text, "  %-8s %-22s %8zu in %zu cycles, worst %s\n", grade[h->grade], h->what,
                       h->count, h->cycles,
@@ -219,6 +219,9 @@ static void add_hazards(const struct tac_diagnosis *d, struct tac_text *text)
             tac_text_addf(text, "           by %s\n",
                           tac_frame_text(&frame[at], words, sizeof words));
     }
+    if (d->hazards_count > HAZARDS_SHOWN)
+        tac_text_addf(text, "  and %zu more, which --json and --html list\n",
+                      d->hazards_count - HAZARDS_SHOWN);
 }
 
 static void add_evidence(const struct tac_diagnosis *d, struct tac_text *text)

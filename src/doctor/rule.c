@@ -15,6 +15,12 @@ double tac_claim_confidence(const struct tac_verdict *larger, const struct tac_v
                                                                : larger->confidence;
 }
 
+const char *tac_blame_name(enum tac_blame blame)
+{
+    static const char *const name[] = {"program", "heap", "system", "machine", "nobody"};
+    return name[blame];
+}
+
 uint64_t tac_claim(struct tac_case *c, enum tac_account account, uint64_t ns, double confidence,
                    const char *format, ...)
 {

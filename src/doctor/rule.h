@@ -20,6 +20,9 @@ enum tac_blame {
     TAC_BLAME_NOBODY,  /* not known */
 };
 
+/* "program", "heap", "system", "machine", "nobody"; stable, used in JSON. */
+const char *tac_blame_name(enum tac_blame blame);
+
 enum { TAC_CLAIMS_MAX = 32 };
 
 struct tac_case {

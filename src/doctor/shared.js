@@ -3,19 +3,27 @@
 // and the words beside the pointer.
 'use strict';
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const RULE_COLOUR = {
-  gap: '--dark', carried: '--carried', hypervisor: '--machine', throttled: '--irq',
-  recorder: '--dark', wrong_setup: '--others', idle_wake: '--machine', upstream: '--start',
-  softirq: '--irq', fault_cow: '--fault', signal: '--own', shootdown: '--heapwait',
-  interrupts: '--irq', fork_stall: '--blocked', mmap_lock: '--heapwait', reclaim: '--fault',
-  fault_major: '--fault', fault_huge: '--fault', fault_minor: '--fault',
-  heap_lock: '--heapwait', heap_work: '--heap', denormals: '--own',
-  lock_inversion: '--blocked', lock_hold: '--blocked', blocking_call: '--blocked',
-  stopped: '--others', own_work: '--own', kernel_busy: '--others', preempted: '--others',
-  late_wake: '--start', blocked: '--blocked', unexplained: '--dark'};
+// The verdicts of each family of colours, which is that of the account; the family's own colour first,
+// then shades of it, so that two of a family can be told apart.
+const FAMILY = {
+  own: 'own_work denormals signal', heap: 'heap_work', heapwait: 'heap_lock mmap_lock shootdown',
+  fault: 'fault_minor fault_huge fault_major fault_cow reclaim',
+  blocked: 'lock_hold blocking_call blocked lock_inversion fork_stall',
+  others: 'preempted wrong_setup kernel_busy stopped', irq: 'interrupts softirq throttled',
+  machine: 'hypervisor idle_wake', start: 'late_wake upstream', carried: 'carried',
+  dark: 'unexplained gap recorder'};
+const SHADES = [0, .42, -.38, .68, -.62]; // towards white, and towards black
+const shaded = (colour, by) => '#' + [1, 3, 5].map(i => parseInt(colour.slice(i, i + 2), 16))
+  .map(c => Math.round(by < 0 ? c * (1 + by) : c + (255 - c) * by).toString(16).padStart(2, '0')).join('');
+const COLOURED = new Set(Object.values(FAMILY).flatMap(rules => rules.split(' ')));
+const colourOfRule = name => COLOURED.has(name) ? '--rule-' + name : '--dark';
+const paintRules = () => Object.entries(FAMILY).forEach(([family, rules]) => rules.split(' ').forEach((rule, i) =>
+  document.documentElement.style.setProperty('--rule-' + rule, shaded(css('--' + family), SHADES[i]))));
+paintRules();
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', paintRules);
 const ON_TIME = 0, NOT_JUDGED = 255; // verdicts; between them 1 + the rule's place in the list
 const colourOfVerdict = (rules, v) => v === ON_TIME ? '--ontime' : v === NOT_JUDGED ? '--line'
-  : RULE_COLOUR[(rules[v - 1] || {}).name] || '--dark';
+  : colourOfRule((rules[v - 1] || {}).name);
 const time = us => us >= 1e6 ? (us / 1e6).toFixed(2) + ' s' : us >= 1e3 ?
   (us / 1e3).toPrecision(3) + ' ms' : us >= 10 ? us.toFixed(0) + ' \u00b5s' : us.toFixed(1) + ' \u00b5s';
 const ns = n => time(n / 1e3);

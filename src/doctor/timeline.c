@@ -259,9 +259,9 @@ int tac_timeline_add(const struct tac_diagnosis *diagnosis, size_t miss, struct 
         struct window w = {diagnosis->capture, layout.release_ns - margin, c->end_ns + margin,
                            layout.release_ns, c->thread};
         tac_text_addf(text,
-                      "{\"miss\":%zu,\"cycle\":%u,\"from\":%.2f,\"to\":%.2f,\"begin\":%.2f,"
+                      "{\"cycle\":%u,\"from\":%.2f,\"to\":%.2f,\"begin\":%.2f,"
                       "\"deadline\":%.2f,\"end\":%.2f,\"at\":%.6f,",
-                      miss, m->cycle, us(&w, w.from_ns), us(&w, w.to_ns), us(&w, c->begin_ns),
+                      m->cycle, us(&w, w.from_ns), us(&w, w.to_ns), us(&w, c->begin_ns),
                       us(&w, c->deadline_ns), us(&w, c->end_ns),
                       (double)(c->begin_ns - diagnosis->capture->begin_ns) / 1e9);
         static void (*const part[])(const struct window *, struct tac_text *) = {

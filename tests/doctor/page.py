@@ -14,53 +14,29 @@ import sys
 import tempfile
 
 import browser
+from json_schema import check_schema
 
 CLICK = """<script>
 addEventListener('error', e => document.body.setAttribute('data-error', e.message));
 addEventListener('load', () => {
-  const strip = document.querySelector('canvas.strip'), box = strip.getBoundingClientRect();
-  const chip = () => [...document.querySelectorAll('.chip')].findIndex(c => c.getAttribute('aria-pressed') === 'true');
-  const at = f => strip.dispatchEvent(new MouseEvent('click', {bubbles: true,
-    clientX: box.left + box.width * f, clientY: box.top + 20}));
-  at(.2); const one = chip() + ':' + document.querySelector('.story').textContent;
-  at(.8); const two = chip() + ':' + document.querySelector('.story').textContent;
-  document.body.setAttribute('data-jumps', one !== two);
+  const strip = document.querySelector('canvas.strip');
+  const pictures = JSON.parse(document.getElementById('pictures').textContent);
+  const bars = pictures.pictures[0].strip;
+  const told = f => {
+    const box = strip.getBoundingClientRect(); // a timeline more or less moves it
+    strip.dispatchEvent(new MouseEvent('click', {bubbles: true, clientX: box.left + box.width * f, clientY: box.top + 20}));
+    return document.querySelector('.story').textContent;
+  };
+  const late = ([, verdict]) => verdict !== 0 && verdict !== 255;
+  const astray = bars.filter((bar, i) => late(bar) && !told((i + .5) / bars.length).match('^Cycle ' + bar[0] + '[ ,]'));
+  document.body.setAttribute('data-astray', bars.filter(late).length > 12 ? astray.length : 'few');
+  document.querySelector('.chip').click();
+  const style = getComputedStyle(document.documentElement);
+  const colours = new Set(pictures.rules.map(r => style.getPropertyValue('--rule-' + r.name)));
+  document.body.setAttribute('data-alike', pictures.rules.length - colours.size + (colours.has('') ? 1 : 0));
   document.body.setAttribute('data-wide', document.documentElement.scrollWidth > innerWidth + 1);
 });
 </script>"""
-
-
-def check_schema(value, schema, path="$"):
-    """The part of JSON Schema that the file uses. Returns what is wrong, as a list of lines."""
-    kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float),
-             "boolean": bool, "null": type(None)}
-    wanted = schema.get("type")
-    wanted = [wanted] if isinstance(wanted, str) else wanted
-    if wanted and not any(isinstance(value, kinds[k]) and
-                          not (isinstance(value, bool) and k != "boolean") for k in wanted):
-        return [f"{path}: is no {wanted}"]
-    wrong = []
-    if "enum" in schema and value not in schema["enum"]:
-        wrong.append(f"{path}: {value!r} is not allowed")
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if value < schema.get("minimum", value) or value > schema.get("maximum", value):
-            wrong.append(f"{path}: {value} is out of range")
-    if isinstance(value, list):
-        if len(value) < schema.get("minItems", 0):
-            wrong.append(f"{path}: is too short")
-        for i, item in enumerate(value):
-            wrong += check_schema(item, schema.get("items", {}), f"{path}[{i}]")
-    if isinstance(value, dict):
-        wrong += [f"{path}: lacks {k}" for k in schema.get("required", []) if k not in value]
-        known = schema.get("properties", {})
-        for k, v in value.items():
-            if k in known:
-                wrong += check_schema(v, known[k], f"{path}.{k}")
-            elif "additionalProperties" in schema:
-                wrong += check_schema(v, schema["additionalProperties"], f"{path}.{k}")
-            elif known:
-                wrong.append(f"{path}: {k} is not in the schema")
-    return wrong
 
 
 def dom_of(page, folder, width):
@@ -82,7 +58,8 @@ def the_page_shows_and_jumps(page, folder, width):
     assert rects >= 3 and "deadline</text>" in dom, f"the timeline has {rects} boxes"
     assert re.search(r"What the lost time went to.*<td", dom, re.S), "the table of causes"
     assert "Evidence, and what could not be seen" in dom
-    assert 'data-jumps="true"' in dom, "a click on the strip shows that miss"
+    assert 'data-astray="0"' in dom, "a click on the strip tells of another cycle: " + re.search(r'data-astray="\w*"', dom).group(0)
+    assert 'data-alike="0"' in dom, "two verdicts have one colour"
     assert 'data-wide="false"' in dom, f"wider than a window of {width}"
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """`tactus doctor --prove` on small programs with one defect each: what cures and what does not.
 
-usage: prove.py TACTUS PROVE_TARGET
+usage: prove.py TACTUS PROVE_TARGET SCHEMA
 
 The programs miss the same cycles in every run by what they do, so the conclusions hold on a busy
 machine; a case whose machine stalled too often is tried once more.
@@ -11,6 +11,8 @@ import json
 import os
 import subprocess
 import sys
+
+from json_schema import check_schema
 
 CASES = [  # defect, setting, cause, results that are right
     ("touch", "mlockall", "fault_minor", {"cured"}),
@@ -61,8 +63,8 @@ def why_skip(proof):
     return None
 
 
-def check(proof, status, cause, right):
-    good = proof["result"] in right and status == (proof["result"] not in ("cured", "nothing_to_prove"))
+def check(proof, status, cause, right, schema):
+    good = not check_schema(proof, schema) and proof["result"] in right and status == (proof["result"] not in ("cured", "nothing_to_prove"))
     if cause is not None:
         named = [c for c in proof["causes"] if c["rule"] == proof["cause"]]
         good = good and proof["cause"] in cause.split() and len(named) == 1
@@ -73,6 +75,8 @@ def check(proof, status, cause, right):
 
 def main():
     tactus, target = sys.argv[1:3]
+    with open(sys.argv[3], encoding="utf-8") as file:
+        schema = json.load(file)
     bad = 0
     for i, (defect, setting, cause, right) in enumerate(CASES, 1):
         if why_not(setting):
@@ -81,13 +85,13 @@ def main():
         for _ in range(3):
             proof, status = prove(tactus, target, defect, setting)
             skip = why_skip(proof)
-            good = skip is not None or check(proof, status, cause, right)
+            good = skip is not None or check(proof, status, cause, right, schema)
             if good and (skip is None or proof is None):
                 break
         bad += not good
         print(f"{'ok' if good else 'not ok'} {i} - {setting} on {defect}" + (f" # SKIP {skip}" if skip else ""))
         if not good:
-            print("#", json.dumps(proof))
+            print("#", json.dumps(proof), check_schema(proof, schema))
     result = subprocess.run([tactus, "doctor", "--prove=nonsense", "--", "true"], capture_output=True)
     good = result.returncode == 2 and b"mlockall" in result.stderr and result.stderr.count(b"\n") == 1
     bad += not good

@@ -90,6 +90,18 @@ static void the_machine_may_grow_and_is_never_the_cause(void)
     CHECK(judge(NULL) == TAC_PROOF_NOTHING);
 }
 
+static void what_is_not_explained_may_not_grow_and_is_never_the_cause(void)
+{
+    int other;
+    proof = (struct tac_proof){0};
+    PUT("heap_lock", 40, 50, 60, 0, 0, 0);
+    PUT("unexplained", 0, 1, 0, 30, 20, 25);
+    CHECK(judge(&other) == TAC_PROOF_OTHERS_GREW && other == (int)rule_of("unexplained"));
+    proof = (struct tac_proof){0};
+    PUT("unexplained", 100, 100, 100, 0, 0, 0);
+    CHECK(judge(NULL) == TAC_PROOF_NOTHING);
+}
+
 static void nothing_to_prove_without_misses(void)
 {
     proof = (struct tac_proof){.runs = 3, .setting = "the change"};
@@ -156,6 +168,7 @@ int main(int argc, char **argv)
     TEST(not_proved_by_three_misses);
     TEST(no_cure_when_another_cause_grew);
     TEST(the_machine_may_grow_and_is_never_the_cause);
+    TEST(what_is_not_explained_may_not_grow_and_is_never_the_cause);
     TEST(nothing_to_prove_without_misses);
     TEST(reports_say_it);
     TEST(a_run_with_under_half_of_the_cycles_is_left_out);

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "doctor/evidence.h"
+#include "doctor/listed.h"
 #include "json_text.h"
 #include "test.h"
 
@@ -44,7 +45,9 @@ static void json_is_balanced(void)
     const struct tac_diagnosis *runs[] = {f.diagnosis, f.diagnosis};
     tac_report_json(runs, 2, &text);
     CHECK(json_text_is_whole(tac_text_string(&text)));
-    CHECK(strstr(tac_text_string(&text), "\"rule\":\"heap_lock\""));
+    CHECK(strstr(tac_text_string(&text), "\"rule\":\"heap_lock\",\"blame\":\"heap\""));
+    CHECK(strstr(tac_text_string(&text), "\"source\":\"") &&
+          strstr(tac_text_string(&text), "\"thread\":\"audio\""));
     tac_text_fini(&text);
     fixture_close(&f);
 }
@@ -162,6 +165,30 @@ static void headline_says_nothing_of_what_one_run_could_not_see(void)
     }
 }
 
+/* The worst miss comes last but a few, and another cause has only the least of all. */
+static void of_many_misses_the_latest_are_listed(void)
+{
+    enum { MANY = 2503, WORST = 2500, LEAST = 2400 };
+    static const struct tac_rule lock = {.title = "a lock"}, noise = {.title = "noise"};
+    static const struct tac_rule *const rules[2] = {&lock, &noise};
+    static struct tac_miss misses[MANY];
+    struct tac_cause causes[2];
+    struct tac_diagnosis d = run_of("many", misses, MANY, causes, rules, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        misses[i].late_ns = i == WORST ? 20200000 : i == LEAST ? 10 : 1000 + i;
+    causes[1].worst = LEAST;
+    bool *listed;
+    size_t count, said = 0, drawn[TAC_DRAWN_MAX], n = tac_listed_drawn(&d, drawn);
+    REQUIRE(tac_listed_new(&d, &listed, &count) == 0);
+    for (size_t i = 0; i < MANY; i++)
+        said += listed[i];
+    CHECK(count == TAC_LISTED_MAX && said == count);
+    CHECK(n > 2 && drawn[0] == WORST && listed[LEAST] && listed[MANY - 1] && !listed[1]);
+    for (size_t i = 0; i < n; i++)
+        CHECK(listed[drawn[i]]);
+    free(listed);
+}
+
 static void whose_events_were_lost_is_said(void)
 {
     struct tac_capture_thread threads[] = {{.name = "audio"}, {.name = "loader", .dropped = 90}};
@@ -227,6 +254,7 @@ int main(int argc, char **argv)
     TEST(headline_says_when_there_is_no_difference);
     TEST(headline_says_that_one_cause_is_gone);
     TEST(headline_says_nothing_of_what_one_run_could_not_see);
+    TEST(of_many_misses_the_latest_are_listed);
     TEST(whose_events_were_lost_is_said);
     TEST(a_recording_cut_anywhere_is_judged_or_refused);
     return test_end();

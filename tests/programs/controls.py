@@ -6,6 +6,8 @@ usage: controls.py TACTUS [TEST...]
 
 A control may be late on a loaded machine; then the machine is to blame, not the program.
 """
+import os
+import pathlib
 import sys
 
 from watched import doctor
@@ -49,6 +51,14 @@ def jack_metro_is_clean_on_pipewire(tactus, folder):
     assert not report.accusations() and not report.hazards, report.accusations()
 
 
+def a_program_that_allocates_is_accused(tactus, folder):
+    """Without this the others could pass because nobody is ever accused."""
+    patch = pathlib.Path(__file__).resolve().parents[2] / "examples/demo.yaml"
+    report = doctor(tactus, folder, dict(os.environ, MALLOC_ARENA_MAX="1"), [tactus, "story", str(patch), "--seconds", "2"])
+    blamed = [a for a in report.accusations() if a not in report.hazards]
+    assert "malloc" in report.hazards and blamed, report.accusations()
+
+
 if __name__ == "__main__":
-    sys.exit(main((setbfree_is_clean, jack_metro_is_clean, jack_metro_is_clean_at_64_frames,
-                   jack_simple_client_is_clean, jack_thru_is_clean, jack_metro_is_clean_on_pipewire)))
+    sys.exit(main((a_program_that_allocates_is_accused, setbfree_is_clean, jack_metro_is_clean,
+                   jack_metro_is_clean_at_64_frames, jack_simple_client_is_clean, jack_thru_is_clean, jack_metro_is_clean_on_pipewire)))

@@ -37,8 +37,8 @@ class Report:
         return self.hazards[what]["cycles"] / max(1, self.cycles(start)) if what in self.hazards else 0
 
     def accusations(self):
-        """Hazards above a note, and verdicts that blame the program."""
-        blamed = [c for c in self.run["causes"] if c.get("blame") == "program" and c.get("misses")]
+        """Hazards above a note, and verdicts that blame the program or the memory functions that it calls."""
+        blamed = [c for c in self.run["causes"] if c["blame"] in ("program", "heap") and c["misses"]]
         return [h["what"] for h in self.hazards.values() if h["grade"] > NOTE] + [c["rule"] for c in blamed]
 
 
