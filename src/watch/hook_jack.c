@@ -7,9 +7,13 @@
  *
  * What is wrapped is declared here after jack.h (JACK API, stable since 2002; jack_get_cycle_times
  * since 2012). JACK's microseconds are CLOCK_MONOTONIC's in jackd2 and in PipeWire's libjack; a
- * server that counts from elsewhere gives a time outside the next periods, and then the deadline is
- * the begin plus one period. */
+ * server that counts from elsewhere gives a time outside the next periods (as does jackd2 for some
+ * seconds after it was late itself), and then the deadline is the begin plus one period. A client
+ * that slept through cycles is late: pace.h. In freewheel mode time is not kept, and there is no
+ * deadline. */
 #include "watch/watch.h"
+
+#include "watch/pace.h"
 
 #include "base/clock.h"
 
@@ -22,11 +26,15 @@ typedef int (*process_function)(jack_nframes_t frames, void *argument);
 typedef void (*thread_init_function)(void *argument);
 typedef void *(*thread_function)(void *argument);
 typedef int (*size_function)(jack_nframes_t frames, void *argument);
+typedef void (*freewheel_function)(int starting, void *argument);
 
 int jack_set_process_callback(jack_client_t *client, process_function process, void *argument);
 int jack_set_thread_init_callback(jack_client_t *client, thread_init_function init, void *argument);
 int jack_set_process_thread(jack_client_t *client, thread_function function, void *argument);
 int jack_set_buffer_size_callback(jack_client_t *client, size_function changed, void *argument);
+int jack_set_freewheel_callback(jack_client_t *client, freewheel_function changed, void *argument);
+int jack_activate(jack_client_t *client);
+int jack_deactivate(jack_client_t *client);
 jack_nframes_t jack_cycle_wait(jack_client_t *client);
 void jack_cycle_signal(jack_client_t *client, int status);
 int jack_client_close(jack_client_t *client);
@@ -48,7 +56,12 @@ struct client {
     void *init_argument;
     size_function size_changed;
     void *size_argument;
+    freewheel_function freewheel_changed;
+    void *freewheel_argument;
+    _Atomic bool freewheels;
+    struct tac_pace pace;
     jack_nframes_t frames; /* of a period */
+    uint64_t period_ns;
     _Atomic int source;
     int loop_source; /* of the cycle that is open in the loop */
     bool in_loop;    /* a cycle of the cycle_wait loop is open */
@@ -63,12 +76,6 @@ static struct client *find(const jack_client_t *jack)
         if (clients[i].jack == jack)
             return &clients[i];
     return NULL;
-}
-
-static uint64_t period_ns(jack_client_t *jack)
-{
-    jack_nframes_t rate = JACK(jack_get_sample_rate)(jack);
-    return rate ? JACK(jack_get_buffer_size)(jack) * TAC_NS_PER_S / rate : 0;
 }
 
 static void init_thread(void *argument)
@@ -86,15 +93,27 @@ static void open_source(struct client *c, jack_client_t *jack, jack_nframes_t fr
     snprintf(name, sizeof name, first ? "%s" : "%.12s (%u frames)",
              JACK(jack_get_client_name)(jack), (unsigned)frames);
     c->frames = frames;
-    c->source = tac_watch_stream_open("jack", name, rate ? frames * TAC_NS_PER_S / rate : 0);
+    c->period_ns = rate ? frames * TAC_NS_PER_S / rate : 0;
+    c->source = tac_watch_stream_open("jack", name, c->period_ns);
 }
 
 static int change_size(jack_nframes_t frames, void *argument)
 {
     struct client *c = argument;
-    if (frames != c->frames)
+    if (frames != c->frames) {
         open_source(c, c->jack, frames, false);
+        tac_pace_forget(&c->pace);
+    }
     return c->size_changed ? c->size_changed(frames, c->size_argument) : 0;
+}
+
+static void change_freewheel(int starting, void *argument)
+{
+    struct client *c = argument;
+    c->freewheels = starting != 0;
+    tac_pace_forget(&c->pace);
+    if (c->freewheel_changed)
+        c->freewheel_changed(starting, c->freewheel_argument);
 }
 
 /* The slot of the client, made when it is new; NULL when there are too many. */
@@ -110,32 +129,44 @@ static struct client *take(jack_client_t *jack)
             JACK(jack_set_thread_init_callback)(jack, init_thread, c);
         if (JACK(jack_set_buffer_size_callback))
             JACK(jack_set_buffer_size_callback)(jack, change_size, c);
+        if (JACK(jack_set_freewheel_callback))
+            JACK(jack_set_freewheel_callback)(jack, change_freewheel, c);
     }
     pthread_mutex_unlock(&lock);
     return c;
 }
 
-static uint64_t deadline_ns(jack_client_t *jack)
+static uint64_t deadline_ns(struct client *c)
 {
-    uint64_t now = tac_clock_ns(), now_us, next_us = 0;
-    jack_nframes_t frames;
-    float period_us = 0;
-    if (JACK(jack_get_cycle_times) &&
-        JACK(jack_get_cycle_times)(jack, &frames, &now_us, &next_us, &period_us) == 0) {
-        uint64_t next = next_us * 1000, span = (uint64_t)((double)period_us * 1e3);
-        if (next + span > now && next < now + 4 * span)
-            return next;
+    uint64_t now = tac_clock_ns(), edge_us = 0, next_us = 0, span = c->period_ns;
+    jack_nframes_t position = 0;
+    float period_us; /* the server's guess */
+    if (c->freewheels)
+        return 0;
+    if (!JACK(jack_get_cycle_times) ||
+        JACK(jack_get_cycle_times)(c->jack, &position, &edge_us, &next_us, &period_us)) {
+        tac_pace_forget(&c->pace);
+        return now + span;
     }
-    return now + period_ns(jack);
+    bool is_ours = next_us * 1000 + span > now && next_us * 1000 < now + 4 * span;
+    struct tac_pace_tick tick = {.now_ns = now,
+                                 .edge_ns = is_ours ? edge_us * 1000 : 0,
+                                 .next_ns = is_ours ? next_us * 1000 : now + span,
+                                 .period_ns = span,
+                                 .frames = c->frames};
+    /* the position has 32 bits */
+    tick.position = c->pace.position + (position - (jack_nframes_t)c->pace.position);
+    return tac_pace_begin(&c->pace, &tick);
 }
 
 static int process(jack_nframes_t frames, void *argument)
 {
     struct client *c = argument;
     int source = c->source;
-    bool begun = tac_watch_cycle_begin(source, deadline_ns(c->jack), frames);
+    bool begun = tac_watch_cycle_begin(source, deadline_ns(c), frames);
     int r = c->process(frames, c->argument);
     tac_watch_cycle_end(source, begun);
+    tac_pace_end(&c->pace, tac_clock_ns());
     return r;
 }
 
@@ -175,6 +206,30 @@ TAC_WATCH_EXPORT int jack_set_buffer_size_callback(jack_client_t *jack, size_fun
     return real(jack, change_size, c);
 }
 
+TAC_WATCH_EXPORT int jack_set_freewheel_callback(jack_client_t *jack, freewheel_function changed,
+                                                 void *argument)
+{
+    __typeof__(&jack_set_freewheel_callback) real = JACK(jack_set_freewheel_callback);
+    struct client *c = real ? take(jack) : NULL;
+    if (!c)
+        return real ? real(jack, changed, argument) : -1;
+    c->freewheel_argument = argument;
+    c->freewheel_changed = changed;
+    return real(jack, change_freewheel, c);
+}
+
+/* Between the two there are no cycles, and none are lost. */
+#define WRAP_ACTIVE(name)                                                                          \
+    TAC_WATCH_EXPORT int name(jack_client_t *jack)                                                 \
+    {                                                                                              \
+        struct client *c = find(jack);                                                             \
+        if (c)                                                                                     \
+            tac_pace_forget(&c->pace);                                                             \
+        return JACK(name)(jack);                                                                   \
+    }
+WRAP_ACTIVE(jack_activate)
+WRAP_ACTIVE(jack_deactivate)
+
 TAC_WATCH_EXPORT int jack_set_process_thread(jack_client_t *jack, thread_function function,
                                              void *argument)
 {
@@ -190,7 +245,7 @@ TAC_WATCH_EXPORT jack_nframes_t jack_cycle_wait(jack_client_t *jack)
     jack_nframes_t frames = JACK(jack_cycle_wait)(jack);
     if (c && !c->in_loop) {
         c->loop_source = c->source;
-        c->in_loop = tac_watch_cycle_begin(c->loop_source, deadline_ns(jack), frames);
+        c->in_loop = tac_watch_cycle_begin(c->loop_source, deadline_ns(c), frames);
     }
     return frames;
 }
@@ -201,6 +256,7 @@ TAC_WATCH_EXPORT void jack_cycle_signal(jack_client_t *jack, int status)
     if (c) {
         tac_watch_cycle_end(c->loop_source, c->in_loop);
         c->in_loop = false;
+        tac_pace_end(&c->pace, tac_clock_ns());
     }
     JACK(jack_cycle_signal)(jack, status);
 }

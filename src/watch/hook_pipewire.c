@@ -4,27 +4,37 @@
  * A program hands over a table of events and a user pointer that all of them get. The table is
  * copied with `process` and `io_changed` replaced by functions of one of 16 slots, each made with
  * its slot built in, so the user pointer stays the program's own and all other events go straight
- * to it. io_changed tells where the graph's clock lies; its next_nsec is the deadline.
+ * to it. io_changed tells where the graph's clock lies; its next_nsec is the deadline, but for a
+ * callback that slept through cycles (pace.h). When the state changes, cycles were not called for.
+ *
+ * The period is the graph's and known in its cycles alone. So the source is opened by the first
+ * cycle of a period, which is not real-time then, as a thread's first is not; a slot remembers the
+ * periods that it has seen.
  *
  * Layouts after pipewire/stream.h, pipewire/filter.h and spa/node/io.h (0.3 and 1.x, whose tables
  * only grew at the end and carry a version). */
 #include "watch/watch.h"
 
+#include "watch/pace.h"
+
 #include "base/clock.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
     SLOTS = 16,
     EVENTS_MAX = 11,
     STREAM_EVENTS = 9, /* of version 0 */
+    STATE_CHANGED = 1, /* of both */
     STREAM_IO_CHANGED = 3,
     STREAM_PROCESS = 7,
     FILTER_EVENTS = 8,
     FILTER_IO_CHANGED = 2,
     FILTER_PROCESS = 6,
     IO_POSITION = 7, /* SPA_IO_Position */
+    PERIODS = 4
 };
 
 struct events {
@@ -50,31 +60,84 @@ struct slot {
     struct events events; /* the copy */
     void (*process)(void);
     void (*io_changed)(void);
+    void (*state_changed)(void);
     const struct clock *clock; /* NULL: not known */
-    int source;
+    uint32_t clock_id;         /* the driver's, of the last cycle */
+    struct tac_pace pace;
+    char name[32];
+    unsigned periods;
+    struct {
+        uint64_t ns; /* 0: not known */
+        int source;
+    } period[PERIODS];
 };
 
 static struct slot slots[SLOTS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static uint64_t deadline_ns(const struct clock *clock)
+static uint64_t period_ns(const struct clock *clock)
 {
-    uint64_t now = tac_clock_ns();
-    return clock && clock->next_nsec > now && clock->next_nsec < now + 4 * TAC_NS_PER_S
-               ? clock->next_nsec
+    return clock && clock->rate_denom
+               ? clock->duration * TAC_NS_PER_S * clock->rate_num / clock->rate_denom
                : 0;
+}
+
+/* The source of that period; the first one's for what has no room. */
+static int source_of(struct slot *s, uint64_t period_ns)
+{
+    for (unsigned i = 0; i < s->periods; i++)
+        if (s->period[i].ns == period_ns)
+            return s->period[i].source;
+    if (s->periods == PERIODS)
+        return s->period[0].source;
+    char name[64];
+    snprintf(name, sizeof name, s->periods ? "%.8s (%.2f ms)" : "%s", s->name,
+             (double)period_ns / 1e6);
+    unsigned i = s->periods++;
+    s->period[i].ns = period_ns;
+    s->period[i].source = tac_watch_stream_open("pipewire", name, period_ns);
+    return s->period[i].source;
+}
+
+static uint64_t deadline_ns(struct slot *s, const struct clock *clock, bool is_stream)
+{
+    uint64_t now = tac_clock_ns(), span = period_ns(clock);
+    if (!clock || clock->next_nsec + span <= now || clock->next_nsec > now + 4 * TAC_NS_PER_S) {
+        tac_pace_forget(&s->pace);
+        return 0;
+    }
+    if (clock->id != s->clock_id)
+        tac_pace_forget(&s->pace); /* another driver */
+    s->clock_id = clock->id;
+    struct tac_pace_tick tick = {.now_ns = now,
+                                 .edge_ns = clock->nsec,
+                                 .next_ns = clock->next_nsec,
+                                 .period_ns = span,
+                                 .position = clock->position,
+                                 .frames = clock->duration,
+                                 .may_rest = is_stream};
+    return tac_pace_begin(&s->pace, &tick);
 }
 
 static void process(struct slot *s, bool is_stream, void *data, const void *position)
 {
     const struct clock *clock = s->clock ? s->clock : position;
-    bool begun =
-        tac_watch_cycle_begin(s->source, deadline_ns(clock), clock ? (uint32_t)clock->duration : 0);
+    int source = source_of(s, period_ns(clock));
+    bool begun = tac_watch_cycle_begin(source, deadline_ns(s, clock, is_stream),
+                                       clock ? (uint32_t)clock->duration : 0);
     if (is_stream)
         ((void (*)(void *))s->process)(data);
     else
         ((void (*)(void *, const void *))s->process)(data, position);
-    tac_watch_cycle_end(s->source, begun);
+    tac_watch_cycle_end(source, begun);
+    tac_pace_end(&s->pace, tac_clock_ns());
+}
+
+static void state_changed(struct slot *s, void *data, int was, int is, const char *error)
+{
+    tac_pace_forget(&s->pace);
+    if (s->state_changed)
+        ((void (*)(void *, int, int, const char *))s->state_changed)(data, was, is, error);
 }
 
 static void stream_io_changed(struct slot *s, void *data, uint32_t id, void *area, uint32_t size)
@@ -98,8 +161,12 @@ static void stream_io_changed(struct slot *s, void *data, uint32_t id, void *are
     static void stream_io_##i(void *data, uint32_t id, void *area, uint32_t size)                  \
     {                                                                                              \
         stream_io_changed(&slots[i], data, id, area, size);                                        \
+    }                                                                                              \
+    static void state_##i(void *data, int was, int is, const char *error)                          \
+    {                                                                                              \
+        state_changed(&slots[i], data, was, is, error);                                            \
     }
-#define SLOT_ENTRY(i) {stream_process_##i, filter_process_##i, stream_io_##i},
+#define SLOT_ENTRY(i) {stream_process_##i, filter_process_##i, stream_io_##i, state_##i},
 #define EACH_SLOT(X)                                                                               \
     X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 EACH_SLOT(SLOT)
@@ -108,6 +175,7 @@ static const struct {
     void (*stream)(void *);
     void (*filter)(void *, const void *);
     void (*stream_io)(void *, uint32_t, void *, uint32_t);
+    void (*state)(void *, int, int, const char *);
 } functions[SLOTS] = {EACH_SLOT(SLOT_ENTRY)};
 
 static unsigned take_slot(void)
@@ -158,6 +226,8 @@ static const struct events *hook(const struct events *theirs, bool is_stream, co
     s->events.version = theirs->version;
     memcpy(s->events.event, theirs->event, count * sizeof theirs->event[0]);
     s->process = theirs->event[at];
+    s->state_changed = theirs->event[STATE_CHANGED];
+    s->events.event[STATE_CHANGED] = (void (*)(void))functions[i].state;
     if (is_stream) {
         s->io_changed = theirs->event[STREAM_IO_CHANGED];
         s->events.event[STREAM_PROCESS] = (void (*)(void))functions[i].stream;
@@ -165,7 +235,8 @@ static const struct events *hook(const struct events *theirs, bool is_stream, co
     } else {
         s->events.event[FILTER_PROCESS] = (void (*)(void))functions[i].filter;
     }
-    s->source = tac_watch_stream_open("pipewire", name, 0);
+    snprintf(s->name, sizeof s->name, "%s", name ? name : "?");
+    tac_watch_recorder_start();
     return &s->events;
 }
 

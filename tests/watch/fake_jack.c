@@ -19,7 +19,8 @@ struct _jack_client {
 };
 
 static struct _jack_client the_client;
-static uint64_t next_us;
+static uint64_t edge_us; /* the cycle under way began */
+static uint32_t position;
 
 jack_client_t *fake_jack_open(const char *name)
 {
@@ -69,12 +70,38 @@ char *jack_get_client_name(jack_client_t *c)
 int jack_get_cycle_times(const jack_client_t *c, uint32_t *frames, uint64_t *now, uint64_t *next,
                          float *period)
 {
-    (void)c;
-    *frames = 0;
-    *now = next_us - 1000;
-    *next = next_us;
-    *period = FAKE_JACK_PERIOD_US;
+    *frames = position;
+    *now = edge_us;
+    *next = edge_us + 1000;
+    *period = FAKE_JACK_PERIOD_US * (float)(c->frames / FAKE_JACK_FRAMES);
     return 0;
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* The server's cycles go on while the client is not there; it comes in the middle of one. */
+static void sleep_through(const jack_client_t *c)
+{
+    struct timespec rest = {0, 12000000};
+    uint64_t before_us = edge_us, period_us = c->frames * 1000000 / 48000;
+    nanosleep(&rest, NULL);
+    edge_us = now_us() - period_us / 4;
+    position += (uint32_t)((edge_us - before_us) / period_us) * c->frames;
+}
+
+static void begin_cycle(const jack_client_t *c, int i)
+{
+    struct timespec rest = {0, i == FAKE_JACK_SERVER_SLEEPS ? 12000000 : 1000000};
+    nanosleep(&rest, NULL);
+    edge_us = now_us();
+    position += c->frames;
+    if (i == FAKE_JACK_CLIENT_SLEEPS)
+        sleep_through(c);
 }
 
 static void *run(void *argument)
@@ -83,13 +110,10 @@ static void *run(void *argument)
     if (c->init)
         c->init(c->init_argument);
     for (int i = 0; i < FAKE_JACK_CYCLES; i++) {
-        struct timespec now, rest = {0, 1000000};
         if (i == FAKE_JACK_CYCLES / 2 && c->size_changed)
             c->size_changed(c->frames *= 2, c->size_argument);
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        next_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 + 1000;
+        begin_cycle(c, i);
         c->process(c->frames, c->argument);
-        nanosleep(&rest, NULL);
     }
     return NULL;
 }

@@ -6,8 +6,14 @@
 #include <stdint.h>
 
 #define FAKE_JACK_PERIOD_US 1333.3f
-/* The second half of the cycles has periods twice as long. */
-enum { FAKE_JACK_FRAMES = 64, FAKE_JACK_CYCLES = 20 };
+/* The second half of the cycles has periods twice as long. Before one of them the client sleeps
+ * through some; before another the server does. */
+enum {
+    FAKE_JACK_FRAMES = 64,
+    FAKE_JACK_CYCLES = 20,
+    FAKE_JACK_CLIENT_SLEEPS = 14,
+    FAKE_JACK_SERVER_SLEEPS = 17
+};
 
 #pragma GCC visibility push(default)
 typedef struct _jack_client jack_client_t;

@@ -2,8 +2,10 @@
  * test_watch.c - the preload library in front of a small program: both heaps answer the whole
  * family, cycles and what happens in them are recorded, whoever started the recorder, however the
  * process ends. */
+#include "fake_jack.h"
 #include "host.h"
 #include "test.h"
+#include "watch/pace.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -239,10 +241,70 @@ static void a_library_of_local_scope_is_found(void)
     CHECK_STR(c->sources[1].name, "jack:plugin (128 frames)");
     CHECK(c->sources[1].period_ns / 1000 == 2666 && c->cycles[19].source == 1);
     CHECK(host_allocations(c, 4321) == 20);
-    for (size_t i = 0; i < c->cycles_count; i++)
-        CHECK(c->cycles[i].deadline_ns > c->begin_ns &&
-              c->cycles[i].deadline_ns < c->cycles[i].begin_ns + 1000000);
+    for (size_t i = 0; i < c->cycles_count; i++) {
+        const struct tac_capture_cycle *cycle = &c->cycles[i];
+        CHECK(cycle->deadline_ns > c->begin_ns && cycle->deadline_ns < cycle->begin_ns + 1000000);
+        /* the client that slept is late; the server that slept makes nobody late */
+        if (i == FAKE_JACK_CLIENT_SLEEPS)
+            CHECK(cycle->begin_ns > cycle->deadline_ns + 2 * c->sources[1].period_ns);
+        if (i == FAKE_JACK_SERVER_SLEEPS)
+            CHECK(cycle->begin_ns < cycle->deadline_ns);
+    }
     tac_capture_close(c);
+}
+
+/* ---- pace.h, in a time of its own: periods of 1000 ns and 10 frames, from 100000 on ---- */
+
+/* A callback that begins so long after an edge and takes 100 ns. Its deadline after that edge. */
+static int64_t paced(struct tac_pace *pace, uint64_t edge, uint64_t phase, uint64_t position,
+                     bool may_rest)
+{
+    struct tac_pace_tick tick = {.now_ns = 100000 + edge * 1000 + phase,
+                                 .edge_ns = 100000 + edge * 1000,
+                                 .next_ns = 101000 + edge * 1000,
+                                 .period_ns = 1000,
+                                 .position = position * 10,
+                                 .frames = 10,
+                                 .may_rest = may_rest};
+    uint64_t deadline_ns = tac_pace_begin(pace, &tick);
+    tac_pace_end(pace, tick.now_ns + 100);
+    return (int64_t)(deadline_ns - tick.edge_ns);
+}
+
+static void a_callback_that_sleeps_through_cycles_is_late_once(void)
+{
+    struct tac_pace pace = {0};
+    for (uint64_t i = 0; i < 5; i++)
+        CHECK(paced(&pace, i, 10, i, false) == 1000);
+    CHECK(paced(&pace, 9, 400, 9, false) == -3000); /* that of cycle 5 */
+    CHECK(paced(&pace, 10, 10, 10, false) == 1000);
+    CHECK(paced(&pace, 12, 900, 12, false) == 0);
+    CHECK(paced(&pace, 14, 10, 14, false) == 1000);   /* released by this edge */
+    CHECK(paced(&pace, 16, 400, 15, false) == 1000);  /* the server paused */
+    CHECK(paced(&pace, 19, 400, 500, false) == 1000); /* counted anew */
+    tac_pace_forget(&pace);
+    CHECK(paced(&pace, 29, 400, 510, false) == 1000);
+}
+
+static void a_callback_that_was_late_itself_is_released_by_the_next_edge(void)
+{
+    struct tac_pace pace = {0};
+    for (uint64_t i = 0; i < 3; i++)
+        paced(&pace, i, 10, i, false);
+    tac_pace_end(&pace, 100000 + 5500); /* cycle 2 */
+    CHECK(paced(&pace, 6, 10, 6, false) == 1000);
+    tac_pace_end(&pace, 100000 + 8500);
+    CHECK(paced(&pace, 9, 800, 9, false) == 1000);
+    tac_pace_end(&pace, 100000 + 11500);
+    CHECK(paced(&pace, 13, 800, 13, false) == 0); /* released at 12 */
+}
+
+static void a_stream_that_is_not_called_in_each_period_is_not_late(void)
+{
+    struct tac_pace pace = {0};
+    CHECK(paced(&pace, 0, 10, 0, true) == 1000);
+    for (uint64_t i = 1; i < 10; i++)
+        CHECK(paced(&pace, 4 * i, i % 2 ? 10 : 300, 4 * i, true) == 1000);
 }
 
 int main(int argc, char **argv)
@@ -260,6 +322,9 @@ int main(int argc, char **argv)
     TEST(calls_that_do_not_wait_are_noted);
     TEST(waits_for_locks_name_the_holder);
     TEST(a_library_of_local_scope_is_found);
+    TEST(a_callback_that_sleeps_through_cycles_is_late_once);
+    TEST(a_callback_that_was_late_itself_is_released_by_the_next_edge);
+    TEST(a_stream_that_is_not_called_in_each_period_is_not_late);
     TEST(programs_without_streams_leave_no_recording);
     return test_end();
 }
