@@ -118,6 +118,20 @@ void tac_watch_recorder_start(void)
     tac_watch_shim_end(&shim);
 }
 
+bool tac_watch_recorder_is_ours(void)
+{
+    return atomic_load(&owner) == getpid();
+}
+
+void tac_watch_recorder_go_on(void)
+{
+    const char *path = tac_watch_record_path();
+    if (path && !tac_net_is_address(path))
+        dprintf(STDERR_FILENO, "tactus: the recording goes on in %s.%d\n", path, (int)getpid());
+    tried = false;
+    tac_watch_recorder_start();
+}
+
 void tac_watch_recorder_forked(void)
 {
     pthread_mutex_init(&lock, NULL); /* another thread of the parent may have had it */
@@ -198,7 +212,7 @@ static __attribute__((destructor)) void at_exit(void)
 TAC_WATCH_EXPORT int tac_trace_start(const struct tac_trace_config *config)
 {
     tac_watch_recorder_start();
-    if (atomic_load(&owner) == getpid())
+    if (tac_watch_recorder_is_ours())
         return 0; /* the file that the user asked for gets it all */
     struct tac_watch_shim shim = tac_watch_shim_begin();
     int r = TAC_WATCH_REAL(tac_trace_start)(config);
@@ -208,7 +222,7 @@ TAC_WATCH_EXPORT int tac_trace_start(const struct tac_trace_config *config)
 
 TAC_WATCH_EXPORT int tac_trace_stop(void)
 {
-    if (atomic_load(&owner) == getpid())
+    if (tac_watch_recorder_is_ours())
         return 0; /* ours goes on to the end of the process */
     struct tac_watch_shim shim = tac_watch_shim_begin();
     if (tac_trace_is_on())

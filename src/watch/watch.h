@@ -129,6 +129,12 @@ void tac_watch_recorder_start(void);
 /* Write the facts of the end and stop the session that this library started. Safe to call twice. */
 void tac_watch_recorder_stop(void);
 
+/* Whether a session of this library runs in this process. */
+bool tac_watch_recorder_is_ours(void);
+
+/* After a stop that came too early: a recording of its own for what follows. Not real-time. */
+void tac_watch_recorder_go_on(void);
+
 /* In the child of fork, which may have a session of its own. */
 void tac_watch_recorder_forked(void);
 
