@@ -46,6 +46,8 @@ signed_frames_t snd_pcm_mmap_commit(snd_pcm_t *pcm, frames_t offset, frames_t fr
 int snd_pcm_wait(snd_pcm_t *pcm, int timeout_ms);
 int snd_pcm_drain(snd_pcm_t *pcm);
 int snd_pcm_drop(snd_pcm_t *pcm);
+int snd_pcm_pause(snd_pcm_t *pcm, int enable);
+int snd_pcm_hw_free(snd_pcm_t *pcm);
 
 #define ALSA(name) TAC_WATCH_REAL_AS(__typeof__(&name), #name, NULL, "libasound.so.2")
 /* Two versions: the first one returned the rate. */
@@ -62,8 +64,9 @@ struct stream {
     frames_t buffer, period;
     frames_t moved;       /* by the last transfer */
     uint64_t deadline_ns; /* as of the last wait or transfer */
-    bool begun;           /* a cycle is open */
-    bool covered;         /* a callback above has the cycles */
+    bool begun;           /* a cycle is open, on that thread: */
+    struct tac_watch_thread *thread;
+    bool covered; /* a callback above has the cycles */
 };
 
 static struct stream streams[STREAMS_MAX];
@@ -141,6 +144,7 @@ static void open_cycle(struct stream *s, snd_pcm_t *pcm, bool waited)
     struct tac_watch_thread *t = tac_watch_thread();
     t->stream = pcm;
     frames_t least = s->moved < s->period ? s->moved : s->period;
+    s->thread = t;
     s->deadline_ns = s->begun ? 0 : deadline_ns(s, pcm, waited && !s->covered ? least : 0);
     if (s->deadline_ns && !s->covered)
         s->begun = tac_watch_cycle_begin(s->source, s->deadline_ns, (uint32_t)s->period);
@@ -209,25 +213,31 @@ uint64_t tac_watch_covered(struct tac_watch_thread *thread)
     return s->deadline_ns;
 }
 
-/* The device plays out, or is stopped: no cycle until the next transfer. */
+/* The device plays out, or is stopped: no cycle until the next transfer. Another thread than that
+ * of the cycle leaves it to its thread, which waits in a transfer as a rule. */
 static void rest(snd_pcm_t *pcm)
 {
     struct stream *s = find(pcm);
-    if (s)
+    struct tac_watch_thread *t = tac_watch_thread();
+    if (s && s->thread == t)
         close_cycle(s);
-    tac_watch_thread()->stream = NULL;
+    t->stream = NULL;
 }
 
-TAC_WATCH_EXPORT int snd_pcm_drain(snd_pcm_t *pcm)
-{
-    rest(pcm);
-    return ALSA(snd_pcm_drain)(pcm);
-}
+#define WRAP_REST(name)                                                                            \
+    TAC_WATCH_EXPORT int name(snd_pcm_t *pcm)                                                      \
+    {                                                                                              \
+        rest(pcm);                                                                                 \
+        return ALSA(name)(pcm);                                                                    \
+    }
+WRAP_REST(snd_pcm_drain)
+WRAP_REST(snd_pcm_drop)
+WRAP_REST(snd_pcm_hw_free)
 
-TAC_WATCH_EXPORT int snd_pcm_drop(snd_pcm_t *pcm)
+TAC_WATCH_EXPORT int snd_pcm_pause(snd_pcm_t *pcm, int enable)
 {
     rest(pcm);
-    return ALSA(snd_pcm_drop)(pcm);
+    return ALSA(snd_pcm_pause)(pcm, enable);
 }
 
 TAC_WATCH_EXPORT int snd_pcm_close(snd_pcm_t *pcm)

@@ -20,6 +20,8 @@ int Pa_OpenDefaultStream(void **ret_stream, int in, int out, unsigned long forma
                          unsigned long frames, callback_function callback, void *user);
 int Pa_WriteStream(void *stream, const void *buffer, unsigned long frames);
 int Pa_ReadStream(void *stream, void *buffer, unsigned long frames);
+int Pa_StopStream(void *stream);
+int Pa_AbortStream(void *stream);
 int Pa_CloseStream(void *stream);
 
 #define PA(name) TAC_WATCH_REAL_AS(__typeof__(&name), #name, NULL, "libportaudio.so.2")
@@ -33,7 +35,8 @@ struct stream {
     void *user;
     double rate_hz;
     int source;
-    bool begun; /* blocking: a cycle is open */
+    bool begun; /* blocking: a cycle is open, on that thread: */
+    struct tac_watch_thread *thread;
 };
 
 static struct stream streams[STREAMS_MAX];
@@ -122,7 +125,8 @@ TAC_WATCH_EXPORT int Pa_OpenDefaultStream(void **ret_stream, int in, int out, un
         tac_watch_cycle_end(s->source, s->begun);                                                  \
     int r = call;                                                                                  \
     if (s) {                                                                                       \
-        uint64_t deadline = tac_watch_covered(tac_watch_thread());                                 \
+        s->thread = tac_watch_thread();                                                            \
+        uint64_t deadline = tac_watch_covered(s->thread);                                          \
         s->begun = tac_watch_cycle_begin(s->source, deadline ? deadline : deadline_ns(s, frames),  \
                                          (uint32_t)frames);                                        \
     }                                                                                              \
@@ -131,16 +135,36 @@ TAC_WATCH_EXPORT int Pa_OpenDefaultStream(void **ret_stream, int in, int out, un
 TAC_WATCH_EXPORT int Pa_WriteStream(void *stream, const void *buffer, unsigned long frames){
     TRANSFER(PA(Pa_WriteStream)(stream, buffer, frames))}
 
-TAC_WATCH_EXPORT int Pa_ReadStream(void *stream, void *buffer, unsigned long frames){
-    TRANSFER(PA(Pa_ReadStream)(stream, buffer, frames))}
+TAC_WATCH_EXPORT int Pa_ReadStream(void *stream, void *buffer, unsigned long frames)
+{
+    TRANSFER(PA(Pa_ReadStream)(stream, buffer, frames))
+}
+
+/* No cycle until the next transfer. Another thread leaves it to that of the cycle. */
+static void rest(struct stream *s)
+{
+    if (!s || !s->begun || s->thread != tac_watch_thread())
+        return;
+    tac_watch_cycle_end(s->source, true);
+    s->begun = false;
+}
+
+TAC_WATCH_EXPORT int Pa_StopStream(void *stream)
+{
+    rest(find(stream));
+    return PA(Pa_StopStream)(stream);
+}
+
+TAC_WATCH_EXPORT int Pa_AbortStream(void *stream)
+{
+    rest(find(stream));
+    return PA(Pa_AbortStream)(stream);
+}
 
 TAC_WATCH_EXPORT int Pa_CloseStream(void *stream)
 {
     struct stream *s = find(stream);
-    if (s) {
-        tac_watch_cycle_end(s->source, s->begun);
-        s->begun = false;
-    }
+    rest(s);
     int r = PA(Pa_CloseStream)(stream);
     if (s)
         *s = (struct stream){.used = false};

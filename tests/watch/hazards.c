@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -86,6 +87,24 @@ static int becomes_another(void)
     int bad = cycles(10);
     execl("/proc/self/exe", "hazards", "more-cycles", (char *)NULL);
     return bad + 1;
+}
+
+/* Tries to become programs that are not there, and one that is no program; stays what it is. */
+static int stays_itself(void)
+{
+    char *argv[] = {(char *)(uintptr_t) "nowhere", NULL};
+    char name[] = "/tmp/tactus-hazard-XXXXXX";
+    int source = open_source(), bad = cycles(5);
+    tac_cycle_begin(source, 0, 64);
+    bad += execvp("tactus-nowhere-to-be-found", argv) != -1 || errno != ENOENT;
+    tac_cycle_end(source);
+    bad += execl("/tmp", "tmp", (char *)NULL) != -1 || errno != EACCES;
+    bad += cycles(4);
+    int fd = mkstemp(name);
+    bad += write(fd, "none", 4) != 4 || fchmod(fd, 0700) || close(fd);
+    bad += execv(name, argv) != -1 || errno != ENOEXEC;
+    unlink(name);
+    return bad + cycles(10);
 }
 
 static int more_cycles(void)
@@ -337,6 +356,46 @@ static int rtaudio(void)
            (played != 15 * 128);
 }
 
+int snd_pcm_set_params(int *pcm, int format, int access, unsigned channels, unsigned rate_hz,
+                       int soft_resample, unsigned latency_us);
+long snd_pcm_writei(int *pcm, const void *buffer, unsigned long frames);
+long snd_pcm_mmap_writei(int *pcm, const void *buffer, unsigned long frames);
+int snd_pcm_pause(int *pcm, int enable);
+int snd_pcm_drop(int *pcm);
+int snd_pcm_close(int *pcm);
+int Pa_OpenStream(void **ret_stream, const void *in, const void *out, double rate_hz,
+                  unsigned long frames, unsigned long flags, const void *callback, void *user);
+int Pa_WriteStream(void *stream, const void *buffer, unsigned long frames);
+int Pa_StopStream(void *stream);
+int Pa_AbortStream(void *stream);
+
+/* Four cycles of a device that is paused and stopped in between; it sleeps then, and only then. */
+static int pauses_alsa(void)
+{
+    int pcm, bad = snd_pcm_set_params(&pcm, 0, 0, 2, 48000, 0, 0);
+    for (int i = 0; i < 4; i++) {
+        bad += (i % 2 ? snd_pcm_mmap_writei : snd_pcm_writei)(&pcm, &pcm, 240) != 240;
+        free(malloc(2345 + none));
+        bad += i < 2 ? snd_pcm_pause(&pcm, 1) : snd_pcm_drop(&pcm);
+        sleep_ms(1);
+        bad += i < 2 ? snd_pcm_pause(&pcm, 0) : 0;
+    }
+    return bad + snd_pcm_close(&pcm);
+}
+
+static int pauses_portaudio(void)
+{
+    void *stream;
+    int bad = Pa_OpenStream(&stream, NULL, "out", 48000, 64, 0, NULL, NULL);
+    for (int i = 0; i < 4; i++) {
+        bad += Pa_WriteStream(stream, "sound", 64);
+        free(malloc(2345 + none));
+        bad += i % 2 ? Pa_StopStream(stream) : Pa_AbortStream(stream);
+        sleep_ms(1);
+    }
+    return bad;
+}
+
 static int aborts(void)
 {
     cycles(10);
@@ -351,6 +410,7 @@ static const struct {
     {"fork-records", fork_records},
     {"starts-others", starts_others},
     {"becomes-another", becomes_another},
+    {"stays-itself", stays_itself},
     {"more-cycles", more_cycles},
     {"signal-storm", signal_storm},
     {"tiny-stack", tiny_stack},
@@ -363,6 +423,8 @@ static const struct {
     {"closes-all", closes_all},
     {"dlsym", finds_jack_by_dlsym},
     {"rtaudio", rtaudio},
+    {"pauses-alsa", pauses_alsa},
+    {"pauses-portaudio", pauses_portaudio},
     {"aborts", aborts},
 };
 

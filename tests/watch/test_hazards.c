@@ -64,6 +64,23 @@ static void a_program_that_becomes_another_leaves_both_recordings(void)
     tac_capture_close(c);
 }
 
+static void a_program_that_fails_to_become_another_is_recorded_on(void)
+{
+    char path[128], command[300];
+    struct tac_capture *c;
+    CHECK(run("stays-itself", "system", path, &c) == 0);
+    REQUIRE(c);
+    CHECK_MSG(c->cycles_count == 10 && c->problems == 0, "%zu cycles", c->cycles_count);
+    CHECK(host_zones(c, "execvp") == 1);
+    tac_capture_close(c);
+    snprintf(command, sizeof command, "mv %s.[0-9]* %s", path, path);
+    REQUIRE(system(command) == 0);
+    c = host_open(path);
+    REQUIRE(c);
+    CHECK_MSG(c->cycles_count == 10 && c->problems == 0, "%zu cycles", c->cycles_count);
+    tac_capture_close(c);
+}
+
 static void other_processes_are_started_in_every_way(void)
 {
     check_on_both_heaps("starts-others", 10);
@@ -154,6 +171,27 @@ static void callbacks_of_rtaudio_are_cycles(void)
     tac_capture_close(c);
 }
 
+static void check_rest(const char *scenario, const char *source)
+{
+    char path[128];
+    struct tac_capture *c;
+    CHECK(run(scenario, "system", path, &c) == 0);
+    REQUIRE(c);
+    REQUIRE(c->sources_count >= 1);
+    CHECK_STR(c->sources[0].name, source);
+    CHECK_MSG(c->cycles_count == 4 && c->problems == 0, "%zu cycles", c->cycles_count);
+    CHECK(host_allocations(c, 2345) == 4 && host_zones(c, "nanosleep") == 0);
+    for (size_t i = 0; i < c->cycles_count; i++)
+        CHECK(c->cycles[i].end_ns != TAC_CAPTURE_OPEN);
+    tac_capture_close(c);
+}
+
+static void a_stream_that_rests_has_no_cycle(void)
+{
+    check_rest("pauses-alsa", "alsa:stand-in");
+    check_rest("pauses-portaudio", "portaudio:blocking");
+}
+
 static void an_abort_loses_little(void)
 {
     char path[128];
@@ -181,6 +219,7 @@ int main(int argc, char **argv)
     test_begin(argc, argv);
     TEST(a_child_of_fork_has_its_own_recording);
     TEST(a_program_that_becomes_another_leaves_both_recordings);
+    TEST(a_program_that_fails_to_become_another_is_recorded_on);
     TEST(other_processes_are_started_in_every_way);
     TEST(signal_handlers_tear_nothing);
     TEST(small_and_deep_stacks_suffice);
@@ -192,6 +231,7 @@ int main(int argc, char **argv)
     TEST(a_daemon_does_not_close_the_recording);
     TEST(functions_looked_up_by_name_are_ours);
     TEST(callbacks_of_rtaudio_are_cycles);
+    TEST(a_stream_that_rests_has_no_cycle);
     TEST(an_abort_loses_little);
     TEST(an_allocator_of_the_programs_own_stays_in_charge);
     return test_end();
