@@ -207,16 +207,21 @@ static int grade_of(const char *name)
         "pthread_rwlock_tryrdlock",
         "pthread_rwlock_trywrlock",
         "pthread_spin_trylock",
+        "mtx_trylock",
         "sem_post",
         "sem_trywait",
         "pthread_cond_signal",
         "pthread_cond_broadcast",
+        "cnd_signal",
+        "cnd_broadcast",
+        "futex wake",
     };
     static const char *const warning[] = {
         "pthread_mutex_lock",
         "pthread_rwlock_rdlock",
         "pthread_rwlock_wrlock",
         "pthread_spin_lock",
+        "mtx_lock",
         "sched_yield",
         "poll",
         "ioctl",
@@ -280,6 +285,19 @@ static void hazards_of_memory(struct tac_diagnosis *d, size_t cycle, size_t *las
     }
 }
 
+static const char lock_wait[] = "wait for a lock";
+
+/* A lock that was free is a call; one that another thread had is more. */
+static void hazards_of_locks(struct tac_diagnosis *d, size_t cycle, size_t *last)
+{
+    const struct tac_capture *c = d->capture;
+    const struct tac_capture_cycle *cc = &c->cycles[cycle];
+    for (size_t i = TAC_CAPTURE_LOWER(c, locks, begin_ns, cc->begin_ns);
+         i < c->locks_count && c->locks[i].begin_ns < cc->end_ns; i++)
+        if (c->locks[i].thread == cc->thread)
+            count_hazard(d, lock_wait, c->locks[i].end_ns - c->locks[i].begin_ns, last, cycle);
+}
+
 static int compare_hazards(const void *a, const void *b)
 {
     const struct tac_hazard *x = a, *y = b;
@@ -290,6 +308,7 @@ static int compare_hazards(const void *a, const void *b)
 
 static uint32_t place_of_hazard(const struct tac_diagnosis *d, const char *what)
 {
+    what = what == lock_wait ? "a lock" : what; /* places.c */
     for (uint32_t i = 0; i < d->places->count && d->places->place[i].in_cycles; i++)
         if (!strcmp(d->places->place[i].what, what))
             return i;
@@ -308,6 +327,7 @@ static int sum_hazards(struct tac_diagnosis *d)
         if (d->capture->cycles[i].end_ns != TAC_CAPTURE_OPEN) {
             hazards_of_calls(d, i, last);
             hazards_of_memory(d, i, last);
+            hazards_of_locks(d, i, last);
         }
     for (size_t i = 0; i < d->hazards_count; i++)
         d->hazards[i].place = place_of_hazard(d, d->hazards[i].what);

@@ -39,6 +39,13 @@ static unsigned kernel_evidence(uint16_t type)
     }
 }
 
+/* The preload library counted calls of malloc: it would have recorded those in cycles, too. */
+static bool sees_heap(const struct tac_capture *c)
+{
+    const char *calls = tac_capture_meta(c, "heap.calls");
+    return calls && strcmp(calls, "0") != 0;
+}
+
 static unsigned evidence_of(const struct tac_capture *c)
 {
     unsigned has = 0;
@@ -46,7 +53,7 @@ static unsigned evidence_of(const struct tac_capture *c)
         has |= kernel_evidence(c->kernel[i].type);
     for (size_t i = 0; i < c->cycles_count && !(has & TAC_HAS_CLOCK); i++)
         has |= c->cycles[i].flags & TAC_CYCLE_EVIDENCE ? TAC_HAS_CLOCK : 0;
-    has |= c->memory_count ? TAC_HAS_MEMORY : 0;
+    has |= c->memory_count || sees_heap(c) ? TAC_HAS_MEMORY : 0;
     has |= c->locks_count ? TAC_HAS_LOCKS : 0;
     for (size_t i = 0; i < c->sites_count; i++)
         has |= c->sites[i].category == TAC_CAT_CALL ? TAC_HAS_CALLS : 0;

@@ -9,7 +9,7 @@
  * dlsym is where programs that open their audio library by themselves (JUCE, miniaudio, SDL) come
  * by: for a name that we stand in front of they get ours. RTLD_DEEPBIND is dropped: such a library
  * would take malloc from libc and give its blocks to ours, and the other way round. */
-#include "watch/watch.h"
+#include "watch/calls.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -56,6 +56,8 @@ TAC_WATCH_EXPORT void *dlmopen(Lmid_t space, const char *path, int flags)
     return TAC_WATCH_REAL_AS(openm_function *, "dlmopen", NULL, NULL)(space, path,
                                                                       flags & ~RTLD_DEEPBIND);
 }
+
+WRAP(int, dlclose, (void *handle), (handle))
 
 static const char *const audio[] = {"jack_", "snd_pcm_", "Pa_", "pw_stream_", "pw_filter_"};
 

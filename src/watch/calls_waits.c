@@ -5,16 +5,15 @@
  * thread that waits for its blocking stream by poll and the like is not late: its cycle ends there
  * and begins anew (hook_alsa.c). */
 #include "watch/calls.h"
-#include "watch/descriptors.h"
 
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/select.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,18 +41,27 @@ SLEEP(int, clock_nanosleep, flags &TIMER_ABSTIME ? 0 : ns_of(t),
       (clock, flags, t, left))
 SLEEP(int, usleep, (uint64_t)us * 1000, (useconds_t us), (us))
 SLEEP(unsigned, sleep, (uint64_t)s * 1000000000, (unsigned s), (s))
+SLEEP(int, thrd_sleep, ns_of(t), (const struct timespec *t, struct timespec *left), (t, left))
 WRAP(int, pause, (void), ())
 WRAP(int, sched_yield, (void), ())
 WRAP(int, sigwait, (const sigset_t *set, int *number), (set, number))
 WRAP(int, sigsuspend, (const sigset_t *mask), (mask))
+WRAP(int, sigwaitinfo, (const sigset_t *set, siginfo_t *info), (set, info))
+WRAP(int, sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *timeout),
+     (set, info, timeout))
 WRAP(pid_t, wait, (int *status), (status))
+WRAP(pid_t, wait3, (int *status, int options, struct rusage *usage), (status, options, usage))
+WRAP(pid_t, wait4, (pid_t pid, int *status, int options, struct rusage *usage),
+     (pid, status, options, usage))
+WRAP(int, waitid, (idtype_t kind, id_t id, siginfo_t *info, int options), (kind, id, info, options))
 WRAP(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
 
 /* waits: whether it may wait at all. */
-#define WRAP_POLL(name, waits, params, args)                                                       \
+#define WRAP_POLL(name, waits, params, args) WRAP_POLL_AS(#name, name, waits, params, args)
+#define WRAP_POLL_AS(shown, name, waits, params, args)                                             \
     TAC_WATCH_EXPORT int name params                                                               \
     {                                                                                              \
-        TAC_WATCH_SITE(site, #name);                                                               \
+        TAC_WATCH_SITE(site, shown);                                                               \
         struct tac_watch_thread *t = tac_watch_thread();                                           \
         bool stream = t->stream && !t->shim && (waits);                                            \
         if (stream)                                                                                \
@@ -93,27 +101,19 @@ WRAP_POLL(epoll_pwait, timeout_ms != 0,
           (int fd, struct epoll_event *e, int n, int timeout_ms, const sigset_t *mask),
           (fd, e, n, timeout_ms, mask))
 
+WRAP_POLL(epoll_pwait2, is_wait(timeout),
+          (int fd, struct epoll_event *e, int n, const struct timespec *timeout,
+           const sigset_t *mask),
+          (fd, e, n, timeout, mask))
+
 /* What fortified programs call. */
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout_ms, size_t size);
-WRAP_POLL(__poll_chk, timeout_ms != 0, (struct pollfd * fds, nfds_t n, int timeout_ms, size_t size),
-          (fds, n, timeout_ms, size))
-
-/* System calls made by number: GLib's and Rust's locks wait by futex this way. */
-TAC_WATCH_EXPORT long syscall(long number, ...)
-{
-    TAC_WATCH_SITE(futex_site, "futex");
-    TAC_WATCH_SITE(site, "syscall");
-    va_list args;
-    long a[6];
-    va_start(args, number);
-    for (int i = 0; i < 6; i++)
-        a[i] = va_arg(args, long);
-    va_end(args);
-    struct tac_watch_call call =
-        tac_watch_call_begin(number == SYS_futex ? &futex_site : &site, TAC_WATCH_CALLER);
-    long result = TAC_WATCH_REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-    tac_watch_call_end(&call);
-    if (number == SYS_perf_event_open && tac_descriptor_is_our_code(TAC_WATCH_CALLER))
-        tac_descriptor_keep((int)result);
-    return result;
-}
+int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
+                size_t size);
+WRAP_POLL_AS("poll", __poll_chk, timeout_ms != 0,
+             (struct pollfd * fds, nfds_t n, int timeout_ms, size_t size),
+             (fds, n, timeout_ms, size))
+WRAP_POLL_AS("ppoll", __ppoll_chk, is_wait(timeout),
+             (struct pollfd * fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
+              size_t size),
+             (fds, n, timeout, mask, size))

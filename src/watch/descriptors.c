@@ -8,17 +8,24 @@
 #include <errno.h>
 #include <limits.h>
 #include <link.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { DESCRIPTORS = 8192, WORD = 64 };
 
-static _Atomic uint64_t kept[DESCRIPTORS / WORD];
+static _Atomic uint64_t kept[DESCRIPTORS / WORD], sound[DESCRIPTORS / WORD];
+
+static inline bool is_in(const _Atomic uint64_t *set, unsigned fd)
+{
+    return fd < DESCRIPTORS &&
+           TAC_UNLIKELY(atomic_load_explicit(&set[fd / WORD], memory_order_relaxed) >> (fd % WORD) &
+                        1);
+}
 
 static inline bool is_kept(unsigned fd)
 {
-    return fd < DESCRIPTORS &&
-           TAC_UNLIKELY(
-               atomic_load_explicit(&kept[fd / WORD], memory_order_relaxed) >> (fd % WORD) & 1);
+    return is_in(kept, fd);
 }
 
 void tac_descriptor_keep(int fd)
@@ -27,9 +34,24 @@ void tac_descriptor_keep(int fd)
         atomic_fetch_or(&kept[fd / WORD], 1ull << (fd % WORD));
 }
 
-static void let_go(int fd)
+static void take_out(_Atomic uint64_t *set, int fd)
 {
-    atomic_fetch_and(&kept[fd / WORD], ~(1ull << (fd % WORD)));
+    atomic_fetch_and(&set[fd / WORD], ~(1ull << (fd % WORD)));
+}
+
+bool tac_descriptor_is_sound(int fd)
+{
+    enum { OSS = 14, ALSA = 116 }; /* Documentation/admin-guide/devices.txt of Linux */
+    if (is_in(sound, (unsigned)fd))
+        return true;
+    struct stat st;
+    int before = errno;
+    bool found = TAC_WATCH_REAL(fstat)(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+                 (major(st.st_rdev) == ALSA || major(st.st_rdev) == OSS);
+    errno = before;
+    if (found && fd < DESCRIPTORS)
+        atomic_fetch_or(&sound[fd / WORD], 1ull << (fd % WORD));
+    return found;
 }
 
 void tac_descriptor_forget_all(void)
@@ -83,8 +105,10 @@ TAC_WATCH_EXPORT int close(int fd)
             errno = EBADF; /* as if it were not there */
             return -1;
         }
-        let_go(fd);
+        take_out(kept, fd);
     }
+    if (is_in(sound, (unsigned)fd))
+        take_out(sound, fd);
     struct tac_watch_call call = tac_watch_call_begin(&site, TAC_WATCH_CALLER);
     int r = TAC_WATCH_REAL(close)(fd);
     tac_watch_call_end(&call);
@@ -106,6 +130,9 @@ static int close_between(unsigned from, unsigned to, int flags)
 TAC_WATCH_EXPORT int close_range(unsigned from, unsigned to, int flags)
 {
     TAC_WATCH_SITE(site, "close_range");
+    for (unsigned fd = from; fd <= to && fd < DESCRIPTORS; fd++)
+        if (is_in(sound, fd))
+            take_out(sound, (int)fd);
     struct tac_watch_call call = tac_watch_call_begin(&site, TAC_WATCH_CALLER);
     int r = close_between(from, to, flags);
     tac_watch_call_end(&call);

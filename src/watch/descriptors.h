@@ -15,4 +15,8 @@ void tac_descriptor_forget_all(void);
 /* Called from the recorder's library or this one? */
 bool tac_descriptor_is_our_code(const void *caller);
 
+/* A device of ALSA or OSS? Found out by a system call, and remembered until the descriptor is
+ * closed. Keeps errno. */
+bool tac_descriptor_is_sound(int fd);
+
 #endif

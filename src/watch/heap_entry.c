@@ -298,5 +298,9 @@ TAC_WATCH_EXPORT int malloc_trim(size_t pad)
 /* Without our heap nothing is reserved, and this is the system's call. */
 TAC_WATCH_EXPORT int mlockall(int flags)
 {
-    return tac_heap_lock_process(flags);
+    TAC_WATCH_SITE(site, "mlockall");
+    struct tac_watch_call call = tac_watch_call_begin(&site, TAC_WATCH_CALLER);
+    int result = tac_heap_lock_process(flags);
+    tac_watch_call_end(&call);
+    return result;
 }

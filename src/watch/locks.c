@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <threads.h>
 #include <time.h>
 
 /* A spin lock is volatile; only its address matters. */
@@ -68,6 +69,11 @@ static inline int owner_of_mutex(const pthread_mutex_t *m)
     return __atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED);
 }
 
+static inline int owner_of_mtx(const mtx_t *m)
+{
+    return owner_of_mutex((const pthread_mutex_t *)(const void *)m);
+}
+
 static inline int owner_of_rwlock(const pthread_rwlock_t *l)
 {
     return __atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED);
@@ -81,6 +87,8 @@ static inline int owner_of_spinlock(const pthread_spinlock_t *lock)
 
 /* A function that takes a lock, waiting for it if need be. */
 #define TAKE(name, shown, try_name, owner, params, args)                                           \
+    TAKE_BUSY(EBUSY, name, shown, try_name, owner, params, args)
+#define TAKE_BUSY(busy, name, shown, try_name, owner, params, args)                                \
     TAC_WATCH_EXPORT int name params                                                               \
     {                                                                                              \
         TAC_WATCH_SITE(site, shown);                                                               \
@@ -89,7 +97,7 @@ static inline int owner_of_spinlock(const pthread_spinlock_t *lock)
             return TAC_WATCH_REAL(name) args;                                                      \
         const void *caller = TAC_WATCH_CALLER;                                                     \
         int r = TAC_WATCH_REAL(try_name)(lock);                                                    \
-        if (r != EBUSY) {                                                                          \
+        if (r != (busy)) {                                                                         \
             tac_watch_note(t, &site, caller);                                                      \
             return taken(ADDRESS(lock), r, caller);                                                \
         }                                                                                          \
@@ -130,6 +138,12 @@ TAKE(pthread_mutex_timedlock, "pthread_mutex_lock", pthread_mutex_trylock, owner
 TAKE(pthread_mutex_clocklock, "pthread_mutex_lock", pthread_mutex_trylock, owner_of_mutex,
      (pthread_mutex_t * lock, clockid_t clock, until_t until), (lock, clock, until))
 TRY(pthread_mutex_trylock, pthread_mutex_t)
+
+/* C11's are the same in another dress. */
+TAKE_BUSY(thrd_busy, mtx_lock, "mtx_lock", mtx_trylock, owner_of_mtx, (mtx_t * lock), (lock))
+TAKE_BUSY(thrd_busy, mtx_timedlock, "mtx_lock", mtx_trylock, owner_of_mtx,
+          (mtx_t * lock, until_t until), (lock, until))
+TRY(mtx_trylock, mtx_t)
 
 TAKE(pthread_rwlock_rdlock, "pthread_rwlock_rdlock", pthread_rwlock_tryrdlock, owner_of_rwlock,
      (pthread_rwlock_t * lock), (lock))

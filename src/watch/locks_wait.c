@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <threads.h>
 #include <time.h>
 
 typedef const struct timespec *until_t;
@@ -53,6 +54,10 @@ WAIT(pthread_cond_timedwait, COND, cond,
 WAIT(pthread_cond_clockwait, TAC_WATCH_REAL, cond,
      (pthread_cond_t * cond, pthread_mutex_t *mutex, clockid_t clock, until_t until),
      (cond, mutex, clock, until))
+WAIT(cnd_wait, TAC_WATCH_REAL, cond, (cnd_t * cond, mtx_t *mutex), (cond, mutex))
+WAIT(cnd_timedwait, TAC_WATCH_REAL, cond, (cnd_t * cond, mtx_t *mutex, until_t until),
+     (cond, mutex, until))
+WAIT(thrd_join, TAC_WATCH_REAL, NULL, (thrd_t thread, int *ret_result), (thread, ret_result))
 WAIT(pthread_join, TAC_WATCH_REAL, NULL, (pthread_t thread, void **ret_result),
      (thread, ret_result))
 WAIT(pthread_timedjoin_np, TAC_WATCH_REAL, NULL,
@@ -73,6 +78,8 @@ WAIT(pthread_barrier_wait, TAC_WATCH_REAL, NULL, (pthread_barrier_t * barrier), 
 
 WAKE(pthread_cond_signal, COND, pthread_cond_t)
 WAKE(pthread_cond_broadcast, COND, pthread_cond_t)
+WAKE(cnd_signal, TAC_WATCH_REAL, cnd_t)
+WAKE(cnd_broadcast, TAC_WATCH_REAL, cnd_t)
 
 TAC_WATCH_EXPORT int sem_post(sem_t *sem)
 {

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <threads.h>
 
 enum { RING_RECORDS = 32768 };
 
@@ -34,6 +35,15 @@ static void *begin(void *box)
     return start.function(start.argument);
 }
 
+/* A thread of C11. */
+static int begin_c11(void *box)
+{
+    struct start start = *(struct start *)box;
+    free(box);
+    give_ring(NULL);
+    return ((thrd_start_t)(uintptr_t)start.function)(start.argument);
+}
+
 /* Our heap populates memory ahead in a thread of its own, once the program has threads. */
 static void start_heap_helper(void)
 {
@@ -46,21 +56,44 @@ static void start_heap_helper(void)
     tac_watch_shim_end(&shim);
 }
 
+/* What the new thread begins with, or NULL: it has no ring. */
+static struct start *pack(const struct tac_watch_thread *t, void *(*function)(void *),
+                          void *argument)
+{
+    bool registers = !t->shim && tac_watch_record_path();
+    struct start *box = registers ? malloc(sizeof *box) : NULL;
+    if (box)
+        *box = (struct start){function, argument};
+    return box;
+}
+
 TAC_WATCH_EXPORT int pthread_create(pthread_t *ret_thread, const pthread_attr_t *attributes,
                                     void *(*function)(void *), void *argument)
 {
     TAC_WATCH_SITE(site, "pthread_create");
     struct tac_watch_thread *t = tac_watch_thread();
     start_heap_helper();
-    bool registers = !t->shim && tac_watch_record_path();
-    struct start *box = registers ? malloc(sizeof *box) : NULL;
-    if (box)
-        *box = (struct start){function, argument};
+    struct start *box = pack(t, function, argument);
     struct tac_watch_call call = tac_watch_call_begin(&site, TAC_WATCH_CALLER);
     int r = TAC_WATCH_REAL(pthread_create)(ret_thread, attributes, box ? begin : function,
                                            box ? box : argument);
     tac_watch_call_end(&call);
     if (r)
+        free(box);
+    return r;
+}
+
+TAC_WATCH_EXPORT int thrd_create(thrd_t *ret_thread, thrd_start_t function, void *argument)
+{
+    TAC_WATCH_SITE(site, "thrd_create");
+    struct tac_watch_thread *t = tac_watch_thread();
+    start_heap_helper();
+    struct start *box = pack(t, (void *(*)(void *))(uintptr_t)function, argument);
+    struct tac_watch_call call = tac_watch_call_begin(&site, TAC_WATCH_CALLER);
+    int r =
+        TAC_WATCH_REAL(thrd_create)(ret_thread, box ? begin_c11 : function, box ? box : argument);
+    tac_watch_call_end(&call);
+    if (r != thrd_success)
         free(box);
     return r;
 }

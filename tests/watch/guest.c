@@ -4,18 +4,33 @@
 #include "tactus/cycle.h"
 
 #include <dlfcn.h>
+#include <err.h>
 #include <errno.h>
+#include <error.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <mqueue.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 static volatile size_t none; /* 0, unknown to the compiler */
 
@@ -191,6 +206,64 @@ static int calls(void)
     return bad;
 }
 
+static int end_c11(void *mutex_)
+{
+    return mtx_lock(mutex_) != thrd_success || mtx_unlock(mutex_) != thrd_success;
+}
+
+/* The same of the rarer ones; what they return is not looked at where it depends on the machine. */
+static int rare_calls(void)
+{
+    char name[] = "/tmp/tactus-guest-XXXXXX", text[64] = "x", *line = NULL;
+    struct iovec part = {text, 1};
+    struct timespec little = {0, 1000};
+    struct sockaddr_in here = {.sin_family = AF_INET};
+    struct stat st;
+    struct statx more;
+    mtx_t c11;
+    thrd_t thread;
+    int source = tac_cycle_source_open("loop", 2000000), result = 1, number, on = 1;
+    if (tac_thread_register("guest", 0) < 0 || mtx_init(&c11, mtx_plain) != thrd_success)
+        return 1;
+    int fd = mkstemp(name), event = eventfd(0, 0), nothing = open("/dev/null", O_RDWR);
+    FILE *null = fdopen(nothing, "r+");
+    int udp = socket(AF_INET, SOCK_DGRAM, 0), message = msgget(IPC_PRIVATE, 0600);
+    size_t n = 0;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGUSR1);
+    tac_cycle_begin(source, 0, 64);
+    int bad = pwritev(fd, &part, 1, 0) != 1;
+    bad += preadv(fd, &part, 1, 0) != 1;
+    bad += posix_fallocate(fd, 0, 64) != 0;
+    bad += eventfd_write(event, 3) || lockf(fd, F_TEST, 0);
+    bad += fstatat(AT_FDCWD, name, &st, 0) || statx(AT_FDCWD, name, 0, STATX_SIZE, &more);
+    bad += renameat(AT_FDCWD, "/tmp/tactus-nothing", AT_FDCWD, name) != -1;
+    bad += fscanf(null, "%d", &number) != EOF || getdelim(&line, &n, ':', null) != -1;
+    bad += fputs_unlocked("x", null) < 0 || fwprintf(null, L"") > 0;
+    warnx("%s", "this is a test");
+    error(0, 0, "%s", "this as well");
+    bad += bind(udp, (struct sockaddr *)&here, sizeof here) ||
+           setsockopt(udp, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    bad += getnameinfo((struct sockaddr *)&here, sizeof here, text, sizeof text, NULL, 0,
+                       NI_NUMERICHOST) != 0;
+    bad += thrd_sleep(&little, NULL) || sigtimedwait(&signals, NULL, &little) != -1;
+    bad += waitid(P_ALL, 0, NULL, WEXITED | WNOHANG) != -1;
+    bad += msgrcv(message, text, 8, 0, IPC_NOWAIT) != -1;
+    bad += mq_unlink("/tactus-nothing") != -1;
+    bad += thrd_create(&thread, end_c11, &c11) || thrd_join(thread, &result) || result;
+    bad += mtx_lock(&c11) || mtx_unlock(&c11);
+    bad += memfd_create("guest", 0) < 0;
+    bad += dlclose(dlopen("libc.so.6", RTLD_NOW));
+    bad += ioctl(nothing, _IOR('U', 10, long), &n) != -1;       /* a request of USB's */
+    bad += syscall(SYS_futex, &on, 129, 1, NULL, NULL, 0) != 0; /* FUTEX_WAKE_PRIVATE */
+    bad += syscall(SYS_gettid) <= 0 || syscall(SYS_fsync, fd) != 0;
+    tac_cycle_end(source);
+    free(line);
+    msgctl(message, IPC_RMID, NULL);
+    return bad + unlink(name);
+}
+
 /* One cycle with what may be called but is worth a note. */
 static int notes(void)
 {
@@ -297,17 +370,10 @@ static const struct {
     const char *word;
     int (*run)(void);
 } scenarios[] = {
-    {"family", family},
-    {"threads", threads},
-    {"forks", forks},
-    {"cycles", cycles},
-    {"busy-cycles", busy_cycles},
-    {"records-itself", records_itself},
-    {"calls", calls},
-    {"notes", notes},
-    {"locks", locks},
-    {"local-scope", local_scope},
-    {"exit", ends_by_exit},
+    {"family", family},         {"threads", threads},         {"forks", forks},
+    {"cycles", cycles},         {"busy-cycles", busy_cycles}, {"records-itself", records_itself},
+    {"calls", calls},           {"rare-calls", rare_calls},   {"notes", notes},
+    {"locks", locks},           {"local-scope", local_scope}, {"exit", ends_by_exit},
     {"signal", ends_by_signal},
 };
 

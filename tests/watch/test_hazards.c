@@ -121,6 +121,8 @@ static void versioned_and_checked_functions_are_the_right_ones(void)
     CHECK(run("versions", "system", path, &c) == 0);
     REQUIRE(c);
     CHECK(host_zones(c, "pthread_cond_timedwait") == 1 && host_zones(c, "printf") == 1);
+    CHECK(host_zones(c, "poll") == 1 && host_zones(c, "ppoll") == 1);
+    CHECK(host_zones(c, "recvfrom") == 1 && host_zones(c, "openat") == 1);
     tac_capture_close(c);
 }
 

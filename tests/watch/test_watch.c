@@ -179,6 +179,26 @@ static void calls_in_cycles_are_recorded_and_done(void)
     tac_capture_close(c);
 }
 
+static void rarer_calls_are_recorded_and_done(void)
+{
+    struct tac_capture *c;
+    CHECK(guest_recorded("rare-calls", &c) == 0);
+    REQUIRE(c);
+    static const char *const once[] = {
+        "pwritev",    "preadv",       "posix_fallocate", "eventfd_write", "lockf",
+        "fstatat",    "statx",        "renameat",        "fscanf",        "getdelim",
+        "fputs",      "fwprintf",     "warnx",           "error",         "bind",
+        "setsockopt", "getnameinfo",  "thrd_sleep",      "sigtimedwait",  "waitid",
+        "msgrcv",     "mq_unlink",    "thrd_create",     "thrd_join",     "mtx_lock",
+        "dlopen",     "memfd_create", "dlclose",         "ioctl",         "futex wake",
+        "fsync"};
+    for (size_t i = 0; i < sizeof once / sizeof *once; i++)
+        CHECK_MSG(host_zones(c, once[i]) == 1, "%s: %d", once[i], host_zones(c, once[i]));
+    CHECK(host_zones(c, "syscall") == 0 && host_zones(c, "futex") == 0);
+    CHECK_MSG(c->threads_count == 2, "%zu threads", c->threads_count);
+    tac_capture_close(c);
+}
+
 static void calls_that_do_not_wait_are_noted(void)
 {
     struct tac_capture *c;
@@ -319,6 +339,7 @@ int main(int argc, char **argv)
     TEST(the_users_file_wins_over_the_programs);
     TEST(nothing_is_lost_by_exit_and_little_by_a_signal);
     TEST(calls_in_cycles_are_recorded_and_done);
+    TEST(rarer_calls_are_recorded_and_done);
     TEST(calls_that_do_not_wait_are_noted);
     TEST(waits_for_locks_name_the_holder);
     TEST(a_library_of_local_scope_is_found);
