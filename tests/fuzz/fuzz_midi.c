@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * fuzz_midi.c - the reader of Standard MIDI Files on any bytes, for libFuzzer and AFL++.
- *
- *   clang -fsanitize=fuzzer,address,undefined ... tests/fuzz/fuzz_midi.c src/engine/midi_file.c
- *   with -DTAC_FUZZ_MAIN any compiler: reads the files named as arguments
- *
- * Seeded mutations run with the tests (tests/engine/test_midi_file.c). */
+ * fuzz_midi.c - the reader of Standard MIDI Files on any bytes. See fuzz_main.h for how it is run. */
 #include "engine/midi_file.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "fuzz_main.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -19,19 +13,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         free(song);
     return 0;
 }
-
-#ifdef TAC_FUZZ_MAIN
-int main(int argc, char **argv)
-{
-    static uint8_t bytes[1 << 20];
-    for (int i = 1; i < argc; i++) {
-        FILE *file = fopen(argv[i], "rbe");
-        if (!file)
-            return 1;
-        size_t size = fread(bytes, 1, sizeof bytes, file);
-        fclose(file);
-        LLVMFuzzerTestOneInput(bytes, size);
-    }
-    return 0;
-}
-#endif
