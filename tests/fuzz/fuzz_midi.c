@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fuzz_midi.c - the reader of Standard MIDI Files on any bytes. See fuzz_main.h for how it is run. */
+ * fuzz_midi.c - the reader of Standard MIDI Files on any bytes. See fuzz_main.h for how it is
+ * run. */
 #include "engine/midi_file.h"
 
 #include "fuzz_main.h"
