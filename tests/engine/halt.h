@@ -7,9 +7,9 @@
  * the chosen instruction, until halt_release(). Before that, the calling thread steps on only while
  * the helper waits for it. So where it is stopped does not depend on the scheduler.
  *
- * halt_early: the helper goes on as soon as the task in which it halts has been taken from it,
- * before the calling thread has read the copies that it left; and has done what it does before that
- * one goes on.
+ * halt_early: the helper halts in a task, the chosen instruction or some behind it, and goes on as
+ * soon as that has been taken from it, before the calling thread has read the copies that it left;
+ * and has done what it does before that one goes on.
  *
  * One engine with two threads at a time. x86-64 only, not under an emulator, valgrind or
  * ThreadSanitizer (which delays signals): halt_supported() says so. Cost: 1 to 30 us a step. */
@@ -111,7 +111,9 @@ static const struct tac_task *halt_find_task(void)
 /* The helper, after an instruction. */
 static void halt_step_helper(greg_t *flags)
 {
-    if (atomic_load(&halt.state) == HALT_ARMED && !halt_is_stuck())
+    while (atomic_load(&halt.state) == HALT_ARMED && halt_is_stuck())
+        halt_nap();
+    if (atomic_load(&halt.state) == HALT_ARMED)
         atomic_store(&halt.state, HALT_COUNTING);
     if (atomic_load(&halt.state) == HALT_THROUGH)
         *flags &= ~HALT_TRAP_FLAG;
@@ -123,6 +125,8 @@ static void halt_step_helper(greg_t *flags)
     if (halt.count < halt.at && !through)
         return;
     halt.task = through ? NULL : halt_find_task();
+    if (halt_early && !through && !halt.task)
+        return;
     if (!through)
         atomic_store(&halt.state, HALT_HALTED);
     while (!through && !atomic_load(&halt.released))

@@ -63,7 +63,17 @@ static const char sliding[] = "output: 2\nvoices:\n" SECTION("v") SECTION("w") /
 static const char rows[] = "output: 2\nnodes:\n" ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) ROW(6) //
     "cables:\n" LED(1) LED(2) LED(3) LED(4) LED(5) LED(6);
 
-enum { AFTER = 3, POINTS = 60, EDITS = 20, LOSSES = 8, FADE_SLICES = 20, LONGEST = 64 };
+/* A step is some microseconds of the kernel's, so points are few: what has to do with one at which
+ * signals begin to move is looked at instruction by instruction below. */
+enum {
+    AFTER = 3,
+    POINTS = 48,
+    REST_POINTS = 16,
+    EDITS = 8,
+    LOSSES = 4,
+    FADE_SLICES = 20,
+    LONGEST = 64
+};
 
 static struct tac_engine *one, *two; /* by threads; they play the same */
 
@@ -194,7 +204,8 @@ static void a_helper_that_lost_a_task_keeps_no_more_copies_in_the_slice(void)
     for (int i = 0; i < LOSSES && !test_bad; i++, at += 1 + all / LOSSES)
         halt_once(at, NULL, i);
     halt_early = false;
-    CHECK_MSG(lost() > 0, "nothing was lost at %d of %ld instructions", LOSSES, all);
+    CHECK_MSG(lost() >= LOSSES / 2, "%llu were lost at %d of %ld instructions",
+              (unsigned long long)lost(), LOSSES, all);
     free_both();
 }
 
@@ -236,10 +247,10 @@ static void a_helper_that_halts_as_signals_rest_hears_them_move(void)
     slides = true;
     halt_at_rest(LONG_MAX, 0);
     long all = halt.count, at = 1;
-    for (int i = 0; i < POINTS && !test_bad; i++, at += 1 + all / POINTS)
+    for (int i = 0; i < REST_POINTS && !test_bad; i++, at += 1 + all / REST_POINTS)
         halt_at_rest(at, i);
     slides = false;
-    CHECK_MSG(lost() > 0, "nothing was lost at %d of %ld instructions", POINTS, all);
+    CHECK_MSG(lost() > 0, "nothing was lost at %d of %ld instructions", REST_POINTS, all);
     free_both();
 }
 
