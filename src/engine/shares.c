@@ -10,11 +10,12 @@
  *          states and buffers that it goes through; where that is the other's, the line has to come
  *          back, and each border between two threads costs both of them some microseconds.
  *          A strand begins with the thread that the one before it ended with. Strands leave the
- *          audio thread time for what only it may run; a task that is in none does not, as that may
- *          wait for just this task.
+ *          audio thread time for what only it may run. A task that is in none may be just what that
+ *          waits for: where there are such, both ways are tried, and what ends first is taken.
  * Costs    decide who runs what, never what is computed.
  * Threads: control. Cost: tasks x (threads + log tasks) + edges x (threads + log tasks), as tasks
- * with as many sources are compared by these, + strands x threads^2.
+ * with as many sources are compared by these, + strands x threads^2; all but the sorting thrice at
+ * most.
  * Source: H. Topcuoglu, S. Hariri, M.-Y. Wu 2002, "Performance-effective and low-complexity task
  * scheduling for heterogeneous computing". */
 #include "engine/work.h"
@@ -34,6 +35,8 @@ struct shares {
     uint32_t *kin, *place; /* tasks that wait for the same, side by side; where a task stands */
     uint32_t *strand;      /* that is being dealt */
     uint32_t latest;       /* worker of the task that was dealt last */
+    uint32_t singles;      /* tasks in no strand that any thread may run */
+    bool reserves;         /* these leave the audio thread time for what only it may run */
     float anchored; /* that is still to be given to the audio thread, as only it may run it */
     float free_at[TAC_WORKERS_MAX], start[TAC_WORKERS_MAX];
 };
@@ -80,7 +83,6 @@ static void sort_tasks(struct shares *s)
             s->rank[p] = s->rank[t] > s->rank[p] ? s->rank[t] : s->rank[p];
         }
         s->sorted[t] = s->kin[t] = t;
-        s->end[t] = -1;
     }
     comparing = s;
     qsort(s->sorted, tasks, sizeof *s->sorted, by_rank);
@@ -113,7 +115,7 @@ static void give_best(struct shares *s, uint32_t t)
 {
     const struct tac_task *task = &s->plan->task[t];
     uint32_t best = 0;
-    float start = start_on(s, task, 0);
+    float start = start_on(s, task, 0) + (s->reserves && !task->anchored ? s->anchored : 0);
     for (uint32_t w = 1; w < s->plan->threads && !task->anchored; w++) {
         float other = start_on(s, task, w);
         if (other + HAND_OVER_NS < start) {
@@ -180,24 +182,47 @@ static void deal_strand(struct shares *s, uint32_t count)
     s->latest = worker;
 }
 
-static void share(struct shares *s)
+static void start_over(struct shares *s)
 {
-    sort_tasks(s);
-    for (uint32_t w = 1; w < s->plan->threads; w++)
-        s->free_at[w] = COMING_NS;
-    for (uint32_t t = 0; t < s->plan->tasks; t++)
+    s->latest = s->singles = 0;
+    s->anchored = 0;
+    for (uint32_t w = 0; w < s->plan->threads; w++)
+        s->free_at[w] = w ? COMING_NS : 0;
+    for (uint32_t t = 0; t < s->plan->tasks; t++) {
         s->anchored += s->plan->task[t].anchored ? s->plan->task[t].estimate_ns : 0;
+        s->end[t] = -1;
+    }
+}
+
+/* Returns when the last task ends. */
+static float deal(struct shares *s, bool reserves)
+{
+    float last = 0;
+    start_over(s);
+    s->reserves = reserves;
     for (uint32_t i = 0; i < s->plan->tasks; i++) {
         uint32_t t = s->sorted[i], count = 0;
         if (s->end[t] >= 0)
             continue;
         if (!s->plan->task[t].anchored)
             count = find_strand(s, t);
+        s->singles += count == 1;
         if (count > 1)
             deal_strand(s, count);
         else
             give_best(s, t);
     }
+    for (uint32_t w = 0; w < s->plan->threads; w++)
+        last = s->free_at[w] > last ? s->free_at[w] : last;
+    return last;
+}
+
+static void share(struct shares *s)
+{
+    sort_tasks(s);
+    float first = deal(s, false);
+    if (s->singles && s->plan->threads > 1 && deal(s, true) >= first)
+        deal(s, false);
 }
 
 static int list_workers(const struct shares *s)

@@ -6,6 +6,7 @@
  * processors there are, or on what else runs. */
 #include "base/sanitized.h"
 #include "engine/internal.h"
+#include "engine/work.h"
 #include "engine/worth.h"
 #include "rig_engine.h"
 #include "test.h"
@@ -116,6 +117,26 @@ static void the_longest_way_is_little_more_than_a_share(void)
                   goals[i].threads, a.sum / a.longest, a.tasks);
         tac_engine_free(e);
     }
+}
+
+/* One task that any thread may run, and a shorter one that only the audio thread may. */
+static double share_two(bool waits)
+{
+    struct tac_task task[2] = {{.estimate_ns = 6000},
+                               {.estimate_ns = 5000, .anchored = true, .pred = {0, waits}}};
+    struct tac_plan plan = {.task = task, .tasks = 2, .threads = 2, .pred = (uint32_t[]){0}};
+    CHECK(tac_tasks_share(&plan) == 0);
+    struct account a = play_through(&plan);
+    struct tac_vault vault = plan.vault;
+    tac_vault_fini(&vault);
+    return a.longest;
+}
+
+static void one_task_leaves_time_for_what_only_the_audio_thread_may_run(void)
+{
+    double beside = share_two(false), behind = share_two(true);
+    CHECK_MSG(beside < 8000, "%g ns, one beside the other", beside);
+    CHECK_MSG(behind <= 11000, "%g ns, one behind the other", behind);
 }
 
 /* ---- what many wait for --------------------------------------------------------------------- */
@@ -324,6 +345,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(the_longest_way_is_little_more_than_a_share);
+    TEST(one_task_leaves_time_for_what_only_the_audio_thread_may_run);
     TEST(what_many_wait_for_is_behind_nothing_else);
     TEST(little_that_is_waited_for_is_in_large_tasks);
     TEST(a_reader_by_several_cables_is_one);
