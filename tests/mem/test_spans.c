@@ -179,7 +179,7 @@ static void *work(void *argument)
 {
     struct worker *w = argument;
     struct span live[64] = {{0, 0}};
-    for (int i = 0; i < 150000; i++) {
+    for (int i = 0; i < 75000; i++) {
         struct span *s = &live[random_next(&w->seed) % 64];
         if (!s->n) {
             size_t n = 1 + (size_t)(random_next(&w->seed) % (i % 16 ? 20 : 300));
@@ -205,14 +205,17 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void threads_never_share_a_unit(void)
+/* Over that many units, the others being held meanwhile. */
+static void share_units(size_t units, size_t free_units)
 {
-    enum { UNITS = 3000, THREADS = 3 };
+    enum { THREADS = 3 };
     struct layer l;
-    layer_open(&l, UNITS);
-    _Atomic unsigned char *owner = calloc(UNITS, 1);
+    layer_open(&l, units);
+    _Atomic unsigned char *owner = calloc(units, 1);
     struct worker worker[THREADS];
     pthread_t thread[THREADS];
+    long held = units > free_units ? tac_spans_take(&l.spans, units - free_units) : 0;
+    REQUIRE(held >= 0);
     for (int i = 0; i < THREADS; i++) {
         worker[i] = (struct worker){&l, owner, 77 + (uint64_t)i, 0};
         REQUIRE(pthread_create(&thread[i], NULL, work, &worker[i]) == 0);
@@ -221,11 +224,20 @@ static void threads_never_share_a_unit(void)
         pthread_join(thread[i], NULL);
         CHECK(worker[i].clashes == 0);
     }
+    if (units > free_units)
+        tac_spans_give(&l.spans, (size_t)held, units - free_units);
     const char *fault = tac_spans_fault(&l.spans);
-    CHECK_MSG(!fault, "%s", fault);
-    CHECK(tac_spans_free_units(&l.spans) == UNITS);
+    CHECK_MSG(!fault, "%zu units: %s", units, fault);
+    CHECK(tac_spans_free_units(&l.spans) == units);
     free(owner);
     free(l.table);
+}
+
+/* Trees of either depth, where these have one root and where they have two. */
+static void threads_never_share_a_unit(void)
+{
+    share_units(3000, 3000);
+    share_units(((size_t)1 << 21) + 1500, 3000);
 }
 
 int main(int argc, char **argv)
