@@ -3,8 +3,10 @@
  *
  * How     Cycle k is due at start + k * frames / rate, computed from k, so that rounding does not
  *         add up. The thread sleeps until then with clock_nanosleep(TIMER_ABSTIME); the deadline of
- *         a cycle is when the next one is due. A cycle that begins late is still run; one that
- * would begin after its whole successor's deadline is skipped and counted, as a card would drop it.
+ *         a cycle is when the next one is due. A cycle that begins late is still run, until one
+ *         would begin after its whole successor's deadline and a millisecond late: then all up to
+ *         the present are skipped and counted, as a card would drop them. Cycles shorter than it
+ *         takes to wake come in bunches so.
  * Threads the backend's own under SCHED_FIFO where permitted. Real-time: the only system call is
  * the sleep. With inputs, they are silence. */
 #include "backend/backend_cycle.h"
@@ -14,6 +16,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { KEPT_NS = 1000000 };
 
 extern const struct tac_backend tac_backend_timer; /* below */
 
@@ -53,6 +57,20 @@ static uint64_t due(const struct timer *t, uint64_t k)
     return (uint64_t)((double)k * t->config.frames * (double)TAC_NS_PER_S / t->config.rate_hz);
 }
 
+/* For the beginning of a cycle. Returns how many are to be skipped from this on. */
+static uint64_t wait_until(const struct timer *t, uint64_t begin)
+{
+    uint64_t now = tac_clock_ns(), most = due(t, 2);
+    if (now < begin) {
+        tac_clock_sleep_until(begin);
+        now = tac_clock_ns();
+    }
+    if (now <= begin + most || now <= begin + KEPT_NS)
+        return 0;
+    return (uint64_t)((double)(now - begin) * t->config.rate_hz /
+                      ((double)t->config.frames * (double)TAC_NS_PER_S));
+}
+
 static void *timer_run(void *user)
 {
     struct timer *t = user;
@@ -60,9 +78,10 @@ static void *timer_run(void *user)
     uint64_t start = tac_clock_ns() + 1000000;
     for (uint64_t k = 0; !atomic_load_explicit(&t->stop, memory_order_acquire); k++) {
         uint64_t begin = start + due(t, k), deadline = start + due(t, k + 1);
-        tac_clock_sleep_until(begin);
-        if (tac_clock_ns() > start + due(t, k + 2)) {
-            atomic_fetch_add_explicit(&t->runner.counts.skipped, 1, memory_order_relaxed);
+        uint64_t missed = wait_until(t, begin);
+        if (missed) {
+            atomic_fetch_add_explicit(&t->runner.counts.skipped, missed, memory_order_relaxed);
+            k += missed - 1;
             continue;
         }
         tac_cycle_run(&t->runner, t->config.frames, begin, deadline);

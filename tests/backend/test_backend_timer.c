@@ -71,6 +71,34 @@ static void cycles_are_in_order_and_on_the_grid(void)
     timer->close(NULL);
 }
 
+static void count(void *user, const struct tac_cycle *c)
+{
+    struct seen *s = user;
+    (void)c;
+    s->cycles++;
+}
+
+/* 5 us each: none would begin in time, as no thread wakes so soon. */
+static void cycles_shorter_than_a_wake_are_played(void)
+{
+    struct seen seen = {0};
+    struct tac_backend_config config = {.rate_hz = 192000,
+                                        .frames = 1,
+                                        .outputs = 1,
+                                        .process = count,
+                                        .user = &seen,
+                                        .priority = -1};
+    struct tac_backend_stream *stream;
+    struct tac_error err = {0};
+    const struct tac_backend *timer = tac_backend_find("timer");
+    REQUIRE(timer && timer->open(&config, &stream, &err) == 0);
+    REQUIRE(timer->start(stream, &err) == 0);
+    for (int i = 0; i < 3000 && seen.cycles < 1000; i++)
+        usleep(1000);
+    timer->close(stream);
+    CHECK_MSG(seen.cycles >= 1000, "%llu cycles", (unsigned long long)seen.cycles);
+}
+
 static void nonsense_is_refused_in_one_line(void)
 {
     static const struct tac_backend_config bad[] = {
@@ -92,6 +120,7 @@ int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(cycles_are_in_order_and_on_the_grid);
+    TEST(cycles_shorter_than_a_wake_are_played);
     TEST(nonsense_is_refused_in_one_line);
     return test_end();
 }
