@@ -457,7 +457,7 @@ static void jack_close(struct tac_backend_stream *stream)
 static void jack_stats(struct tac_backend_stream *stream, struct tac_backend_stats *ret_stats)
 {
     struct jack *j = (struct jack *)stream;
-    bool away = j->running && tac_keeper_is_lost(&j->keeper);
+    bool away = tac_keeper_is_lost(&j->keeper);
     *ret_stats = (struct tac_backend_stats){.realtime = atomic_load(&j->realtime),
                                             .locked = j->locked,
                                             .away = away,

@@ -533,7 +533,7 @@ static void pipewire_stats(struct tac_backend_stream *stream, struct tac_backend
         (struct tac_backend_stats){.realtime = p->running && is_realtime(p),
                                    .locked = p->locked,
                                    .idle = main_side(p)->state != PW_STREAM_STATE_STREAMING,
-                                   .away = p->running && tac_keeper_is_lost(&p->keeper)};
+                                   .away = tac_keeper_is_lost(&p->keeper)};
     tac_cycle_stats(&p->runner, ret_stats);
     ret_stats->losses = tac_keeper_losses(&p->keeper);
 }

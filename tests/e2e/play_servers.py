@@ -154,8 +154,10 @@ def jack_comes_back_with_another_period(tactus, folder):
         is_the_sine(lambda: record_jack(tactus, folder, environment, port))
         run(["jack_bufsize", "512"], environment)
         is_the_sine(lambda: record_jack(tactus, folder, environment, port))
+        end(environment.server)
+        time.sleep(0.5)
         output = finish(child)
-    assert "away 1 time and came back" in output, output
+    assert "away 2 times, and still is" in output, output
 
 
 def jack_that_stops_calling_is_joined_again(tactus, folder):
