@@ -93,13 +93,23 @@ static void let_go(struct connection *c)
     *c = (struct connection){.fd = -1};
 }
 
+static void answer(struct connection *c, uint32_t status, uint64_t chunks)
+{
+    struct tac_wire_answer a = {TAC_WIRE_ANSWER, status, chunks};
+    (void)!send(c->fd, &a, sizeof a, MSG_NOSIGNAL | MSG_DONTWAIT); /* the next one says more */
+}
+
 void tac_receive_close(struct tac_receive *r)
 {
     if (!r)
         return;
-    for (int i = 0; i < CONNECTIONS; i++)
-        if (r->connection[i].state != FREE)
-            let_go(&r->connection[i]);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct connection *c = &r->connection[i];
+        if (c->state == CHUNKS)
+            answer(c, TAC_WIRE_GOODBYE, c->session->chunks);
+        if (c->state != FREE)
+            let_go(c);
+    }
     if (r->listener >= 0) {
         close(r->listener);
         tac_net_unlink(&r->config.address);
@@ -126,12 +136,6 @@ static void part(struct tac_receive *r, struct connection *c, bool garbage)
     r->stats.live -= live;
     if (live && s && !s->ended)
         tell(r, TAC_RECEIVE_LEFT, s->pid);
-}
-
-static void answer(struct connection *c, uint32_t status, uint64_t chunks)
-{
-    struct tac_wire_answer a = {TAC_WIRE_ANSWER, status, chunks};
-    (void)!send(c->fd, &a, sizeof a, MSG_NOSIGNAL | MSG_DONTWAIT); /* the next one says more */
 }
 
 static void refuse(struct tac_receive *r, struct connection *c, uint32_t status)

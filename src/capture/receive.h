@@ -49,7 +49,9 @@ struct tac_receive_stats {
 /* 0; -EADDRINUSE ...; -EACCES: others than this machine could connect without a token. */
 TAC_MUST_CHECK int tac_receive_open(const struct tac_receive_config *config, struct tac_error *err,
                                     struct tac_receive **ret_receive);
-void tac_receive_close(struct tac_receive *receive); /* NULL is fine */
+/* Says goodbye to those who are connected: a recorder that waits to be asked is free at once. NULL
+ * is fine. */
+void tac_receive_close(struct tac_receive *receive);
 
 /* Wait at most so long for something to do, do it. extra_fd: returns early when it is readable; -1:
  * none. 0 or the -errno of chunk(). */

@@ -309,7 +309,8 @@ enum tac_wire_status {
     TAC_WIRE_GO = 0,
     TAC_WIRE_BAD_TOKEN = 1,
     TAC_WIRE_BAD_VERSION = 2,
-    TAC_WIRE_BUSY = 3, /* somebody else is served, or there are too many */
+    TAC_WIRE_BUSY = 3,    /* somebody else is served, or there are too many */
+    TAC_WIRE_GOODBYE = 4, /* of an ANSWER: wants no more, and does not come back */
 };
 
 struct tac_wire_knock {

@@ -417,6 +417,12 @@ static void take_answer(struct tac_wire *s)
 {
     struct tac_wire_answer a;
     memcpy(&a, s->in, sizeof a);
+    if (a.magic == TAC_WIRE_ANSWER && a.status == TAC_WIRE_GOODBYE && s->state == LIVE) {
+        (void)acknowledge(s, a.chunks);
+        part(s);
+        s->stay_ns = 0; /* it does not come back: who comes next begins anew */
+        return;
+    }
     if (a.magic != TAC_WIRE_ANSWER || a.status != TAC_WIRE_GO) {
         s->retry_ms = RETRY_MS_MAX;
         part(s);
@@ -453,6 +459,12 @@ static bool receive(struct tac_wire *s, size_t size)
     return true;
 }
 
+static void hear(struct tac_wire *s)
+{
+    while ((s->state == GREETED || s->state == LIVE) && receive(s, sizeof(struct tac_wire_answer)))
+        take_answer(s);
+}
+
 static void send_queue(struct tac_wire *s)
 {
     size_t budget = PASS_BYTES;
@@ -461,8 +473,12 @@ static void send_queue(struct tac_wire *s)
             return;
         ssize_t n = send(s->fd, s->out + s->out_sent, s->out_bytes - s->out_sent,
                          MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            part(s);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            hear(s); /* it may have said goodbye before it closed */
+            if (s->state == LIVE)
+                part(s);
+            return;
+        }
         if (n <= 0)
             return;
         s->out_sent += (size_t)n;
@@ -505,8 +521,7 @@ void tac_wire_pump(struct tac_wire *s)
         try_to_meet(s);
     if (s->state == CONNECTING)
         finish_connect(s);
-    while ((s->state == GREETED || s->state == LIVE) && receive(s, sizeof(struct tac_wire_answer)))
-        take_answer(s);
+    hear(s);
     if (s->state != APART && s->state != LIVE && tac_clock_ns() > s->until_ns)
         part(s);
     send_queue(s);
@@ -544,12 +559,11 @@ bool tac_wire_takes_restart(struct tac_wire *s)
 bool tac_wire_finish(struct tac_wire *s, uint64_t until_ns)
 {
     uint64_t begin = tac_clock_ns(), patience = until_ns > begin ? until_ns - begin : 0;
-    bool idle = !tac_wire_is_wanted(s); /* nobody asked for it */
-    while (!idle && s->first < s->end &&
+    while (tac_wire_is_wanted(s) && s->first < s->end &&
            tac_clock_ns() - begin < (s->state == LIVE ? patience : patience / 4)) {
         tac_wire_pump(s);
         struct pollfd p = {.fd = s->fd, .events = POLLIN};
         poll(&p, 1, 5);
     }
-    return idle || s->first == s->end;
+    return !tac_wire_is_wanted(s) || s->first == s->end; /* nobody asks for it, or all is there */
 }

@@ -483,6 +483,30 @@ static void the_owners_error_ends_the_pump(void)
     forget();
 }
 
+/* Pump, or with NULL only wait, at most five seconds, until the recorder is on or off. */
+static void wait_until(struct tac_receive *r, int on)
+{
+    uint64_t until = tac_clock_ns() + 5 * TAC_NS_PER_S;
+    while (tac_trace_is_on() != on && tac_clock_ns() < until)
+        if (r)
+            CHECK(tac_receive_pump(r, -1, 10) == 0);
+        else
+            tac_clock_sleep_until(tac_clock_ns() + 1000000);
+    CHECK(tac_trace_is_on() == on);
+}
+
+static void pump_until_zone(struct tac_receive *r, int i)
+{
+    uint64_t until = tac_clock_ns() + 5 * TAC_NS_PER_S;
+    size_t zones = 0;
+    while (!zones && tac_clock_ns() < until) {
+        CHECK(tac_receive_pump(r, -1, 10) == 0);
+        struct tac_capture *c = open_got(i);
+        zones = c ? c->zones_count : 0;
+        tac_capture_close(c);
+    }
+}
+
 static void on_demand_nothing_is_recorded_until_somebody_asks(void)
 {
     struct tac_trace_config config = {.path = name_behind, .drain_ms = 1};
@@ -493,9 +517,7 @@ static void on_demand_nothing_is_recorded_until_somebody_asks(void)
     }
     struct tac_receive *r = receiver(name, NULL);
     REQUIRE(r);
-    uint64_t until = tac_clock_ns() + 5 * TAC_NS_PER_S;
-    while (!tac_trace_is_on() && tac_clock_ns() < until)
-        CHECK(tac_receive_pump(r, -1, 10) == 0);
+    wait_until(r, 1);
     for (int i = 0; i < 100; i++) {
         TAC_ZONE("after");
     }
@@ -509,6 +531,33 @@ static void on_demand_nothing_is_recorded_until_somebody_asks(void)
     CHECK_MSG(c->zones_count == 100, "%zu", c->zones_count);
     CHECK_STR(c->sites[c->zones[0].site].name, "after");
     tac_capture_close(c);
+    forget();
+}
+
+static void who_leaves_in_order_leaves_the_recorder_free(void)
+{
+    struct tac_trace_config config = {.path = name_behind, .drain_ms = 1};
+    REQUIRE(tac_thread_register("worker", 0) == 0 && tac_trace_start(&config) == 0);
+    for (int i = 0; i < 3; i++) {
+        struct tac_receive *r = receiver(name, NULL);
+        REQUIRE(r);
+        wait_until(r, 1);
+        {
+            TAC_ZONE("zone");
+        }
+        pump_until_zone(r, i);
+        tac_receive_close(r);
+        wait_until(NULL, 0);
+    }
+    CHECK(tac_trace_stop() == 0);
+    tac_thread_unregister();
+    CHECK(heard.count == 3 && heard.news[TAC_RECEIVE_CAME] == 3);
+    CHECK(heard.news[TAC_RECEIVE_LEFT] == 0);
+    for (int i = 0; i < heard.count; i++) {
+        struct tac_capture *c = open_got(i);
+        CHECK(c && c->zones_count == 1);
+        tac_capture_close(c);
+    }
     forget();
 }
 
@@ -593,6 +642,7 @@ int main(int argc, char **argv)
     TEST(garbage_ends_the_connection);
     TEST(the_owners_error_ends_the_pump);
     TEST(on_demand_nothing_is_recorded_until_somebody_asks);
+    TEST(who_leaves_in_order_leaves_the_recorder_free);
     TEST(silent_strangers_keep_nobody_out);
     TEST(what_a_flight_recorder_keeps_waits_for_room);
     return test_end();
