@@ -202,6 +202,75 @@ static inline void rig_process2(struct rig *a, struct rig *b, uint32_t first, ui
     a->block->process2(states, io);
 }
 
+/* A value that stands for a while: 0, 1, an end of the range, what the patch says of itself, or
+ * any. */
+static inline float rig_step(const struct tac_param *p, uint64_t *seed)
+{
+    double u = rig_random(seed), any = rig_random(seed);
+    if (!p)
+        return u < 0.3 ? 0 : u < 0.6 ? 1 : (float)(2 * any - 1);
+    return u < 0.3 ? p->min : u < 0.4 ? p->max : u < 0.6 ? p->fallback : rig_value(p, any);
+}
+
+/* A row of steps for each lane, as notes make them: at any frame, seldom. */
+static inline void rig_fill_steps(const struct rig *r, float *row, const struct tac_param *p,
+                                  uint64_t seed)
+{
+    for (uint32_t l = 0; l < r->lanes; l++) {
+        float value = rig_step(p, &seed);
+        for (uint32_t f = 0; f < RIG_FRAMES; f++) {
+            if (rig_random(&seed) < 0.008)
+                value = rig_step(p, &seed);
+            row[f * r->lanes + l] = value;
+        }
+    }
+}
+
+static inline void rig_open_steps(struct rig *r, const struct tac_variant *variant, uint32_t index,
+                                  uint64_t seed)
+{
+    rig_open(r, variant, index, true, seed);
+    for (uint32_t i = 0; i < r->ins; i++)
+        if ((seed + i) % 3)
+            rig_fill_steps(r, r->in[i], NULL, rig_seed(seed, i, 99));
+    for (uint32_t p = 0; p < r->params; p++)
+        rig_fill_steps(r, r->param[p], &r->block->param[p], rig_seed(seed, p, 98));
+}
+
+/* As the engine gives it: stride 0 when no lane changes in the call. */
+static inline void rig_hold_still(struct tac_signal *s, uint32_t frames)
+{
+    size_t bytes = s->stride * sizeof *s->data;
+    for (uint32_t f = 1; f < frames; f++)
+        if (memcmp(s->data, s->data + (size_t)f * s->stride, bytes))
+            return;
+    s->stride = 0;
+}
+
+static inline void rig_process_steps(struct rig *r, uint32_t frames)
+{
+    for (uint32_t f = 0; f < RIG_FRAMES; f += frames) {
+        struct tac_io io = rig_io(r, f, frames);
+        for (uint32_t i = 0; i < r->ins; i++)
+            rig_hold_still(&io.in[i], frames);
+        for (uint32_t p = 0; p < r->params; p++)
+            rig_hold_still(&io.param[p], frames);
+        r->block->process(r->state, &io);
+    }
+}
+
+/* Every frame of the outputs; the first only, where the others are unheard. */
+static inline bool rig_same(const struct rig *a, const struct rig *b, uint32_t *ret_frame)
+{
+    for (uint32_t o = 0; o < (b->unheard ? 1 : a->outs); o++)
+        for (size_t i = 0; i < (size_t)RIG_FRAMES * a->lanes; i++)
+            if (memcmp(&a->out[o][i], &b->out[o][i], sizeof(float))) {
+                *ret_frame = (uint32_t)(i / a->lanes);
+                return false;
+            }
+    return true;
+}
+
 static inline void rig_close(struct rig *r)
 {
     for (uint32_t i = 0; i < r->ins; i++)

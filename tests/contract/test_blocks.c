@@ -36,17 +36,6 @@ static void descriptors_are_complete(void)
     }
 }
 
-static bool same_outputs(const struct rig *a, const struct rig *b, uint32_t *ret_frame)
-{
-    for (uint32_t o = 0; o < (b->unheard ? 1 : a->outs); o++)
-        for (size_t i = 0; i < (size_t)RIG_FRAMES * a->lanes; i++)
-            if (memcmp(&a->out[o][i], &b->out[o][i], sizeof(float))) {
-                *ret_frame = (uint32_t)(i / a->lanes);
-                return false;
-            }
-    return true;
-}
-
 static void splits_give_the_same_bits(void)
 {
     static const uint32_t sizes[] = {1, 7, 64, 333};
@@ -61,7 +50,7 @@ static void splits_give_the_same_bits(void)
                 for (uint32_t f = 0; f < RIG_FRAMES; f += sizes[s])
                     rig_process(&cut, f, RIG_FRAMES - f < sizes[s] ? RIG_FRAMES - f : sizes[s]);
                 uint32_t frame = 0;
-                CHECK_MSG(cut.block->blockwise || same_outputs(&whole, &cut, &frame),
+                CHECK_MSG(cut.block->blockwise || rig_same(&whole, &cut, &frame),
                           "%s %s, calls of %u frames%s: differs at frame %u", cut.block->name,
                           variant->name, sizes[s], moving ? ", moving" : "", frame);
                 rig_close(&cut);
@@ -99,10 +88,34 @@ static void values_that_stand_still_give_the_same_bits_however_they_come(void)
                 io.param[p].stride = 0;
             still.block->process(still.state, &io);
         }
-        CHECK_MSG(moving.block->blockwise || same_outputs(&moving, &still, &frame),
+        CHECK_MSG(moving.block->blockwise || rig_same(&moving, &still, &frame),
                   "%s %s: differs at frame %u", moving.block->name, variant->name, frame);
         rig_close(&moving);
         rig_close(&still);
+    }
+}
+
+/* Signals of voices step somewhere within a call or at its edge: by the length of calls alone. */
+static void steps_give_the_same_bits_wherever_calls_begin(void)
+{
+    static const uint32_t sizes[] = {64, 16, 1};
+    EACH_BLOCK(variant, index)
+    {
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            static struct rig whole, cut;
+            rig_open_steps(&whole, variant, index, seed);
+            rig_process(&whole, 0, RIG_FRAMES);
+            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+                uint32_t frame = 0;
+                rig_open_steps(&cut, variant, index, seed);
+                rig_process_steps(&cut, sizes[s]);
+                CHECK_MSG(cut.block->blockwise || rig_same(&whole, &cut, &frame),
+                          "%s %s, calls of %u frames: differs at frame %u", cut.block->name,
+                          variant->name, sizes[s], frame);
+                rig_close(&cut);
+            }
+            rig_close(&whole);
+        }
     }
 }
 
@@ -121,7 +134,7 @@ static void check_pair(const struct tac_variant *variant, uint32_t index, int fi
         rig_process2(&two[0], &two[1], f, 64);
     for (int k = 0; k < 2; k++) {
         uint32_t frame = 0;
-        CHECK_MSG(same_outputs(&one[k], &two[k], &frame), "%s %s bank %d: differs at frame %u",
+        CHECK_MSG(rig_same(&one[k], &two[k], &frame), "%s %s bank %d: differs at frame %u",
                   one[k].block->name, variant->name, k, frame);
         rig_close(&one[k]);
         rig_close(&two[k]);
@@ -148,7 +161,7 @@ static void an_output_without_listener_changes_nothing(void)
         unheard.unheard = true;
         rig_process(&heard, 0, RIG_FRAMES);
         rig_process(&unheard, 0, RIG_FRAMES);
-        CHECK_MSG(same_outputs(&heard, &unheard, &frame), "%s %s: differs at frame %u",
+        CHECK_MSG(rig_same(&heard, &unheard, &frame), "%s %s: differs at frame %u",
                   heard.block->name, variant->name, frame);
         rig_close(&heard);
         rig_close(&unheard);
@@ -185,7 +198,7 @@ static void check_line(const struct tac_variant *variant, uint32_t index, uint32
                 line[0].block->process(states[0], io);
         }
         for (int k = 0; k <= pair; k++)
-            CHECK_MSG(same_outputs(&plain[k], &line[k], &frame), "%s %s %s: differs at frame %u",
+            CHECK_MSG(rig_same(&plain[k], &line[k], &frame), "%s %s %s: differs at frame %u",
                       plain[k].block->name, plain[k].block->param[alone - 1].name, variant->name,
                       frame);
         for (int k = 0; k < 2; k++) {
@@ -273,7 +286,7 @@ static void check_count(const struct tac_variant *variant, uint32_t index, uint3
             counted[0].block->process2(states, io);
     }
     for (int k = 0; k < 2; k++) {
-        CHECK_MSG(same_outputs(&plain[k], &counted[k], &frame),
+        CHECK_MSG(rig_same(&plain[k], &counted[k], &frame),
                   "%s %s bank %d, alone %u: differs at frame %u", plain[k].block->name,
                   variant->name, k, alone, frame);
         rig_close(&plain[k]);
@@ -328,9 +341,8 @@ static void check_forgetting(const struct tac_variant *variant, uint32_t index, 
         if (f / STEP % MOVES == 2)
             move_state(&moves);
     }
-    CHECK_MSG(same_outputs(&stays, &moves, &frame),
-              "%s %s, alone %u, options %u: differs at frame %u", stays.block->name, variant->name,
-              alone, way, frame);
+    CHECK_MSG(rig_same(&stays, &moves, &frame), "%s %s, alone %u, options %u: differs at frame %u",
+              stays.block->name, variant->name, alone, way, frame);
     rig_close(&stays);
     rig_close(&moves);
 }
@@ -366,7 +378,7 @@ static void what_is_added_is_what_would_be_written(void)
                 }
             for (uint32_t f = 0; f < RIG_FRAMES; f += 64)
                 rig_process(&adding, f, 64);
-            CHECK_MSG(same_outputs(&plain, &adding, &frame), "%s %s: differs at frame %u",
+            CHECK_MSG(rig_same(&plain, &adding, &frame), "%s %s: differs at frame %u",
                       plain.block->name, variant->name, frame);
             rig_close(&plain);
             rig_close(&adding);
@@ -402,8 +414,8 @@ static void check_sum(const struct tac_variant *variant, uint32_t index, bool be
         rig_process(&one[1], f, 64);
         rig_process2(&two[0], &two[1], f, 64);
     }
-    CHECK_MSG(same_outputs(&one[0], &two[0], &frame), "%s %s: differs at frame %u",
-              one[0].block->name, variant->name, frame);
+    CHECK_MSG(rig_same(&one[0], &two[0], &frame), "%s %s: differs at frame %u", one[0].block->name,
+              variant->name, frame);
     memset(one[1].out, 0, sizeof one[1].out);
     memset(two[1].out, 0, sizeof two[1].out);
     for (int k = 0; k < 2; k++) {
@@ -558,6 +570,7 @@ int main(int argc, char **argv)
     TEST(descriptors_are_complete);
     TEST(splits_give_the_same_bits);
     TEST(values_that_stand_still_give_the_same_bits_however_they_come);
+    TEST(steps_give_the_same_bits_wherever_calls_begin);
     TEST(two_banks_at_once_give_the_same_bits);
     TEST(an_output_without_listener_changes_nothing);
     TEST(a_line_gives_the_same_bits);

@@ -107,9 +107,10 @@ TAC_INLINE tac_v cut(tac_v d, tac_m held)
     return tac_v_select(~held & (tac_m)(tac_v_abs(d) < INAUDIBLE), tac_v_set(0), d);
 }
 
-TAC_INLINE int ends(tac_v d, tac_m held)
+/* Between first and d: in some lane that has fallen to 0 by itself, too. */
+TAC_INLINE int ends(tac_v first, tac_v d, tac_m held)
 {
-    return tac_m_any(~held & (tac_m)(tac_v_abs(d) < INAUDIBLE) & (tac_m)(d != tac_v_set(0)));
+    return tac_m_any(~held & (tac_m)(tac_v_abs(d) < INAUDIBLE) & (tac_m)(first != tac_v_set(0)));
 }
 
 static int settle(struct adsr *s, const struct tac_io *io)
@@ -157,7 +158,7 @@ TAC_INLINE void glide(struct adsr *const *s, const struct tac_io *io, int banks)
     }
     TAC_UNROLL
     for (int b = 0; b < banks; b++) {
-        if (ends(d[b], s[b]->held))
+        if (ends(s[b]->d, d[b], s[b]->held))
             glide_to_end(s[b], &io[b]);
         else
             s[b]->d = d[b];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * gain.c - multiplies a signal by a level in decibels and by a control signal (a VCA).
  *
- * y = x * control * 10^(level / 20). State: 8 bytes a lane, where there are several: the factor of
- * a level that stands still. Latency 0. */
+ * y = x * (control * 10^(level / 20)), in this order whether or not they move: so where a call
+ * begins is not heard. State: 8 bytes a lane, where there are several: the factor of a level that
+ * stands still. Latency 0. */
 #include "dsp/block.h"
 #include "dsp/maths.h"
 
@@ -28,12 +29,12 @@ TAC_INLINE void multiply(float *out, const float *x, const float *control, tac_v
     float f = factor[0];
     TAC_IVDEP
     for (size_t i = 0; i < floats; i++) {
-        float y = x[i] * control[i] * f;
+        float y = x[i] * (control[i] * f);
         out[i] = add ? out[i] + y : y;
     }
 #else
     for (size_t i = 0; i < floats; i += TAC_LANES)
-        tac_give(out + i, tac_v_load(x + i) * tac_v_load(control + i) * factor, add);
+        tac_give(out + i, tac_v_load(x + i) * (tac_v_load(control + i) * factor), add);
 #endif
 }
 
@@ -100,7 +101,7 @@ TAC_INLINE void run(struct gain *s, const struct tac_io *io, int add)
     for (uint32_t i = 0; i < io->frames; i++) {
         if (level.stride)
             factor = tac_v_db(TAC_AT(level, i));
-        tac_give(out + (size_t)i * TAC_LANES, TAC_AT(x, i) * TAC_AT(control, i) * factor, add);
+        tac_give(out + (size_t)i * TAC_LANES, TAC_AT(x, i) * (TAC_AT(control, i) * factor), add);
     }
 }
 
@@ -120,8 +121,8 @@ TAC_INLINE void multiply_both(struct gain *const *s, const struct tac_io *io)
     const float *c0 = io[0].in[IN_CONTROL].data, *c1 = io[1].in[IN_CONTROL].data;
     float *out0 = io[0].out[0], *out1 = io[1].out[0];
     for (size_t i = 0; i < (size_t)io->frames * TAC_LANES; i += TAC_LANES) {
-        tac_v y = tac_v_load(x0 + i) * tac_v_load(c0 + i) * a;
-        tac_v z = tac_v_load(x1 + i) * tac_v_load(c1 + i) * b;
+        tac_v y = tac_v_load(x0 + i) * (tac_v_load(c0 + i) * a);
+        tac_v z = tac_v_load(x1 + i) * (tac_v_load(c1 + i) * b);
         tac_v_store(out0 + i, y);
         tac_v_store(out1 + i, z);
     }

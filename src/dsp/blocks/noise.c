@@ -102,9 +102,13 @@ TAC_INLINE tac_v coloured(struct noise *s, tac_v white, tac_v colour)
     return tac_v_select(colour > PINK - 0.5f, y, white);
 }
 
+/* The filters stand still where nothing but an edit or the program can ask for a colour. By a cable
+ * one may come at any frame: there they run all the time, or the sound would depend on where calls
+ * begin. */
 static int is_white(const struct tac_io *io)
 {
-    return !io->param[P_COLOUR].stride && !tac_m_any(TAC_AT(io->param[P_COLOUR], 0) > 0.5f);
+    const struct tac_signal colour = io->param[P_COLOUR];
+    return !colour.stride && !colour.connected && !tac_m_any(TAC_AT(colour, 0) > 0.5f);
 }
 
 static void process(void *state, const struct tac_io *io)
