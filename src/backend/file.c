@@ -4,9 +4,11 @@
  * The format follows from the name: .wav (32-bit float, RF64 when it grows beyond 4 GiB), .flac (24
  * bit), .aiff, .caf, .ogg. The header is written anew about every second of sound, so that what was
  * produced is good whenever the program ends. A write that fails ends the stream and is reported by
- * stats; what was written before stays.
+ * stats; what was written before stays, and the file is whole (sound_sink.h). It is finished when
+ * the stream is stopped, which then cannot be started again.
  * Threads the backend's own, of normal priority. Not real-time: nobody waits for it. */
 #include "backend/backend_cycle.h"
+#include "backend/sound_sink.h"
 #include "base/sound_words.h"
 
 #include <errno.h>
@@ -22,10 +24,11 @@ struct file {
     struct tac_backend_stream base;
     struct tac_backend_config config;
     struct tac_cycle_runner runner;
-    SNDFILE *out, *in;
+    struct tac_sound_sink *out;
+    SNDFILE *in;
     float *frames; /* interleaved */
     pthread_t thread;
-    bool running;
+    bool running, ended;
     uint64_t since_header;
     _Atomic bool stop, done;
     _Atomic int error;
@@ -49,14 +52,6 @@ static int format_of(const char *path)
     return 0;
 }
 
-/* What libsndfile could not open. */
-static int refuse(const char *path, const char *done, struct tac_error *err)
-{
-    char why[96];
-    return tac_error_set(err, -EIO, path, 0, 0, "cannot be %s: %s", done,
-                         tac_sound_words(sf_error(NULL), sf_strerror(NULL), why, sizeof why));
-}
-
 static int open_out(struct file *f, const struct tac_backend_config *c, struct tac_error *err)
 {
     if (!c->device)
@@ -70,11 +65,7 @@ static int open_out(struct file *f, const struct tac_backend_config *c, struct t
         return tac_error_set(err, -TAC_E_RANGE, c->device, 0, 0,
                              "this kind of file cannot hold %u channels at %g Hz; .wav can",
                              c->outputs, c->rate_hz);
-    f->out = sf_open(c->device, SFM_WRITE, &info);
-    if (!f->out)
-        return refuse(c->device, "written", err);
-    sf_command(f->out, SFC_RF64_AUTO_DOWNGRADE, NULL, SF_TRUE);
-    return 0;
+    return tac_sound_sink_open(c->device, &info, &f->out, err);
 }
 
 static int open_in(struct file *f, const struct tac_backend_config *c, struct tac_error *err)
@@ -83,8 +74,11 @@ static int open_in(struct file *f, const struct tac_backend_config *c, struct ta
         return 0;
     SF_INFO info = {0};
     f->in = sf_open(c->capture, SFM_READ, &info);
-    if (!f->in)
-        return refuse(c->capture, "read", err);
+    if (!f->in) {
+        char why[96];
+        return tac_error_set(err, -EIO, c->capture, 0, 0, "cannot be read: %s",
+                             tac_sound_words(sf_error(NULL), sf_strerror(NULL), why, sizeof why));
+    }
     if (info.channels != (int)c->inputs || info.samplerate != (int)c->rate_hz)
         return tac_error_set(err, -TAC_E_RANGE, c->capture, 0, 0,
                              "has %d channels at %d Hz; %u channels at %g Hz are wanted",
@@ -143,13 +137,14 @@ static bool write_output(struct file *f, uint32_t frames)
     for (uint32_t c = 0; c < f->base.outputs; c++)
         for (uint32_t i = 0; i < frames; i++)
             f->frames[i * f->base.outputs + c] = f->runner.out[c][i];
-    if (sf_writef_float(f->out, f->frames, frames) != frames) {
-        atomic_store(&f->error, errno ? -errno : -EIO);
+    int code = tac_sound_sink_write(f->out, f->frames, frames);
+    if (code < 0) {
+        atomic_store(&f->error, code);
         return false;
     }
     f->since_header += frames;
     if ((double)f->since_header >= f->config.rate_hz * 10) {
-        sf_command(f->out, SFC_UPDATE_HEADER_NOW, NULL, 0);
+        tac_sound_sink_update(f->out);
         f->since_header = 0;
     }
     return true;
@@ -184,6 +179,9 @@ static int file_start(struct tac_backend_stream *stream, struct tac_error *err)
     struct file *f = (struct file *)stream;
     if (f->running)
         return 0;
+    if (f->ended)
+        return tac_error_set(err, -EINVAL, f->config.device, 0, 0,
+                             "is finished; it would have to be opened anew");
     atomic_store(&f->stop, false);
     bool realtime;
     struct tac_backend_config config = f->config;
@@ -194,6 +192,18 @@ static int file_start(struct tac_backend_stream *stream, struct tac_error *err)
     return code;
 }
 
+/* What the encoder still held may fail, too. */
+static void finish(struct file *f)
+{
+    bool whole = true;
+    int code = tac_sound_sink_close(f->out, &whole);
+    f->out = NULL;
+    if (code < 0 && !atomic_load(&f->error))
+        atomic_store(&f->error, code);
+    if (!whole)
+        snprintf(f->base.notice, sizeof f->base.notice, "the file is cut off");
+}
+
 static int file_stop(struct tac_backend_stream *stream)
 {
     struct file *f = (struct file *)stream;
@@ -201,8 +211,8 @@ static int file_stop(struct tac_backend_stream *stream)
         atomic_store_explicit(&f->stop, true, memory_order_release);
         pthread_join(f->thread, NULL);
         f->running = false;
-        if (f->out)
-            sf_write_sync(f->out);
+        f->ended = true;
+        finish(f);
     }
     return atomic_load(&f->error);
 }
@@ -213,8 +223,7 @@ static void file_close(struct tac_backend_stream *stream)
     if (!f)
         return;
     file_stop(stream);
-    if (f->out)
-        sf_close(f->out);
+    finish(f);
     if (f->in)
         sf_close(f->in);
     tac_cycle_close(&f->runner);

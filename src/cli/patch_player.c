@@ -206,11 +206,11 @@ int tac_player_close(struct tac_player *p, struct tac_error *err)
     int code = 0;
     if (p->stream) {
         code = p->stream->backend->stop(p->stream);
+        const char *left = p->stream->notice[0] ? p->stream->notice : "what was written is kept";
         if (code < 0)
-            tac_error_set(err, code, p->file, 0, 0,
-                          p->file ? "writing stopped: %s; what was written is kept"
-                                  : "the sound stopped: %s",
-                          tac_error_sentence(code));
+            tac_error_set(err, code, p->file, 0, 0, "%s stopped: %s%s%s",
+                          p->file ? "writing" : "the sound", tac_error_sentence(code),
+                          p->file ? "; " : "", p->file ? left : "");
         p->stream->backend->close(p->stream);
     }
     int recorded = tac_wav_writer_close(p->record, code < 0 ? NULL : err);

@@ -4,8 +4,11 @@
 
 #include "test.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <sndfile.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 static void count_up(void *user, const struct tac_cycle *c)
@@ -100,11 +103,95 @@ static void a_full_disk_is_told(void)
     rmdir(path);
 }
 
+/* A disk of 2 MiB, which only root can make. True when there is one at path. */
+static bool mount_small(const char *path)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tactus", path, "tmpfs", 0, "size=2m") == 0;
+}
+
+static void noise(void *user, const struct tac_cycle *c)
+{
+    uint32_t *random = user;
+    for (uint32_t i = 0; i < c->frames; i++)
+        for (uint32_t k = 0; k < c->outputs; k++)
+            c->out[k][i] = (float)(int32_t)(*random = *random * 1664525 + 1013904223) / 4e9f;
+}
+
+/* Frames that can be read; 0 where fewer than the heading promises, if it does. */
+static sf_count_t frames_of(const char *path)
+{
+    static float data[2 * 4096];
+    SF_INFO info = {0};
+    SNDFILE *file = sf_open(path, SFM_READ, &info);
+    sf_count_t all = 0, got = 1;
+    while (file && (got = sf_readf_float(file, data, 4096)) > 0)
+        all += got;
+    if (file)
+        sf_close(file);
+    return all == info.frames || info.frames == SF_COUNT_MAX ? all : 0;
+}
+
+/* The heading is written anew while it grows. */
+static void half_a_minute_is_all_there(void)
+{
+    static const char *const names[] = {"a.ogg", "a.flac", "a.wav"};
+    char folder[] = "/tmp/tactus-minute-XXXXXX", path[64];
+    REQUIRE(mkdtemp(folder));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        uint32_t random = 1;
+        struct tac_error err = {0};
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        struct tac_backend_config config = {.rate_hz = 8000,
+                                            .frames = 4096,
+                                            .outputs = 1,
+                                            .device = path,
+                                            .frames_end = 8000 * 30,
+                                            .process = noise,
+                                            .user = &random};
+        CHECK_MSG(play(&config, &err) == 0, "%s: %s", names[i], err.text);
+        CHECK_MSG(frames_of(path) == 240000, "%s: %lld", names[i], (long long)frames_of(path));
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+/* Also where the encoder says that all is well. */
+static void a_file_is_whole_when_the_disk_fills(void)
+{
+    static const char *const names[] = {"a.ogg", "a.flac", "a.wav", "a.caf"};
+    char folder[] = "/tmp/tactus-small-XXXXXX", path[64];
+    REQUIRE(mkdtemp(folder));
+    if (!mount_small(folder)) {
+        rmdir(folder);
+        SKIP("only root can make a small disk");
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        uint32_t random = 1;
+        struct tac_error err = {0};
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        struct tac_backend_config config = {.rate_hz = 48000,
+                                            .frames = 4096,
+                                            .outputs = 2,
+                                            .device = path,
+                                            .frames_end = 48000 * 300,
+                                            .process = noise,
+                                            .user = &random};
+        CHECK_MSG(play(&config, &err) == -ENOSPC, "%s: %s", names[i], err.text);
+        CHECK_MSG(frames_of(path) > 40000, "%s: %lld", names[i], (long long)frames_of(path));
+        unlink(path);
+    }
+    umount(folder);
+    rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
     TEST(what_is_written_is_read_back);
     TEST(failures_are_one_line);
     TEST(a_full_disk_is_told);
+    TEST(half_a_minute_is_all_there);
+    TEST(a_file_is_whole_when_the_disk_fills);
     return test_end();
 }
