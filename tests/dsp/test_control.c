@@ -124,6 +124,31 @@ static void adsr_never_steps(void)
     }
 }
 
+/* A release of no time is over after three frames, and what is left of it is cut off there, also
+ * where it would fall to 0 by itself before the call ends. */
+static void adsr_ends_at_the_same_frame_in_calls_of_any_length(void)
+{
+    static const uint32_t sizes[] = {1, 2, 5, 16, 64};
+    EACH_VARIANT(v)
+    {
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            struct play p;
+            static float gate[256];
+            for (size_t i = 0; i < 256; i++)
+                gate[i] = i < 127;
+            play_open(&p, v, "adsr");
+            play_set(&p, "release", 0);
+            for (size_t at = 0; at < 256; at += sizes[s]) {
+                size_t n = 256 - at < sizes[s] ? 256 - at : sizes[s];
+                play_run(&p, gate + at, 0, heard + at, n);
+            }
+            CHECK_MSG(heard[128] > 0 && heard[131] == 0, "%s, calls of %u: %g", v->name, sizes[s],
+                      (double)heard[131]);
+            play_close(&p);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -131,5 +156,6 @@ int main(int argc, char **argv)
     TEST(sequencer_keeps_time);
     TEST(sequencer_sends_what_it_plays);
     TEST(adsr_never_steps);
+    TEST(adsr_ends_at_the_same_frame_in_calls_of_any_length);
     return test_end();
 }
