@@ -268,8 +268,9 @@ struct tac_block {
     float tail_s; /* time until the output has decayed by 120 dB after the input stops;
                      < 0: depends on parameters, may be endless */
     uint8_t not_in_place;
-    uint8_t blockwise; /* output depends on the split into blocks (block-rate control) */
-    uint8_t adds;      /* heeds io->add: saves the sum over voices a reading and a writing */
+    uint8_t blockwise;     /* output depends on the split into blocks (block-rate control) */
+    uint8_t follows_tempo; /* reads setup->tempo_bpm: another tempo needs another node */
+    uint8_t adds;          /* heeds io->add: saves the sum over voices a reading and a writing */
     /* Inputs, as bits: while any one of them is 0, and the state at rest, every output is 0
      * whatever finite values the others and the parameters have, and the state stays at rest.
      * Voices that nobody hears are not run by that (engine). 0: nothing is known. */

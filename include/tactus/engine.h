@@ -15,7 +15,9 @@
  *           themselves. "events" may come from any thread and never wait. "audio" functions are
  *           called from one thread at a time, and never wait for a control thread. Loading while
  *           the sound runs is an edit: the new plan is built by the caller of load, and the audio
- *           thread takes it over at the edge of a cycle.
+ *           thread takes it over at the edge of a cycle, once what the edit before it changed has
+ *           been cross-faded (20 ms of sound). Of edits that wait the newest is taken, and what is
+ *           sent to its nodes and sections meanwhile is kept for them until then.
  * Real time audio functions obey the law: no allocation, lock, system call, fault or log.
  * Sameness  the output has the same bits for every length of the process calls (feedback cables and
  *           parameter events included), because the engine cuts time into slices of

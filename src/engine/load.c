@@ -3,20 +3,16 @@
  *
  * heard     the newest plan that the audio thread has taken. A plan that it has not taken yet is
  *           taken back and dropped in favour of the next, as if it had never been.
- * Fades     what an edit changes is cross-faded (ghosts.h). An edit that comes before the fades of
- *           the one before are over waits for them, where somebody plays in real time. When they
- *           are over the text is made into a plan once more, without ghosts: tac_engine_tend().
- * Threads   control, under engine->lock. */
+ * Fades     what an edit changes is cross-faded (ghosts.h). The audio thread takes no plan before
+ * the fades of its own are over, so nothing here waits for them. When they are over the text is
+ * made into a plan once more, without ghosts: tac_engine_tend(). Threads   control, under
+ * engine->lock. */
 #include "engine/ghosts.h"
 #include "engine/internal.h"
-
-#include "base/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { WAIT_NAP_NS = 2000000, WAIT_NAPS = 30 };
 
 static int64_t id_of(void *user, const char *name)
 {
@@ -80,18 +76,6 @@ void tac_engine_collect(struct tac_engine *e)
     }
 }
 
-/* Fades of the plan that is heard go on for a few more cycles, if there are any. */
-static void wait_for_fades(const struct tac_engine *e)
-{
-    if (e->config.offline || !e->heard || !e->heard->fade.used)
-        return;
-    for (int i = 0; i < WAIT_NAPS; i++) {
-        if (atomic_load_explicit(&e->heard->fade.done, memory_order_acquire))
-            return;
-        tac_clock_sleep_until(tac_clock_ns() + WAIT_NAP_NS);
-    }
-}
-
 static int build_plan(struct tac_engine *e, struct tac_graph *graph, struct tac_plan **ret_plan,
                       struct tac_error *err)
 {
@@ -141,7 +125,6 @@ static int take_graph(struct tac_engine *e, struct tac_graph *graph, struct tac_
         tac_plan_remember(missed, true);
     else
         e->heard = e->latest;
-    wait_for_fades(e);
     code = build_plan(e, graph, &plan, err);
     if (code < 0) {
         if (missed)

@@ -21,7 +21,8 @@ static uint64_t hash_options(const struct tac_graph *graph, const struct tac_gra
                              double tempo_bpm)
 {
     uint64_t hash = tac_hash_bytes(TAC_HASH_BEGIN, &n->seed, sizeof n->seed);
-    hash = tac_hash_bytes(hash, &tempo_bpm, sizeof tempo_bpm);
+    if (n->block->follows_tempo)
+        hash = tac_hash_bytes(hash, &tempo_bpm, sizeof tempo_bpm);
     for (int i = 0; i < TAC_BLOCK_OPTIONS_MAX && n->block->option[i].name; i++) {
         hash = tac_hash_bytes(hash, &n->option[i], sizeof n->option[i]);
         if (n->file[i])

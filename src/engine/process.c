@@ -17,10 +17,16 @@ enum { SLICE = TAC_ENGINE_SLICE_FRAMES };
 
 /* ---- events -------------------------------------------------------------------------------- */
 
+/* What the edit before changed is not yet where it goes: cut short it would click. */
+static bool is_fading(const struct tac_plan *p)
+{
+    return p && p->fade.used && !p->fade.settled;
+}
+
 static void take_plan(struct tac_engine *e)
 {
     if (!atomic_load_explicit(&e->next, memory_order_relaxed) ||
-        atomic_load_explicit(&e->retired, memory_order_relaxed))
+        atomic_load_explicit(&e->retired, memory_order_relaxed) || is_fading(e->playing))
         return;
     struct tac_plan *plan = atomic_exchange_explicit(&e->next, NULL, memory_order_acquire);
     if (!plan)
@@ -80,6 +86,20 @@ static void apply_late(struct tac_engine *e)
         tac_agenda_drop_late(e->agenda);
 }
 
+/* Whoever it is for is not in the plan, but may be in the one that waits for the fades of this one:
+ * it comes behind them. */
+static bool wait_for_plan(struct tac_engine *e, struct tac_event event)
+{
+    const struct tac_plan *p = e->playing;
+    if (event.target == TAC_GRAPH_NONE || !is_fading(p) ||
+        !atomic_load_explicit(&e->next, memory_order_relaxed) ||
+        (event.target < p->ids && p->index_by_id[event.target] != TAC_GRAPH_NONE))
+        return false;
+    event.due = e->now + p->fade.left + SLICE;
+    tac_agenda_push(e->agenda, &event);
+    return true;
+}
+
 /* How long the slice may be: until a parameter changes. Applies what is due now, and gives the
  * notes of the slice to the sections. */
 static uint32_t apply_events(struct tac_engine *e, uint32_t frames)
@@ -90,6 +110,8 @@ static uint32_t apply_events(struct tac_engine *e, uint32_t frames)
         if (next->kind == TAC_EVENT_PARAM && next->due > e->now)
             return (uint32_t)(next->due - e->now);
         struct tac_event event = tac_agenda_pop(e->agenda);
+        if (wait_for_plan(e, event))
+            continue;
         if (event.kind == TAC_EVENT_NOTE)
             send_note(e, &event, event.due > e->now ? (uint32_t)(event.due - e->now) : 0);
         else if (tac_agenda_late(e->agenda) || !apply_param(e, &event))

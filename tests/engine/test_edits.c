@@ -197,6 +197,51 @@ static void what_replaces_what_is_cross_faded(void)
 }
 
 /* The section stays with its voices, so the ghosts are fed by what feeds the new node. */
+/* Edits that follow each other faster than a fade lasts, with and without anybody between them. */
+static void an_edit_within_the_fade_of_another_waits_for_it(void)
+{
+    static const uint32_t gaps[] = {16, 37, 200, 480, 959};
+    for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++) {
+        struct tac_engine *e = rig_open("output: 1\nnodes: {a: " CONSTANT "1}}\n"
+                                        "cables: [a -> output]\n");
+        REQUIRE(e);
+        rig_play(e, 0, 100, 64);
+        uint32_t at = 100;
+        for (int i = 0; i < 12; i++, at += gaps[g]) {
+            char text[200];
+            snprintf(text, sizeof text,
+                     "output: 1\nnodes: {a: " CONSTANT "1}, n%d: " CONSTANT "2}}\n"
+                     "cables: [%s%d -> output]\n",
+                     i, i & 1 ? "a -> output] #" : "n", i);
+            REQUIRE(rig_load(e, text) == 0);
+            rig_play(e, at, gaps[g], 64);
+        }
+        rig_play(e, at, 2200, 64);
+        CHECK_MSG(steepest(at + 2200) < 0.005f, "every %u frames: a step of %g", gaps[g],
+                  (double)steepest(at + 2200));
+        CHECK(rig_out[0][at + 2199] == 1);
+        tac_engine_free(e);
+    }
+}
+
+/* What is said to a node before the audio thread has it is said to it when it has. */
+static void what_is_sent_to_a_plan_that_waits_arrives(void)
+{
+    struct tac_engine *e =
+        rig_open("output: 1\nnodes: {a: " CONSTANT "1}}\ncables: [a -> output]\n");
+    REQUIRE(e);
+    uint32_t id;
+    rig_play(e, 0, 100, 64);
+    REQUIRE(rig_load(e, "output: 1\nnodes: {a: " CONSTANT "1}}\n") == 0);
+    rig_play(e, 0, 100, 64);
+    REQUIRE(rig_load(e, "output: 1\nnodes: {b: " CONSTANT "2}}\ncables: [b -> output]\n") == 0);
+    REQUIRE(tac_engine_param_find(e, "b.centre", &id) == 0);
+    REQUIRE(tac_engine_param_set(e, id, 5, 10) == 0);
+    rig_play(e, 0, 4000, 64);
+    CHECK_NEAR(rig_out[0][3999], 5, 1e-5);
+    tac_engine_free(e);
+}
+
 static void a_node_among_voices_is_cross_faded(void)
 {
     static const char text[] = "output: 1\nvoices: {v: {count: %d, nodes: {c: " CONSTANT
@@ -278,6 +323,25 @@ static void notes_delays_and_tails_survive_edits(void)
     CHECK_MSG(worst < 1e-6f && peak > 0.01f, "off by %g, tail %g", (double)worst, (double)peak);
 }
 
+/* An echo in beats reads from another place, and has not forgotten what it heard. */
+static void a_change_of_tempo_keeps_the_echoes(void)
+{
+    static const char *const texts[] = {
+        "output: 1\ntempo: 120\nnodes: {s: {block: sine, frequency: 100 Hz, level: 50 %}, d: "
+        "{block: "
+        "delay, time: 0.1 beats, mix: 50 %}}\ncables: [s -> d -> output]\n",
+        "output: 1\ntempo: 90\nnodes: {s: {block: sine, frequency: 100 Hz, level: 50 %}, d: "
+        "{block: "
+        "delay, time: 0.1 beats, mix: 50 %}}\ncables: [s -> d -> output]\n"};
+    struct tac_engine *e = rig_open(texts[0]);
+    REQUIRE(e);
+    rig_play(e, 0, 12000, 64);
+    REQUIRE(rig_load(e, texts[1]) == 0);
+    rig_play(e, 12000, 12000, 64);
+    CHECK_MSG(steepest(RIG_FRAMES) < 0.02f, "a step of %g", (double)steepest(RIG_FRAMES));
+    tac_engine_free(e);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -288,8 +352,11 @@ int main(int argc, char **argv)
     TEST(a_change_that_was_not_played_is_not_lost);
     TEST(a_thousand_edits_around_a_held_sine_leave_no_trace);
     TEST(what_replaces_what_is_cross_faded);
+    TEST(an_edit_within_the_fade_of_another_waits_for_it);
+    TEST(what_is_sent_to_a_plan_that_waits_arrives);
     TEST(a_node_among_voices_is_cross_faded);
     TEST(notes_delays_and_tails_survive_edits);
     TEST(turning_a_chain_around_is_no_loop);
+    TEST(a_change_of_tempo_keeps_the_echoes);
     return test_end();
 }

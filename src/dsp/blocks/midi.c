@@ -124,6 +124,7 @@ TAC_BLOCK(midi) = {
                [O_CHANNEL] = {"channel", "which is played; 0: all", TAC_OPTION_NUMBER, 0, 16, 0,
                               NULL},
                [O_CLOCK] = {"clock", "whose tempo counts", TAC_OPTION_CHOICE, 0, 1, 0, clocks}},
+    .follows_tempo = 1,
     .state_bytes = sizeof(struct midi),
     .init = init,
     .process = process,

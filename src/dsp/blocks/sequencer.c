@@ -94,6 +94,7 @@ TAC_BLOCK(sequencer) = {
                                TAC_CURVE_STEP, NULL}},
     .option = {[O_NOTES] = {"notes", "the steps: MIDI note numbers, 0 is a rest",
                             TAC_OPTION_NUMBERS, 0, 127, 0, NULL}},
+    .follows_tempo = 1,
     .state_bytes = sizeof(struct sequencer),
     .init = init,
     .process = process,
