@@ -78,7 +78,7 @@ static sf_count_t sink_write(const void *data, sf_count_t bytes, void *user)
     take_room(s, s->at + bytes);
     if (!s->plain && s->at != s->size)
         done = bytes;
-    while (done < bytes && !s->cut) {
+    while (done < bytes) {
         ssize_t n = s->plain ? pwrite(s->fd, from + done, (size_t)(bytes - done), s->at + done)
                              : write(s->fd, from + done, (size_t)(bytes - done));
         if (n < 0 && errno == EINTR)

