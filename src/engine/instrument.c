@@ -2,12 +2,12 @@
  * instrument.c - see instrument.h. */
 #include "engine/instrument.h"
 
+#include "base/plain_file.h"
 #include "engine/sfz.h"
 #include "engine/sound_file.h"
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,21 +188,17 @@ static int make_parts(struct loader *l, uint32_t count, double rate_hz,
 
 static int read_text(const char *path, char **ret_text, size_t *ret_size, struct tac_error *err)
 {
-    FILE *file = fopen(path, "rbe");
-    if (!file)
-        return tac_error_set(err, -errno, NULL, 0, 0, "%s cannot be opened: %s", path,
-                             tac_error_sentence(errno));
-    char *text = malloc(TAC_SFZ_BYTES_MAX + 1);
-    *ret_size = text ? fread(text, 1, TAC_SFZ_BYTES_MAX + 1, file) : 0;
-    int code = !text ? -ENOMEM : ferror(file) ? -EIO : *ret_size > TAC_SFZ_BYTES_MAX ? -EFBIG : 0;
-    fclose(file);
-    if (code < 0) {
-        free(text);
-        return tac_error_set(err, code, NULL, 0, 0, "%s cannot be read: %s", path,
-                             tac_error_sentence(code));
+    const char *other;
+    int code = tac_plain_file_read(path, TAC_SFZ_BYTES_MAX, ret_text, ret_size, &other);
+    if (other)
+        return tac_error_set(err, code, NULL, 0, 0, "%s cannot be played: it is %s", path, other);
+    if (code >= 0 && *ret_size > TAC_SFZ_BYTES_MAX) {
+        free(*ret_text);
+        code = -EFBIG;
     }
-    *ret_text = text;
-    return 0;
+    return code < 0 ? tac_error_set(err, code, NULL, 0, 0, "%s cannot be read: %s", path,
+                                    tac_error_sentence(code))
+                    : 0;
 }
 
 int tac_instrument_load(struct tac_vault *vault, const char *path, double rate_hz,

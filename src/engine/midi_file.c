@@ -7,8 +7,9 @@
  * bytes come to an end. Cost: n log n. */
 #include "engine/midi_file.h"
 
+#include "base/plain_file.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -331,19 +332,20 @@ int tac_midi_file_parse(const uint8_t *bytes, size_t size, struct tac_song **ret
 
 int tac_midi_file_load(const char *path, struct tac_song **ret_song, struct tac_error *err)
 {
-    FILE *file = fopen(path, "rbe");
-    if (!file)
-        return tac_error_set(err, -errno, NULL, 0, 0, "%s cannot be opened: %s", path,
-                             tac_error_sentence(errno));
-    uint8_t *bytes = malloc(TAC_MIDI_BYTES_MAX + 1);
-    size_t size = bytes ? fread(bytes, 1, TAC_MIDI_BYTES_MAX + 1, file) : 0;
-    fclose(file);
+    char *bytes = NULL;
+    const char *other;
+    size_t size;
+    int code = tac_plain_file_read(path, TAC_MIDI_BYTES_MAX, &bytes, &size, &other);
+    if (other)
+        return tac_error_set(err, code, NULL, 0, 0, "%s cannot be played: it is %s", path, other);
+    if (code < 0)
+        return tac_error_set(err, code, NULL, 0, 0, "%s cannot be opened: %s", path,
+                             tac_error_sentence(code));
     struct tac_error why = {0};
-    int code = !bytes ? -ENOMEM : size > TAC_MIDI_BYTES_MAX ? -TAC_E_LIMIT : 0;
-    if (code)
-        tac_error_set(&why, code, NULL, 0, 0, "it is larger than 16 MiB");
+    if (size > TAC_MIDI_BYTES_MAX)
+        code = tac_error_set(&why, -TAC_E_LIMIT, NULL, 0, 0, "it is larger than 16 MiB");
     else
-        code = tac_midi_file_parse(bytes, size, ret_song, &why);
+        code = tac_midi_file_parse((const uint8_t *)bytes, size, ret_song, &why);
     free(bytes);
     return code < 0
                ? tac_error_set(err, code, NULL, 0, 0, "%s cannot be played: %s", path, why.text)

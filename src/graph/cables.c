@@ -2,7 +2,7 @@
  * cables.c - "osc.out -> vcf.in -> output[1]": cables from text, with the rules of widths.
  *
  * cable    = end arrow end { arrow end }
- * arrow    = "->" | "~>" (feedback, a slice late) | "~" frames ">" (feedback, so many frames late)
+ * arrow    = "->" | "~>" (feedback, a slice late) | "~" frames ">" (so many frames late; 64 is ~>)
  * end      = node [ "." port ] [ "[" channel [ "-" channel ] "]" ]
  * A port may be left out when the node has one, or one that is called "in" or "out". The middle of
  * a chain is an input on its left side and the default output on its right side. */
@@ -120,7 +120,8 @@ static int take_arrow(struct cursor *c)
     char *end = (char *)(uintptr_t)c->s + 1;
     unsigned long frames = c->s[1] == '>' ? TAC_GRAPH_FEEDBACK_FRAMES : strtoul(end, &end, 10);
     if (*end != '>' || frames < 1 || frames > TAC_GRAPH_FEEDBACK_FRAMES)
-        return fail_here(c, "feedback is written ~> or with 1 to 64 frames, as in ~1>");
+        return fail_here(
+            c, "feedback is written ~> (64 frames late), or with 1 to 63 frames as in ~1>");
     c->s = end + 1;
     return (int)frames;
 }

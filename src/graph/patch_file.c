@@ -2,15 +2,12 @@
  * patch_file.c - from a file or a text to the checked graph. */
 #include "graph/graph.h"
 
+#include "base/plain_file.h"
 #include "graph/read.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static int read_text(const char *text, size_t bytes, const char *name, const char *folder,
                      struct tac_graph_mistakes *mistakes, struct tac_graph **ret_graph,
@@ -24,7 +21,8 @@ static int read_text(const char *text, size_t bytes, const char *name, const cha
     struct tac_yaml *root = NULL;
     graph->file = tac_stash_string(&graph->stash, name, strlen(name));
     graph->folder = tac_stash_string(&graph->stash, folder, strlen(folder));
-    int code = tac_yaml_parse(text, bytes, name, &text_stash, &root, err);
+    size_t mark = bytes >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0; /* of byte order */
+    int code = tac_yaml_parse(text + mark, bytes - mark, name, &text_stash, &root, err);
     if (code >= 0)
         code = graph->file && graph->folder
                    ? tac_graph_read_patch(&reader, root)
@@ -46,52 +44,14 @@ int tac_graph_read(const char *text, size_t bytes, const char *name, const char 
     return read_text(text, bytes, name, folder, NULL, ret_graph, err);
 }
 
-/* What is no file could keep the reader waiting for ever. */
-static int refuse_other(int fd, const char *path, struct tac_error *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return tac_error_set(err, -errno, path, 0, 0, "cannot be read: %s", strerror(errno));
-    if (S_ISREG(st.st_mode))
-        return 0;
-    return tac_error_set(err, -EINVAL, path, 0, 0, "is %s; a patch is read from a file",
-                         S_ISDIR(st.st_mode)    ? "a directory"
-                         : S_ISFIFO(st.st_mode) ? "a pipe"
-                                                : "a device or a socket");
-}
-
-static int open_file(const char *path, FILE **ret_file, struct tac_error *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return tac_error_set(err, -errno, path, 0, 0, "cannot be opened: %s", strerror(errno));
-    int code = refuse_other(fd, path, err);
-    FILE *file = code < 0 ? NULL : fdopen(fd, "rb");
-    if (!file)
-        close(fd);
-    if (!file && code >= 0)
-        return tac_error_set(err, -ENOMEM, path, 0, 0, "out of memory");
-    *ret_file = file;
-    return code;
-}
-
 int tac_graph_load_text(const char *path, char **ret_text, size_t *ret_bytes, struct tac_error *err)
 {
-    FILE *file = NULL;
-    int code = open_file(path, &file, err);
-    if (code < 0)
-        return code;
-    char *text = malloc(TAC_YAML_BYTES_MAX + 1);
-    size_t bytes = text ? fread(text, 1, TAC_YAML_BYTES_MAX + 1, file) : 0;
-    int failed = text ? (ferror(file) ? errno : 0) : ENOMEM;
-    fclose(file);
-    if (failed) {
-        free(text);
-        return tac_error_set(err, -failed, path, 0, 0, "cannot be read: %s", strerror(failed));
-    }
-    *ret_text = text;
-    *ret_bytes = bytes;
-    return 0;
+    const char *other;
+    int code = tac_plain_file_read(path, TAC_YAML_BYTES_MAX, ret_text, ret_bytes, &other);
+    if (other)
+        return tac_error_set(err, code, path, 0, 0, "is %s; a patch is read from a file", other);
+    return code < 0 ? tac_error_set(err, code, path, 0, 0, "cannot be opened: %s", strerror(-code))
+                    : 0;
 }
 
 char *tac_graph_folder_of(const char *path)

@@ -9,9 +9,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Up to which a double holds every whole number: 2^53. */
+#define SEED_MAX 9007199254740992.0
 
 static int no_memory(const struct tac_graph_reader *r)
 {
@@ -321,6 +325,17 @@ static int read_channels(const struct tac_graph_reader *r, const struct tac_yaml
     return code;
 }
 
+/* Whole, as half a seed would be the same as none. */
+static int read_seed(const struct tac_graph_reader *r, const struct tac_yaml *value,
+                     double *ret_seed)
+{
+    int code = tac_graph_read_number(r, value, TAC_UNIT_NONE, 0, SEED_MAX, ret_seed);
+    if (code >= 0 && *ret_seed != floor(*ret_seed))
+        code = tac_graph_fail(r, -TAC_E_RANGE, value->line, value->column,
+                              "a seed is a whole number from 0 to 2^53");
+    return code;
+}
+
 static int read_heading(const struct tac_graph_reader *r, const struct tac_yaml *root)
 {
     struct tac_graph *g = r->graph;
@@ -339,8 +354,7 @@ static int read_heading(const struct tac_graph_reader *r, const struct tac_yaml 
         code = tac_graph_first(
             code, tac_graph_read_number(r, length, TAC_UNIT_S, 0.001, 86400, &g->length_s));
     if (tac_graph_goes_on(r, code) && seed)
-        code = tac_graph_first(code, tac_graph_read_number(r, seed, TAC_UNIT_NONE, 0,
-                                                           9007199254740991.0, &seed_value));
+        code = tac_graph_first(code, read_seed(r, seed, &seed_value));
     if (tac_graph_goes_on(r, code) && in)
         code = tac_graph_first(code, read_channels(r, in, 0, &inputs));
     if (tac_graph_goes_on(r, code) && out)
@@ -372,5 +386,7 @@ int tac_graph_read_patch(const struct tac_graph_reader *r, const struct tac_yaml
         code = tac_graph_first(code, read_all_cables(r, root));
     if (tac_graph_goes_on(r, code))
         code = tac_graph_first(code, tac_graph_read_overload(r, tac_yaml_get(root, "overload")));
+    if (code >= 0)
+        code = tac_graph_check_written(r);
     return code < 0 ? code : tac_graph_sort(r);
 }

@@ -7,4 +7,7 @@
 
 int tac_graph_read_patch(const struct tac_graph_reader *r, const struct tac_yaml *root);
 
+/* written.c: no file that a recorder writes is another's or one that is read. */
+int tac_graph_check_written(const struct tac_graph_reader *r);
+
 #endif

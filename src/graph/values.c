@@ -36,8 +36,7 @@ int tac_graph_read_number(const struct tac_graph_reader *r, const struct tac_yam
     if (code < 0)
         return tac_graph_fail(r, code, value->line, value->column, "%s", why);
     /* the descriptors' bounds are floats: 0.1 written by a person must not fail against 0.1f */
-    double slack = 1e-6 * fmax(fabs(min), fabs(max));
-    if (!isfinite(number) || number < min - slack || number > max + slack)
+    if (!isfinite(number) || number < min - 1e-6 * fabs(min) || number > max + 1e-6 * fabs(max))
         return tac_graph_fail(r, -TAC_E_RANGE, value->line, value->column,
                               "%.40s is out of range: %s goes from %g to %g%s%s", value->text,
                               value->key ? value->key : "it", shown(unit, min), shown(unit, max),

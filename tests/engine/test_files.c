@@ -247,6 +247,31 @@ static void what_cannot_be_opened_is_one_line(void)
     tac_engine_free(e);
 }
 
+/* What would be waited for, or read for ever, is refused. */
+static void what_is_no_file_is_refused_at_once(void)
+{
+    static const char *const texts[] = {"nodes:\n  m: {block: midi, file: '%s'}\n",
+                                        "nodes:\n  s: {block: sampler, file: '%s'}\n",
+                                        "nodes:\n  p: {block: player, file: '%s'}\n"};
+    char pipe[128], text[256];
+    struct tac_engine *e = NULL;
+    REQUIRE(tac_engine_new(&(struct tac_engine_config){.offline = 1, .no_lock = 1}, &e) == 0);
+    snprintf(pipe, sizeof pipe, "%s", path_of("pipe.sfz"));
+    REQUIRE(mkfifo(pipe, 0600) == 0);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct tac_error err = {0};
+        snprintf(text, sizeof text, texts[i], pipe);
+        CHECK(tac_engine_load_text(e, text, strlen(text), "t", NULL, &err) < 0);
+        CHECK_MSG(err.line == 2 && (strstr(err.text, "a pipe") || strstr(err.text, "no file")),
+                  "%s", err.text);
+    }
+    unlink(pipe);
+    struct tac_error err = {0};
+    snprintf(text, sizeof text, texts[0], "/dev/zero");
+    CHECK(tac_engine_load_text(e, text, strlen(text), "t", NULL, &err) == -22);
+    tac_engine_free(e);
+}
+
 int main(int argc, char **argv)
 {
     snprintf(folder, sizeof folder, "/tmp/tactus-files-XXXXXX");
@@ -262,6 +287,7 @@ int main(int argc, char **argv)
     TEST(a_recorder_writes_what_it_hears);
     TEST(a_wide_recording_stays_in_its_folder);
     TEST(what_cannot_be_opened_is_one_line);
+    TEST(what_is_no_file_is_refused_at_once);
     static const char *const made[] = {"long.wav", "short.wav", "song.mid", "take.wav", "rate.wav"};
     for (int i = 0; i < 5; i++)
         unlink(path_of(made[i]));

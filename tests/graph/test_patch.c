@@ -6,6 +6,7 @@
 
 #include "test.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -404,6 +405,63 @@ static void a_recorder_is_heard_by_a_file(void)
     tac_graph_free(g);
 }
 
+/* Two names of one file, and one that is not there yet. */
+static void no_recorder_writes_over_what_is_read_or_written(void)
+{
+    static const struct {
+        const char *a, *b, *says;
+    } cases[] = {
+        {"player, file: %s", "recorder, file: %s", "'b' would write over what 'a' plays"},
+        {"recorder, file: new.wav", "recorder, file: new.wav",
+         "'b' would write over what 'a' records"},
+        {"player, file: %s", "recorder, file: new.wav", NULL},
+    };
+    char path[] = "/tmp/tactus-same-XXXXXX";
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char form[400], text[600], other[64];
+        struct tac_graph *g;
+        struct tac_error err = {0};
+        snprintf(other, sizeof other, "/tmp/./%s", path + 5);
+        snprintf(form, sizeof form, "nodes:\n  a: {block: %s}\n  b: {block: %s}\n", cases[i].a,
+                 cases[i].b);
+        snprintf(text, sizeof text, form, path, other);
+        int code = read_patch(text, &g, &err);
+        CHECK_MSG(cases[i].says
+                      ? code == -EEXIST && strstr(err.text, cases[i].says) && err.line == 3
+                      : code == 0,
+                  "%zu: %d %s", i, code, err.text);
+        if (code >= 0)
+            tac_graph_free(g);
+    }
+    unlink(path);
+}
+
+static void a_mark_of_byte_order_is_passed_over(void)
+{
+    struct tac_graph *g;
+    struct tac_error err;
+    REQUIRE(read_patch("\xef\xbb\xbfnodes:\n  o: {block: sine}\n", &g, &err) == 0);
+    tac_graph_free(g);
+}
+
+static void seeds_are_whole_numbers(void)
+{
+    static const char *const wrong[] = {"-1", "1.5", "1e99"};
+    struct tac_graph *g;
+    struct tac_error err;
+    char text[80];
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(text, sizeof text, "seed: %s\nnodes: {}\n", wrong[i]);
+        CHECK_MSG(read_patch(text, &g, &err) == -TAC_E_RANGE && err.line == 1, "%s", wrong[i]);
+    }
+    REQUIRE(read_patch("seed: 9007199254740992\nnodes: {}\n", &g, &err) == 0);
+    CHECK(g->seed == 1ull << 53);
+    tac_graph_free(g);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -423,5 +481,8 @@ int main(int argc, char **argv)
     TEST(every_prefix_of_a_patch_gets_an_answer);
     TEST(a_long_chain_is_ordered);
     TEST(a_recorder_is_heard_by_a_file);
+    TEST(no_recorder_writes_over_what_is_read_or_written);
+    TEST(a_mark_of_byte_order_is_passed_over);
+    TEST(seeds_are_whole_numbers);
     return test_end();
 }
