@@ -230,7 +230,9 @@ TAC_API int tac_engine_param_set(struct tac_engine *engine, uint32_t id, float v
                                  uint32_t delay_frames);
 
 /* Play a note on a voices section (tac_engine_section_find, or TAC_ENGINE_EVERY_SECTION). velocity
- * 0..1, 0 ends the note of that pitch. delay_frames as above. -EAGAIN, -EINVAL. */
+ * 0..1, 0 ends the note of that pitch. delay_frames as above. -EAGAIN, -EINVAL, -ENOENT for an id
+ * that was never given. While the section is not in the patch nothing happens; before the first
+ * patch is played notes and changes wait in the queue, and count from its first call. */
 TAC_API int tac_engine_play_note(struct tac_engine *engine, uint32_t section, float pitch_semitones,
                                  float velocity, uint32_t delay_frames);
 

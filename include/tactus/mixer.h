@@ -52,7 +52,7 @@ struct tac_mixer_strip {
     uint32_t first_out;  /* channel of the mixer, from 0, that gets the patch's first */
 };
 
-/* -EINVAL: a value of config is out of range; -ENOMEM. */
+/* config: at least outputs. -EINVAL: it is NULL, or a value is out of range; -ENOMEM. */
 TAC_API TAC_MUST_CHECK int tac_mixer_new(const struct tac_mixer_config *config,
                                          struct tac_mixer **ret_mixer);
 

@@ -219,6 +219,9 @@ int tac_engine_play_note(struct tac_engine *e, uint32_t section, float pitch_sem
                               .value = velocity};
     if (!isfinite(pitch_semitones) || !(velocity >= 0 && velocity <= 1))
         return -EINVAL;
+    if (section != TAC_ENGINE_EVERY_SECTION &&
+        section >= atomic_load_explicit(&e->id_count, memory_order_acquire))
+        return -ENOENT;
     return push_event(e, &event);
 }
 
@@ -274,15 +277,42 @@ static const char *name_of_id(const struct tac_engine *e, uint32_t id)
     return id < atomic_load_explicit(&e->id_count, memory_order_relaxed) ? e->id_name[id] : "";
 }
 
-static void count_voices(const struct tac_plan *plan, struct tac_engine_stats *stats)
+/* What is counted for ever; the section goes on with its own. */
+static uint32_t add_counts(const struct tac_node *section, struct tac_engine_stats *stats)
 {
+    struct tac_voices_count count;
+    tac_voices_count(section->voices, &count);
+    stats->notes += count.notes;
+    stats->voices_stolen += count.stolen;
+    stats->notes_dropped += count.dropped;
+    return count.active;
+}
+
+static bool has_section(const struct tac_plan *plan, const struct tac_node *section)
+{
+    for (uint32_t i = 0; i < plan->graph->section_count; i++)
+        if (plan->section[i].node == section)
+            return true;
+    return false;
+}
+
+void tac_engine_count_bygone(const struct tac_plan *plan, struct tac_engine_stats *sum)
+{
+    for (uint32_t i = 0; i < plan->graph->section_count; i++)
+        if (!has_section(plan->heir, plan->section[i].node))
+            add_counts(plan->section[i].node, sum);
+}
+
+/* Of the plan that is heard: the latest, unless that waits to be taken. */
+static void count_voices(const struct tac_engine *e, struct tac_engine_stats *stats)
+{
+    bool waits = atomic_load_explicit(&e->next, memory_order_acquire);
+    const struct tac_plan *plan = waits && e->heard ? e->heard : e->latest;
+    stats->notes += e->bygone.notes;
+    stats->voices_stolen += e->bygone.voices_stolen;
+    stats->notes_dropped += e->bygone.notes_dropped;
     for (uint32_t i = 0; plan && i < plan->graph->section_count; i++) {
-        struct tac_voices_count count;
-        tac_voices_count(plan->section[i].node->voices, &count);
-        stats->notes += count.notes;
-        stats->voices_stolen += count.stolen;
-        stats->notes_dropped += count.dropped;
-        stats->voices_active += count.active;
+        stats->voices_active += add_counts(plan->section[i].node, stats);
         const struct tac_doze *d = plan->section[i].doze;
         stats->banks_asleep += d ? atomic_load_explicit(&d->asleep, memory_order_relaxed) : 0;
     }
@@ -317,7 +347,7 @@ void tac_engine_stats(struct tac_engine *e, struct tac_engine_stats *ret_stats)
     s.runaway = name_of_id(e, atomic_load_explicit(&e->runaway, memory_order_relaxed));
     s.events_dropped = atomic_load_explicit(&e->events_dropped, memory_order_relaxed);
     s.stream_underruns = tac_disk_underruns(e->disk);
-    count_voices(e->latest, &s);
+    count_voices(e, &s);
     count_helpers(e, &s);
     pthread_mutex_unlock(&e->lock);
     *ret_stats = s;

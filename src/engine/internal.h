@@ -26,6 +26,7 @@ struct tac_engine {
     char *text, *text_name, *text_folder; /* loaded last */
     size_t text_bytes;
     bool untended; /* a plan without ghosts could not be made of the text: not tried again */
+    struct tac_engine_stats bygone; /* counts of voices that no plan has any more */
     struct tac_plan *grave; /* retired plans that a helper may still look into; by plan->after */
     struct tac_disk *disk;
     struct tac_workers *workers;
@@ -70,5 +71,9 @@ void tac_engine_process_beside(struct tac_engine *engine, const float *const *in
  * are over. */
 void tac_engine_collect(struct tac_engine *engine);
 void tac_engine_tend(struct tac_engine *engine);
+
+/* engine.c, under the lock: add the counts of the sections that the plan has and its heir has not.
+ */
+void tac_engine_count_bygone(const struct tac_plan *plan, struct tac_engine_stats *sum);
 
 #endif

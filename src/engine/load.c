@@ -62,6 +62,7 @@ void tac_engine_collect(struct tac_engine *e)
     /* pairs with the release store of the audio thread: it is done with the plan */
     struct tac_plan *retired = atomic_exchange_explicit(&e->retired, NULL, memory_order_acquire);
     if (retired) {
+        tac_engine_count_bygone(retired, &e->bygone);
         retired->after = e->grave;
         e->grave = retired;
     }

@@ -61,6 +61,8 @@ struct tac_mixer {
 
 int tac_mixer_new(const struct tac_mixer_config *config, struct tac_mixer **ret_mixer)
 {
+    if (!config)
+        return -EINVAL;
     double rate_hz = config->rate_hz == 0 ? 48000 : config->rate_hz;
     if (!(rate_hz >= 8000 && rate_hz <= 768000) || config->inputs > TAC_ENGINE_CHANNELS_MAX ||
         config->outputs < 1 || config->outputs > TAC_ENGINE_CHANNELS_MAX)

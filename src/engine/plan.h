@@ -183,6 +183,8 @@ struct tac_plan_fade {
 
 struct tac_plan {
     struct tac_plan *after; /* in a list of plans */
+    struct tac_plan
+        *heir; /* which the audio thread took in its place; written before it is put back */
     struct tac_graph *graph;
     struct tac_vault vault;
     struct tac_batch **batch;

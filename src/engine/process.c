@@ -36,6 +36,8 @@ static void take_plan(struct tac_engine *e)
     if (before)
         tac_shed_forget(&e->shed, &(struct tac_shed_scene){before, &e->ramps, e->workers});
     e->playing = plan;
+    if (before)
+        before->heir = plan;
     tac_workers_enter(e->workers, plan);
     atomic_store_explicit(&e->retired, before, memory_order_release);
     e->changes_done = 0;
@@ -56,9 +58,11 @@ static void send_note(struct tac_engine *e, const struct tac_event *event, uint3
 {
     struct tac_plan *p = e->playing;
     struct tac_note note = {frame, event->value > 0, event->pitch, event->value};
-    for (uint32_t i = 0; i < p->graph->section_count; i++)
-        if (event->target == TAC_GRAPH_NONE || p->section[i].node->id == event->target)
+    for (uint32_t i = 0; i < p->graph->section_count; i++) {
+        bool goes = p->graph->node[p->graph->section[i].node].ghost; /* it is only heard out */
+        if (!goes && (event->target == TAC_GRAPH_NONE || p->section[i].node->id == event->target))
             tac_notes_push(p->section[i].own, note);
+    }
 }
 
 /* Values that an edit changed; a few each slice when there are more than ramps. */

@@ -223,6 +223,7 @@ static void strips_come_and_go_while_others_sound(void)
 static void what_does_not_fit_is_refused(void)
 {
     struct tac_mixer *m = NULL;
+    CHECK(tac_mixer_new(NULL, &m) == -EINVAL);
     CHECK(tac_mixer_new(&(struct tac_mixer_config){.outputs = 0}, &m) == -EINVAL);
     CHECK(tac_mixer_new(&(struct tac_mixer_config){.outputs = 65}, &m) == -EINVAL);
     CHECK(tac_mixer_new(&(struct tac_mixer_config){.outputs = 1, .rate_hz = (double)NAN}, &m) ==

@@ -4,6 +4,7 @@
 #include "rig_engine.h"
 #include "test.h"
 
+#include <errno.h>
 #include <math.h>
 
 enum { SETTLE = 2000 };
@@ -180,6 +181,32 @@ static void a_flood_of_notes_leaves_the_last(void)
     tac_engine_free(e);
 }
 
+/* The section is another with every edit: what was counted of the others is not forgotten. */
+static void counts_go_on_over_edits(void)
+{
+    struct tac_engine *e = NULL;
+    struct tac_engine_stats stats;
+    for (int i = 0; i < 6; i++) {
+        char text[300];
+        snprintf(text, sizeof text,
+                 "output: 1\nvoices: {v: {count: %d, nodes: {s: {block: sine, frequency: 8 Hz}}, "
+                 "cables: [v.pitch -> s.pitch]}}\ncables: [s -> output]\n",
+                 1 + i % 2);
+        if (e)
+            REQUIRE(rig_load(e, text) == 0);
+        else
+            REQUIRE((e = rig_open(text)));
+        rig_play(e, 0, 64, 64);
+        tac_engine_note(e, "v", 60, 1, 0);
+        rig_play(e, 0, 2000, 64);
+        tac_engine_stats(e, &stats);
+        CHECK_MSG(stats.notes == (uint64_t)i + 1, "%d: %llu notes", i,
+                  (unsigned long long)stats.notes);
+    }
+    CHECK(tac_engine_play_note(e, 12345, 60, 1, 0) == -ENOENT);
+    tac_engine_free(e);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -189,5 +216,6 @@ int main(int argc, char **argv)
     TEST(a_voice_that_was_just_struck_is_left_alone);
     TEST(a_short_note_that_steals_is_heard_for_as_long_as_it_lasts);
     TEST(a_flood_of_notes_leaves_the_last);
+    TEST(counts_go_on_over_edits);
     return test_end();
 }
