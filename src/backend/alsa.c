@@ -3,7 +3,8 @@
  *
  * How     The thread sleeps in poll() on the device's descriptors and one of its own, by which stop
  *         wakes it. When a block fits (and, with inputs, is there) it reads, computes, writes. A
- *         cycle is due when the block became possible; its deadline is when the device runs dry.
+ *         cycle is due when the block became possible; its deadline is when the device runs dry;
+ *         one that is dry all the time (null, file) has no clock, and no deadline.
  *         An xrun is counted, and the device is filled with silence and started again. A device
  *         that fails, or does not answer for SILENT_NS, is lost: it is closed, and opened again
  *         as it was as soon as that works (a plug that was pulled out is put back). PCMs that take
@@ -34,7 +35,8 @@ struct alsa {
     struct tac_alsa_pcm play, capture;
     pthread_t thread;
     bool running, realtime, locked;
-    int wake;                          /* eventfd: stop */
+    bool clocked; /* some block has been waited for: the device runs by a clock */
+    int wake;     /* eventfd: stop */
     uint64_t window_ns, window_frames; /* since the pace was last looked at */
     _Atomic bool stop, away;
 };
@@ -197,6 +199,7 @@ static int wait_for_block(struct alsa *a, snd_pcm_sframes_t *ret_slack)
     }
     const struct tac_alsa_pcm *p = a->play.pcm ? &a->play : &a->capture;
     *ret_slack = (snd_pcm_sframes_t)p->buffer_frames - (a->play.pcm ? play : capture);
+    a->clocked = a->clocked || *ret_slack > 0;
     return 1;
 }
 
@@ -226,8 +229,8 @@ static int run_block(struct alsa *a, snd_pcm_sframes_t slack)
         code = tac_alsa_pcm_get(&a->capture, a->runner.in_data, a->base.inputs);
     if (code < 0)
         return code;
-    uint64_t left_ns = frames_ns(a, slack > 0 ? (uint64_t)slack : 0);
-    tac_cycle_run(&a->runner, a->base.frames, now, now + left_ns);
+    uint64_t deadline = now + frames_ns(a, slack > 0 ? (uint64_t)slack : 0);
+    tac_cycle_run(&a->runner, a->base.frames, now, a->clocked ? deadline : 0);
     return a->play.pcm ? tac_alsa_pcm_put(&a->play, a->runner.out, a->base.outputs) : 0;
 }
 
@@ -242,6 +245,7 @@ static int play_on(struct alsa *a)
     int code = set_going(a);
     uint64_t last = a->window_ns = tac_clock_ns();
     a->window_frames = 0;
+    a->clocked = false;
     while (code >= 0 && !is_stopped(a)) {
         snd_pcm_sframes_t slack = 0;
         code = wait_for_block(a, &slack);

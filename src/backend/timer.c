@@ -33,6 +33,9 @@ struct timer {
 static int timer_open(const struct tac_backend_config *config,
                       struct tac_backend_stream **ret_stream, struct tac_error *err)
 {
+    if (config->device)
+        return tac_error_set(err, -EINVAL, config->device, 0, 0,
+                             "the timer has no devices; another backend may (tactus play --list)");
     struct timer *t = calloc(1, sizeof *t);
     if (!t)
         return tac_error_set(err, -ENOMEM, NULL, 0, 0, "out of memory");
