@@ -26,6 +26,7 @@ void tac_player_catch_signals(void)
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         sigaction(signals[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* who reads the words or a pipe may go: the sound goes on */
 }
 
 int tac_player_is_interrupted(void)

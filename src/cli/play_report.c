@@ -77,13 +77,57 @@ static const char *runaways(const struct tac_engine_stats *e, char *buffer, size
     return buffer;
 }
 
+/* The node that costs most, which is the first suspect when cycles are late. */
+static struct tac_engine_cost find_costliest(const struct tac_player *p)
+{
+    struct tac_engine_cost cost, most = {0};
+    for (uint32_t e = 0; e < p->engines; e++)
+        for (uint32_t i = 0; tac_engine_cost(p->engine[e], i, &cost) == 0; i++)
+            if (cost.mean_ns > most.mean_ns)
+                most = cost;
+    return most;
+}
+
+/* Cycles that were lost to what was computed in them. */
+static uint64_t misses(const struct tac_backend_stats *b)
+{
+    return b->late - b->late_begin + b->xruns;
+}
+
+/* Whom to suspect of what was lost since the status before; empty when nothing was. */
+static const char *suspect(const struct tac_player *p, struct tac_play_pace *pace,
+                           const struct tac_backend_stats *b, char *buffer, size_t size)
+{
+    buffer[0] = 0;
+    if (misses(b) > pace->misses) {
+        struct tac_engine_cost most = find_costliest(p);
+        char mean[16];
+        if (most.node)
+            snprintf(buffer, size, "  costliest %.64s, %s a slice", most.node,
+                     tac_text_duration(most.mean_ns, mean, sizeof mean));
+    }
+    pace->misses = misses(b);
+    return buffer;
+}
+
+/* Of the time that was played since the status before, in percent. */
+static double load_since(const struct tac_player *p, struct tac_play_pace *pace,
+                         const struct tac_backend_stats *b)
+{
+    double played_s = (double)(b->frames - pace->frames) / p->stream->rate_hz;
+    double busy_ns = (double)(b->busy_ns - pace->stream_busy_ns);
+    pace->frames = b->frames;
+    pace->stream_busy_ns = b->busy_ns;
+    return played_s > 0 ? busy_ns / 1e7 / played_s : 0;
+}
+
 const char *tac_play_status(struct tac_player *p, struct tac_play_pace *pace, char *buffer,
                             size_t size)
 {
     struct tac_backend_stats b;
     struct tac_engine_stats e;
     struct tac_engine_overload o;
-    char busy[16], crew[400], shed[256], wild[128];
+    char busy[16], crew[400], shed[256], wild[128], who[128];
     p->stream->backend->stats(p->stream, &b);
     tac_player_stats(p, &e);
     tac_player_overload(p, &o);
@@ -92,24 +136,21 @@ const char *tac_play_status(struct tac_player *p, struct tac_play_pace *pace, ch
     snprintf(
         buffer, size,
         "%.1f s  load %.1f %%  worst %s  late %llu  skipped %llu  xruns %llu  voices %u  memory "
-        "%.1f MiB  peak %.1f dB%s%s%s%s%s",
-        played_s, played_s > 0 ? (double)b.busy_ns / 1e7 / played_s : 0,
-        tac_text_duration((double)b.worst_busy_ns, busy, sizeof busy), (unsigned long long)b.late,
-        (unsigned long long)b.skipped, (unsigned long long)b.xruns, e.voices_active,
-        (double)p->info.memory_bytes / 1048576, decibels(tac_player_peak(p)),
-        runaways(&e, wild, sizeof wild), helpers(p, &e, pace, crew, sizeof crew),
-        b.away ? "  DEVICE AWAY" : "", shed[0] ? "  " : "", shed);
+        "%.1f MiB  peak %.1f dB%s%s%s%s%s%s",
+        played_s, load_since(p, pace, &b), tac_text_duration((double)e.worst_ns, busy, sizeof busy),
+        (unsigned long long)b.late, (unsigned long long)b.skipped, (unsigned long long)b.xruns,
+        e.voices_active, (double)p->info.memory_bytes / 1048576, decibels(tac_player_peak(p)),
+        suspect(p, pace, &b, who, sizeof who), runaways(&e, wild, sizeof wild),
+        helpers(p, &e, pace, crew, sizeof crew), b.away ? "  DEVICE AWAY" : "", shed[0] ? "  " : "",
+        shed);
+    for (uint32_t i = 0; i < p->engines; i++) /* the worst of each interval */
+        tac_engine_stats_reset(p->engine[i]);
     return buffer;
 }
 
-/* The node that costs most, which is the first suspect when cycles are late. */
 static void print_costliest(struct tac_player *p)
 {
-    struct tac_engine_cost cost, most = {0};
-    for (uint32_t e = 0; e < p->engines; e++)
-        for (uint32_t i = 0; tac_engine_cost(p->engine[e], i, &cost) == 0; i++)
-            if (cost.mean_ns > most.mean_ns)
-                most = cost;
+    struct tac_engine_cost most = find_costliest(p);
     char mean[16], worst[16];
     if (most.node)
         printf("costliest node: %s (%s, %u lanes), %s a slice, worst %s\n", most.node, most.block,
@@ -178,7 +219,7 @@ void tac_play_summary(struct tac_player *p)
     tac_readings_print(p);
     print_overload(p);
     print_runaways(&e);
-    if (b.late)
+    if (misses(&b))
         print_costliest(p);
     if (p->record && tac_wav_writer_dropped(p->record))
         printf("recording: %llu frames dropped, the disk was too slow\n",

@@ -9,9 +9,10 @@
 
 #include <stddef.h>
 
-/* What threads had computed when the status was asked for last. All zeros: never. */
+/* What was counted when the status was asked for last. All zeros: never. */
 struct tac_play_pace {
     uint64_t at_ns;
+    uint64_t stream_busy_ns, frames, misses; /* misses: late cycles that had begun in time, xruns */
     double busy_ns[TAC_ENGINE_THREADS_MAX];
 };
 

@@ -221,6 +221,8 @@ static int run(const struct tac_cmd_args *args)
     if (index < 0)
         return tac_cmd_fail(TAC_EXIT_FOUND, "there is no block '%s'; tactus blocks lists them",
                             args->operand[0]);
+    if (args->option[OPT_JSON] && args->option[OPT_HTML])
+        return tac_cmd_fail(TAC_EXIT_USAGE, "--json or --html, not both");
     if (args->option[OPT_JSON])
         return print_json(args);
     if (args->option[OPT_HTML])

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -93,6 +94,27 @@ static void play(struct tac_player *p, const char *const *patch, double seconds,
         fputc('\n', stderr);
 }
 
+/* What was asked for and is not so. */
+static void say_differences(const struct tac_player *p, const struct tac_player_config *c)
+{
+    const struct tac_backend_stream *s = p->stream;
+    struct rlimit limit;
+    if (c->stream.frames && c->stream.frames != s->frames)
+        fprintf(stderr, "tactus play: %s runs with %u frames a cycle, not the %u asked for\n",
+                c->backend->name, s->frames, c->stream.frames);
+    if (c->stream.rate_hz > 0 && c->stream.rate_hz != s->rate_hz)
+        fprintf(stderr, "tactus play: %s runs at %g Hz, not the %g asked for\n", c->backend->name,
+                s->rate_hz, c->stream.rate_hz);
+    if (s->notice[0])
+        fprintf(stderr, "tactus play: %s\n", s->notice);
+    if (!c->backend->realtime || p->info.memory_locked || strstr(s->notice, "memory"))
+        return;
+    bool limited = getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY;
+    fprintf(stderr, "tactus play: memory is not locked: %s\n",
+            limited ? "raise the memlock limit in /etc/security/limits.d"
+                    : "the system refuses it, though the user may; a container may not");
+}
+
 static int play_patch(const struct tac_player_config *config, double seconds, bool watch)
 {
     struct tac_player player;
@@ -106,9 +128,9 @@ static int play_patch(const struct tac_player_config *config, double seconds, bo
                player.info.name, player.engines > 1 ? " and others" : "", player.info.nodes,
                player.info.voices, player.info.outputs, player.info.variant, player.stream->rate_hz,
                player.stream->frames, config->backend->name,
-               player.info.memory_locked ? "" : ", memory not locked");
-        if (player.stream->notice[0])
-            fprintf(stderr, "tactus play: %s\n", player.stream->notice);
+               config->backend->realtime && !player.info.memory_locked ? ", memory not locked"
+                                                                       : "");
+        say_differences(&player, config);
         fflush(stdout);
         tac_notify_ready();
         play(&player, config->patch, seconds, watch);

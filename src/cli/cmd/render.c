@@ -101,6 +101,10 @@ static int run(const struct tac_cmd_args *args)
     tac_player_catch_signals();
     if (tac_player_open(&player, &config, &err) < 0)
         return tac_cmd_fail_error(&err);
+    if (player.info.inputs && !args->option[O_INPUT])
+        fprintf(stderr,
+                "tactus render: the patch takes in %u channels, which are silent without -i FILE\n",
+                player.info.inputs);
     int code = render(&player, args->option[O_OUTPUT], config.stream.frames_end,
                       args->option[O_QUIET] != NULL, &err);
     int closed = tac_player_close(&player, &err);
