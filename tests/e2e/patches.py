@@ -108,12 +108,12 @@ def failures_of_the_world(folder):
     pipe = os.path.join(folder, "pipe")
     os.mkfifo(pipe)
     for name, arguments, code, says in (
-            ("a_pipe", ["check", pipe], 1, "is a pipe"),
+            ("a_pipe", ["check", pipe], 3, "is a pipe"),
             ("a_pipe_to_render", ["render", pipe, "-o", os.path.join(folder, "p.wav")], 3, "is a pipe"),
             ("a_pipe_to_play", ["play", pipe], 3, "is a pipe"),
-            ("a_device", ["check", "/dev/zero"], 1, "is a device"),
-            ("no_such_patch", ["check", "no-such.yaml"], 1, "No such file"),
-            ("a_folder", ["check", folder], 1, "directory"),
+            ("a_device", ["check", "/dev/zero"], 3, "is a device"),
+            ("no_such_patch", ["check", "no-such.yaml"], 3, "No such file"),
+            ("a_folder", ["check", folder], 3, "directory"),
             ("unwritable", ["render", first, "-o", "/no/such/folder/a.wav"], 3, "cannot be written"),
             ("no_format", ["render", first, "-o", os.path.join(folder, "a.mp9")], 3, ".wav"),
             ("no_output", ["render", first], 2, "-o FILE"),
