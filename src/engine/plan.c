@@ -3,6 +3,7 @@
  * operations.
  *
  * Threads: control; the two _run functions: the audio thread. */
+#include "engine/budget.h"
 #include "engine/doze.h"
 
 #include "tactus/engine.h"
@@ -67,6 +68,17 @@ static int take_node(struct tac_plan *plan, struct tac_batch *fresh, uint32_t i,
     struct tac_node_build build = {how->rate_hz, plan->graph->tempo_bpm, (uint32_t)id,
                                    how->threads > 1};
     return tac_node_build(fresh, plan->graph, n, &build, &plan->node[i].node, err);
+}
+
+struct standing {
+    const struct tac_plan *before;
+    const struct tac_graph *graph;
+};
+
+static bool is_there(const void *user, const struct tac_graph_node *n)
+{
+    const struct standing *s = user;
+    return find_before(s->before, s->graph, n);
 }
 
 static int take_nodes(struct tac_plan *plan, const struct tac_plan_build *how,
@@ -160,7 +172,11 @@ int tac_plan_new(struct tac_graph *graph, const struct tac_plan_build *how,
     plan->fade.frames = plan->fade.left = (uint32_t)(how->rate_hz * TAC_FADE_MS / 1000);
     plan->node = TAC_VAULT_NEW(&plan->vault, struct tac_plan_node, graph->node_count);
     struct tac_error why = {0};
-    int code = plan->node ? take_nodes(plan, how, &why) : -ENOMEM;
+    int code = plan->node ? tac_budget_check(graph, how->rate_hz, is_there,
+                                             &(struct standing){how->before, graph}, &why)
+                          : -ENOMEM;
+    if (code >= 0)
+        code = take_nodes(plan, how, &why);
     if (code >= 0)
         code = index_nodes(plan);
     if (code >= 0)

@@ -106,6 +106,23 @@ static void what_is_too_large_is_one_line_and_the_sound_goes_on(void)
     tac_engine_free(e);
 }
 
+/* Half a terabyte of delay lines in two lines: an answer at once, and the sound goes on. */
+static void what_no_machine_has_is_refused(void)
+{
+    static const char greedy[] =
+        "output: 1\nnodes: {d: {block: delay, max_time: 30, channels: 65536}}\n"
+        "cables: ['d.out[1] -> output']\n";
+    struct tac_engine *e =
+        rig_open("output: 1\nnodes: {s: {block: sine}}\ncables: [s -> output]\n");
+    struct tac_error err = {0};
+    REQUIRE(e);
+    CHECK(tac_engine_load_text(e, greedy, sizeof greedy - 1, "t", NULL, &err) == -TAC_E_LIMIT);
+    CHECK_MSG(err.line == 2 && strstr(err.text, "GiB") && strstr(err.text, "'d'"), "%s", err.text);
+    rig_play(e, 0, 2000, 64);
+    CHECK(rig_out[0][1013] != 0);
+    tac_engine_free(e);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(argc, argv);
@@ -113,5 +130,6 @@ int main(int argc, char **argv)
     TEST(very_many_nodes_play_and_are_edited);
     TEST(what_is_too_large_is_one_line_and_the_sound_goes_on);
     free(text);
+    TEST(what_no_machine_has_is_refused);
     return test_end();
 }
