@@ -4,7 +4,8 @@
  * Samples come at even distances of the thread's CPU time, so a function's share of them is its
  * share of that time; with n of them in it, it is known to about 1 / sqrt(n) of itself. The
  * kernel's own code is one function, and so is all that lies in no file (made by the program as it
- * ran). Cost: O(log all + samples x functions), of both at most some dozens. */
+ * ran). The C library works for others: where no stack tells for whom, that is said. Cost: O(log
+ * all + samples x functions), of both at most some dozens. */
 #include "doctor/rule.h"
 
 #include "doctor/places.h"
@@ -83,7 +84,8 @@ const char *tac_case_sampled(const struct tac_case *c, uint64_t from_ns, uint64_
     for (unsigned i = 1; i < t.count; i++)
         most = t.at[i].samples > t.at[most].samples ? i : most;
     if (t.count)
-        snprintf(buffer, size, "; %u of %u samples in %s", t.at[most].samples, t.samples,
-                 tac_frame_text(&t.at[most].frame, words, sizeof words));
+        snprintf(buffer, size, "; %u of %u samples in %s%s", t.at[most].samples, t.samples,
+                 tac_frame_text(&t.at[most].frame, words, sizeof words),
+                 t.at[most].frame.is_ours ? ", whose caller is not known" : "");
     return buffer;
 }

@@ -54,7 +54,7 @@ static void check(struct tac_case *c)
     if (!own)
         return;
     const char *zone = hottest_zone(c, &zone_ns);
-    char where[96] = "", seen[192] = "";
+    char where[96] = "", seen[224] = "";
     if (zone && zone_ns * 4 > own) /* what took a small part does not show where */
         snprintf(where, sizeof where, "; most in zone %s (%.0f us)", zone, (double)zone_ns / 1e3);
     tac_case_sampled(c, c->cycle->begin_ns, c->cycle->end_ns, seen, sizeof seen);
