@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int mount_detached(void)
+int tac_tracefs_mount(const char *type)
 {
-    int fs = fsopen("tracefs", FSOPEN_CLOEXEC);
+    int fs = fsopen(type, FSOPEN_CLOEXEC);
     if (fs < 0)
         return errno == ENODEV || errno == ENOSYS ? -ENOENT : -errno;
     int dir = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) ? -errno : 0;
@@ -37,7 +37,7 @@ int tac_tracefs_open(void)
         if (dir >= 0)
             close(dir);
     }
-    return mount_detached();
+    return tac_tracefs_mount("tracefs");
 }
 
 int tac_tracefs_write(int dir, const char *path, const char *text)

@@ -8,6 +8,10 @@
 /* A descriptor of the root of tracefs: the mounted one, or a detached mount. Negative errno. */
 int tac_tracefs_open(void);
 
+/* A descriptor of the root of such a file system (tracefs, debugfs), mounted for it alone. Negative
+ * errno: it takes privilege, and Linux 5.2. */
+int tac_tracefs_mount(const char *type);
+
 /* Write a text to a file (lists grow by it), or read one (terminated). 0 or bytes, or negative
  * errno. */
 int tac_tracefs_write(int dir, const char *path, const char *text);

@@ -3,6 +3,8 @@
  * counts as neither. */
 #include "cli/setup_check.h"
 
+#include "capture/tracefs.h"
+
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@ enum verdict { GOOD, BAD, UNKNOWN };
 struct result {
     enum verdict verdict;
     char fact[160];
+    char mend[300]; /* "": the one of the table */
 };
 
 /* First line of a file; false when it cannot be read. */
@@ -29,9 +32,25 @@ static bool read_line(const char *path, char *buffer, size_t size)
     return ok;
 }
 
+static struct result check_class(void)
+{
+    static const char *const name[] = {"SCHED_OTHER", "SCHED_FIFO", "SCHED_RR",      "SCHED_BATCH",
+                                       "class 4",     "SCHED_IDLE", "SCHED_DEADLINE"};
+    struct result r = {UNKNOWN, "scheduling class of this session: cannot be read", ""};
+    int policy = sched_getscheduler(0), nice = getpriority(PRIO_PROCESS, 0);
+    if (policy < 0)
+        return r;
+    policy &= ~SCHED_RESET_ON_FORK;
+    bool odd = policy == SCHED_BATCH || policy == SCHED_IDLE || (policy == SCHED_OTHER && nice > 0);
+    r.verdict = odd ? BAD : GOOD;
+    snprintf(r.fact, sizeof r.fact, "scheduling class of this session: %s, nice %d",
+             policy < 7 ? name[policy] : "?", nice);
+    return r;
+}
+
 static struct result check_priority(void)
 {
-    struct result r = {GOOD, ""};
+    struct result r = {GOOD, "", ""};
     struct rlimit limit;
     getrlimit(RLIMIT_RTPRIO, &limit);
     if (geteuid() == 0) {
@@ -46,7 +65,7 @@ static struct result check_priority(void)
 
 static struct result check_memlock(void)
 {
-    struct result r = {GOOD, ""};
+    struct result r = {GOOD, "", ""};
     struct rlimit limit;
     getrlimit(RLIMIT_MEMLOCK, &limit);
     if (limit.rlim_cur == RLIM_INFINITY || geteuid() == 0) {
@@ -61,7 +80,7 @@ static struct result check_memlock(void)
 
 static struct result check_rt_runtime(void)
 {
-    struct result r = {UNKNOWN, "real-time budget: cannot be read"};
+    struct result r = {UNKNOWN, "real-time budget: cannot be read", ""};
     char line[64];
     if (!read_line("/proc/sys/kernel/sched_rt_runtime_us", line, sizeof line))
         return r;
@@ -71,11 +90,22 @@ static struct result check_rt_runtime(void)
     return r;
 }
 
+/* Whether "cpu" is one of the controllers, "name=systemd" or "cpu,cpuacct". */
+static bool has_cpu(const char *controllers)
+{
+    for (size_t n; *controllers; controllers += n + (controllers[n] == ',')) {
+        n = strcspn(controllers, ",");
+        if (n == 3 && !memcmp(controllers, "cpu", 3))
+            return true;
+    }
+    return false;
+}
+
 /* The cgroup that we run in, where real-time budgets are given by group. */
 static struct result check_rt_group(void)
 {
-    struct result r = {GOOD, "real-time budget of the cgroup: this kernel has none by group"};
-    char line[256], path[400], budget[64];
+    struct result r = {GOOD, "real-time budget of the cgroup: this kernel has none by group", ""};
+    char line[256], path[300], budget[64];
     FILE *file = fopen("/proc/self/cgroup", "re");
     while (file && fgets(line, sizeof line, file)) {
         char *controllers = strchr(line, ':'),
@@ -84,39 +114,46 @@ static struct result check_rt_group(void)
             continue;
         *group++ = 0;
         group[strcspn(group, "\n")] = 0;
-        if (!strstr(controllers, ":cpu") || strstr(controllers, ":cpuset"))
+        if (!has_cpu(controllers + 1))
             continue;
         snprintf(path, sizeof path, "/sys/fs/cgroup/cpu%s/cpu.rt_runtime_us", group);
         if (!read_line(path, budget, sizeof budget))
             continue;
         r.verdict = strtol(budget, NULL, 10) == 0 ? BAD : GOOD;
         snprintf(r.fact, sizeof r.fact, "real-time budget of the cgroup: %s us a period", budget);
+        snprintf(r.mend, sizeof r.mend, "echo 500000 | sudo tee '%.260s'", path);
     }
     if (file)
         fclose(file);
     return r;
 }
 
+static bool has_sound_card(void)
+{
+    char line[128];
+    return read_line("/proc/asound/cards", line, sizeof line) && !strstr(line, "no soundcards");
+}
+
 static struct result check_irq_threads(void)
 {
-    struct result r = {UNKNOWN, "interrupt threads: cannot be read"};
+    struct result r = {UNKNOWN, "interrupt threads: cannot be read", ""};
     char line[512];
     struct utsname name;
     bool rt = uname(&name) == 0 && strstr(name.version, "PREEMPT_RT");
     if (!read_line("/proc/cmdline", line, sizeof line))
         return r;
     bool threads = rt || strstr(line, "threadirqs");
-    r.verdict =
-        threads ? GOOD : UNKNOWN; /* a matter of taste where the sound card is the only one */
+    r.verdict = threads ? GOOD : has_sound_card() ? BAD : UNKNOWN;
     snprintf(r.fact, sizeof r.fact, "interrupt handlers: %s",
-             threads ? "in threads, which have priorities"
-                     : "not in threads; boot with threadirqs to give them priorities");
+             threads            ? "in threads, which have priorities"
+             : r.verdict == BAD ? "not in threads, so the sound card's has no priority"
+                                : "not in threads; there is no sound card that would want it");
     return r;
 }
 
 static struct result check_huge_pages(void)
 {
-    struct result r = {UNKNOWN, "huge pages: cannot be read"};
+    struct result r = {UNKNOWN, "huge pages: cannot be read", ""};
     char line[64];
     if (!read_line("/sys/kernel/mm/transparent_hugepage/enabled", line, sizeof line))
         return r;
@@ -125,38 +162,89 @@ static struct result check_huge_pages(void)
     return r;
 }
 
+static bool is_steady(const char *governor)
+{
+    return !strcmp(governor, "performance") || !strcmp(governor, "schedutil");
+}
+
+/* Of all CPUs: one that sleeps is enough to be late on. */
 static struct result check_governor(void)
 {
-    struct result r = {UNKNOWN, "frequency governor: this machine shows none"};
-    char line[64];
-    if (!read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", line, sizeof line))
+    struct result r = {UNKNOWN, "frequency governor: this machine shows none", ""};
+    char path[96], line[64], odd[64] = "", usual[64] = "";
+    long cpus = sysconf(_SC_NPROCESSORS_CONF), seen = 0, bad = 0;
+    for (long cpu = 0; cpu < cpus; cpu++) {
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%ld/cpufreq/scaling_governor", cpu);
+        if (!read_line(path, line, sizeof line))
+            continue;
+        seen++;
+        bad += !is_steady(line);
+        snprintf(is_steady(line) ? usual : odd, sizeof odd, "%s", line);
+    }
+    if (!seen)
         return r;
-    r.verdict = !strcmp(line, "performance") || !strcmp(line, "schedutil") ? GOOD : BAD;
-    snprintf(r.fact, sizeof r.fact, "frequency governor: %s", line);
+    r.verdict = bad ? BAD : GOOD;
+    if (bad)
+        snprintf(r.fact, sizeof r.fact, "frequency governor: %s on %ld of %ld CPUs", odd, bad,
+                 seen);
+    else
+        snprintf(r.fact, sizeof r.fact, "frequency governor: %s", usual);
     return r;
+}
+
+/* What the kernel says of its preemption: debugfs, mounted for us alone where it is not. */
+static bool read_preempt(char *line, size_t size)
+{
+    if (read_line("/sys/kernel/debug/sched/preempt", line, size))
+        return true;
+    int dir = tac_tracefs_mount("debugfs");
+    if (dir < 0)
+        return false;
+    bool ok = tac_tracefs_read(dir, "sched/preempt", line, size) > 0;
+    close(dir);
+    line[strcspn(line, "\n")] = 0;
+    return ok;
 }
 
 static struct result check_preemption(void)
 {
-    struct result r = {UNKNOWN, "kernel preemption: cannot be read here (debugfs)"};
-    char line[96];
+    struct result r = {UNKNOWN, "kernel preemption: cannot be read", ""};
+    char line[512] = "";
     struct utsname name;
-    if (uname(&name) == 0 && strstr(name.version, "PREEMPT_RT")) {
+    bool known = uname(&name) == 0, dynamic = known && strstr(name.version, "PREEMPT_DYNAMIC");
+    if (known && strstr(name.version, "PREEMPT_RT")) {
         snprintf(r.fact, sizeof r.fact, "kernel preemption: real-time (PREEMPT_RT)");
         r.verdict = GOOD;
-    } else if (read_line("/sys/kernel/debug/sched/preempt", line, sizeof line)) {
+    } else if (read_preempt(line, sizeof line)) {
         r.verdict = strstr(line, "(full)") || strstr(line, "(lazy)") ? GOOD : BAD;
-        snprintf(r.fact, sizeof r.fact, "kernel preemption: %s", line);
-    } else if (read_line("/proc/cmdline", line, sizeof line) && strstr(line, "preempt=none")) {
-        r.verdict = BAD;
-        snprintf(r.fact, sizeof r.fact, "kernel preemption: none (command line)");
+        snprintf(r.fact, sizeof r.fact, "kernel preemption: %.100s", line);
+        snprintf(r.mend, sizeof r.mend,
+                 "sudo mount -t debugfs none /sys/kernel/debug; echo full | "
+                 "sudo tee /sys/kernel/debug/sched/preempt");
+    } else if (dynamic && read_line("/proc/cmdline", line, sizeof line) &&
+               strstr(line, "preempt=")) {
+        const char *word = strstr(line, "preempt=") + 8;
+        r.verdict = !strncmp(word, "full", 4) || !strncmp(word, "lazy", 4) ? GOOD : BAD;
+        snprintf(r.fact, sizeof r.fact, "kernel preemption: %.*s (command line)",
+                 (int)strcspn(word, " "), word);
+    } else if (dynamic) {
+        snprintf(r.fact, sizeof r.fact,
+                 "kernel preemption: can be switched; which is on tells sudo "
+                 "tactus doctor --setup");
+    } else if (known) {
+        r.verdict = strstr(name.version, " PREEMPT ") ? GOOD : BAD;
+        snprintf(r.fact, sizeof r.fact, "kernel preemption: %s, built in",
+                 r.verdict == GOOD ? "full" : "none or voluntary");
+        snprintf(r.mend, sizeof r.mend,
+                 "sudo apt install linux-image-rt-amd64 (a kernel with "
+                 "PREEMPT_RT or PREEMPT_DYNAMIC); start the machine again");
     }
     return r;
 }
 
 static struct result check_clock(void)
 {
-    struct result r = {UNKNOWN, "clock source: cannot be read"};
+    struct result r = {UNKNOWN, "clock source: cannot be read", ""};
     char line[64];
     if (!read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", line,
                    sizeof line))
@@ -169,7 +257,7 @@ static struct result check_clock(void)
 
 static struct result check_swap(void)
 {
-    struct result r = {UNKNOWN, "swap: cannot be read"};
+    struct result r = {UNKNOWN, "swap: cannot be read", ""};
     char line[128];
     FILE *file = fopen("/proc/swaps", "re");
     if (!file)
@@ -188,7 +276,7 @@ static struct result check_swap(void)
 
 static struct result check_perf(void)
 {
-    struct result r = {UNKNOWN, "kernel evidence: perf is not there"};
+    struct result r = {UNKNOWN, "kernel evidence: perf is not there", ""};
     char line[32];
     if (!read_line("/proc/sys/kernel/perf_event_paranoid", line, sizeof line))
         return r;
@@ -197,22 +285,27 @@ static struct result check_perf(void)
     return r;
 }
 
+#define AT_BOOT(word)                                                                              \
+    "sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&" word                                                 \
+    " /' /etc/default/grub && sudo update-grub; start the machine again"
+
 static const struct {
     struct result (*check)(void);
     const char *mend;
 } checks[] = {
+    {check_class, "sudo chrt -o -p 0 $$; sudo renice -n 0 -p $$"},
     {check_priority, "echo '@audio - rtprio 95' | sudo tee -a /etc/security/limits.d/audio.conf; "
                      "sudo usermod -aG audio $USER; log in again"},
-    {check_memlock, "echo '@audio - memlock unlimited' | sudo tee -a "
-                    "/etc/security/limits.d/audio.conf; log in again"},
+    {check_memlock,
+     "echo '@audio - memlock unlimited' | sudo tee -a "
+     "/etc/security/limits.d/audio.conf; sudo usermod -aG audio $USER; log in again"},
     {check_rt_runtime, "sudo sysctl kernel.sched_rt_runtime_us=950000"},
-    {check_rt_group, "echo 950000 | sudo tee /sys/fs/cgroup/cpu/$(grep -oP 'cpu[^:]*:\\K.*' "
-                     "/proc/self/cgroup | head -1)/cpu.rt_runtime_us"},
+    {check_rt_group, NULL},
     {check_huge_pages, "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled"},
     {check_governor, "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/"
                      "scaling_governor"},
-    {check_preemption, "boot with preempt=full, or use a PREEMPT_RT kernel"},
-    {check_irq_threads, "boot with threadirqs"},
+    {check_preemption, AT_BOOT("preempt=full")},
+    {check_irq_threads, AT_BOOT("threadirqs")},
     {check_clock, "echo tsc | sudo tee "
                   "/sys/devices/system/clocksource/clocksource0/current_clocksource"},
     {check_swap, "sudo sysctl vm.swappiness=10"},
@@ -230,7 +323,7 @@ int tac_setup_check(bool faults_only, struct tac_text *text)
         tac_text_addf(text, "%s  %s\n", mark[r.verdict], r.fact);
         if (r.verdict == BAD) {
             faults++;
-            tac_text_addf(text, "      do: %s\n", checks[i].mend);
+            tac_text_addf(text, "      do: %s\n", r.mend[0] ? r.mend : checks[i].mend);
         }
     }
     return faults;
