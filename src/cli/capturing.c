@@ -283,6 +283,8 @@ static int follow_program(struct capture *c)
 
 static int nobody(const struct tac_capturing *k, struct tac_error *err)
 {
+    if (k->pid && kill((pid_t)k->pid, 0) && errno == ESRCH)
+        return tac_error_set(err, -ESRCH, NULL, 0, 0, "there is no process %u", k->pid);
     if (k->pid)
         return tac_error_set(
             err, -ECONNREFUSED, NULL, 0, 0,

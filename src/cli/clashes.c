@@ -2,26 +2,52 @@
  * clashes.c - see clashes.h.
  *
  * Two names are the same file when the system says so (links, "./"), or, while there is no file
- * yet, when they are the same text. What is no plain file (a terminal, a socket, /dev/null) may be
- * shared. */
+ * yet, when they are the same name in the same folder. What is no plain file (a terminal, a socket,
+ * /dev/null) may be shared. */
 #include "cli/clashes.h"
 
 #include "graph/graph.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { OUTPUTS = 3 };
+
+static bool is_same_inode(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The folder of a path; false when there is none. ret_name: what stands behind it. */
+static bool stat_folder(const char *path, struct stat *ret_st, const char **ret_name)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    *ret_name = slash ? slash + 1 : path;
+    int n = slash ? snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path)
+                  : snprintf(folder, sizeof folder, ".");
+    return n < (int)sizeof folder && stat(folder, ret_st) == 0;
+}
+
+static bool will_be_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    const char *name_a, *name_b;
+    return stat_folder(a, &x, &name_a) && stat_folder(b, &y, &name_b) && is_same_inode(&x, &y) &&
+           strcmp(name_a, name_b) == 0;
+}
 
 bool tac_clashes_same(const char *a, const char *b)
 {
     struct stat x, y;
     bool is_a = stat(a, &x) == 0, is_b = stat(b, &y) == 0;
     if (is_a && is_b)
-        return S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-    return !is_a && !is_b && strcmp(a, b) == 0;
+        return S_ISREG(x.st_mode) && is_same_inode(&x, &y);
+    return !is_a && !is_b && (strcmp(a, b) == 0 || will_be_same(a, b));
 }
 
 static int refuse(const char *path, const char *what, struct tac_error *err)

@@ -13,7 +13,7 @@
 TAC_MUST_CHECK int tac_clashes_refuse(const struct tac_player_config *config,
                                       struct tac_error *err);
 
-/* Are these two names the same plain file? */
+/* Are these two names the same plain file, or will they be once it is made? */
 bool tac_clashes_same(const char *a, const char *b);
 
 #endif

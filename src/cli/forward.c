@@ -30,7 +30,7 @@ enum {
 
 static struct sigaction before[PASSED_ON];
 static sigset_t signals, mask_before;
-static volatile sig_atomic_t program_pid;
+static volatile sig_atomic_t program_pid, last;
 static pid_t sentinel;
 static int forget_fd = -1;
 static char status_path[40];
@@ -71,6 +71,7 @@ static bool group_got(int number)
 static void pass_on(int number)
 {
     int saved = errno;
+    last = number;
     if (program_pid > 0 && !group_got(number))
         kill(program_pid, number);
     errno = saved;
@@ -118,6 +119,7 @@ static void make_sentinel(void)
 
 void tac_forward_start(void)
 {
+    last = 0;
     sigemptyset(&signals);
     for (int i = 0; i < PASSED_ON; i++)
         sigaddset(&signals, passed_on[i]);
@@ -142,6 +144,11 @@ void tac_forward_to(pid_t program)
         pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
     else
         restore();
+}
+
+int tac_forward_last(void)
+{
+    return last;
 }
 
 void tac_forward_stop(void)

@@ -18,6 +18,9 @@ void tac_forward_start(void);
 /* After fork: the program that gets them; 0 in the child, where all is again as before. */
 void tac_forward_to(pid_t program);
 
+/* The last signal that came since tac_forward_start(), or 0. */
+int tac_forward_last(void);
+
 /* The program has ended: signals do again what they did before the start. */
 void tac_forward_stop(void);
 

@@ -117,9 +117,11 @@ static int check_file(const char *path, int depth, struct tac_error *err)
         r = tac_error_set(err, -ENOEXEC, path, 0, 0,
                           "is a program for another kind of machine than this Tactus");
     else if (!has_interpreter(fd, &head.elf))
-        r = tac_error_set(err, -ENOEXEC, path, 0, 0,
-                          "is statically linked, so no library can be put in front of it; link it "
-                          "dynamically, or link libtactus-mem into it");
+        r = tac_error_set(
+            err, -ENOEXEC, path, 0, 0,
+            "is statically linked, so no library can be put in front of it; link it "
+            "dynamically, or link libtactus-trace into it to record it, libtactus-mem for "
+            "its heap");
     else
         r = check_rights(path, err);
     close(fd);

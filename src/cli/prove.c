@@ -3,12 +3,15 @@
 #include "cli/prove.h"
 
 #include "cli/cmd.h"
+#include "cli/forward.h"
 #include "cli/runs.h"
 #include "cli/watching.h"
 #include "doctor/proof.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,6 +19,38 @@
 
 static const struct tac_setting plain = {
     .name = "plain", .title = "as it is", .heap = "system", .watch = ""};
+
+/* Signals between the runs; within them forward.h has them. */
+static volatile sig_atomic_t stopped_by;
+static const int stopping[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+enum { STOPPING = sizeof stopping / sizeof *stopping };
+
+static void on_stop(int number)
+{
+    stopped_by = number;
+}
+
+/* What was ignored from the start (nohup) stays so. */
+static void catch_stops(struct sigaction before[STOPPING])
+{
+    struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+    stopped_by = 0;
+    for (int i = 0; i < STOPPING; i++)
+        if (sigaction(stopping[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
+            sigaction(stopping[i], &action, NULL);
+}
+
+static void leave_stops(const struct sigaction before[STOPPING])
+{
+    for (int i = 0; i < STOPPING; i++)
+        sigaction(stopping[i], &before[i], NULL);
+}
+
+static int check_stop(void)
+{
+    return stopped_by ? tac_cmd_fail(128 + stopped_by, "stopped; nothing is said of so few runs")
+                      : 0;
+}
 
 static int one(const struct tac_prove *p, const struct tac_setting *setting, const char *folder,
                bool is_first, struct tac_proof_run *run)
@@ -30,6 +65,12 @@ static int one(const struct tac_prove *p, const struct tac_setting *setting, con
     struct tac_error err = {0};
     struct tac_runs runs = {.count = 0};
     int status, r = tac_watching_run(&watching, &status, &err);
+    if (tac_forward_last())
+        stopped_by = tac_forward_last();
+    if (stopped_by) {
+        unlink(path);
+        return check_stop();
+    }
     if (r == 0)
         r = tac_runs_add(&runs, path, setting->title, &err);
     if (r == 0) {
@@ -42,6 +83,8 @@ static int one(const struct tac_prove *p, const struct tac_setting *setting, con
         return tac_cmd_fail_error(&err);
     if (!run->judged && is_first)
         return tac_cmd_fail(TAC_EXIT_FAILED, "the program ran no cycle with a deadline");
+    if (p->quiet)
+        return check_stop();
     char worst[16];
     FILE *out = p->json ? stderr : stdout;
     fprintf(out, "%-26s %zu of %zu deadlines missed", setting->title, run->missed, run->judged);
@@ -50,7 +93,7 @@ static int one(const struct tac_prove *p, const struct tac_setting *setting, con
                 tac_text_duration((double)run->worst_ns, worst, sizeof worst));
     fprintf(out, "\n");
     fflush(out);
-    return 0;
+    return check_stop();
 }
 
 static int conclude(const struct tac_prove *p, const struct tac_proof *proof)
@@ -58,7 +101,7 @@ static int conclude(const struct tac_prove *p, const struct tac_proof *proof)
     struct tac_text text = {0};
     if (p->json)
         tac_proof_json(proof, &text);
-    else
+    else if (!p->quiet)
         tac_proof_text(proof, &text);
     int r = tac_text_write(&text, stdout);
     tac_text_fini(&text);
@@ -76,8 +119,33 @@ static bool may_lock_memory(void)
            (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY);
 }
 
+/* By trying: limits, capabilities and the budget of the cgroup all have a say. */
+static bool may_have_priority(int priority)
+{
+    struct sched_param was, wanted = {.sched_priority = priority};
+    int policy = sched_getscheduler(0);
+    if (policy < 0 || sched_getparam(0, &was) || sched_setscheduler(0, SCHED_FIFO, &wanted))
+        return false;
+    return sched_setscheduler(0, policy, &was) == 0;
+}
+
+static int run_all(const struct tac_prove *p, const char *folder, struct tac_proof *proof)
+{
+    int r = 0;
+    for (unsigned round = 0; round < p->rounds && r == 0; round++) {
+        r = one(p, &plain, folder, round == 0, &proof->before[round]);
+        r = r ? r : one(p, &p->setting, folder, false, &proof->after[round]);
+    }
+    return r;
+}
+
 int tac_prove(const struct tac_prove *p)
 {
+    if (p->setting.priority && !may_have_priority(p->setting.priority))
+        return tac_cmd_fail(TAC_EXIT_FAILED,
+                            "the real-time priority %d is not permitted here (ulimit -r); see "
+                            "tactus doctor --setup",
+                            p->setting.priority);
     if (strstr(p->setting.watch, "lock=1") && !may_lock_memory())
         return tac_cmd_fail(TAC_EXIT_FAILED, "the limit of locked memory (ulimit -l) is too low to "
                                              "try mlockall; see tactus doctor --setup");
@@ -88,10 +156,10 @@ int tac_prove(const struct tac_prove *p)
         return tac_cmd_fail(TAC_EXIT_FAILED, "%s: %s", folder, strerror(errno));
     struct tac_proof *proof = calloc(1, sizeof *proof);
     int r = proof ? 0 : tac_cmd_fail(TAC_EXIT_FAILED, "%s", tac_error_sentence(-ENOMEM));
-    for (unsigned round = 0; round < p->rounds && r == 0; round++) {
-        r = one(p, &plain, folder, round == 0, &proof->before[round]);
-        r = r ? r : one(p, &p->setting, folder, false, &proof->after[round]);
-    }
+    struct sigaction before[STOPPING];
+    catch_stops(before);
+    r = r ? r : run_all(p, folder, proof);
+    leave_stops(before);
     if (r == 0) {
         proof->setting = p->setting.title;
         proof->runs = p->rounds;

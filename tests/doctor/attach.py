@@ -80,7 +80,7 @@ def main():
                                  capture_output=True)
         errors = missing.stderr.splitlines()
         cases.append(("no such process is told in one line",
-                      missing.returncode == 3 and len(errors) == 1 and b"4194303" in errors[0]))
+                      missing.returncode == 3 and len(errors) == 1 and errors[0].endswith(b"there is no process 4194303")))
         name = "what Ctrl-\\ ends is judged"
         if "--no-preload" in sys.argv:
             cases.append((name + " # SKIP a sanitizer must be loaded first", True))

@@ -7,10 +7,14 @@ usage: prove.py TACTUS PROVE_TARGET SCHEMA
 The programs miss the same cycles in every run by what they do, so the conclusions hold on a busy
 machine; a case whose machine stalled too often is tried once more.
 """
+import glob
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 
 from json_schema import check_schema
 
@@ -39,6 +43,21 @@ def prove(tactus, target, defect, setting):
     if result.returncode not in (0, 1):
         raise RuntimeError(result.stderr.decode())
     return json.loads(result.stdout), result.returncode
+
+
+def is_ended(tactus, target, number):
+    """A signal ends the proof and not one run alone, without a verdict."""
+    with tempfile.TemporaryDirectory() as folder:
+        with subprocess.Popen([tactus, "doctor", "--prove=thp", "--rounds", "9", "--", target, "clean", "100000"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                              env=dict(os.environ, TMPDIR=folder)) as child:
+            recordings = os.path.join(folder, "*", "recording")
+            while child.poll() is None and not glob.glob(recordings):
+                time.sleep(.05)
+            os.killpg(child.pid, number)
+            out, err = child.communicate(timeout=60)
+        return (child.returncode == 128 + number and not out and "nothing is said" in err
+                and not os.listdir(folder))
 
 
 def why_not(setting):
@@ -96,7 +115,10 @@ def main():
     good = result.returncode == 2 and b"mlockall" in result.stderr and result.stderr.count(b"\n") == 1
     bad += not good
     print(f"{'ok' if good else 'not ok'} {len(CASES) + 1} - an unknown setting is refused with the list")
-    print(f"1..{len(CASES) + 1}")
+    good = is_ended(tactus, target, signal.SIGINT)
+    bad += not good
+    print(f"{'ok' if good else 'not ok'} {len(CASES) + 2} - Ctrl-C ends all of it")
+    print(f"1..{len(CASES) + 2}")
     return 1 if bad else 0
 
 

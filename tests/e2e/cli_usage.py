@@ -86,7 +86,38 @@ def refuse_harm():
     os.close(full)
 
 
+def doctor_passes_nothing_over():
+    """Options that mean nothing together, and outputs that would be written over each other."""
+    with tempfile.TemporaryDirectory() as folder:
+        same = os.path.join(folder, "same")
+        for words in (["--setup", "--html", same], ["--setup", "recording"], ["--prove", "-o", same, "--", "true"],
+                      ["--prove", "--html", same, "--", "true"], ["--prove", "--heap=tactus", "--", "true"],
+                      ["--pid", "1", "--prove"], ["--heap", "nonsense", "recording"], ["--seconds", "1", "recording"],
+                      ["--rounds", "2", "recording"], ["-o", same, "recording"], ["--rounds", "2", "--", "true"],
+                      ["--prove", "recording"], ["--samples", "recording"]):
+            result = run("doctor", *words)
+            ok(one_line(result, 2, "tactus doctor: "), f"doctor {' '.join(words)}", result.stderr)
+        with open(same, "w", encoding="ascii") as file:
+            file.write("mine")
+        new = os.path.join(folder, "new")
+        for words in (["-o", same, "--html", same, "--", "true"], ["-o", new, "--html", folder + "/./new", "--", "true"],
+                      ["--html", same, "--", same], ["-o", same, "--pid", "1", "--html", same]):
+            result = run("doctor", *words)
+            ok(one_line(result, 3, "tactus doctor: ") and "written over" in result.stderr, f"doctor {' '.join(words)}",
+               result.stderr)
+        with open(same, encoding="ascii") as file:
+            ok(file.read() == "mine" and not os.path.exists(new), "what would be written over is as it was")
+    result = run("doctor", "--setup")
+    lines = result.stdout.splitlines()
+    ok(result.returncode in (0, 1) and "scheduling class" in result.stdout and "kernel preemption" in result.stdout and
+       sum(line.startswith("mend") for line in lines) == sum(line.startswith("      do: ") for line in lines),
+       "doctor --setup: what is to be mended has its command", result.stdout)
+    result = run("doctor", "--setup", "-q")
+    ok(result.returncode in (0, 1) and not result.stdout + result.stderr, "doctor --setup -q prints nothing")
+
+
 refuse_harm()
+doctor_passes_nothing_over()
 for command in overview():
     check_command(command)
 sys.exit(end())

@@ -35,6 +35,8 @@ enum {
  * samples do not find the same place again and again. */
 enum { SAMPLES_HZ = 797 };
 
+extern const struct tac_cmd tac_cmd_doctor; /* below: its option list has the names */
+
 static int write_html(const struct tac_runs *runs, const char *path)
 {
     FILE *file = fopen(path, "w");
@@ -92,20 +94,29 @@ static int conclude(struct tac_runs *runs, const struct tac_cmd_args *args)
     return missed ? TAC_EXIT_FOUND : TAC_EXIT_OK;
 }
 
+/* Whether a file that will be written is what `what` says; then a line has been printed. */
+static bool is_clash(const char *output, const char *other, const char *what)
+{
+    if (!output || !tac_clashes_same(output, other))
+        return false;
+    tac_cmd_fail(TAC_EXIT_FAILED, "%s: would be written over, but it is %s; give it another name",
+                 output, what);
+    return true;
+}
+
+static const char *recording_of(const struct tac_cmd_args *args)
+{
+    return args->option[OPTION_RECORD] ? args->option[OPTION_RECORD] : "tactus.recording";
+}
+
 static int judge_recordings(const struct tac_cmd_args *args)
 {
     struct tac_runs runs = {.count = 0};
     struct tac_error err = {0};
     const char *html = args->option[OPTION_HTML];
-    if (args->option[OPTION_RECORD])
-        return tac_cmd_fail(TAC_EXIT_USAGE, "-o is for the recording of a program that is run; "
-                                            "--html FILE writes the report");
-    for (int i = 0; i < args->count && html; i++)
-        if (tac_clashes_same(html, args->operand[i]))
-            return tac_cmd_fail(TAC_EXIT_FAILED,
-                                "%s: would be written over, but it is what is "
-                                "judged; give it another name",
-                                html);
+    for (int i = 0; i < args->count; i++)
+        if (is_clash(html, args->operand[i], "what is judged"))
+            return TAC_EXIT_FAILED;
     for (int i = 0; i < args->count; i++)
         if (tac_runs_add(&runs, args->operand[i], NULL, &err) < 0) {
             tac_runs_fini(&runs);
@@ -130,11 +141,22 @@ static void warn_of_setup(void)
     tac_text_fini(&text);
 }
 
+static void say_status(int status)
+{
+    if (status > 128 && status <= 128 + SIGRTMAX)
+        fprintf(stderr, "tactus doctor: the program ended with status %d (signal %d: %s)\n", status,
+                status - 128, strsignal(status - 128));
+    else if (status)
+        fprintf(stderr, "tactus doctor: the program ended with status %d\n", status);
+}
+
 static int judge_program(const struct tac_cmd_args *args)
 {
     const char *heap = args->option[OPTION_HEAP] ? args->option[OPTION_HEAP] : "system";
-    const char *path =
-        args->option[OPTION_RECORD] ? args->option[OPTION_RECORD] : "tactus.recording";
+    const char *path = recording_of(args), *html = args->option[OPTION_HTML];
+    if (is_clash(html, path, "the recording") || is_clash(html, args->operand[0], "the program") ||
+        is_clash(path, args->operand[0], "the program"))
+        return TAC_EXIT_FAILED;
     if (strcmp(heap, "system") != 0 && strcmp(heap, "tactus") != 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "--heap: '%s' is neither tactus nor system", heap);
     struct tac_watching watching = {.argv = args->operand, .heap = heap, .path = path};
@@ -147,15 +169,12 @@ static int judge_program(const struct tac_cmd_args *args)
     struct tac_error err = {0};
     struct tac_runs runs = {.count = 0};
     int status;
+    if (!args->option[OPTION_QUIET])
+        warn_of_setup();
     if (tac_watching_run(&watching, &status, &err) < 0)
         return tac_cmd_fail_error(&err);
     if (!args->option[OPTION_QUIET])
-        warn_of_setup();
-    if (status > 128 && status <= 128 + SIGRTMAX)
-        fprintf(stderr, "tactus doctor: the program ended with status %d (signal %d: %s)\n", status,
-                status - 128, strsignal(status - 128));
-    else if (status)
-        fprintf(stderr, "tactus doctor: the program ended with status %d\n", status);
+        say_status(status);
     if (tac_runs_add(&runs, path, name_of(args->operand[0]), &err) < 0) {
         tac_runs_fini(&runs);
         return tac_cmd_fail_error(&err);
@@ -168,13 +187,12 @@ static int judge_program(const struct tac_cmd_args *args)
 /* A running program that was built with trace.h and listens. */
 static int judge_process(const struct tac_cmd_args *args)
 {
-    const char *path =
-        args->option[OPTION_RECORD] ? args->option[OPTION_RECORD] : "tactus.recording";
+    const char *path = recording_of(args);
     char address[64];
     double pid = 0;
     struct tac_capturing capturing = {.outlet.path = path, .address = address, .kernel = 1};
-    if (args->count)
-        return tac_cmd_fail(TAC_EXIT_USAGE, "give --pid, or recordings, or -- and a program");
+    if (is_clash(args->option[OPTION_HTML], path, "the recording"))
+        return TAC_EXIT_FAILED;
     if (!tac_cmd_whole("pid", args->option[OPTION_PID], 1, 4194304, &pid) ||
         !tac_cmd_number("seconds", args->option[OPTION_SECONDS], 0.1, 1e6, &capturing.seconds))
         return TAC_EXIT_USAGE;
@@ -203,10 +221,9 @@ static int prove(const struct tac_cmd_args *args)
 {
     const char *word = *args->option[OPTION_PROVE] ? args->option[OPTION_PROVE] : "heap";
     double rounds = 3;
-    struct tac_prove p = {.argv = args->operand, .json = args->option[OPTION_JSON] != NULL};
-    if (args->separator < 0)
-        return tac_cmd_fail(TAC_EXIT_USAGE, "--prove runs a program: tactus doctor --prove -- "
-                                            "PROGRAM");
+    struct tac_prove p = {.argv = args->operand,
+                          .json = args->option[OPTION_JSON] != NULL,
+                          .quiet = args->option[OPTION_QUIET] != NULL};
     if (!tac_cmd_whole("rounds", args->option[OPTION_ROUNDS], 1, TAC_PROOF_RUNS_MAX, &rounds) ||
         !tac_cmd_number("seconds", args->option[OPTION_SECONDS], 0.1, 1e6, &p.seconds))
         return TAC_EXIT_USAGE;
@@ -221,34 +238,78 @@ static int prove(const struct tac_cmd_args *args)
     return tac_prove(&p);
 }
 
-static int check_setup(void)
+static int check_setup(const struct tac_cmd_args *args)
 {
     struct tac_text text = {0};
     int faults = tac_setup_check(false, &text);
-    int r = tac_text_write(&text, stdout);
+    int r = args->option[OPTION_QUIET] ? 0 : tac_text_write(&text, stdout);
     tac_text_fini(&text);
     if (r < 0)
         return tac_cmd_fail(TAC_EXIT_FAILED, "standard output: %s", tac_error_sentence(r));
     return faults ? TAC_EXIT_FOUND : TAC_EXIT_OK;
 }
 
-static int run(const struct tac_cmd_args *args)
+/* What can be asked, and by which options it is asked more closely. */
+#define BIT(option) (1U << OPTION_##option)
+static const struct {
+    const char *name; /* for messages */
+    unsigned options;
+    int (*run)(const struct tac_cmd_args *args);
+} uses[] = {
+    {"--setup", BIT(SETUP) | BIT(QUIET), check_setup},
+    {"--pid", BIT(PID) | BIT(JSON) | BIT(HTML) | BIT(QUIET) | BIT(RECORD) | BIT(SECONDS),
+     judge_process},
+    {"--prove", BIT(PROVE) | BIT(JSON) | BIT(QUIET) | BIT(ROUNDS) | BIT(SECONDS), prove},
+    {"a program",
+     BIT(JSON) | BIT(HTML) | BIT(QUIET) | BIT(RECORD) | BIT(HEAP) | BIT(SECONDS) | BIT(SAMPLES),
+     judge_program},
+    {"a recording", BIT(JSON) | BIT(HTML) | BIT(QUIET), judge_recordings},
+};
+#undef BIT
+
+enum { USE_SETUP, USE_PID, USE_PROVE, USE_PROGRAM, USE_RECORDING };
+
+static int use_of(const struct tac_cmd_args *args)
 {
-    if (args->option[OPTION_SETUP])
-        return check_setup();
-    if (args->option[OPTION_SAMPLES] && (args->separator != 0 || args->option[OPTION_PROVE]))
-        return tac_cmd_fail(TAC_EXIT_USAGE,
-                            "--samples goes with a program that is run once: tactus "
-                            "doctor --samples -- PROGRAM");
-    if (args->option[OPTION_PID])
-        return judge_process(args);
-    if (args->count == 0)
+    return args->option[OPTION_SETUP]   ? USE_SETUP
+           : args->option[OPTION_PID]   ? USE_PID
+           : args->option[OPTION_PROVE] ? USE_PROVE
+           : args->separator == 0       ? USE_PROGRAM
+                                        : USE_RECORDING;
+}
+
+/* Nothing that was asked for is passed over in silence. 0, or a line has been printed. */
+static int check_options(const struct tac_cmd_args *args, int use)
+{
+    for (int i = 0; i <= OPTION_SAMPLES; i++)
+        if (args->option[i] && !(uses[use].options >> i & 1))
+            return tac_cmd_fail(TAC_EXIT_USAGE,
+                                "--%s means nothing with %s; see tactus doctor --help",
+                                tac_cmd_doctor.option[i].name, uses[use].name);
+    return 0;
+}
+
+static int check_operands(const struct tac_cmd_args *args, int use)
+{
+    bool takes_none = use == USE_SETUP || use == USE_PID;
+    if (takes_none && args->count)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "'%s' means nothing with %s", args->operand[0],
+                            uses[use].name);
+    if (!takes_none && args->count == 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "name a recording, or a program after --");
     if (args->separator > 0)
         return tac_cmd_fail(TAC_EXIT_USAGE, "give recordings, or -- and a program, not both");
-    if (args->option[OPTION_PROVE])
-        return prove(args);
-    return args->separator == 0 ? judge_program(args) : judge_recordings(args);
+    if (use == USE_PROVE && args->separator < 0)
+        return tac_cmd_fail(TAC_EXIT_USAGE, "--prove runs a program: tactus doctor --prove -- "
+                                            "PROGRAM");
+    return 0;
+}
+
+static int run(const struct tac_cmd_args *args)
+{
+    int use = use_of(args), r = check_options(args, use);
+    r = r ? r : check_operands(args, use);
+    return r ? r : uses[use].run(args);
 }
 
 TAC_CMD(doctor) = {
@@ -272,13 +333,15 @@ TAC_CMD(doctor) = {
     .exits =
         "0 every deadline was met; 1 deadlines were missed (--setup: something to mend was "
         "found; --prove: it is not a cure); 2 wrong usage; 3 it could not be done, one line on "
-        "standard error says why.",
+        "standard error says why; 128 and more: that signal stopped --prove.",
     .option =
         {
             [OPTION_JSON] = {"json", 0, NULL, "Print one JSON object instead of the text."},
             [OPTION_HTML] = {"html", 0, "FILE",
                              "Also write a report with pictures, one file that needs no network."},
-            [OPTION_QUIET] = {"quiet", 'q', NULL, "Print nothing; the exit status tells."},
+            [OPTION_QUIET] = {"quiet", 'q', NULL,
+                              "Print nothing but the JSON that is asked for; the exit "
+                              "status tells."},
             [OPTION_RECORD] = {"record", 'o', "FILE",
                                "Where the recording of PROGRAM goes (default tactus.recording)."},
             [OPTION_HEAP] = {"heap", 0, "tactus|system",
