@@ -228,9 +228,9 @@ static struct result check_preemption(void)
         snprintf(r.fact, sizeof r.fact, "kernel preemption: %.*s (command line)",
                  (int)strcspn(word, " "), word);
     } else if (dynamic) {
-        snprintf(r.fact, sizeof r.fact,
-                 "kernel preemption: can be switched; which is on tells sudo "
-                 "tactus doctor --setup");
+        snprintf(r.fact, sizeof r.fact, "kernel preemption: can be switched; %s",
+                 geteuid() ? "sudo tactus doctor --setup may tell to what"
+                           : "to what it is set cannot be read here");
     } else if (known) {
         r.verdict = strstr(name.version, " PREEMPT ") ? GOOD : BAD;
         snprintf(r.fact, sizeof r.fact, "kernel preemption: %s, built in",
