@@ -256,6 +256,7 @@
         el('td', {}, swatch(ruleColour(c.rule)), el('b', {}, c.title), sure(c.confidence) && ` \u2014 ${sure(c.confidence)}`,
           el('div', {class: 'phone'}, `${count(c.misses)} ${c.misses === 1 ? 'miss' : 'misses'}, ${ns(c.lost_ns)} lost`),
           el('div', {class: 'why'}, ruleByName[c.rule].means),
+          c.sampled ? el('div', {class: 'where'}, c.sampled) : null,
           blame(run, c.place) ? el('div', {class: 'where'}, blame(run, c.place)) : null,
           el('div', {class: 'todo'}, c.advice)),
         el('td', {class: 'n hide'}, count(c.misses), c.carried ? el('div', {class: 'why'}, `${count(c.carried)} carried`) : null),

@@ -50,6 +50,9 @@ static void add_causes(const struct tac_diagnosis *d, struct tac_text *t)
         tac_text_add_json(t, c->rule->title);
         tac_text_add(t, ",\"advice\":");
         tac_text_add_json(t, c->rule->advice);
+        char sampled[256];
+        tac_text_add(t, ",\"sampled\":");
+        tac_text_add_json(t, tac_cause_sampled(d, c->rule, sampled, sizeof sampled));
         add_place_of(c->place, t);
         tac_text_add(t, "}");
     }

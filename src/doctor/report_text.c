@@ -175,6 +175,9 @@ static void add_cause(const struct tac_diagnosis *d, const struct tac_cause *c,
     add_sentence(&d->misses[c->worst], c->rule, text);
     if (c->place != TAC_CAPTURE_NONE)
         add_place(d, c->place, text);
+    char sampled[256];
+    if (*tac_cause_sampled(d, c->rule, sampled, sizeof sampled))
+        add_wrapped(text, "    where", sampled, 12);
     if (c->share >= 0.05 || c->misses) {
         add_wrapped(text, "    means", c->rule->means, 12);
         add_wrapped(text, "    do", c->rule->advice, 12);

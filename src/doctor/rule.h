@@ -47,6 +47,7 @@ struct tac_rule {
     const char *advice; /* what to do */
     unsigned needs;     /* evidence without which it cannot speak; reports say so */
     enum tac_blame blame;
+    bool computes; /* its time went to computing: samples of it say where */
     void (*check)(struct tac_case *c);
 };
 
@@ -90,6 +91,11 @@ const char *tac_case_seen(const struct tac_case *c, uint64_t from_ns, uint64_t t
  * the session): "; 5 of 6 samples in Foo::bar (app, foo.cpp:120)". "" when there are none. */
 const char *tac_case_sampled(const struct tac_case *c, uint64_t from_ns, uint64_t to_ns,
                              char *buffer, size_t size);
+
+/* The same over all late cycles that the rule is the verdict of, where each is too short for
+ * samples of its own: "40 of 60 samples in Foo::bar (app, foo.cpp:120)", or "". */
+const char *tac_cause_sampled(const struct tac_diagnosis *diagnosis, const struct tac_rule *rule,
+                              char *buffer, size_t size);
 
 /* Time of the segments on this account whose witness is of the kind. kind TAC_SIGHT_KINDS: any.
  * ret_longest (may be NULL): the sight with most of it, or NULL. */

@@ -189,6 +189,31 @@ static void of_many_misses_the_latest_are_listed(void)
     free(listed);
 }
 
+/* Each late cycle has one sample, in the C library and without a stack; together they have four. */
+static void samples_of_one_cause_are_counted_together(void)
+{
+    struct fixture f;
+    char words[256];
+    fixture_open(&f, FIXTURE_CLOCK);
+    tac_make_module(f.make, 0x10000, 0x20000, "/usr/lib/libc.so.6");
+    tac_make_module(f.make, 0x20000, 0x30000, "/opt/synth");
+    for (int i = 0; i < 4; i++) {
+        fixture_cycle(&f, (unsigned)(2 * i), 2000 * i + 10, 2000 * i + 1410,
+                      (struct tac_make_evidence){.cpu_ns = 1399000});
+        fixture_kernel(&f, 2000 * i + 700, TAC_KERNEL_SAMPLE, FIXTURE_AUDIO, 200000,
+                       i ? 0x20010 : 0x10010);
+    }
+    fixture_judge(&f);
+    REQUIRE(fixture_miss(&f, 0));
+    const struct tac_verdict *v = &fixture_miss(&f, 0)->verdict[0];
+    CHECK_MSG(
+        strstr(v->text, "1 of 1 samples in a function of libc.so.6, whose caller is not known"),
+        "%s", v->text);
+    CHECK_STR(tac_cause_sampled(f.diagnosis, v->rule, words, sizeof words),
+              "3 of 4 samples in a function of synth");
+    fixture_close(&f);
+}
+
 static void whose_events_were_lost_is_said(void)
 {
     struct tac_capture_thread threads[] = {{.name = "audio"}, {.name = "loader", .dropped = 90}};
@@ -255,6 +280,7 @@ int main(int argc, char **argv)
     TEST(headline_says_that_one_cause_is_gone);
     TEST(headline_says_nothing_of_what_one_run_could_not_see);
     TEST(of_many_misses_the_latest_are_listed);
+    TEST(samples_of_one_cause_are_counted_together);
     TEST(whose_events_were_lost_is_said);
     TEST(a_recording_cut_anywhere_is_judged_or_refused);
     return test_end();

@@ -35,5 +35,6 @@ TAC_RULE(denormals) = {
               "(_MM_SET_FLUSH_ZERO_MODE, _MM_SET_DENORMALS_ZERO_MODE; FPCR.FZ on arm64).",
     .needs = TAC_HAS_CLOCK,
     .blame = TAC_BLAME_PROGRAM,
+    .computes = true,
     .check = check,
 };

@@ -84,5 +84,6 @@ TAC_RULE(own_work) = {
         "Do less in one cycle (spread the work, precompute, fewer voices), or make the period "
         "longer. Samples (tactus doctor --samples) and zones in the program show where.",
     .blame = TAC_BLAME_PROGRAM,
+    .computes = true,
     .check = check,
 };
