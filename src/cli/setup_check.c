@@ -328,3 +328,17 @@ int tac_setup_check(bool faults_only, struct tac_text *text)
     }
     return faults;
 }
+
+void tac_setup_check_json(struct tac_text *text)
+{
+    static const char *const state[] = {"good", "mend", "unknown"};
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        struct result r = checks[i].check();
+        tac_text_addf(text, "%s{\"state\":\"%s\",\"fact\":", i ? "," : "[", state[r.verdict]);
+        tac_text_add_json(text, r.fact);
+        tac_text_add(text, ",\"do\":");
+        tac_text_add_json(text, r.verdict != BAD ? "" : r.mend[0] ? r.mend : checks[i].mend);
+        tac_text_add(text, "}");
+    }
+    tac_text_add(text, "]");
+}

@@ -11,4 +11,7 @@
  * faults_only: leave out what is well. Returns how many are to be mended. Thread: any. */
 int tac_setup_check(bool faults_only, struct tac_text *text);
 
+/* The same as a JSON array of {"state": "good" | "mend" | "unknown", "fact", "do"}. */
+void tac_setup_check_json(struct tac_text *text);
+
 #endif

@@ -156,12 +156,14 @@ void tac_report_headline(const struct tac_diagnosis *const *runs, size_t count,
 /* For a terminal, 80 columns, plain text. */
 void tac_report_text(const struct tac_diagnosis *diagnosis, struct tac_text *text);
 
-/* One JSON object; schema in docs/verdicts.md. */
-void tac_report_json(const struct tac_diagnosis *const *runs, size_t count, struct tac_text *text);
+/* One JSON object; its schema is docs/doctor.schema.json. setup: a JSON array of findings on the
+ * machine that the runs were made on, NULL: nobody looked. */
+void tac_report_json(const struct tac_diagnosis *const *runs, size_t count, const char *setup,
+                     struct tac_text *text);
 
 /* A self-contained page (no network) that shows the runs one under the other, with the headline.
- * 0 or the negative errno of writing. */
+ * setup: as in the JSON. 0 or the negative errno of writing. */
 TAC_MUST_CHECK int tac_report_html(const struct tac_diagnosis *const *runs, size_t count,
-                                   FILE *file);
+                                   const char *setup, FILE *file);
 
 #endif

@@ -357,6 +357,10 @@
 
   document.getElementById('headline').textContent = report.headline;
   document.getElementById('scoreboard').append(...report.runs.map(score));
+  const toMend = (report.setup || []).filter(f => f.state === 'mend');
+  if (toMend.length)
+    document.getElementById('runs').append(el('section', {}, el('h2', {}, 'The set-up of the machine, to be mended first'),
+      el('ul', {class: 'story'}, ...toMend.map(f => el('li', {}, el('b', {}, f.fact), el('div', {}, el('code', {}, f.do)))))));
   document.getElementById('runs').append(...report.runs.map(section));
   const redraw = () => redraws.forEach(r => r());
   redraw();

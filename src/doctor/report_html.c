@@ -195,10 +195,11 @@ static void put_page(const char *report, const char *pictures, FILE *file)
     fputs(page, file);
 }
 
-int tac_report_html(const struct tac_diagnosis *const *runs, size_t count, FILE *file)
+int tac_report_html(const struct tac_diagnosis *const *runs, size_t count, const char *setup,
+                    FILE *file)
 {
     struct tac_text report = {0}, pictures = {0};
-    tac_report_json(runs, count, &report);
+    tac_report_json(runs, count, setup, &report);
     int r = add_pictures(runs, count, &pictures);
     if (r == 0 && (report.failed || pictures.failed))
         r = -ENOMEM;

@@ -205,14 +205,15 @@ static void add_run(const struct tac_diagnosis *d, struct tac_text *t)
     tac_text_add(t, "}");
 }
 
-void tac_report_json(const struct tac_diagnosis *const *runs, size_t count, struct tac_text *text)
+void tac_report_json(const struct tac_diagnosis *const *runs, size_t count, const char *setup,
+                     struct tac_text *text)
 {
     tac_text_add(text, "{\"format\":\"tactus-doctor\",\"version\":1,\"headline\":");
     struct tac_text headline = {0};
     tac_report_headline(runs, count, &headline);
     tac_text_add_json(text, tac_text_string(&headline));
     tac_text_fini(&headline);
-    tac_text_add(text, ",\"runs\":[");
+    tac_text_addf(text, ",\"setup\":%s,\"runs\":[", setup ? setup : "null");
     for (size_t i = 0; i < count; i++) {
         tac_text_add(text, i ? "," : "");
         add_run(runs[i], text);

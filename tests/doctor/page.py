@@ -74,6 +74,7 @@ def main():
         with open(schema, encoding="utf-8") as file:
             wrong = check_schema(report, json.load(file))
         cases.append(("the JSON keeps to its schema", wrong[:5]))
+        cases.append(("it tells of the machine's set-up", [] if report["setup"] else ["it does not"]))
         misses = report["runs"][0]["misses"]
         sums = [m["cycle"] for m in misses if sum(v["ns"] for v in m["verdicts"]) != m["late_ns"]]
         cases.append(("shares of every miss sum to its lateness", sums))

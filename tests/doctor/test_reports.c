@@ -43,7 +43,7 @@ static void json_is_balanced(void)
     make_late(&f, "a");
     fixture_judge(&f);
     const struct tac_diagnosis *runs[] = {f.diagnosis, f.diagnosis};
-    tac_report_json(runs, 2, &text);
+    tac_report_json(runs, 2, NULL, &text);
     CHECK(json_text_is_whole(tac_text_string(&text)));
     CHECK(strstr(tac_text_string(&text), "\"rule\":\"heap_lock\",\"blame\":\"heap\""));
     CHECK(strstr(tac_text_string(&text), "\"source\":\"") &&
@@ -69,7 +69,7 @@ static void page_is_self_contained_and_safe(void)
     fixture_judge(&f);
     const struct tac_diagnosis *runs[] = {f.diagnosis};
     FILE *file = tmpfile();
-    REQUIRE(file && tac_report_html(runs, 1, file) == 0);
+    REQUIRE(file && tac_report_html(runs, 1, NULL, file) == 0);
     char *page = slurp(file);
     CHECK(!strstr(page, "@@") && !strstr(page, "src=") && !strstr(page, "href="));
     CHECK(!strstr(page, "<script>\\\"")); /* the zone's name cannot end the data */

@@ -6,6 +6,7 @@ usage: cli_usage.py TACTUS    Prints TAP. What is asked of each command: --help 
 exits 0; an unknown option, a missing value and too many arguments give exit 2 and one line on
 standard error that begins with the command's name.
 """
+import json
 import os
 import subprocess
 import sys
@@ -112,6 +113,10 @@ def doctor_passes_nothing_over():
     ok(result.returncode in (0, 1) and "scheduling class" in result.stdout and "kernel preemption" in result.stdout and
        sum(line.startswith("mend") for line in lines) == sum(line.startswith("      do: ") for line in lines),
        "doctor --setup: what is to be mended has its command", result.stdout)
+    findings = json.loads(run("doctor", "--setup", "--json").stdout)["findings"]
+    ok([f["fact"] for f in findings] == [line[6:] for line in lines if not line.startswith("      do: ")],
+       "doctor --setup --json says the same", findings)
+    ok(all(bool(f["do"]) == (f["state"] == "mend") for f in findings), "and a command for each that is to be mended", findings)
     result = run("doctor", "--setup", "-q")
     ok(result.returncode in (0, 1) and not result.stdout + result.stderr, "doctor --setup -q prints nothing")
 

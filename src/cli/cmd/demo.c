@@ -163,7 +163,7 @@ static int write_report(const struct demo *demo, char *path)
     FILE *file = fopen(path, "w");
     if (!file)
         return tac_cmd_fail(TAC_EXIT_FAILED, "%s: %s", path, strerror(errno));
-    int r = tac_report_html(runs, RUNS, file);
+    int r = tac_report_html(runs, RUNS, NULL, file);
     if (fclose(file) && r == 0)
         r = -errno;
     return r < 0 ? tac_cmd_fail(TAC_EXIT_FAILED, "%s: %s", path, tac_error_sentence(r))

@@ -37,12 +37,12 @@ enum { SAMPLES_HZ = 797 };
 
 extern const struct tac_cmd tac_cmd_doctor; /* below: its option list has the names */
 
-static int write_html(const struct tac_runs *runs, const char *path)
+static int write_html(const struct tac_runs *runs, const char *setup, const char *path)
 {
     FILE *file = fopen(path, "w");
     if (!file)
         return tac_cmd_fail(TAC_EXIT_FAILED, "%s: %s", path, strerror(errno));
-    int r = tac_report_html(tac_runs_list(runs), (size_t)runs->count, file);
+    int r = tac_report_html(tac_runs_list(runs), (size_t)runs->count, setup, file);
     if (fclose(file) && r == 0)
         r = -errno;
     return r < 0 ? tac_cmd_fail(TAC_EXIT_FAILED, "%s: %s", path, tac_error_sentence(r)) : 0;
@@ -61,25 +61,25 @@ static void add_text(const struct tac_runs *runs, struct tac_text *text)
     }
 }
 
-static int report(const struct tac_runs *runs, const struct tac_cmd_args *args)
+static int report(const struct tac_runs *runs, const char *setup, const struct tac_cmd_args *args)
 {
     struct tac_text text = {0};
     if (args->option[OPTION_JSON])
-        tac_report_json(tac_runs_list(runs), (size_t)runs->count, &text);
+        tac_report_json(tac_runs_list(runs), (size_t)runs->count, setup, &text);
     else if (!args->option[OPTION_QUIET])
         add_text(runs, &text);
     int r = tac_text_write(&text, stdout);
     tac_text_fini(&text);
     if (r < 0)
         return tac_cmd_fail(TAC_EXIT_FAILED, "standard output: %s", tac_error_sentence(r));
-    return args->option[OPTION_HTML] ? write_html(runs, args->option[OPTION_HTML]) : 0;
+    return args->option[OPTION_HTML] ? write_html(runs, setup, args->option[OPTION_HTML]) : 0;
 }
 
-/* Report and turn the misses into the exit status. Frees the runs. */
-static int conclude(struct tac_runs *runs, const struct tac_cmd_args *args)
+/* Report and turn the misses into the exit status. Frees the runs. setup: JSON, or NULL. */
+static int conclude(struct tac_runs *runs, const char *setup, const struct tac_cmd_args *args)
 {
     size_t missed = 0, judged = 0;
-    int r = report(runs, args);
+    int r = report(runs, setup, args);
     for (int i = 0; i < runs->count; i++) {
         missed += runs->diagnosis[i]->missed;
         judged += runs->diagnosis[i]->judged;
@@ -122,7 +122,7 @@ static int judge_recordings(const struct tac_cmd_args *args)
             tac_runs_fini(&runs);
             return tac_cmd_fail_error(&err);
         }
-    return conclude(&runs, args);
+    return conclude(&runs, NULL, args);
 }
 
 static const char *name_of(const char *program)
@@ -150,6 +150,39 @@ static void say_status(int status)
         fprintf(stderr, "tactus doctor: the program ended with status %d\n", status);
 }
 
+static int watch(const struct tac_watching *watching, const struct tac_cmd_args *args,
+                 struct tac_runs *runs)
+{
+    struct tac_error err = {0};
+    bool quiet = args->option[OPTION_QUIET];
+    int status;
+    if (!quiet)
+        warn_of_setup();
+    if (tac_watching_run(watching, &status, &err) < 0)
+        return tac_cmd_fail_error(&err);
+    if (!quiet)
+        say_status(status);
+    if (tac_runs_add(runs, watching->path, name_of(watching->argv[0]), &err) < 0)
+        return tac_cmd_fail_error(&err);
+    if (!quiet)
+        fprintf(stderr, "tactus doctor: the recording stays in %s\n", watching->path);
+    return 0;
+}
+
+static int watch_and_judge(const struct tac_watching *watching, const struct tac_cmd_args *args)
+{
+    struct tac_text setup = {0};
+    struct tac_runs runs = {.count = 0};
+    tac_setup_check_json(&setup); /* before the program runs, which may change things */
+    int r = watch(watching, args, &runs);
+    if (r)
+        tac_runs_fini(&runs);
+    else
+        r = conclude(&runs, setup.failed ? NULL : tac_text_string(&setup), args);
+    tac_text_fini(&setup);
+    return r;
+}
+
 static int judge_program(const struct tac_cmd_args *args)
 {
     const char *heap = args->option[OPTION_HEAP] ? args->option[OPTION_HEAP] : "system";
@@ -166,22 +199,7 @@ static int judge_program(const struct tac_cmd_args *args)
         !tac_cmd_whole("samples", samples && *samples ? samples : NULL, 1, 10000, &samples_hz))
         return TAC_EXIT_USAGE;
     watching.samples_hz = (unsigned)samples_hz;
-    struct tac_error err = {0};
-    struct tac_runs runs = {.count = 0};
-    int status;
-    if (!args->option[OPTION_QUIET])
-        warn_of_setup();
-    if (tac_watching_run(&watching, &status, &err) < 0)
-        return tac_cmd_fail_error(&err);
-    if (!args->option[OPTION_QUIET])
-        say_status(status);
-    if (tac_runs_add(&runs, path, name_of(args->operand[0]), &err) < 0) {
-        tac_runs_fini(&runs);
-        return tac_cmd_fail_error(&err);
-    }
-    if (!args->option[OPTION_QUIET])
-        fprintf(stderr, "tactus doctor: the recording stays in %s\n", path);
-    return conclude(&runs, args);
+    return watch_and_judge(&watching, args);
 }
 
 /* A running program that was built with trace.h and listens. */
@@ -214,7 +232,7 @@ static int judge_process(const struct tac_cmd_args *args)
         tac_runs_fini(&runs);
         return tac_cmd_fail_error(&err);
     }
-    return conclude(&runs, args);
+    return conclude(&runs, NULL, args);
 }
 
 static int prove(const struct tac_cmd_args *args)
@@ -242,7 +260,15 @@ static int check_setup(const struct tac_cmd_args *args)
 {
     struct tac_text text = {0};
     int faults = tac_setup_check(false, &text);
-    int r = args->option[OPTION_QUIET] ? 0 : tac_text_write(&text, stdout);
+    if (args->option[OPTION_JSON]) {
+        text.length = 0;
+        tac_text_add(&text, "{\"format\":\"tactus-setup\",\"version\":1,\"findings\":");
+        tac_setup_check_json(&text);
+        tac_text_add(&text, "}\n");
+    }
+    int r = args->option[OPTION_QUIET] && !args->option[OPTION_JSON]
+                ? 0
+                : tac_text_write(&text, stdout);
     tac_text_fini(&text);
     if (r < 0)
         return tac_cmd_fail(TAC_EXIT_FAILED, "standard output: %s", tac_error_sentence(r));
@@ -256,7 +282,7 @@ static const struct {
     unsigned options;
     int (*run)(const struct tac_cmd_args *args);
 } uses[] = {
-    {"--setup", BIT(SETUP) | BIT(QUIET), check_setup},
+    {"--setup", BIT(SETUP) | BIT(JSON) | BIT(QUIET), check_setup},
     {"--pid", BIT(PID) | BIT(JSON) | BIT(HTML) | BIT(QUIET) | BIT(RECORD) | BIT(SECONDS),
      judge_process},
     {"--prove", BIT(PROVE) | BIT(JSON) | BIT(QUIET) | BIT(ROUNDS) | BIT(SECONDS), prove},
