@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # CPython's own test-suite, every object allocated by malloc. Which tests run: all but those that
 # need the network, a display or more than minutes; CPYTHON_TESTS names others.
+# usage: heap_cpython.sh TACTUS [PART PARTS]   every PARTS-th test, from the PART-th on (1: the first)
 source "$(dirname "$(readlink -f "$0")")/heap.bash"
 LIMIT=3000
 python=
@@ -32,7 +33,10 @@ tests=${CPYTHON_TESTS:-test_array test_ast test_asyncgen test_atexit test_base64
 # Distributions leave some of them out.
 folder=$("$python" -c 'import os, test; print(os.path.dirname(test.__file__))')
 there=
+part=${2:-1} parts=${3:-1} number=0
 for name in $tests; do
+    number=$((number + 1))
+    [ $(((number - part) % parts)) = 0 ] || continue
     [ -e "$folder/$name.py" ] || [ -e "$folder/$name/__init__.py" ] && there="$there $name"
 done
 same "CPython's test-suite, the same tests pass and fail" "$python" "
