@@ -83,29 +83,45 @@ static size_t block_bytes_for(size_t bytes)
     return bytes <= TAC_CLASS_SMALL_BYTES ? bytes : (size_t)tac_power_of_two_ceil(bytes);
 }
 
-/* With memcheck always whole units, which have room behind the block. */
-static __attribute__((noinline)) void *aligned_watched(size_t alignment, size_t bytes,
-                                                       const void *site)
+/* A block of a slab, of which nobody hears here. */
+static void *aligned_unheard(size_t rounded, const void *site)
 {
-    struct tac_heap *heap = tac_thread_heap_now(); /* the first call of all opens it, and asks */
-    size_t rounded = tac_align_up(bytes ? bytes : 1, alignment);
-    if (!tac_memcheck_on() && rounded <= TAC_UNIT_BYTES)
-        return tac_heap_malloc_at(block_bytes_for(rounded), site);
+    struct tac_thread *thread = &tac_thread;
+    int busy = thread->busy;
+    thread->busy = 1;
+    void *block = tac_heap_malloc_at(block_bytes_for(rounded), site);
+    thread->busy = busy;
+    return block;
+}
+
+/* Whole units; with memcheck always, which have room behind the block. */
+static void *aligned_units(size_t alignment, size_t bytes)
+{
     size_t red = tac_memcheck_on() ? TAC_MEMCHECK_RED : 0;
-    void *block = tac_heap_may_alloc(bytes, site)
-                      ? tac_large_alloc_aligned(heap, bytes + red, alignment)
-                      : NULL;
+    void *block = tac_large_alloc_aligned(tac_thread.heap, bytes + red, alignment);
     if (!block)
         return tac_heap_failed();
     if (red)
         tac_memcheck_alloc(block, bytes);
-    tac_heap_note_alloc(block, bytes, site);
     return block;
 }
 
-void *tac_api_aligned(size_t alignment, size_t bytes)
+static __attribute__((noinline)) void *aligned_watched(size_t alignment, size_t bytes,
+                                                       const void *site)
 {
-    const void *site = __builtin_return_address(0);
+    tac_thread_heap_now(); /* the first call of all opens it, and asks */
+    size_t rounded = tac_align_up(bytes ? bytes : 1, alignment);
+    if (!tac_heap_may_alloc(bytes, site))
+        return tac_heap_failed();
+    void *block = !tac_memcheck_on() && rounded <= TAC_UNIT_BYTES ? aligned_unheard(rounded, site)
+                                                                  : aligned_units(alignment, bytes);
+    if (block)
+        tac_heap_note_alloc(block, bytes, site);
+    return block;
+}
+
+void *tac_api_aligned(size_t alignment, size_t bytes, const void *site)
+{
     if (bytes > PTRDIFF_MAX - alignment - TAC_MEMCHECK_RED)
         return no_memory();
     if (alignment <= 16)

@@ -7,8 +7,8 @@
 
 void *tac_api_calloc(size_t count, size_t bytes);
 void *tac_api_realloc(void *block, size_t bytes);
-/* alignment is a power of two. */
-void *tac_api_aligned(size_t alignment, size_t bytes);
+/* alignment is a power of two; site is who called the entry point. */
+void *tac_api_aligned(size_t alignment, size_t bytes, const void *site);
 size_t tac_api_usable(const void *block);
 
 #endif

@@ -165,7 +165,8 @@ void *tac_debug_aligned(size_t alignment, size_t bytes, const void *site)
         alignment > sizeof(struct tac_debug_head) ? alignment : sizeof(struct tac_debug_head);
     if (too_long(bytes) || alignment > UINT32_MAX || too_long(into + bytes))
         return errno = ENOMEM, NULL;
-    return dress(tac_api_aligned(alignment, into + bytes + TAC_DEBUG_CANARY), into, bytes, site);
+    return dress(tac_api_aligned(alignment, into + bytes + TAC_DEBUG_CANARY, site), into, bytes,
+                 site);
 }
 
 /* ---- free ---- */

@@ -372,6 +372,7 @@ bool tac_heap_may_alloc(size_t bytes, const void *site);
 void tac_heap_note_alloc(void *block, size_t bytes, const void *site);
 void *tac_heap_failed(void);
 void tac_heap_free_slow(void *block);
+void tac_heap_free_at(void *block, const void *site);
 
 /* ---- fork.c ---- */
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * new_entry.c - C++'s operators new and delete, all replaceable forms: throwing and nothrow, array,
- * sized, aligned (ISO C++20, [new.delete]).
+ * new_entry.c - C++'s operators new and delete, the four that all others are made of: plain and
+ * aligned (ISO C++20, [new.delete]).
  *
  * libstdc++ makes them from malloc by itself; here they are one call shorter, and the call site
- * that guard, samples and the debug library see is the program's and not the library's. Written in
- * C: the names are those of the Itanium C++ ABI. On failure the new-handler is called as long as
- * there is one, then std::bad_alloc is thrown by the C++ run-time library's own function for it;
- * both are weak references, for there may be no C++ in the process at all. */
+ * that guard, samples and the debug library see is the program's and not the library's. Arrays,
+ * sizes and nothrow are the C++ library's, which calls these four, or the program's own where it
+ * replaces them: a form of ours behind a replaced one would take a block for what it is not. They
+ * are weak as the C++ library's are, so that a static program may replace one of the four.
+ *
+ * Written in C: the names are those of the Itanium C++ ABI. On failure the new-handler is called as
+ * long as there is one, then std::bad_alloc is thrown by the C++ run-time library's own function
+ * for it; both are weak references, for there may be no C++ in the process at all. */
 #include "mem/entry.h"
 
 #include <stdlib.h>
 
-#define EXPORT __attribute__((visibility("default"), used))
+#define EXPORT __attribute__((visibility("default"), used, weak))
 #define COLD __attribute__((noinline, cold))
 
 /* std::get_new_handler(), std::__throw_bad_alloc() */
@@ -20,15 +24,11 @@ extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
 
 /* mangled size_t: m with 64 bits, j with 32 */
 #if SIZE_MAX > 0xffffffffu
-#define NEW(suffix) _Znwm##suffix
-#define NEW_ARRAY(suffix) _Znam##suffix
-#define DELETE_SIZED(suffix) _ZdlPvm##suffix
-#define DELETE_ARRAY_SIZED(suffix) _ZdaPvm##suffix
+#define NEW _Znwm
+#define NEW_ALIGNED _ZnwmSt11align_val_t
 #else
-#define NEW(suffix) _Znwj##suffix
-#define NEW_ARRAY(suffix) _Znaj##suffix
-#define DELETE_SIZED(suffix) _ZdlPvj##suffix
-#define DELETE_ARRAY_SIZED(suffix) _ZdaPvj##suffix
+#define NEW _Znwj
+#define NEW_ALIGNED _ZnwjSt11align_val_t
 #endif
 
 /* After a failed attempt: true when a handler may have made room. */
@@ -41,77 +41,44 @@ static bool ask_handler(void)
     return true;
 }
 
-static COLD void *new_again(size_t alignment, size_t bytes, bool throws)
+static COLD void *new_again(size_t alignment, size_t bytes, const void *site)
 {
     while (ask_handler()) {
-        void *block = alignment ? TAC_ENTRY_ALIGNED(alignment, bytes) : TAC_ENTRY_MALLOC(bytes);
+        void *block = alignment ? TAC_ENTRY_ALIGNED_AT(alignment, bytes, site)
+                                : TAC_ENTRY_MALLOC_AT(bytes, site);
         if (block)
             return block;
     }
-    if (throws && _ZSt17__throw_bad_allocv)
+    if (_ZSt17__throw_bad_allocv)
         _ZSt17__throw_bad_allocv();
-    if (throws)
-        tac_mem_fatal("operator new found no memory and no C++ library to say so", NULL);
-    return NULL;
+    tac_mem_fatal("operator new found no memory and no C++ library to say so", NULL);
 }
 
-#ifdef TAC_MEM_DEBUG
-#define PLAIN(bytes) TAC_ENTRY_MALLOC(bytes)
-#else
-#define PLAIN(bytes) tac_heap_malloc_fast_at(bytes, __builtin_return_address(0))
-#endif
+EXPORT void *NEW(size_t bytes);
+EXPORT void *NEW(size_t bytes)
+{
+    const void *site = __builtin_return_address(0);
+    void *block = TAC_ENTRY_MALLOC_AT(bytes, site);
+    return TAC_LIKELY(block) ? block : new_again(0, bytes, site);
+}
 
-#define DEFINE_NEW(name, throws, ...)                                                              \
-    EXPORT void *name(size_t bytes __VA_ARGS__);                                                   \
-    EXPORT void *name(size_t bytes __VA_ARGS__)                                                    \
-    {                                                                                              \
-        void *block = PLAIN(bytes);                                                                \
-        return TAC_LIKELY(block) ? block : new_again(0, bytes, throws);                            \
-    }
+EXPORT void *NEW_ALIGNED(size_t bytes, size_t alignment);
+EXPORT void *NEW_ALIGNED(size_t bytes, size_t alignment)
+{
+    const void *site = __builtin_return_address(0);
+    void *block = TAC_ENTRY_ALIGNED_AT(alignment, bytes, site);
+    return TAC_LIKELY(block) ? block : new_again(alignment, bytes, site);
+}
 
-#define DEFINE_NEW_ALIGNED(name, throws, ...)                                                      \
-    EXPORT void *name(size_t bytes, size_t alignment __VA_ARGS__);                                 \
-    EXPORT void *name(size_t bytes, size_t alignment __VA_ARGS__)                                  \
-    {                                                                                              \
-        void *block = TAC_ENTRY_ALIGNED(alignment, bytes);                                         \
-        return TAC_LIKELY(block) ? block : new_again(alignment, bytes, throws);                    \
-    }
+EXPORT void _ZdlPv(void *block);
+EXPORT void _ZdlPv(void *block)
+{
+    TAC_ENTRY_FREE(block);
+}
 
-#define DEFINE_DELETE(name, ...)                                                                   \
-    EXPORT void name(void *block __VA_ARGS__);                                                     \
-    EXPORT void name(void *block __VA_ARGS__)                                                      \
-    {                                                                                              \
-        TAC_ENTRY_FREE(block);                                                                     \
-    }
-
-#define DEFINE_DELETE_SIZED(name, ...)                                                             \
-    EXPORT void name(void *block, size_t bytes __VA_ARGS__);                                       \
-    EXPORT void name(void *block, size_t bytes __VA_ARGS__)                                        \
-    {                                                                                              \
-        TAC_ENTRY_FREE_SIZED(block, bytes);                                                        \
-    }
-
-#define NOTHROW , const void *nothrow __attribute__((unused))
-#define ALIGNMENT , size_t alignment __attribute__((unused))
-
-DEFINE_NEW(NEW(), true)
-DEFINE_NEW(NEW_ARRAY(), true)
-DEFINE_NEW(NEW(RKSt9nothrow_t), false, NOTHROW)
-DEFINE_NEW(NEW_ARRAY(RKSt9nothrow_t), false, NOTHROW)
-DEFINE_NEW_ALIGNED(NEW(St11align_val_t), true)
-DEFINE_NEW_ALIGNED(NEW_ARRAY(St11align_val_t), true)
-DEFINE_NEW_ALIGNED(NEW(St11align_val_tRKSt9nothrow_t), false, NOTHROW)
-DEFINE_NEW_ALIGNED(NEW_ARRAY(St11align_val_tRKSt9nothrow_t), false, NOTHROW)
-
-DEFINE_DELETE(_ZdlPv)
-DEFINE_DELETE(_ZdaPv)
-DEFINE_DELETE(_ZdlPvRKSt9nothrow_t, NOTHROW)
-DEFINE_DELETE(_ZdaPvRKSt9nothrow_t, NOTHROW)
-DEFINE_DELETE(_ZdlPvSt11align_val_t, ALIGNMENT)
-DEFINE_DELETE(_ZdaPvSt11align_val_t, ALIGNMENT)
-DEFINE_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, ALIGNMENT NOTHROW)
-DEFINE_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, ALIGNMENT NOTHROW)
-DEFINE_DELETE_SIZED(DELETE_SIZED())
-DEFINE_DELETE_SIZED(DELETE_ARRAY_SIZED())
-DEFINE_DELETE_SIZED(DELETE_SIZED(St11align_val_t), ALIGNMENT)
-DEFINE_DELETE_SIZED(DELETE_ARRAY_SIZED(St11align_val_t), ALIGNMENT)
+EXPORT void _ZdlPvSt11align_val_t(void *block, size_t alignment);
+EXPORT void _ZdlPvSt11align_val_t(void *block, size_t alignment)
+{
+    (void)alignment;
+    TAC_ENTRY_FREE(block);
+}

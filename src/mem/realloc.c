@@ -156,6 +156,13 @@ static __attribute__((noinline)) void *realloc_large(size_t unit, size_t bytes,
     return move_large(tac_unit_address(unit), bytes);
 }
 
+/* realloc(block, 0). */
+static __attribute__((noinline)) void *realloc_nothing(void *block, const void *site)
+{
+    tac_heap_free_at(block, site);
+    return NULL;
+}
+
 void *tac_api_realloc(void *block, size_t bytes)
 {
     struct tac_heap *heap = tac_heap_fast;
@@ -166,9 +173,7 @@ void *tac_api_realloc(void *block, size_t bytes)
         return realloc_large(offset >> TAC_UNIT_SHIFT, bytes, heap);
     if (!block)
         return tac_heap_malloc_fast_at(bytes, __builtin_return_address(0));
-    if (!bytes) {
-        tac_heap_free_fast(block);
-        return NULL;
-    }
+    if (!bytes)
+        return realloc_nothing(block, __builtin_return_address(0));
     return realloc_other(block, bytes, __builtin_return_address(0));
 }

@@ -194,6 +194,11 @@ static __attribute__((noinline)) void free_other(void *block, const void *site)
         give_back(tac_thread.heap, block);
 }
 
+void tac_heap_free_at(void *block, const void *site)
+{
+    free_other(block, site);
+}
+
 __attribute__((noinline)) void tac_heap_free_slow(void *block)
 {
     struct tac_heap *heap = tac_heap_fast;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // test_new.cpp - C++ on the heap: every form of new and delete, failure by handler and exception,
-// objects made before main and destroyed after it, and those of threads. Prints TAP by itself.
+// the call sites that are noted, objects made before main and destroyed after it, and those of
+// threads. Prints TAP by itself.
 #include "tactus/mem.h"
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <dlfcn.h>
 #include <limits>
 #include <map>
 #include <memory>
@@ -106,6 +109,11 @@ void handler_that_throws()
     throw std::runtime_error("no more");
 }
 
+void handler_of_bad_alloc()
+{
+    throw std::bad_alloc();
+}
+
 void handlers()
 {
     std::set_new_handler(handler);
@@ -123,8 +131,50 @@ void handlers()
     } catch (const std::runtime_error &) {
         caught = true;
     }
-    std::set_new_handler(nullptr);
     ok(caught, "a new handler may throw");
+    std::set_new_handler(handler_of_bad_alloc);
+    ok(!::operator new(huge, std::nothrow) && !::operator new[](huge, std::nothrow) &&
+           !::operator new (huge, std::align_val_t{64}, std::nothrow),
+       "nothrow new returns null also when the new handler throws");
+    std::set_new_handler(nullptr);
+}
+
+// ---- guard: the call site is ours ----
+
+#ifdef TEST_DEBUG // whose blocks are longer
+constexpr bool checked = true;
+#else
+constexpr bool checked = false;
+#endif
+
+bool noted(std::size_t bytes)
+{
+    tac_heap_violation last;
+    Dl_info module, self;
+    return tac_heap_violations_get(&last, 1) == 1 && (last.bytes == bytes || checked) &&
+           dladdr(last.site, &module) && dladdr(reinterpret_cast<void *>(noted), &self) &&
+           module.dli_fbase == self.dli_fbase;
+}
+
+template <class F> bool noted_by(std::size_t bytes, F call)
+{
+    tac_heap_guard before = tac_heap_guard_set(TAC_HEAP_COUNT);
+    call();
+    tac_heap_guard_set(before);
+    return noted(bytes);
+}
+
+void *volatile kept;
+
+void sites()
+{
+    void *block = nullptr;
+    ok(noted_by(100, [] { kept = ::operator new (100, std::align_val_t{64}); }),
+       "the site of aligned new");
+    ::operator delete (kept, std::align_val_t{64});
+    ok(noted_by(100, [&] { kept = posix_memalign(&block, 64, 100) ? nullptr : block; }),
+       "the site of posix_memalign");
+    ok(noted_by(0, [] { kept = realloc(kept, 0); }), "the site of realloc to nothing");
 }
 
 thread_local std::map<int, std::string> local;
@@ -171,6 +221,7 @@ int main()
     aligned();
     failure();
     handlers();
+    sites();
     threads();
     std::printf("1..%d\n", count);
     return failures != 0;
