@@ -15,19 +15,21 @@
  * call and its exit as well. A thread stopped at any instruction stops no other.
  *
  * TACTUS_HEAP=word[,word...] in the environment; sizes take K, M, G:
- *   size=BYTES          the arena. With a size every page is populated at start; without one the
- *                       heap reserves address space (as much as the machine has memory) and the
- *                       kernel populates on first touch
+ *   size=BYTES          the arena, 1M to 64G (2G where addresses have 32 bits). With a size every
+ *                       page is populated at start; without one the heap reserves address space (as
+ *                       much as the machine has memory), populated by the kernel on first touch
  *   populate=BYTES      populate only so much of the arena at start (0: none)
  *   ahead=BYTES         without size: once the program has threads, a helper thread keeps so much
  *                       beyond the used part populated (default 1M; up to four times
  *                       as much while the heap grows fast; 0: no helper)
  *   lock=no|try|yes     mlock the arena. try (default with size=): lock if permitted; yes: if it
- *                       cannot be locked say so on standard error, and go on unlocked
+ *                       cannot be locked say so on standard error, and go on unlocked. What is not
+ *                       populated at start is not locked
  *   full=fail|grow|reserve  when the arena is full: ENOMEM (default with size=); take address space
  *                       of up to the machine's memory, first touched on use (default without); or
  *                       ENOMEM for all but real-time threads, which have the reserve
- *   reserve=BYTES       the part that only threads after tac_heap_thread_real_time() may take
+ *   reserve=BYTES       the part that only threads after tac_heap_thread_real_time() may take, at
+ *                       most half of the arena (default with full=reserve: an eighth)
  *   low=BYTES           the low-water mark (see tac_heap_low_water_set)
  *   huge=no|yes         ask for huge pages nowhere, or everywhere; if nothing is said, where memory
  *                       is populated at start, and without a size beyond the first MiB (which
@@ -36,7 +38,7 @@
  *   outside=no|yes      let other processes of the same user look at the heap (tactus heap) where
  *                       the kernel would let root alone (kernel.yama.ptrace_scope)
  *   stats=no|exit|full  print statistics at exit, in brief or with all tables
- * A wrong word gets one line on standard error, and its default.
+ * A wrong word gets one line on standard error, and its default. The order of words means nothing.
  *
  * Threads: any, unless said otherwise. Real-time: "yes" means bounded as above. */
 #ifndef TACTUS_MEM_H
@@ -74,12 +76,12 @@ enum tac_heap_full { TAC_HEAP_FULL_FAIL, TAC_HEAP_FULL_GROW, TAC_HEAP_FULL_RESER
 enum tac_heap_lock { TAC_HEAP_LOCK_NO, TAC_HEAP_LOCK_TRY, TAC_HEAP_LOCK_YES };
 
 struct tac_heap_config {
-    size_t size_bytes;     /* 0: reserve address space, populate on touch */
+    size_t size_bytes;     /* at most 64 GiB; 0: reserve address space, populate on touch */
     size_t populate_bytes; /* SIZE_MAX: the default, everything when size_bytes is given, else 0 */
     size_t ahead_bytes;    /* kept populated beyond the used part by the helper thread */
-    size_t reserve_bytes;
+    size_t reserve_bytes;  /* at most half of the arena is kept; 0: none, or an eighth (full) */
     size_t low_bytes;
-    unsigned threads; /* 0: 1024 */
+    unsigned threads; /* at most 4096; 0: 1024 */
     enum tac_heap_lock lock;
     enum tac_heap_full full;
     int huge; /* 0: no huge pages, 1: everywhere, -1: as TACTUS_HEAP without a word about it */
@@ -96,8 +98,9 @@ TAC_API int tac_heap_config_parse(struct tac_heap_config *config, const char *te
                                   struct tac_error *err);
 
 /* Open the heap now instead of at the first call. Returns 0; -EALREADY when it is open (the first
- * call was earlier: keep the heap as it is); -ENOMEM; -TAC_E_MEMLOCK: the heap is open but could
- * not be locked. Thread: before others start. Real-time: no. */
+ * call was earlier: keep the heap as it is); -EINVAL: a member beyond its range, and the heap is as
+ * before; -ENOMEM, also for more to populate than the machine has; -TAC_E_MEMLOCK: the heap is open
+ * but could not be locked. Thread: before others start. Real-time: no. */
 TAC_API int tac_heap_open(const struct tac_heap_config *config);
 
 /* Start the thread that populates ahead (ahead_bytes) if there is something left to populate; in

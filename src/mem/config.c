@@ -56,18 +56,19 @@ static int parse_choice(const char *text, const char *const *list)
 static bool set_size(struct tac_heap_config *config, const char *value)
 {
     size_t bytes;
-    if (!parse_size(value, &bytes) || bytes < 1u << 20)
+    if (!parse_size(value, &bytes) || bytes < 1u << 20 || bytes > TAC_ARENA_MAX)
         return false;
-    bool had = config->size_bytes != 0;
     config->size_bytes = bytes;
-    if (!had && config->lock == TAC_HEAP_LOCK_NO)
-        config->lock = TAC_HEAP_LOCK_TRY;
-    if (!had && config->full == TAC_HEAP_FULL_GROW)
-        config->full = TAC_HEAP_FULL_FAIL;
     return true;
 }
 
-static bool set_choice(struct tac_heap_config *config, const char *key, const char *value)
+/* The choices that a size decides where no word does. */
+struct given {
+    bool lock, full;
+};
+
+static bool set_choice(struct tac_heap_config *config, const char *key, const char *value,
+                       struct given *given)
 {
     static const char *const fulls[] = {"fail", "grow", "reserve", NULL};
     static const char *const locks[] = {"no", "try", "yes", NULL};
@@ -75,9 +76,9 @@ static bool set_choice(struct tac_heap_config *config, const char *key, const ch
     static const char *const stats[] = {"no", "exit", "full", NULL};
     int i;
     if (strcmp(key, "full") == 0 && (i = parse_choice(value, fulls)) >= 0)
-        config->full = (enum tac_heap_full)i;
+        config->full = (enum tac_heap_full)i, given->full = true;
     else if (strcmp(key, "lock") == 0 && (i = parse_choice(value, locks)) >= 0)
-        config->lock = (enum tac_heap_lock)i;
+        config->lock = (enum tac_heap_lock)i, given->lock = true;
     else if (strcmp(key, "huge") == 0 && (i = parse_choice(value, switches)) >= 0)
         config->huge = i;
     else if (strcmp(key, "outside") == 0 && (i = parse_choice(value, switches)) >= 0)
@@ -89,7 +90,7 @@ static bool set_choice(struct tac_heap_config *config, const char *key, const ch
     return true;
 }
 
-static bool set_word(struct tac_heap_config *config, char *word)
+static bool set_word(struct tac_heap_config *config, char *word, struct given *given)
 {
     char *value = strchr(word, '=');
     if (!value)
@@ -112,28 +113,49 @@ static bool set_word(struct tac_heap_config *config, char *word)
         config->threads = (unsigned)n;
         return true;
     }
-    return set_choice(config, word, value);
+    return set_choice(config, word, value, given);
+}
+
+/* After the last word, so that their order means nothing. */
+static void set_rest(struct tac_heap_config *config, const struct given *given)
+{
+    if (!given->lock && config->lock == TAC_HEAP_LOCK_NO)
+        config->lock = TAC_HEAP_LOCK_TRY;
+    if (!given->full && config->full == TAC_HEAP_FULL_GROW)
+        config->full = TAC_HEAP_FULL_FAIL;
+}
+
+static int wrong_words(struct tac_error *err, const char *first, int count)
+{
+    char more[32] = "";
+    if (count > 1)
+        snprintf(more, sizeof more, " (and %d more)", count - 1);
+    return tac_error_set(err, -TAC_E_SYNTAX, "TACTUS_HEAP", 0, 0,
+                         "'%s'%s is not understood and ignored; words are size=, populate=, "
+                         "ahead=, reserve=, low= (bytes, K, M or G; size 1M..%dG), "
+                         "threads=1..4096, lock=no|try|yes, full=fail|grow|reserve, "
+                         "huge=no|yes, outside=no|yes, stats=no|exit|full",
+                         first, more, (int)(TAC_ARENA_MAX >> 30));
 }
 
 int tac_heap_config_parse(struct tac_heap_config *config, const char *text, struct tac_error *err)
 {
-    int result = 0;
+    bool had_size = config->size_bytes != 0;
+    struct given given = {false, false};
+    char first_wrong[WORD_MAX] = "";
+    int wrong = 0;
     while (*text) {
         size_t n = strcspn(text, ",");
         char word[WORD_MAX] = "", copy[WORD_MAX];
         snprintf(word, sizeof word, "%.*s", (int)(n < WORD_MAX ? n : WORD_MAX), text);
         memcpy(copy, word, sizeof copy);
-        if (n && (n >= WORD_MAX || !set_word(config, word)) && result == 0)
-            result =
-                tac_error_set(err, -TAC_E_SYNTAX, "TACTUS_HEAP", 0, 0,
-                              "'%s' is not understood and ignored; words are size=, populate=, "
-                              "ahead=, reserve=, low= (bytes, K, M or G; size at least 1M), "
-                              "threads=1..4096, lock=no|try|yes, full=fail|grow|reserve, "
-                              "huge=no|yes, outside=no|yes, stats=no|exit|full",
-                              copy);
+        if (n && (n >= WORD_MAX || !set_word(config, word, &given)) && !wrong++)
+            memcpy(first_wrong, copy, sizeof copy);
         text += n + (text[n] == ',');
     }
-    return result;
+    if (config->size_bytes && !had_size)
+        set_rest(config, &given);
+    return wrong ? wrong_words(err, first_wrong, wrong) : 0;
 }
 
 /* The variable (key: "NAME=") from the process' first environment; NULL when it is not there. */

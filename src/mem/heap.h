@@ -46,6 +46,10 @@ enum {
     TAC_SLAB_FULL = 1, /* in owner */
 };
 
+/* The largest arena, in bytes: what the span layer can hold, and half of what an address says. */
+#define TAC_ARENA_MAX                                                                              \
+    (sizeof(void *) == 4 ? (uint64_t)1 << 31 : (uint64_t)TAC_SPANS_UNITS_MAX << TAC_UNIT_SHIFT)
+
 /* A thread that looks up a block of its own, which lies in the middle of something, may read the
  * kind of a unit that another thread is just setting. Hence kinds are relaxed atomics. */
 #define TAC_KIND_GET(line) __atomic_load_n(&(line)->kind, __ATOMIC_RELAXED)

@@ -34,15 +34,18 @@ static _Atomic int state;
 #define HUGE_PAGE 4096                 /* with small pages of that size huge ones have 2 MiB */
 #define CLOSED_BYTES ((size_t)1 << 16) /* the largest page that a kernel may have */
 
+static uint64_t machine_bytes(void)
+{
+    struct sysinfo info;
+    return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit : 1024 * (uint64_t)MIB;
+}
+
 /* What a reservation without a size takes: as much as the machine has, half of what RLIMIT_AS lets
  * this process have. */
 static size_t reservation_bytes(void)
 {
-    struct sysinfo info;
     struct rlimit limit;
-    uint64_t bytes = 1024 * (uint64_t)MIB;
-    if (sysinfo(&info) == 0)
-        bytes = (uint64_t)info.totalram * info.mem_unit;
+    uint64_t bytes = machine_bytes();
     uint64_t most = sizeof(void *) == 4 ? 768 * (uint64_t)MIB : 64 * 1024 * (uint64_t)MIB;
     bytes = bytes > most ? most : bytes;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
@@ -167,11 +170,15 @@ static int populate_first(const struct tac_heap_config *config, char *base, size
     return r;
 }
 
+/* To be populated at start, as far as the arena goes. */
+static size_t first_bytes(const struct tac_heap_config *config)
+{
+    return config->populate_bytes == SIZE_MAX ? config->size_bytes : config->populate_bytes;
+}
+
 static int populate(const struct tac_heap_config *config, char *base)
 {
-    size_t arena = tac_mem.units << TAC_UNIT_SHIFT, first = config->populate_bytes;
-    if (first == SIZE_MAX)
-        first = config->size_bytes;
+    size_t arena = tac_mem.units << TAC_UNIT_SHIFT, first = first_bytes(config);
     first = first > arena ? arena : first;
     tac_mem.lazy = first < arena;
     if (tac_mem.lazy)
@@ -179,9 +186,31 @@ static int populate(const struct tac_heap_config *config, char *base)
     return first ? populate_first(config, base, first) : 0;
 }
 
+/* At most half: an arena of which other threads may have nothing refuses their every call. */
+static void keep_reserve(const struct tac_heap_config *config)
+{
+    size_t units = config->reserve_bytes >> TAC_UNIT_SHIFT, half = tac_mem.units / 2;
+    if (config->full == TAC_HEAP_FULL_RESERVE && !config->reserve_bytes)
+        units = tac_mem.units / 8;
+    tac_mem.reserve_units = units < half ? units : half;
+}
+
+/* More than the machine has, filled at start, would not fail here: the kernel would end some
+ * process for it. */
+static bool is_too_much(const struct tac_heap_config *config)
+{
+    uint64_t first = first_bytes(config);
+    bool grows = config->full == TAC_HEAP_FULL_GROW || !config->size_bytes;
+    if (!grows && first > config->size_bytes)
+        first = config->size_bytes;
+    return first > machine_bytes();
+}
+
 static int open_now(const struct tac_heap_config *config)
 {
     struct tac_mem_layout l;
+    if (is_too_much(config))
+        return -ENOMEM;
     char *base = map_some(config, &l);
     int r = base ? tac_thread_key_init() : -ENOMEM;
     if (r)
@@ -191,10 +220,7 @@ static int open_now(const struct tac_heap_config *config)
     if (config->outside)
         prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
     r = populate(config, base);
-    if (config->full == TAC_HEAP_FULL_RESERVE || config->reserve_bytes) {
-        size_t units = config->reserve_bytes >> TAC_UNIT_SHIFT;
-        tac_mem.reserve_units = units < tac_mem.units ? units : tac_mem.units;
-    }
+    keep_reserve(config);
     tac_helper_configure(config->ahead_bytes);
     if (config->low_bytes)
         tac_heap_low_water_set(config->low_bytes, NULL, NULL);
@@ -209,9 +235,18 @@ static int open_now(const struct tac_heap_config *config)
     return r;
 }
 
+static bool is_good(const struct tac_heap_config *config)
+{
+    return config->size_bytes <= TAC_ARENA_MAX && config->threads <= TAC_HEAP_THREADS_MAX &&
+           (unsigned)config->lock <= TAC_HEAP_LOCK_YES &&
+           (unsigned)config->full <= TAC_HEAP_FULL_RESERVE;
+}
+
 int tac_heap_open(const struct tac_heap_config *config)
 {
     int expected = CLOSED;
+    if (!is_good(config))
+        return -EINVAL;
     if (!atomic_compare_exchange_strong(&state, &expected, OPENING)) {
         while (atomic_load(&state) == OPENING)
             sched_yield();
@@ -222,6 +257,19 @@ int tac_heap_open(const struct tac_heap_config *config)
     if (tac_mem.bytes)
         tac_thread_heap(); /* which is not real-time yet, so its first call need not be short */
     return r;
+}
+
+/* What was asked for and is not, of a heap that is open. */
+static void say_what_is_not(const struct tac_heap_config *config)
+{
+    size_t reserve = tac_mem.reserve_units * TAC_UNIT_BYTES;
+    if (config->lock == TAC_HEAP_LOCK_YES && !tac_mem.locked_bytes)
+        tac_mem_say("TACTUS_HEAP: lock=yes locks what is populated at start, which is nothing "
+                    "without size= or populate=");
+    if (config->reserve_bytes >= reserve + TAC_UNIT_BYTES)
+        tac_mem_say("TACTUS_HEAP: the reserve is half of the arena, %zu MiB, since more would "
+                    "leave too little to other threads",
+                    reserve / MIB);
 }
 
 bool tac_mem_open_default(void)
@@ -236,8 +284,11 @@ bool tac_mem_open_default(void)
                     "(ulimit -l, or memlock in /etc/security/limits.conf)",
                     config.size_bytes / MIB);
     else if (r < 0 && r != -EALREADY)
-        tac_mem_say("cannot map %zu MiB for the heap: no allocation will succeed; make size= "
-                    "smaller or raise ulimit -v",
-                    (config.size_bytes ? config.size_bytes : ARENA_MIN) / MIB);
+        tac_mem_say("cannot map %zu MiB for the heap (the machine has %zu): no allocation will "
+                    "succeed; make size= smaller or raise ulimit -v",
+                    (config.size_bytes ? config.size_bytes : ARENA_MIN) / MIB,
+                    (size_t)(machine_bytes() / MIB));
+    else if (r == 0)
+        say_what_is_not(&config);
     return atomic_load(&state) == OPEN;
 }

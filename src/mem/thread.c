@@ -80,6 +80,8 @@ static struct tac_heap *attach(void)
     /* pairs with the release store in open_now */
     if (!__atomic_load_n(&tac_mem.bytes, __ATOMIC_ACQUIRE) && !tac_mem_open_default())
         return NULL;
+    if (tac_thread.heap) /* whoever opens the heap is attached by that */
+        return tac_thread.heap;
     long index = claim_index();
     if (index < 0)
         return NULL;

@@ -131,6 +131,27 @@ static void every_word_is_read(void)
     CHECK(c.full == TAC_HEAP_FULL_RESERVE && c.huge && c.outside && c.stats_exit == 2);
 }
 
+static void order_of_words_means_nothing(void)
+{
+    static const char *const texts[] = {"size=64M,lock=no,full=grow", "lock=no,full=grow,size=64M",
+                                        "full=grow,size=64M,lock=no"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct tac_heap_config c;
+        tac_heap_config_init(&c, 0);
+        CHECK(tac_heap_config_parse(&c, texts[i], NULL) == 0);
+        CHECK_MSG(c.lock == TAC_HEAP_LOCK_NO && c.full == TAC_HEAP_FULL_GROW, "%s", texts[i]);
+    }
+}
+
+static void wrong_words_are_counted(void)
+{
+    struct tac_heap_config c;
+    struct tac_error err;
+    tac_heap_config_init(&c, 0);
+    CHECK(tac_heap_config_parse(&c, "foo,low=7,bar=1,huge=2", &err) < 0 && c.low_bytes == 7);
+    CHECK_MSG(strstr(err.text, "'foo' (and 2 more)"), "%s", err.text);
+}
+
 static void wrong_words_are_named_and_ignored(void)
 {
     static const char *const wrong[] = {
@@ -138,6 +159,7 @@ static void wrong_words_are_named_and_ignored(void)
         "size=",
         "size=1K",
         "size=-5M",
+        "size=65G",
         "size=99999999999999999999G",
         "lock=2",
         "full=",
@@ -234,6 +256,78 @@ static void reserve_is_for_real_time_threads(void)
 {
     int code = in_child(keeps_reserve, "size=8M,lock=no,full=reserve,reserve=2M");
     CHECK_MSG(code == 0, "%d", code);
+}
+
+static int keeps_default_reserve(const char *text)
+{
+    struct tac_heap_stats s;
+    if (open_with(text) < 0)
+        return 1;
+    tac_heap_stats_get(&s);
+    return s.reserve_bytes / (512 * KIB) > 100 ? 100 : (int)(s.reserve_bytes / (512 * KIB));
+}
+
+/* An eighth where none is named, half where more is. */
+static void reserve_leaves_something(void)
+{
+    CHECK(in_child(keeps_default_reserve, "size=8M,lock=no,full=reserve") == 2);
+    CHECK(in_child(keeps_default_reserve, "size=8M,lock=no,reserve=8M") == 8);
+}
+
+/* ---- what cannot be ---- */
+
+static struct tac_heap_config asked;
+
+static int is_refused(const char *code)
+{
+    int r = tac_heap_open(&asked);
+    if (r != -atoi(code))
+        return 1;
+    return r == -EINVAL ? works() : 0; /* as if nobody had asked */
+}
+
+static void ask(size_t bytes)
+{
+    tac_heap_config_init(&asked, bytes);
+    asked.lock = TAC_HEAP_LOCK_NO;
+}
+
+static void what_cannot_be_is_refused(void)
+{
+    char invalid[8], no_memory[8];
+    snprintf(invalid, sizeof invalid, "%d", EINVAL);
+    snprintf(no_memory, sizeof no_memory, "%d", ENOMEM);
+    ask(0);
+    asked.threads = 4097;
+    CHECK(in_child(is_refused, invalid) == 0);
+    ask(SIZE_MAX);
+    asked.populate_bytes = 0;
+    CHECK(in_child(is_refused, invalid) == 0);
+    ask(16 * MIB);
+    asked.full = (enum tac_heap_full)77;
+    CHECK(in_child(is_refused, invalid) == 0);
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t more = (uint64_t)pages * (uint64_t)page * 5 / 4;
+    uint64_t most = sizeof(void *) == 4 ? (uint64_t)1 << 31 : (uint64_t)1 << 36;
+    if (more > most)
+        return;
+    ask((size_t)more);
+    CHECK(in_child(is_refused, no_memory) == 0);
+}
+
+static int says(const char *text)
+{
+    setenv("TACTUS_HEAP", text, 1);
+    return works();
+}
+
+static void what_is_not_done_is_said(void)
+{
+    CHECK(in_child(says, "lock=yes") == 0);
+    CHECK_MSG(strstr(said, "lock=yes") && strchr(said, '\n') == strrchr(said, '\n'), "%s", said);
+    CHECK(in_child(says, "size=64M,lock=no,reserve=64M") == 0);
+    CHECK_MSG(strstr(said, "32 MiB") && strchr(said, '\n') == strrchr(said, '\n'), "%s", said);
+    CHECK(in_child(says, "size=64M,lock=no,reserve=32M") == 0 && !*said);
 }
 
 static void count_call(void *user)
@@ -439,9 +533,14 @@ int main(int argc, char **argv)
     unsetenv("TACTUS_HEAP");
     TEST(every_word_is_read);
     TEST(wrong_words_are_named_and_ignored);
+    TEST(wrong_words_are_counted);
+    TEST(order_of_words_means_nothing);
     TEST(sized_heap_is_populated_and_strict);
     TEST(full_arena_fails_or_grows);
     TEST(reserve_is_for_real_time_threads);
+    TEST(reserve_leaves_something);
+    TEST(what_cannot_be_is_refused);
+    TEST(what_is_not_done_is_said);
     TEST(low_water_calls_once_and_is_armed_again);
     TEST(helper_populates_ahead);
     TEST(pages_are_huge_where_they_pay);

@@ -31,8 +31,8 @@ static bool size_is_good(const char *size)
     int n = snprintf(word, sizeof word, "size=%s", size ? size : "1M");
     if (n < (int)sizeof word && tac_heap_config_parse(&config, word, NULL) == 0)
         return true;
-    tac_cmd_fail(0, "--size: '%s' is not a size: write bytes, or a number with K, M or G, from 1M",
-                 size);
+    tac_cmd_fail(
+        0, "--size: '%s' is not a size: write bytes, or a number with K, M or G, 1M to 64G", size);
     return false;
 }
 
