@@ -86,6 +86,12 @@ TAC_API long tac_pool_oldest(struct tac_pool *pool, void *user);
 TAC_API void tac_pool_each(void (*visit)(const struct tac_pool_stats *stats, void *user),
                            void *user);
 
+#ifdef __cplusplus
+#define TAC_POOL_ASSERT_(condition, text) static_assert(condition, text)
+#else
+#define TAC_POOL_ASSERT_(condition, text) _Static_assert(condition, text)
+#endif
+
 /* At file scope: name_new, name_get, name_put, name_at, for objects of one type. */
 #define TAC_POOL_TYPED(pool_name, type)                                                            \
     static inline int pool_name##_new(struct tac_pool_config config, struct tac_pool **ret_pool)   \
@@ -105,7 +111,7 @@ TAC_API void tac_pool_each(void (*visit)(const struct tac_pool_stats *stats, voi
     {                                                                                              \
         return (type *)tac_pool_at_handle(pool, handle);                                           \
     }                                                                                              \
-    _Static_assert(sizeof(type) > 0, "a complete type")
+    TAC_POOL_ASSERT_(sizeof(type) > 0, "a complete type")
 
 #ifdef __cplusplus
 }
