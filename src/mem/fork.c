@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fork.c - what a forked child puts right: remote frees that another thread was in the middle of.
+ * fork.c - what a forked child puts right: the number of its thread, for statistics, and remote
+ * frees that another thread was in the middle of.
  *
  * The child has one thread. A sender that was between its steps at that moment (remote.c) will
  * never finish them there: what it was about to announce, and what was queued before its half-made
@@ -9,15 +10,20 @@
  * threads that the child does not have are left alone: their owners may have been anywhere in them,
  * and a copy taken page by page cannot be trusted. Their memory stays held.
  *
- * Threads: the child's only one. Real-time: no; fork is not. Cost: a line for each unit ever used.
- * pthread_atfork is called with a program's first thread, since only then there is somebody who
- * can be in the middle of something. */
+ * Threads: the child's only one. Real-time: no; fork is not. Cost: a line for each unit ever used,
+ * once the program had a second thread, since only then there is somebody who can be in the middle
+ * of something. */
 #include "mem/heap.h"
+
+static _Atomic bool had_threads;
 
 static void child(void)
 {
     struct tac_heap *heap = tac_thread.heap;
-    if (!heap || heap->draining) /* a signal handler forked in the middle of our own draining */
+    if (!heap)
+        return;
+    heap->tid = tac_thread_number();
+    if (!had_threads || heap->draining) /* a signal handler forked in the middle of our draining */
         return;
     tac_heap_queue_clear(heap);
     size_t units = atomic_load(&tac_mem.fresh_unit);
@@ -26,9 +32,13 @@ static void child(void)
         tac_slab_requeue(heap, tac_slab_at((uintptr_t)unit << TAC_UNIT_SHIFT));
 }
 
+__attribute__((constructor)) static void prepare(void)
+{
+    pthread_atfork(NULL, NULL, child);
+}
+
 void tac_mem_fork_prepare(void)
 {
-    static atomic_flag done = ATOMIC_FLAG_INIT;
-    if (!atomic_flag_test_and_set(&done))
-        pthread_atfork(NULL, NULL, child);
+    if (!atomic_load_explicit(&had_threads, memory_order_relaxed))
+        atomic_store(&had_threads, true);
 }

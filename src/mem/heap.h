@@ -351,6 +351,8 @@ unsigned tac_units_prepared(void);
 struct tac_heap *tac_thread_heap(void);
 bool tac_mem_open_default(void);
 int tac_thread_key_init(void);
+/* The kernel's number of the calling thread, without a system call. */
+int tac_thread_number(void);
 
 /* Where what lies: bytes of each table, of the arena, and of all with edges. */
 struct tac_mem_layout {
@@ -380,7 +382,7 @@ void tac_heap_free_at(void *block, const void *site);
 
 /* ---- fork.c ---- */
 
-/* Once, before the program has a second thread. */
+/* Before the program has a second thread. */
 void tac_mem_fork_prepare(void);
 
 /* ---- helper.c ---- */
@@ -407,6 +409,10 @@ _Noreturn void tac_mem_fatal(const char *what, const void *block);
 void tac_mem_report_at_exit(int stats);
 /* Is this the process that reports at its end, and not one that it forked or started? */
 bool tac_mem_reports_here(void);
+/* What the end of the process would bring, when it ends without destructors: the statistics that
+ * were asked for (exit.c), the record of a run (sizing.c). Each once. */
+void tac_mem_report(void);
+void tac_sizing_finish(void);
 /* So many units are in use, which is more than tac_mem.quiet_units. */
 void tac_low_water_check(size_t taken_units);
 /* What is wrong with the slab, or NULL. For its owner, or while nobody allocates. */

@@ -52,7 +52,7 @@ void tac_thread_choose(void)
 
 /* Without a system call: the clock of a thread is made from its number (clock_getcpuclockid(3), and
  * the kernel's posix-timers.h: the number's complement above three bits). */
-static int thread_number(void)
+int tac_thread_number(void)
 {
     clockid_t clock;
     return pthread_getcpuclockid(pthread_self(), &clock) ? 0 : ~(clock >> 3);
@@ -90,7 +90,7 @@ static struct tac_heap *attach(void)
     heap->begun = true;
     set_real_time(heap, false);
     struct tac_thread *thread = &tac_thread;
-    heap->tid = thread_number();
+    heap->tid = tac_thread_number();
     thread->heap = heap;
     thread->hooks = tac_mem.hooks;
     tac_thread_choose();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * thread_entry.c - pthread_create of the shared library: with a program's first own thread the
  * helper that populates ahead is started (helper.c). So a program that has one thread keeps having
- * one, and nothing is started from inside malloc. From then on a forked child has something to put
- * right (fork.c). */
+ * one, and nothing is started from inside malloc. From then on a forked child has remote frees to
+ * put right (fork.c). */
 #include "mem/heap.h"
 
 #include <dlfcn.h>

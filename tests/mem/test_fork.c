@@ -29,6 +29,19 @@ static int in_child(int (*look)(void))
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static int has_its_own_number(void)
+{
+    struct tac_heap_thread_stats own;
+    return tac_heap_threads_get(&own, 1) == 1 && own.tid == getpid() ? 0 : 1;
+}
+
+static void child_has_its_own_number(void)
+{
+    free(malloc(1));
+    CHECK(has_its_own_number() == 0);
+    CHECK(in_child(has_its_own_number) == 0);
+}
+
 static _Atomic int stopped, go_on;
 
 static void stop_here(void)
@@ -165,6 +178,7 @@ static void child_loses_nothing_that_others_were_just_freeing(void)
 int main(int argc, char **argv)
 {
     test_filter = argc > 1 ? argv[1] : NULL;
+    TEST(child_has_its_own_number);
     TEST(child_does_not_wait_for_a_visit_of_the_pools);
     TEST(child_loses_nothing_that_others_were_just_freeing);
     return test_end();

@@ -321,6 +321,20 @@ static int says(const char *text)
     return works();
 }
 
+static int counts_itself_once(const char *text)
+{
+    struct tac_heap_stats s;
+    int r = says(text);
+    tac_heap_stats_get(&s);
+    return r ? r : s.threads == 1 ? 0 : 99;
+}
+
+static void thread_that_opens_the_heap_is_one(void)
+{
+    int code = in_child(counts_itself_once, "");
+    CHECK_MSG(code == 0, "%d", code);
+}
+
 static void what_is_not_done_is_said(void)
 {
     CHECK(in_child(says, "lock=yes") == 0);
@@ -541,6 +555,7 @@ int main(int argc, char **argv)
     TEST(reserve_leaves_something);
     TEST(what_cannot_be_is_refused);
     TEST(what_is_not_done_is_said);
+    TEST(thread_that_opens_the_heap_is_one);
     TEST(low_water_calls_once_and_is_armed_again);
     TEST(helper_populates_ahead);
     TEST(pages_are_huge_where_they_pay);
