@@ -5,6 +5,7 @@
 #include "mem/entry.h"
 #include "mem/memcheck.h"
 #include "mem/outside.h"
+#include "mem/sizing.h"
 
 #include <errno.h>
 #include <string.h>
@@ -115,8 +116,10 @@ static __attribute__((noinline)) void *aligned_watched(size_t alignment, size_t 
         return tac_heap_failed();
     void *block = !tac_memcheck_on() && rounded <= TAC_UNIT_BYTES ? aligned_unheard(rounded, site)
                                                                   : aligned_units(alignment, bytes);
-    if (block)
-        tac_heap_note_alloc(block, bytes, site);
+    if (!block)
+        return NULL;
+    tac_heap_note_alloc(block, bytes, site);
+    tac_sizing_note_aligned(block, alignment);
     return block;
 }
 

@@ -97,10 +97,12 @@ static void report_pool(const struct tac_pool_stats *s, void *user)
             (unsigned long long)s->gets, (unsigned long long)s->failures, s->name ? s->name : "");
 }
 
-__attribute__((destructor)) static void report(void)
+__attribute__((destructor)) void tac_mem_report(void)
 {
     if (!wanted || !tac_mem_reports_here())
         return;
+    int stats = wanted;
+    wanted = 0;
     struct tac_heap_stats s;
     tac_heap_stats_get(&s);
     double us = 1e6 / tac_counter_hz(1000000);
@@ -117,7 +119,7 @@ __attribute__((destructor)) static void report(void)
             (double)s.worst_ticks * us, (unsigned long long)s.remote_frees,
             (unsigned long long)s.failures);
     bool headed = false;
-    if (wanted > 1) {
+    if (stats > 1) {
         report_classes(&s);
         report_threads(us);
         tac_pool_each(report_pool, &headed);

@@ -51,12 +51,46 @@ static _Atomic uint16_t *site_slot(const void *block)
     return &site_of[((uintptr_t)block - tac_mem.base) >> GRAIN_SHIFT];
 }
 
+/* What such a block may keep from others: within a MiB it is looked for where it fits whatever the
+ * alignment leaves before it, and where that is more than half nothing such lies beside it; beyond,
+ * it is what is between its end and the next multiple. */
+static size_t gap_units(const void *block, size_t alignment)
+{
+    struct tac_place place = tac_place_of(block);
+    size_t bytes = tac_place_bytes(&place), align = alignment >> TAC_UNIT_SHIFT;
+    size_t n = bytes >> TAC_UNIT_SHIFT, needed = n + align - 1;
+    if (n < TAC_CHUNK_UNITS && align < TAC_CHUNK_UNITS)
+        return (needed > TAC_CHUNK_UNITS / 2 ? TAC_CHUNK_UNITS : needed) - n;
+    size_t gap = tac_align_up(n, align) - n;
+    return gap < UINT16_MAX ? gap : UINT16_MAX;
+}
+
+/* The number stands behind the block's site, which one of whole units has room for. */
+static void count_gap(const void *block, size_t units)
+{
+    if (((uintptr_t)block & (TAC_UNIT_BYTES - 1)) || !tac_place_of(block).large)
+        return;
+    _Atomic uint16_t *slot = site_slot(block) + 1;
+    uint64_t added = (units - (uint64_t)atomic_exchange(slot, (uint16_t)units)) * TAC_UNIT_BYTES;
+    if (added)
+        raise_to(&record->gap_peak_bytes, atomic_fetch_add(&record->gap_bytes, added) + added);
+}
+
+void tac_sizing_note_aligned(const void *block, size_t alignment)
+{
+    if (alignment <= TAC_UNIT_BYTES || !is_mine())
+        return;
+    raise_to(&record->alignment_bytes, alignment);
+    count_gap(block, gap_units(block, alignment));
+}
+
 static void note_alloc(void *block, size_t bytes, const void *site)
 {
     if (!is_mine())
         return;
     raise_to(&record->taken_peak_bytes, atomic_load(&tac_mem.peak_units) * TAC_UNIT_BYTES);
     raise_to(&record->largest_bytes, bytes);
+    count_gap(block, 0);
     raise_to(&record->threads_peak, (uint64_t)(tac_thread.heap ? tac_thread.heap->index + 1 : 0));
     atomic_store(site_slot(block), 0);
     if (bytes > TAC_SIZING_BYTES_MAX)
@@ -76,7 +110,10 @@ static void note_free(void *block, size_t bytes, const void *site)
 {
     (void)bytes;
     (void)site;
-    unsigned i = is_mine() ? atomic_exchange(site_slot(block), 0) : 0;
+    if (!is_mine())
+        return;
+    count_gap(block, 0);
+    unsigned i = atomic_exchange(site_slot(block), 0);
     if (i)
         atomic_fetch_sub(&record->site[i - 1].live, 1);
 }
@@ -120,9 +157,9 @@ static void visit_pool(const struct tac_pool_stats *stats, void *user)
     tac_sizing_note_pool(stats);
 }
 
-__attribute__((destructor)) static void finish(void)
+__attribute__((destructor)) void tac_sizing_finish(void)
 {
-    if (!is_mine())
+    if (!is_mine() || record->ended)
         return;
     struct tac_heap_stats stats;
     tac_heap_stats_get(&stats);
@@ -139,7 +176,8 @@ static void *map_file(const char *path)
     if (fd < 0)
         return MAP_FAILED;
     void *file = MAP_FAILED;
-    if (ftruncate(fd, sizeof(struct tac_sizing)) == 0)
+    /* emptied first: a program before this one may have become it by exec */
+    if (ftruncate(fd, 0) == 0 && ftruncate(fd, sizeof(struct tac_sizing)) == 0)
         file = mmap(NULL, sizeof(struct tac_sizing), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     return file;

@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define TAC_SIZING_MAGIC "tactus sizes 1\n"
+#define TAC_SIZING_MAGIC "tactus sizes 2\n"
 
 enum {
     TAC_SIZING_SITES = 32768, /* a power of two */
@@ -52,6 +52,8 @@ struct tac_sizing {
     uint64_t pid;
     uint64_t ended; /* 1: the program came to its end */
     _Atomic uint64_t arena_bytes, taken_peak_bytes, largest_bytes, failures;
+    _Atomic uint64_t alignment_bytes;           /* the greatest, beyond a unit */
+    _Atomic uint64_t gap_bytes, gap_peak_bytes; /* what aligned blocks keep from others at most */
     _Atomic uint64_t threads_peak;
     _Atomic uint64_t sites_lost; /* allocations that found the table full */
     _Atomic uint32_t pools;
@@ -66,6 +68,8 @@ _Static_assert(sizeof(struct tac_sizing_pool) == 72, "in files");
 
 /* When the environment asks for it: begin, as part of opening the heap. */
 void tac_sizing_begin(void);
+/* A block that was allocated with that alignment, after the hooks heard of it. */
+void tac_sizing_note_aligned(const void *block, size_t alignment);
 /* A pool that ends, or is there at the end. */
 void tac_sizing_note_pool(const struct tac_pool_stats *stats);
 

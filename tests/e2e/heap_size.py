@@ -45,6 +45,16 @@ result = size("--json", VICTIM, "sizes", "abort")
 page = json.loads(result.stdout or "{}")
 ok(not page["ended"] and page["taken_peak_bytes"] >= 20 * MIB and "134" in result.stderr,
    "a crash leaves its record", result.stdout + result.stderr)
+result = size("--verify", "--margin", "0", "--", VICTIM, "aligned")
+ok(result.returncode == 0 and "verified" in result.stderr and "its end" not in result.stdout,
+   "room for aligned blocks, in a program that ends by _exit", result.stdout + result.stderr)
+page = json.loads(size("--json", "--", VICTIM, "become").stdout or "{}")
+ok(page["ended"] and page["taken_peak_bytes"] < 22 * MIB,
+   "a program that another became is counted alone", page)
+result = subprocess.run([TACTUS, "run", "--", VICTIM, "aligned"], capture_output=True, text=True,
+                        timeout=60, check=False)
+ok(result.returncode == 0 and result.stderr.count("tactus: heap of heap_victim") == 1,
+   "statistics of a program that ends by _exit", result.stderr)
 ok(one_line(size("--", "/no/such/program"), 3, "/no/such/program"), "no such program")
 ok(one_line(size("--margin", "x", "true"), 2, "--margin"), "a wrong margin")
 sys.exit(end())

@@ -145,6 +145,25 @@ static void sizes(bool aborts)
     exit(0);
 }
 
+/* Blocks that keep as much from others as they have, at a place the arena need not begin at; ends
+ * without destructors. */
+static void aligned(void)
+{
+    for (size_t i = 0; i < 20; i++)
+        if (!aligned_alloc(1u << 20, 600000) || !aligned_alloc(1u << 18, 100000 + i * 20000))
+            abort();
+    if (!aligned_alloc(64u << 20, 100))
+        abort();
+    _exit(0);
+}
+
+/* Needs more than what it becomes. */
+static void become(const char *self)
+{
+    memset(malloc(60u << 20), 1, 60u << 20);
+    execl(self, self, "sizes", (char *)NULL);
+}
+
 __attribute__((noinline)) void *busy_function(size_t bytes);
 void *busy_function(size_t bytes)
 {
@@ -175,6 +194,10 @@ int main(int argc, char **argv)
         garbled(strtoull(argv[2], NULL, 10));
     else if (!strcmp(mode, "sizes"))
         sizes(argc > 2);
+    else if (!strcmp(mode, "aligned"))
+        aligned();
+    else if (!strcmp(mode, "become"))
+        become(argv[0]);
     else if (!strcmp(mode, "busy")) {
         pthread_t thread;
         pthread_create(&thread, NULL, churn, NULL);

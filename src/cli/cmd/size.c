@@ -72,10 +72,13 @@ static void open_symbols(struct advice *a)
         a->symbols = NULL;
 }
 
-/* The arena must hold the pages of the peak, and a whole piece of the largest block's length. */
+/* The arena must hold the pages of the peak, a whole piece of the largest block's length, and what
+ * is before the first multiple of an alignment and between the next ones. */
 static void advise(struct advice *a)
 {
-    uint64_t pages = a->run->taken_peak_bytes, most = pages + a->run->largest_bytes / 2;
+    const struct tac_sizing *run = a->run;
+    uint64_t most = run->taken_peak_bytes + run->largest_bytes / 2;
+    most += run->alignment_bytes + run->gap_peak_bytes;
     a->arena_mib = (uint64_t)((double)most * a->margin) / MIB + 1;
     a->arena_mib = a->arena_mib < 4 ? 4 : a->arena_mib;
     a->threads = with_margin(a, a->run->threads_peak);
