@@ -132,8 +132,8 @@ void *tac_api_aligned(size_t alignment, size_t bytes, const void *site)
     if (TAC_UNLIKELY(!tac_outside_is_plain(tac_heap_fast)))
         return aligned_watched(alignment, bytes, site);
     size_t rounded = tac_align_up(bytes ? bytes : 1, alignment);
-    if (rounded <= TAC_UNIT_BYTES)
-        return tac_heap_malloc_fast_at(block_bytes_for(rounded), site);
+    if (rounded <= TAC_UNIT_BYTES) /* nobody asks for the site */
+        return tac_heap_malloc_fast(block_bytes_for(rounded));
     void *block = tac_large_alloc_aligned(tac_heap_fast, bytes, alignment);
     return TAC_LIKELY(block) ? block : tac_heap_failed();
 }

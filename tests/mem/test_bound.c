@@ -442,6 +442,58 @@ static void aligned_blocks_are_bounded(void)
     end("aligned");
 }
 
+/* Aligned blocks amid others have a limit of their own. */
+enum { ALIGNED_LIMIT = 450 };
+static long aligned_most[2]; /* of slabs, of whole units */
+
+static void *stepped_aligned(size_t alignment, size_t bytes)
+{
+    uintptr_t block;
+    long n =
+        step_call(address_of((void (*)(void))tac_heap_aligned_alloc), alignment, bytes, &block);
+    long *most = &aligned_most[tac_place_of((void *)block).large != NULL]; /* NOLINT: a register */
+    *most = n > *most ? n : *most;
+    return (void *)block; /* NOLINT: from a register */
+}
+
+/* Aligned blocks and others in turn, so that slabs are begun, filled and emptied by both, while
+ * another thread frees some of them. */
+static void aligned_churn_is_bounded(void)
+{
+    const char *why = step_supported();
+    if (why || step_is_logged())
+        SKIP(why ? why : "its limit is told for native code");
+    enum { LIVE = 600, SENT = 300 };
+    static void *slot[LIVE], *sent[SENT + 1];
+    int waiting = 0;
+    begin();
+    for (int i = 0; i < scaled(6000); i++) {
+        void **s = &slot[random_next() % (LIVE / (unsigned)part)];
+        if (*s && waiting < SENT && i % 3 == 0)
+            sent[waiting++] = *s;
+        else if (*s)
+            i % 4 ? tac_heap_free(*s) : stepped_free(*s);
+        size_t bytes = 1 + (size_t)(random_next() % (16ull << random_next() % 15));
+        size_t alignment = (size_t)32 << random_next() % 12;
+        *s = random_next() % 4 ? tac_heap_malloc(bytes) : stepped_aligned(alignment, bytes);
+        if (waiting < SENT)
+            continue;
+        pthread_t thread;
+        REQUIRE(pthread_create(&thread, NULL, free_all, sent) == 0);
+        pthread_join(thread, NULL);
+        waiting = 0;
+    }
+    sent[waiting] = NULL;
+    free_all(sent);
+    for (int i = 0; i < LIVE; i++)
+        tac_heap_free(slot[i]);
+    printf("# with aligned of slabs: max %ld; of whole units: max %ld\n", aligned_most[0],
+           aligned_most[1]);
+    CHECK(aligned_most[0] && aligned_most[0] <= ALIGNED_LIMIT);
+    CHECK(aligned_most[1] && aligned_most[1] <= ALIGNED_LIMIT);
+    end("with aligned");
+}
+
 /* The empty call is told as what is behind the last kind. */
 static void count_in_log(void)
 {
@@ -486,5 +538,6 @@ int main(int argc, char **argv)
     TEST(sparse_arena_is_bounded);
     TEST(growth_in_place_is_bounded);
     TEST(aligned_blocks_are_bounded);
+    TEST(aligned_churn_is_bounded);
     return test_end();
 }
