@@ -141,19 +141,20 @@ struct tac_heap_stats {
     size_t taken_peak_bytes; /* the most there ever was */
     size_t live_bytes;       /* in blocks (with the error of live_blocks) */
     size_t large_blocks, large_bytes;
-    size_t free_span_bytes; /* the largest block that would succeed now */
+    size_t free_span_bytes; /* the largest block that would succeed now, the reserve included */
     double fragmentation;   /* 1 - free_span / free; 0 when nothing is free */
     size_t reserve_bytes;
-    size_t low_bytes;                  /* the low-water mark */
-    uint64_t low_crossings;            /* how often free memory fell below it */
-    uint64_t violations;               /* calls in scopes that forbid them */
-    size_t ahead_bytes;                /* populated ahead of use by the helper thread */
-    uint64_t slow_mallocs, slow_frees; /* calls that left the fast path */
-    uint64_t remote_frees;             /* blocks freed by another thread and taken back */
-    uint64_t failures;                 /* calls that returned NULL */
-    uint64_t foreign_frees;            /* frees of addresses that are not ours: ignored */
-    uint64_t worst_ticks;              /* the slowest call that left the fast path, tac_counter() */
-    unsigned threads, threads_max;     /* thread heaps in use now, and in the table */
+    size_t low_bytes;              /* the low-water mark */
+    uint64_t low_crossings;        /* how often free memory fell below it */
+    uint64_t violations;           /* calls in scopes that forbid them */
+    size_t ahead_bytes;            /* populated ahead of use by the helper thread */
+    uint64_t slow_mallocs;         /* calls that found the thread's list of a size empty */
+    uint64_t slow_frees;           /* calls that left the fast path */
+    uint64_t remote_frees;         /* blocks freed by another thread and taken back */
+    uint64_t failures;             /* calls that returned NULL */
+    uint64_t foreign_frees;        /* frees of addresses that are not ours: ignored */
+    uint64_t worst_ticks;          /* the slowest call that left the fast path, tac_counter() */
+    unsigned threads, threads_max; /* thread heaps in use now, and in the table */
     unsigned class_count;
     struct tac_heap_class_stats of_class[TAC_HEAP_CLASSES];
 };

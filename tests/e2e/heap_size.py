@@ -57,4 +57,7 @@ ok(result.returncode == 0 and result.stderr.count("tactus: heap of heap_victim")
    "statistics of a program that ends by _exit", result.stderr)
 ok(one_line(size("--", "/no/such/program"), 3, "/no/such/program"), "no such program")
 ok(one_line(size("--margin", "x", "true"), 2, "--margin"), "a wrong margin")
+result = subprocess.run([TACTUS, "run", "--heap", "system", "--size", "1G", "--", "true"],
+                        capture_output=True, text=True, timeout=60, check=False)
+ok(one_line(result, 2, "--heap tactus"), "a size for the system's heap")
 sys.exit(end())

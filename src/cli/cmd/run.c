@@ -79,6 +79,8 @@ static int run(const struct tac_cmd_args *args)
         return tac_cmd_fail(TAC_EXIT_USAGE, "--heap: '%s' is neither tactus nor system", heap);
     if (!size_is_good(args->option[OPTION_SIZE]))
         return TAC_EXIT_USAGE;
+    if (!tactus && (args->option[OPTION_SIZE] || args->option[OPTION_STATS]))
+        return tac_cmd_fail(TAC_EXIT_USAGE, "--size and --stats are for --heap tactus");
     if (args->option[OPTION_DEBUG] && (record || !tactus))
         return tac_cmd_fail(TAC_EXIT_USAGE, "--debug goes with neither --record nor --heap system");
     if (tac_preloadable_check(args->operand[0], &err) < 0)
