@@ -304,14 +304,27 @@ static int use_of(const struct tac_cmd_args *args)
                                         : USE_RECORDING;
 }
 
+/* "--json, --html, --quiet" */
+static void list_options(unsigned options, struct tac_text *text)
+{
+    for (int i = 0; i <= OPTION_SAMPLES; i++)
+        if (options >> i & 1)
+            tac_text_addf(text, "%s--%s", text->length ? ", " : "", tac_cmd_doctor.option[i].name);
+}
+
 /* Nothing that was asked for is passed over in silence. 0, or a line has been printed. */
 static int check_options(const struct tac_cmd_args *args, int use)
 {
-    for (int i = 0; i <= OPTION_SAMPLES; i++)
-        if (args->option[i] && !(uses[use].options >> i & 1))
-            return tac_cmd_fail(TAC_EXIT_USAGE,
-                                "--%s means nothing with %s; see tactus doctor --help",
-                                tac_cmd_doctor.option[i].name, uses[use].name);
+    for (int i = 0; i <= OPTION_SAMPLES; i++) {
+        if (!args->option[i] || uses[use].options >> i & 1)
+            continue;
+        struct tac_text list = {0};
+        list_options(uses[use].options, &list);
+        tac_cmd_fail(TAC_EXIT_USAGE, "--%s means nothing with %s; what does: %s",
+                     tac_cmd_doctor.option[i].name, uses[use].name, tac_text_string(&list));
+        tac_text_fini(&list);
+        return TAC_EXIT_USAGE;
+    }
     return 0;
 }
 
