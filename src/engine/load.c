@@ -4,9 +4,9 @@
  * heard     the newest plan that the audio thread has taken. A plan that it has not taken yet is
  *           taken back and dropped in favour of the next, as if it had never been.
  * Fades     what an edit changes is cross-faded (ghosts.h). The audio thread takes no plan before
- * the fades of its own are over, so nothing here waits for them. When they are over the text is
- * made into a plan once more, without ghosts: tac_engine_tend(). Threads   control, under
- * engine->lock. */
+ *           the fades of its own are over, so nothing here waits for them. When they are over the
+ *           text is made into a plan once more, without ghosts: tac_engine_tend().
+ * Threads   control, under engine->lock. */
 #include "engine/ghosts.h"
 #include "engine/internal.h"
 

@@ -121,7 +121,7 @@ static int take_arrow(struct cursor *c)
     unsigned long frames = c->s[1] == '>' ? TAC_GRAPH_FEEDBACK_FRAMES : strtoul(end, &end, 10);
     if (*end != '>' || frames < 1 || frames > TAC_GRAPH_FEEDBACK_FRAMES)
         return fail_here(
-            c, "feedback is written ~> (64 frames late), or with 1 to 63 frames as in ~1>");
+            c, "feedback is written ~> (64 frames late), or with 1 to 64 frames as in ~1>");
     c->s = end + 1;
     return (int)frames;
 }

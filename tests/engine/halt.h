@@ -7,9 +7,9 @@
  * the chosen instruction, until halt_release(). Before that, the calling thread steps on only while
  * the helper waits for it. So where it is stopped does not depend on the scheduler.
  *
- * halt_early: the helper halts in a task, the chosen instruction or some behind it, and goes on as
- * soon as that has been taken from it, before the calling thread has read the copies that it left;
- * and has done what it does before that one goes on.
+ * halt_in_task: the helper halts in a task, the chosen instruction or some behind it. halt_early: so
+ * it does, and goes on as soon as that has been taken from it, before the calling thread has read
+ * the copies that it left; and has done what it does before that one goes on.
  *
  * One engine with two threads at a time. x86-64 only, not under an emulator, valgrind or
  * ThreadSanitizer (which delays signals): halt_supported() says so. Cost: 1 to 30 us a step. */
@@ -49,7 +49,12 @@ static struct {
 /* Called once while the other thread waits in the slice, or NULL. */
 static void (*halt_meanwhile)(void);
 
-static bool halt_early;
+static bool halt_early, halt_in_task;
+
+static void halt_nap(void)
+{
+    nanosleep(&(struct timespec){0, 20000}, NULL);
+}
 
 #if defined(__x86_64__)
 enum { HALT_TRAP_FLAG = 0x100 };
@@ -57,11 +62,6 @@ enum { HALT_TRAP_FLAG = 0x100 };
 static pid_t halt_tid(void)
 {
     return (pid_t)syscall(SYS_gettid);
-}
-
-static void halt_nap(void)
-{
-    nanosleep(&(struct timespec){0, 20000}, NULL);
 }
 
 static void halt_wait_for(enum halt_state least)
@@ -125,7 +125,7 @@ static void halt_step_helper(greg_t *flags)
     if (halt.count < halt.at && !through)
         return;
     halt.task = through ? NULL : halt_find_task();
-    if (halt_early && !through && !halt.task)
+    if ((halt_early || halt_in_task) && !through && !halt.task)
         return;
     if (!through)
         atomic_store(&halt.state, HALT_HALTED);

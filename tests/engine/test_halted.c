@@ -218,10 +218,12 @@ static void edits_find_states_that_were_moved_meanwhile(void)
         SKIP(why);
     REQUIRE(open_both(patch));
     long all = measure_slice(), at = 1;
+    halt_in_task = true;
     for (int i = 0; i < EDITS && !test_bad; i++, at += 1 + all / EDITS) {
         settle();
         halt_once(at, i & 1 ? patch : i & 2 ? looped : longer, i);
     }
+    halt_in_task = false;
     CHECK_MSG(lost() > 0, "nothing was lost in %d edits over %ld instructions", EDITS, all);
     free_both();
 }
