@@ -115,8 +115,6 @@ static const struct tac_kernel_tier *load_bpf(struct tac_kernel *k)
 static int start(struct tac_kernel *k, const struct tac_kernel_config *config)
 {
     k->tier = config->tier == TAC_KERNEL_TIER_BPF ? load_bpf(k) : &tac_kernel_tier_tracefs;
-    if (!k->tier)
-        return -TAC_E_NOT_BUILT;
     struct tac_kernel_filter *filter = NULL;
     if (config->pids && !(filter = tac_kernel_filter_new(config->pids, config->pids_count)))
         return -ENOMEM;
@@ -124,11 +122,13 @@ static int start(struct tac_kernel *k, const struct tac_kernel_config *config)
     if (error)
         return error;
     struct tac_kernel_out out = {k->writer, tac_kernel_writer_event, tac_kernel_writer_comm};
-    error = k->tier->start(config, &out, &k->state, &k->kinds);
-    if (error) {
+    error = k->tier ? k->tier->start(config, &out, &k->state, &k->kinds) : -TAC_E_NOT_BUILT;
+    if (error) { /* so that the recording says what it lacks, and why */
         char text[128];
         snprintf(text, sizeof text, "refused: %s", sentence(config, error));
-        put_meta(k, "", text); /* so that the recording says what it lacks, and why */
+        tac_kernel_writer_meta(
+            k->writer, config->tier == TAC_KERNEL_TIER_BPF ? "evidence.bpf" : "evidence.ftrace",
+            text);
         return error;
     }
     put_opening(k, config);
