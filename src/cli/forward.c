@@ -126,8 +126,11 @@ void tac_forward_start(void)
     pthread_sigmask(SIG_BLOCK, &signals, &mask_before);
     make_sentinel();
     struct sigaction action = {.sa_handler = pass_on, .sa_mask = signals, .sa_flags = SA_RESTART};
-    for (int i = 0; i < PASSED_ON; i++)
+    for (int i = 0; i < PASSED_ON; i++) {
         sigaction(passed_on[i], &action, &before[i]);
+        if (passed_on[i] == SIGHUP && before[i].sa_handler == SIG_IGN)
+            sigaction(SIGHUP, &before[i], NULL); /* nohup: it is meant for neither of us */
+    }
 }
 
 static void restore(void)

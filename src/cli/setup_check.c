@@ -236,8 +236,11 @@ static struct result check_preemption(void)
         snprintf(r.fact, sizeof r.fact, "kernel preemption: %s, built in",
                  r.verdict == GOOD ? "full" : "none or voluntary");
         snprintf(r.mend, sizeof r.mend,
-                 "sudo apt install linux-image-rt-amd64 (a kernel with "
-                 "PREEMPT_RT or PREEMPT_DYNAMIC); start the machine again");
+                 "sudo apt install linux-image-rt-%s (a kernel with "
+                 "PREEMPT_RT or PREEMPT_DYNAMIC); start the machine again",
+                 sizeof(void *) == 4                    ? "armmp"
+                 : strcmp(name.machine, "aarch64") == 0 ? "arm64"
+                                                        : "amd64");
     }
     return r;
 }

@@ -99,6 +99,14 @@ static int exec_failed(struct tac_watch_call *call, bool ended)
     return -1;
 }
 
+enum { PATH_BYTES = 32 };
+
+static const char *path_of(int fd, char *path)
+{
+    snprintf(path, PATH_BYTES, "/proc/self/fd/%d", fd);
+    return path;
+}
+
 #define EXEC(name, file, in_path, real)                                                            \
     TAC_WATCH_SITE(site, #name);                                                                   \
     struct tac_watch_call call = tac_watch_call_begin(&site, TAC_WATCH_CALLER);                    \
@@ -117,8 +125,8 @@ WRAP_EXEC(execv, path, false, (const char *path, char *const *argv), (path, argv
 WRAP_EXEC(execvp, path, true, (const char *path, char *const *argv), (path, argv))
 WRAP_EXEC(execvpe, path, true, (const char *path, char *const *argv, char *const *env),
           (path, argv, env))
-WRAP_EXEC(fexecve, "/proc/self/exe", false, (int fd, char *const *argv, char *const *env),
-          (fd, argv, env))
+WRAP_EXEC(fexecve, path_of(fd, (char[PATH_BYTES]){0}), false,
+          (int fd, char *const *argv, char *const *env), (fd, argv, env))
 
 /* Those that take the words one by one: an array on the stack, since memory may be a parent's. */
 #define WRAP_EXEC_LIST(name, in_path, real, has_env)                                               \
@@ -134,7 +142,7 @@ WRAP_EXEC(fexecve, "/proc/self/exe", false, (int fd, char *const *argv, char *co
         va_start(args, word);                                                                      \
         for (size_t i = 0; i <= n; i++)                                                            \
             argv[i] = i ? va_arg(args, char *) : (char *)(uintptr_t)word;                          \
-        char *const *env = (has_env) && n ? va_arg(args, char *const *) : environ;                 \
+        char *const *env = (has_env) ? va_arg(args, char *const *) : environ;                      \
         va_end(args);                                                                              \
         EXEC(name, path, in_path, real)                                                            \
     }

@@ -87,7 +87,10 @@ static void set_up(snd_pcm_t *pcm, unsigned rate_hz)
         return;
     pthread_mutex_lock(&lock);
     struct stream *s = find(pcm);
-    s = s ? s : find(NULL);
+    if (!s && (s = find(NULL))) { /* another had the place, and may have left in a cycle */
+        s->begun = false;
+        s->thread = NULL;
+    }
     if (s) {
         s->frame_ns = 1e9 / rate_hz;
         s->buffer = buffer;

@@ -30,6 +30,7 @@ enum { HIGH_FD = 900 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic pid_t owner; /* the process whose session is ours; 0: none */
 static bool tried;
+static char opened[PATH_MAX + 32]; /* the file that is recorded into; under lock */
 
 /* Out of the way of a program that counts on its own numbers. */
 static int move_up(int fd)
@@ -41,13 +42,18 @@ static int move_up(int fd)
     return high;
 }
 
+/* FILE, FILE.PID, FILE.PID.2 and so on: never one that holds a recording. */
 static int open_recording(const char *path)
 {
-    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_APPEND, 0644);
-    if (fd < 0 && errno == EEXIST) {
-        char mine[PATH_MAX];
-        snprintf(mine, sizeof mine, "%s.%d", path, (int)getpid());
-        fd = open(mine, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_APPEND, 0644);
+    enum { NAMES = 100 };
+    int fd = -1;
+    errno = EEXIST;
+    for (int i = 0; i < NAMES && fd < 0 && errno == EEXIST; i++) {
+        if (i < 2)
+            snprintf(opened, sizeof opened, i ? "%s.%d" : "%s", path, (int)getpid());
+        else
+            snprintf(opened, sizeof opened, "%s.%d.%d", path, (int)getpid(), i);
+        fd = open(opened, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_APPEND, 0644);
     }
     if (fd < 0)
         return -errno;
@@ -126,10 +132,10 @@ bool tac_watch_recorder_is_ours(void)
 void tac_watch_recorder_go_on(void)
 {
     const char *path = tac_watch_record_path();
-    if (path && !tac_net_is_address(path))
-        dprintf(STDERR_FILENO, "tactus: the recording goes on in %s.%d\n", path, (int)getpid());
     tried = false;
     tac_watch_recorder_start();
+    if (path && !tac_net_is_address(path) && tac_watch_recorder_is_ours())
+        dprintf(STDERR_FILENO, "tactus: the recording goes on in %s\n", opened);
 }
 
 void tac_watch_recorder_forked(void)
