@@ -2,10 +2,11 @@
  * file.c - plays into a sound file and from one, as fast as it can.
  *
  * The format follows from the name: .wav (32-bit float, RF64 when it grows beyond 4 GiB), .flac (24
- * bit), .aiff, .caf, .ogg. The header is written anew about every second of sound, so that what was
- * produced is good whenever the program ends. A write that fails ends the stream and is reported by
- * stats; what was written before stays, and the file is whole (sound_sink.h). It is finished when
- * the stream is stopped, which then cannot be started again.
+ * bit), .aiff, .caf, .ogg. The header is written anew every ten seconds of sound, so that what was
+ * produced is good whenever the program ends (FLAC and Ogg have none that can be). A write that
+ * fails ends the stream and is reported by stats; what was written before stays, and the file is
+ * whole (sound_sink.h). It is finished when the stream is stopped, which then cannot be started
+ * again.
  * Threads the backend's own, of normal priority. Not real-time: nobody waits for it. */
 #include "backend/backend_cycle.h"
 #include "backend/sound_sink.h"

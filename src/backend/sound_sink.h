@@ -4,9 +4,10 @@
  * How     libsndfile writes through functions of ours, because its encoders (FLAC, Vorbis) do not
  *         tell, or tell late, what the system refused. They keep the first errno. Room on the disk
  *         is taken ahead of what is written (fallocate), so that a full disk is known while there
- * is still room for what the encoder holds and for the heading. What is no plain file (a pipe, a
- * device) gets its bytes in order; a heading that is written once more is left out there. Threads
- * one at a time. Not real-time. */
+ *         is still room for what the encoder holds and for the heading. What is no plain file (a
+ *         pipe, a device) gets its bytes in order; a heading that is written once more is left out
+ *         there.
+ * Threads one at a time. Not real-time. */
 #ifndef TAC_BACKEND_SOUND_SINK_H
 #define TAC_BACKEND_SOUND_SINK_H
 

@@ -8,7 +8,7 @@
  *         the present are skipped and counted, as a card would drop them. Cycles shorter than it
  *         takes to wake come in bunches so.
  * Threads the backend's own under SCHED_FIFO where permitted. Real-time: the only system call is
- * the sleep. With inputs, they are silence. */
+ *         the sleep. With inputs, they are silence. */
 #include "backend/backend_cycle.h"
 #include "base/clock.h"
 

@@ -117,7 +117,6 @@ static int take_graph(struct tac_engine *e, struct tac_graph *graph, struct tac_
         tac_graph_free(graph);
         return code;
     }
-    tac_engine_collect(e);
     struct tac_plan *plan = NULL;
     /* acquire: what the audio thread has not taken is ours again, and its changes are still to come
      */
@@ -126,6 +125,7 @@ static int take_graph(struct tac_engine *e, struct tac_graph *graph, struct tac_
         tac_plan_remember(missed, true);
     else
         e->heard = e->latest;
+    tac_engine_collect(e); /* from here on the audio thread takes nothing, so the next finds room */
     code = build_plan(e, graph, &plan, err);
     if (code < 0) {
         if (missed)

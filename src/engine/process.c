@@ -90,16 +90,15 @@ static void apply_late(struct tac_engine *e)
         tac_agenda_drop_late(e->agenda);
 }
 
-/* Whoever it is for is not in the plan, but may be in the one that waits for the fades of this one:
- * it comes behind them. */
-static bool wait_for_plan(struct tac_engine *e, struct tac_event event)
+/* Whoever it is for is not in the plan, but may be in the one that waits to be taken: it is put off
+ * from slice to slice until then, and so stays before what was sent after it. */
+static bool wait_for_plan(struct tac_engine *e, struct tac_event event, uint32_t frames)
 {
     const struct tac_plan *p = e->playing;
-    if (event.target == TAC_GRAPH_NONE || !is_fading(p) ||
-        !atomic_load_explicit(&e->next, memory_order_relaxed) ||
+    if (event.target == TAC_GRAPH_NONE || !atomic_load_explicit(&e->next, memory_order_relaxed) ||
         (event.target < p->ids && p->index_by_id[event.target] != TAC_GRAPH_NONE))
         return false;
-    event.due = e->now + p->fade.left + SLICE;
+    event.due = e->now + frames;
     tac_agenda_push(e->agenda, &event);
     return true;
 }
@@ -114,7 +113,7 @@ static uint32_t apply_events(struct tac_engine *e, uint32_t frames)
         if (next->kind == TAC_EVENT_PARAM && next->due > e->now)
             return (uint32_t)(next->due - e->now);
         struct tac_event event = tac_agenda_pop(e->agenda);
-        if (wait_for_plan(e, event))
+        if (wait_for_plan(e, event, frames))
             continue;
         if (event.kind == TAC_EVENT_NOTE)
             send_note(e, &event, event.due > e->now ? (uint32_t)(event.due - e->now) : 0);

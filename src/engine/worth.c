@@ -134,6 +134,7 @@ void tac_worth_went_alone(struct tac_worth *w)
 
 void tac_worth_probed(struct tac_worth *w, uint64_t took)
 {
+    w->slept = true;
     if (--w->probe_left < PROBE_SLICES - PROBE_WARMS)
         add_to_mean(&w->apart, took);
 }

@@ -2,10 +2,10 @@
  * worth.h - whether helpers are worth calling: an engine's running account of what they bring.
  *
  * Trial     Helpers are called for a while, and longer when they slept, as they need that to
- * notice. Before it the audio thread runs some slices alone, where that is short enough, to know
- *           what it takes. When helpers brought too little, it goes alone for a number of slices,
- *           twice as many each time; then comes the next trial. When they paid they are called on,
- *           and once a second there is another trial.
+ *           notice. Before it the audio thread runs some slices alone, where that is short enough,
+ *           to know what it takes. When helpers brought too little, it goes alone for a number of
+ *           slices, twice as many each time; then comes the next trial. When they paid they are
+ *           called on, and once a second there is another trial.
  * Gain      In between, and where no slice may be run alone: what helpers have done of a slice,
  *           less what was waited for them. That needs no comparison, so a helper that comes no more
  *           is known as such after some hundred slices. What they did counts less than it took

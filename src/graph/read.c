@@ -330,7 +330,7 @@ static int read_seed(const struct tac_graph_reader *r, const struct tac_yaml *va
                      double *ret_seed)
 {
     int code = tac_graph_read_number(r, value, TAC_UNIT_NONE, 0, SEED_MAX, ret_seed);
-    if (code >= 0 && *ret_seed != floor(*ret_seed))
+    if (code >= 0 && (*ret_seed != floor(*ret_seed) || *ret_seed > SEED_MAX))
         code = tac_graph_fail(r, -TAC_E_RANGE, value->line, value->column,
                               "a seed is a whole number from 0 to 2^53");
     return code;

@@ -7,9 +7,9 @@
  * the chosen instruction, until halt_release(). Before that, the calling thread steps on only while
  * the helper waits for it. So where it is stopped does not depend on the scheduler.
  *
- * halt_in_task: the helper halts in a task, the chosen instruction or some behind it. halt_early: so
- * it does, and goes on as soon as that has been taken from it, before the calling thread has read
- * the copies that it left; and has done what it does before that one goes on.
+ * halt_in_task: the helper halts in a task, the chosen instruction or some behind it. halt_early:
+ * so it does, and goes on as soon as that has been taken from it, before the calling thread has
+ * read the copies that it left; and has done what it does before that one goes on.
  *
  * One engine with two threads at a time. x86-64 only, not under an emulator, valgrind or
  * ThreadSanitizer (which delays signals): halt_supported() says so. Cost: 1 to 30 us a step. */

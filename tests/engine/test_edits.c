@@ -196,7 +196,6 @@ static void what_replaces_what_is_cross_faded(void)
     tac_engine_free(e);
 }
 
-/* The section stays with its voices, so the ghosts are fed by what feeds the new node. */
 /* Edits that follow each other faster than a fade lasts, with and without anybody between them. */
 static void an_edit_within_the_fade_of_another_waits_for_it(void)
 {
@@ -242,6 +241,7 @@ static void what_is_sent_to_a_plan_that_waits_arrives(void)
     tac_engine_free(e);
 }
 
+/* The section stays with its voices, so the ghosts are fed by what feeds the new node. */
 static void a_node_among_voices_is_cross_faded(void)
 {
     static const char text[] = "output: 1\nvoices: {v: {count: %d, nodes: {c: " CONSTANT
