@@ -244,7 +244,8 @@ static void keep_all(struct capture *c)
 {
     tac_outlet_keep(c->first);
     for (uint32_t i = 1; i < c->sessions; i++)
-        tac_outlet_keep(c->more[i]);
+        if (c->more[i]) /* one that could not be opened is none */
+            tac_outlet_keep(c->more[i]);
 }
 
 static int pump(struct capture *c, int extra_fd, int ms)
