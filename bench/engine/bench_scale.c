@@ -9,6 +9,8 @@
  * patch with an engine of one thread; it is taken in the same turns. "paced": cycles begin every
  * 1333 us and helpers sleep in between, as when it plays; otherwise one cycle follows the other.
  * Last: the time from the call for helpers to the answer. */
+#include "strips.h"
+
 #include "base/clock.h"
 #include "tactus/engine.h"
 
@@ -226,16 +228,7 @@ static void chains(unsigned count, unsigned length)
 
 static void strips(unsigned count)
 {
-    char *at = text + sprintf(text, "nodes:\n  n: {block: noise, level: 1 %%}\n");
-    for (unsigned i = 0; i < count; i++)
-        at += sprintf(at,
-                      "  a%u: {block: eq, channels: 2}\n  b%u: {block: svf, channels: 2}\n"
-                      "  c%u: {block: compressor, channels: 2}\n"
-                      "  d%u: {block: delay, channels: 2}\n",
-                      i, i, i, i);
-    at += sprintf(at, "cables:\n");
-    for (unsigned i = 0; i < count; i++)
-        at += sprintf(at, "  - n -> a%u -> b%u -> c%u -> d%u -> output\n", i, i, i, i);
+    strips_write(text, count);
 }
 
 int main(int argc, char **argv)

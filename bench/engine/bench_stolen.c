@@ -7,6 +7,8 @@
  * each period. Printed: the mean of a slice with one thread and with two, the ratio, what of the
  * slices the engine chose to run alone, and tasks that were lost to the thief. "then": how long
  * helpers were called on, when they come no more at all. */
+#include "strips.h"
+
 #include "base/clock.h"
 #include "tactus/engine.h"
 
@@ -69,20 +71,6 @@ static void end_theft(void)
     if (thief.on_ns)
         pthread_join(thief.thread, NULL);
     atomic_store(&thief.steals, 0);
-}
-
-static void write_strips(unsigned count)
-{
-    char *at = text + sprintf(text, "nodes:\n  n: {block: noise, level: 1 %%}\n");
-    for (unsigned i = 0; i < count; i++)
-        at += sprintf(at,
-                      "  a%u: {block: eq, channels: 2}\n  b%u: {block: svf, channels: 2}\n"
-                      "  c%u: {block: compressor, channels: 2}\n"
-                      "  d%u: {block: delay, channels: 2}\n",
-                      i, i, i, i);
-    at += sprintf(at, "cables:\n");
-    for (unsigned i = 0; i < count; i++)
-        at += sprintf(at, "  - n -> a%u -> b%u -> c%u -> d%u -> output\n", i, i, i, i);
 }
 
 static struct tac_engine *load(uint32_t threads)
@@ -156,7 +144,7 @@ static void compare(const char *name, uint64_t on_us, uint64_t off_us)
 
 int main(int argc, char **argv)
 {
-    write_strips(argc > 1 ? (unsigned)atoi(argv[1]) : 64);
+    strips_write(text, argc > 1 ? (unsigned)atoi(argv[1]) : 64);
     printf("stolen       1 thread  2 threads\n");
     compare("nothing", 0, 0);
     compare("3 of 40 ms", 3000, 37000);
