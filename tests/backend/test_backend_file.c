@@ -132,6 +132,21 @@ static sf_count_t frames_of(const char *path)
     return all == info.frames || info.frames == SF_COUNT_MAX ? all : 0;
 }
 
+/* Plays noise into a file at path. */
+static int play_noise(const char *path, double rate_hz, uint32_t outputs, uint64_t frames,
+                      struct tac_error *err)
+{
+    uint32_t random = 1;
+    struct tac_backend_config config = {.rate_hz = rate_hz,
+                                        .frames = 4096,
+                                        .outputs = outputs,
+                                        .device = path,
+                                        .frames_end = frames,
+                                        .process = noise,
+                                        .user = &random};
+    return play(&config, err);
+}
+
 /* The heading is written anew while it grows. */
 static void half_a_minute_is_all_there(void)
 {
@@ -139,17 +154,9 @@ static void half_a_minute_is_all_there(void)
     char folder[] = "/tmp/tactus-minute-XXXXXX", path[64];
     REQUIRE(mkdtemp(folder));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        uint32_t random = 1;
         struct tac_error err = {0};
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        struct tac_backend_config config = {.rate_hz = 8000,
-                                            .frames = 4096,
-                                            .outputs = 1,
-                                            .device = path,
-                                            .frames_end = 8000 * 30,
-                                            .process = noise,
-                                            .user = &random};
-        CHECK_MSG(play(&config, &err) == 0, "%s: %s", names[i], err.text);
+        CHECK_MSG(play_noise(path, 8000, 1, 8000 * 30, &err) == 0, "%s: %s", names[i], err.text);
         CHECK_MSG(frames_of(path) == 240000, "%s: %lld", names[i], (long long)frames_of(path));
         unlink(path);
     }
@@ -167,17 +174,10 @@ static void a_file_is_whole_when_the_disk_fills(void)
         SKIP("only root can make a small disk");
     }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        uint32_t random = 1;
         struct tac_error err = {0};
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        struct tac_backend_config config = {.rate_hz = 48000,
-                                            .frames = 4096,
-                                            .outputs = 2,
-                                            .device = path,
-                                            .frames_end = 48000 * 300,
-                                            .process = noise,
-                                            .user = &random};
-        CHECK_MSG(play(&config, &err) == -ENOSPC, "%s: %s", names[i], err.text);
+        CHECK_MSG(play_noise(path, 48000, 2, 48000 * 300, &err) == -ENOSPC, "%s: %s", names[i],
+                  err.text);
         CHECK_MSG(frames_of(path) > 40000, "%s: %lld", names[i], (long long)frames_of(path));
         unlink(path);
     }

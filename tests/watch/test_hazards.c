@@ -31,17 +31,23 @@ static void check_on_both_heaps(const char *scenario, size_t cycles)
     }
 }
 
+/* The recording beside the one at path, of a further process or of a failed exec; in its place. */
+static struct tac_capture *open_second(const char *path)
+{
+    char command[300];
+    snprintf(command, sizeof command, "mv %s.[0-9]* %s", path, path);
+    return system(command) == 0 ? host_open(path) : NULL;
+}
+
 static void a_child_of_fork_has_its_own_recording(void)
 {
-    char path[128], command[300];
+    char path[128];
     struct tac_capture *c;
     CHECK(run("fork-records", "system", path, &c) == 0);
     REQUIRE(c);
     CHECK(c->cycles_count == 10 && c->problems == 0);
     tac_capture_close(c);
-    snprintf(command, sizeof command, "mv %s.[0-9]* %s", path, path);
-    REQUIRE(system(command) == 0);
-    c = host_open(path);
+    c = open_second(path);
     REQUIRE(c);
     CHECK_MSG(c->cycles_count == 10 && c->problems == 0, "%zu cycles", c->cycles_count);
     CHECK(c->threads_count >= 1 && host_allocations(c, 111) == 10);
@@ -50,15 +56,13 @@ static void a_child_of_fork_has_its_own_recording(void)
 
 static void a_program_that_becomes_another_leaves_both_recordings(void)
 {
-    char path[128], command[300];
+    char path[128];
     struct tac_capture *c;
     CHECK(run("becomes-another", "system", path, &c) == 0);
     REQUIRE(c);
     CHECK(c->cycles_count == 10 && !(c->problems & TAC_CAPTURE_NOT_CLOSED));
     tac_capture_close(c);
-    snprintf(command, sizeof command, "mv %s.[0-9]* %s", path, path);
-    REQUIRE(system(command) == 0);
-    c = host_open(path);
+    c = open_second(path);
     REQUIRE(c);
     CHECK(c->cycles_count == 10 && c->problems == 0);
     tac_capture_close(c);
@@ -66,16 +70,14 @@ static void a_program_that_becomes_another_leaves_both_recordings(void)
 
 static void a_program_that_fails_to_become_another_is_recorded_on(void)
 {
-    char path[128], command[300];
+    char path[128];
     struct tac_capture *c;
     CHECK(run("stays-itself", "system", path, &c) == 0);
     REQUIRE(c);
     CHECK_MSG(c->cycles_count == 10 && c->problems == 0, "%zu cycles", c->cycles_count);
     CHECK(host_zones(c, "execvp") == 1);
     tac_capture_close(c);
-    snprintf(command, sizeof command, "mv %s.[0-9]* %s", path, path);
-    REQUIRE(system(command) == 0);
-    c = host_open(path);
+    c = open_second(path);
     REQUIRE(c);
     CHECK_MSG(c->cycles_count == 10 && c->problems == 0, "%zu cycles", c->cycles_count);
     tac_capture_close(c);
