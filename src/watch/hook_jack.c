@@ -182,41 +182,23 @@ TAC_WATCH_EXPORT int jack_set_process_callback(jack_client_t *jack, process_func
     return real(jack, process, c);
 }
 
-TAC_WATCH_EXPORT int jack_set_thread_init_callback(jack_client_t *jack, thread_init_function init,
-                                                   void *argument)
-{
-    __typeof__(&jack_set_thread_init_callback) real = JACK(jack_set_thread_init_callback);
-    struct client *c = real ? take(jack) : NULL;
-    if (!c)
-        return real ? real(jack, init, argument) : -1;
-    c->init_argument = argument;
-    c->init = init;
-    return real(jack, init_thread, c);
-}
-
-TAC_WATCH_EXPORT int jack_set_buffer_size_callback(jack_client_t *jack, size_function changed,
-                                                   void *argument)
-{
-    __typeof__(&jack_set_buffer_size_callback) real = JACK(jack_set_buffer_size_callback);
-    struct client *c = real ? take(jack) : NULL;
-    if (!c)
-        return real ? real(jack, changed, argument) : -1;
-    c->size_argument = argument;
-    c->size_changed = changed;
-    return real(jack, change_size, c);
-}
-
-TAC_WATCH_EXPORT int jack_set_freewheel_callback(jack_client_t *jack, freewheel_function changed,
-                                                 void *argument)
-{
-    __typeof__(&jack_set_freewheel_callback) real = JACK(jack_set_freewheel_callback);
-    struct client *c = real ? take(jack) : NULL;
-    if (!c)
-        return real ? real(jack, changed, argument) : -1;
-    c->freewheel_argument = argument;
-    c->freewheel_changed = changed;
-    return real(jack, change_freewheel, c);
-}
+/* Ours stands in the place of theirs, which it calls. */
+#define WRAP_CALLBACK(name, type, theirs, theirs_argument, ours)                                   \
+    TAC_WATCH_EXPORT int name(jack_client_t *jack, type function, void *argument)                  \
+    {                                                                                              \
+        __typeof__(&name) real = JACK(name);                                                       \
+        struct client *c = real ? take(jack) : NULL;                                               \
+        if (!c)                                                                                    \
+            return real ? real(jack, function, argument) : -1;                                     \
+        c->theirs_argument = argument;                                                             \
+        c->theirs = function;                                                                      \
+        return real(jack, ours, c);                                                                \
+    }
+WRAP_CALLBACK(jack_set_thread_init_callback, thread_init_function, init, init_argument, init_thread)
+WRAP_CALLBACK(jack_set_buffer_size_callback, size_function, size_changed, size_argument,
+              change_size)
+WRAP_CALLBACK(jack_set_freewheel_callback, freewheel_function, freewheel_changed,
+              freewheel_argument, change_freewheel)
 
 /* Between the two there are no cycles, and none are lost. */
 #define WRAP_ACTIVE(name)                                                                          \
