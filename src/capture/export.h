@@ -9,6 +9,9 @@
 
 #include "capture/events.h"
 
+#include <stdio.h>
+#include <sys/types.h>
+
 /* A span that somebody else found out, a verdict for example: shown on a track of its own. */
 struct tac_export_mark {
     uint64_t begin_ns, end_ns;
@@ -32,6 +35,13 @@ struct tac_export_format {
     /* Write the rest, close and free; also after failure (c is NULL then). 0 or -errno. */
     int (*close)(void *me, const struct tac_capture *c);
 };
+
+/* That of a format which is one file. */
+static inline uint64_t tac_export_written(FILE *file)
+{
+    off_t n = ftello(file);
+    return n > 0 ? (uint64_t)n : 0;
+}
 
 #define TAC_EXPORT(id)                                                                             \
     extern const struct tac_export_format tac_export_##id;                                         \

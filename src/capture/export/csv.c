@@ -75,8 +75,7 @@ static void write_all(struct csv *o, const struct tac_capture *c)
 
 static uint64_t bytes(const void *me)
 {
-    off_t n = ftello(((const struct csv *)me)->file);
-    return n > 0 ? (uint64_t)n : 0;
+    return tac_export_written(((const struct csv *)me)->file);
 }
 
 static int close_file(void *me, const struct tac_capture *c)

@@ -493,8 +493,7 @@ static int open_file(const char *path, const struct tac_export_options *options,
 
 static uint64_t bytes(const void *me)
 {
-    off_t n = ftello(((const struct fxt *)me)->file);
-    return n > 0 ? (uint64_t)n : 0;
+    return tac_export_written(((const struct fxt *)me)->file);
 }
 
 static int close_file(void *me, const struct tac_capture *c)

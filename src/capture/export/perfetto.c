@@ -339,8 +339,7 @@ static void write_rest(struct tac_perfetto *o)
 
 static uint64_t bytes(const void *me)
 {
-    off_t n = ftello(((const struct tac_perfetto *)me)->file);
-    return n > 0 ? (uint64_t)n : 0;
+    return tac_export_written(((const struct tac_perfetto *)me)->file);
 }
 
 static int close_file(void *me, const struct tac_capture *c)
