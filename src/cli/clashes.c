@@ -58,14 +58,21 @@ static int refuse(const char *path, const char *what, struct tac_error *err)
                          what);
 }
 
+int tac_clashes_refuse_file(const char *output, const char *input, const char *what,
+                            struct tac_error *err)
+{
+    return tac_clashes_same(output, input) ? refuse(output, what, err) : 0;
+}
+
 /* Any of the outputs against one file that is read. */
 static int check(const char *const *output, const char *input, const char *what,
                  struct tac_error *err)
 {
-    for (int i = 0; i < OUTPUTS && input; i++)
-        if (output[i] && tac_clashes_same(output[i], input))
-            return refuse(output[i], what, err);
-    return 0;
+    int code = 0;
+    for (int i = 0; i < OUTPUTS && input && code >= 0; i++)
+        if (output[i])
+            code = tac_clashes_refuse_file(output[i], input, what, err);
+    return code;
 }
 
 static int check_node(const char *const *output, const struct tac_graph_node *n,
@@ -105,8 +112,8 @@ int tac_clashes_refuse(const struct tac_player_config *c, struct tac_error *err)
     for (int i = 0; i < OUTPUTS && code >= 0; i++) {
         outputs += output[i] != NULL;
         for (int k = 0; k < i && output[i] && code >= 0; k++)
-            if (output[k] && tac_clashes_same(output[i], output[k]))
-                code = refuse(output[i], "asked for twice", err);
+            if (output[k])
+                code = tac_clashes_refuse_file(output[i], output[k], "asked for twice", err);
     }
     for (uint32_t i = 0; i < c->patches && code >= 0; i++)
         code = check(output, c->patch[i], "the patch", err);

@@ -13,6 +13,10 @@
 TAC_MUST_CHECK int tac_clashes_refuse(const struct tac_player_config *config,
                                       struct tac_error *err);
 
+/* One such pair: `input` is `what`. 0, or negative with a line in err. */
+TAC_MUST_CHECK int tac_clashes_refuse_file(const char *output, const char *input, const char *what,
+                                           struct tac_error *err);
+
 /* Are these two names the same plain file, or will they be once it is made? */
 bool tac_clashes_same(const char *a, const char *b);
 

@@ -97,10 +97,10 @@ static int conclude(struct tac_runs *runs, const char *setup, const struct tac_c
 /* Whether a file that will be written is what `what` says; then a line has been printed. */
 static bool is_clash(const char *output, const char *other, const char *what)
 {
-    if (!output || !tac_clashes_same(output, other))
+    struct tac_error err;
+    if (!output || tac_clashes_refuse_file(output, other, what, &err) == 0)
         return false;
-    tac_cmd_fail(TAC_EXIT_FAILED, "%s: would be written over, but it is %s; give it another name",
-                 output, what);
+    tac_cmd_fail_error(&err);
     return true;
 }
 
@@ -132,10 +132,11 @@ static const char *name_of(const char *program)
 }
 
 /* What is wrong with the machine comes before what is wrong with the program. */
-static void warn_of_setup(void)
+static void warn_of_setup(const struct tac_setup *setup)
 {
     struct tac_text text = {0};
-    if (tac_setup_check(true, &text))
+    tac_setup_text(setup, true, &text);
+    if (setup->faults)
         fprintf(stderr, "tactus doctor: the set-up of this machine, to be mended first:\n%s",
                 tac_text_string(&text));
     tac_text_fini(&text);
@@ -156,8 +157,6 @@ static int watch(const struct tac_watching *watching, const struct tac_cmd_args 
     struct tac_error err = {0};
     bool quiet = args->option[OPTION_QUIET];
     int status;
-    if (!quiet)
-        warn_of_setup();
     if (tac_watching_run(watching, &status, &err) < 0)
         return tac_cmd_fail_error(&err);
     if (!quiet)
@@ -171,15 +170,19 @@ static int watch(const struct tac_watching *watching, const struct tac_cmd_args 
 
 static int watch_and_judge(const struct tac_watching *watching, const struct tac_cmd_args *args)
 {
-    struct tac_text setup = {0};
+    struct tac_text json = {0};
     struct tac_runs runs = {.count = 0};
-    tac_setup_check_json(&setup); /* before the program runs, which may change things */
+    struct tac_setup setup;
+    tac_setup_check(&setup); /* before the program runs, which may change things */
+    tac_setup_json(&setup, &json);
+    if (!args->option[OPTION_QUIET])
+        warn_of_setup(&setup);
     int r = watch(watching, args, &runs);
     if (r)
         tac_runs_fini(&runs);
     else
-        r = conclude(&runs, setup.failed ? NULL : tac_text_string(&setup), args);
-    tac_text_fini(&setup);
+        r = conclude(&runs, json.failed ? NULL : tac_text_string(&json), args);
+    tac_text_fini(&json);
     return r;
 }
 
@@ -259,20 +262,20 @@ static int prove(const struct tac_cmd_args *args)
 static int check_setup(const struct tac_cmd_args *args)
 {
     struct tac_text text = {0};
-    int faults = tac_setup_check(false, &text);
+    struct tac_setup setup;
+    tac_setup_check(&setup);
     if (args->option[OPTION_JSON]) {
-        text.length = 0;
         tac_text_add(&text, "{\"format\":\"tactus-setup\",\"version\":1,\"findings\":");
-        tac_setup_check_json(&text);
+        tac_setup_json(&setup, &text);
         tac_text_add(&text, "}\n");
+    } else if (!args->option[OPTION_QUIET]) {
+        tac_setup_text(&setup, false, &text);
     }
-    int r = args->option[OPTION_QUIET] && !args->option[OPTION_JSON]
-                ? 0
-                : tac_text_write(&text, stdout);
+    int r = tac_text_write(&text, stdout);
     tac_text_fini(&text);
     if (r < 0)
         return tac_cmd_fail(TAC_EXIT_FAILED, "standard output: %s", tac_error_sentence(r));
-    return faults ? TAC_EXIT_FOUND : TAC_EXIT_OK;
+    return setup.faults ? TAC_EXIT_FOUND : TAC_EXIT_OK;
 }
 
 /* What can be asked, and by which options it is asked more closely. */
