@@ -25,7 +25,7 @@ enum { TRAPPED_LOCK = 44, SETUP = 46, ROUNDS = 2000, CODE_BYTES = 16384 };
 
 enum breach { NOTHING, HEAP, LOCK, CALL, FAULT };
 
-static volatile int locks_forbidden;
+static _Thread_local volatile int locks_forbidden; /* to this thread: the helper may */
 static int (*real_lock)(pthread_mutex_t *);
 
 /* In front of libc's; the recorder is linked into this program, so its calls come here too. */
